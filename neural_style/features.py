@@ -1,0 +1,121 @@
+"""VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
+
+import os
+
+# oneDNN's convolutions are a fifth faster than Eigen's on processors where TensorFlow leaves them off (AVX2 only).
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from collections.abc import Iterable, Mapping  # noqa: E402
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from neural_style import networks  # noqa: E402
+
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+"""Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""
+TORCH_MEAN, TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Red, green and blue means and deviations of ImageNet in 0..1, which torchvision's weights expect."""
+
+Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
+
+
+def preprocess(image, mode: str):
+    """What the network sees of an RGB image [..., 3] in 0..255 (an array, a tensor or a Keras tensor).
+
+    Args:
+      image: never changed in place.
+      mode: "caffe" gives blue, green, red minus ImageNet's mean (Keras' VGG weights); "torch" gives
+        RGB / 255, normalised by ImageNet's mean and deviation (torchvision's weights).
+    """
+    if mode == "caffe":
+        return image[..., ::-1] - np.array(CAFFE_MEAN, np.float32)
+    return (image / 255.0 - np.array(TORCH_MEAN, np.float32)) / np.array(TORCH_STD, np.float32)
+
+
+def deprocess(image, mode: str):
+    """The RGB image in 0..255 of which `preprocess` makes `image`; its inverse."""
+    if mode == "caffe":
+        return (image + np.array(CAFFE_MEAN, np.float32))[..., ::-1]
+    return (image * np.array(TORCH_STD, np.float32) + np.array(TORCH_MEAN, np.float32)) * 255.0
+
+
+def build(
+    network: str,
+    weights: Weights,
+    layers: Iterable[str],
+    *,
+    pooling: str = "max",
+    padding: str = "zeros",
+    taps: str = "after_relu",
+    preprocessing: str = "caffe",
+    dtype: str = "float32",
+) -> keras.Model:
+    """Builds VGG up to the deepest of `layers`.
+
+    Args:
+      network: "vgg16" or "vgg19".
+      weights: for at least every convolution up to the deepest of `layers`.
+      layers: the convolutions whose output the model returns.
+      pooling: "max" (Simonyan & Zisserman), or "avg" (Gatys et al. 2016, section 2).
+      padding: "zeros", or "replicate", which repeats the border's pixels before each convolution, so that the
+        border is no edge; it departs from the published networks.
+      taps: "after_relu", or "before_relu" (what PyTorch's tutorial measures).
+      preprocessing: see `preprocess`.
+      dtype: of the arithmetic, "float32" or "bfloat16".
+
+    Returns:
+      A model from RGB images [batch, rows, cols, 3] float32 in 0..255 to a dict of features
+      [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image".
+    """
+    layers = set(layers)
+    image = keras.Input((None, None, 3), dtype="float32", name="image")
+    features, x, last_block = {"image": image}, preprocess(image, preprocessing), 1
+    for name in networks.layer_names(network):
+        if layers <= features.keys():
+            break
+        if networks.block_of(name) != last_block:
+            last_block = networks.block_of(name)
+            x = _pool(pooling, dtype)(x)
+        filters = networks.kernel_shapes(network)[name][-1]
+        convolved = _convolution(name, filters, padding, dtype)(x if padding == "zeros" else pad(x, padding))
+        x = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved)
+        if name in layers:
+            features[name] = convolved if taps == "before_relu" else x
+    model = keras.Model(image, features, name=network)
+    for layer in model.layers:
+        if layer.name in weights:
+            layer.set_weights(weights[layer.name])
+    model.trainable = False
+    return model
+
+
+def _convolution(name: str, filters: int, padding: str, dtype: str) -> keras.layers.Layer:
+    return keras.layers.Conv2D(
+        filters,
+        3,
+        padding="same" if padding == "zeros" else "valid",
+        kernel_initializer="zeros",  # the real kernels follow; random ones would cost start-up time
+        name=name,
+        dtype=dtype,
+    )
+
+
+def pad(x, padding: str):
+    """`x` with one more pixel on each side, zero or the border's own ("replicate")."""
+    # Mirroring one pixel with the border itself repeats the border.
+    return keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="constant" if padding == "zeros" else "symmetric")
+
+
+def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
+    layer = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
+    return layer(2, dtype=dtype)
+
+
+def describe_device() -> str:
+    """Where TensorFlow places the work: the first GPU's name, or the CPU."""
+    for device in tf.config.list_physical_devices("GPU"):
+        return f"GPU: {tf.config.experimental.get_device_details(device).get('device_name', device.name)}"
+    return "CPU"

@@ -1,0 +1,330 @@
+"""The command line's flags: each is defined, with its default, unit and choices, in this one place."""
+
+import textwrap
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from neural_style import networks
+from neural_style.errors import UserError
+
+Options = types.SimpleNamespace
+"""Every flag's value by its name."""
+
+USAGE = "neural-style CONTENT STYLE PREFIX [--flags]"
+
+COMMON = (
+    "recipe",
+    "rows",
+    "iterations",
+    "content_weight",
+    "style_weight",
+    "tv_weight",
+    "init",
+    "weights",
+    "optimizer",
+    "seed",
+)
+"""The few flags that --help shows; --helpfull shows all."""
+
+
+WORDS = {
+    "weights": ("imagenet", "learned", "auto", "random"),
+    "init": ("content", "style", "noise"),
+}
+"""What else than a file's path these flags take."""
+
+_NO_OPTIONS = ("h", "flagfile", "undefok")
+"""absl's own, which say nothing of a run."""
+
+
+class _FloatListParser(flags.ListParser):
+    """Comma-separated numbers."""
+
+    def parse(self, argument):
+        try:
+            return [float(number) for number in super().parse(argument)]
+        except ValueError as error:
+            raise ValueError(f"expected numbers separated by commas: {error}") from error
+
+    def flag_type(self):
+        return "comma separated list of numbers"
+
+
+def _define() -> flags.FlagValues:
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)  # flags may follow the images
+    for define in (_define_picture, _define_loss, _define_network, _define_optimiser, _define_help):
+        define(values)
+    return values
+
+
+def _define_picture(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="The picture")
+    flags.DEFINE_string(
+        "recipe", None, "A flagfile that comes with neural_style, by name (see --list_recipes).", **group
+    )
+    flags.DEFINE_integer("rows", 400, "Height of the result, in pixels.", lower_bound=1, **group)
+    flags.DEFINE_integer(
+        "cols",
+        None,
+        "Width of the result, in pixels; by default it follows the content's aspect.",
+        lower_bound=1,
+        **group,
+    )
+    flags.DEFINE_string(
+        "init", "content", "Where the combination starts: content, style, noise, or the path of an image.", **group
+    )
+    _define_floats(
+        "noise_range", "0,255", "Least and greatest value of --init=noise, in grey levels (0 to 255).", group
+    )
+    flags.DEFINE_enum(
+        "noise_space",
+        "image",
+        ["image", "network"],
+        "What --noise_range is drawn for: the RGB image, or the image as the network sees it (blue, green, red "
+        "without ImageNet's mean).",
+        **group,
+    )
+    flags.DEFINE_boolean(
+        "recolor_content", False, "Give the content the style's palette (mean and covariance of colour) first.", **group
+    )
+    flags.DEFINE_float(
+        "init_blend",
+        0.0,
+        "Share of the style image that is mixed into the start; it gives flat regions strokes to grow from.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        **group,
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the noise and of the learned or random weights.", lower_bound=0, **group)
+    flags.DEFINE_integer(
+        "save_every",
+        1,
+        "PREFIX_at_iteration_N.png is written every so many iterations; 0 writes none.",
+        lower_bound=0,
+        **group,
+    )
+
+
+def _define_loss(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="The loss")
+    weight = dict(lower_bound=0.0, **group)
+    flags.DEFINE_float(
+        "content_weight", 0.025, "Weight of the content term: higher keeps more of the photograph.", **weight
+    )
+    flags.DEFINE_float("style_weight", 1.0, "Weight of the style term: higher paints more.", **weight)
+    flags.DEFINE_float("tv_weight", 1.0, "Weight of the total variation: higher is smoother.", **weight)
+    flags.DEFINE_float("tv_exponent", 1.25, "Exponent of the total variation's squared differences.", **weight)
+    flags.DEFINE_list("content_layers", "block5_conv2", "Convolutions whose features keep the content.", **group)
+    flags.DEFINE_list(
+        "style_layers",
+        "block1_conv1,block2_conv1,block3_conv1,block4_conv1,block5_conv1",
+        "Convolutions whose features carry the style.",
+        **group,
+    )
+    _define_floats(
+        "content_layer_weights", None, "One weight for each content layer; by default they share 1 equally.", group
+    )
+    _define_floats(
+        "style_layer_weights", None, "One weight for each style layer; by default they share 1 equally.", group
+    )
+    flags.DEFINE_enum(
+        "normalization",
+        "keras",
+        ["none", "keras", "gatys", "mean", "pytorch", "scale"],
+        "What a layer's distance is divided by. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by "
+        "4 N^2 M^2. mean: mean squares. pytorch: mean squares, Gram matrices divided by rows * cols * channels. "
+        "scale: content by its own energy, style by the content image's distance from the style, total variation by "
+        "the pixels, so that weights mean the same for any network and size. none: by nothing.",
+        **group,
+    )
+    flags.DEFINE_boolean(
+        "reuse_constant_rows",
+        True,
+        "Compute the features of content and style once; --noreuse_constant_rows sends the whole batch through the "
+        "network at every evaluation, as Keras' example does. The loss is the same.",
+        **group,
+    )
+
+
+def _define_network(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="The network")
+    flags.DEFINE_enum("network", "vgg19", sorted(networks.BLOCKS, reverse=True), "The network.", **group)
+    flags.DEFINE_string(
+        "weights",
+        "imagenet",
+        "imagenet (downloaded by Keras at first use), learned (filters learned from the two images, nothing to "
+        "download), auto (imagenet where it can be had within seconds, else learned), random, or a weight file: .h5 "
+        "of Keras 2 or .weights.h5 of Keras 3.",
+        **group,
+    )
+    flags.DEFINE_enum("pooling", "max", ["max", "avg"], "How each block is halved.", **group)
+    flags.DEFINE_enum(
+        "padding",
+        "zeros",
+        ["zeros", "replicate"],
+        "What lies beyond the border: zeros, as VGG was trained, or the border's own pixels, which leaves no frame.",
+        **group,
+    )
+    flags.DEFINE_enum(
+        "taps", "after_relu", ["after_relu", "before_relu"], "Where in a layer features are taken.", **group
+    )
+    flags.DEFINE_enum(
+        "preprocess",
+        "caffe",
+        ["caffe", "torch"],
+        "What the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
+        "(torchvision's weights: RGB / 255, normalised).",
+        **group,
+    )
+
+
+def _define_optimiser(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="The optimiser")
+    flags.DEFINE_integer("iterations", 10, "Iterations; 0 measures the start and writes it.", lower_bound=0, **group)
+    flags.DEFINE_integer(
+        "evaluations_per_iteration", 20, "Evaluations of loss and gradient in each iteration.", lower_bound=1, **group
+    )
+    flags.DEFINE_enum(
+        "optimizer", "lbfgs", ["lbfgs", "sgd", "adam", "normalized_gradient"], "What moves the image.", **group
+    )
+    flags.DEFINE_boolean(
+        "restart_each_iteration",
+        True,
+        "L-BFGS throws its curvature away after each iteration, as Keras' example does; --norestart_each_iteration "
+        "keeps it, which gets lower in the same time.",
+        **group,
+    )
+    flags.DEFINE_float(
+        "first_step",
+        None,
+        "Root mean square, in grey levels, of the first move that L-BFGS tries; by default SciPy's, whose length over "
+        "all pixels together is 1.",
+        lower_bound=1e-9,
+        **group,
+    )
+    flags.DEFINE_float("learning_rate", 1.0, "Of sgd, adam and normalized_gradient.", lower_bound=0.0, **group)
+    flags.DEFINE_float(
+        "decay_rate",
+        1.0,
+        "The learning rate is multiplied by this every --decay_steps moves, smoothly.",
+        lower_bound=0.0,
+        **group,
+    )
+    flags.DEFINE_integer("decay_steps", 100, "See --decay_rate.", lower_bound=1, **group)
+    flags.DEFINE_boolean("clip", False, "Keep the image in 0..255 at each move.", **group)
+
+
+def _define_help(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="Help")
+    flags.DEFINE_boolean("help", False, "Show the flags that most people want.", short_name="h", **group)
+    flags.DEFINE_boolean("helpfull", False, "Show every flag.", **group)
+    flags.DEFINE_boolean("list_recipes", False, "List the recipes.", **group)
+    flags.DEFINE_boolean("version", False, "Show the version.", **group)
+    flags.DEFINE_string("flagfile", "", "Read flags from this file, one on a line; flags after it win.", **group)
+    flags.DEFINE_string("undefok", "", "Flags that may be unknown, separated by commas.", **group)
+
+
+def _define_floats(name: str, default: str | None, text: str, group: dict) -> None:
+    flags.DEFINE(_FloatListParser(), name, default, text, serializer=flags.CsvListSerializer(","), **group)
+
+
+def recipes_folder() -> Path:
+    """Where the recipes are: installed with the package, or beside it in a checkout."""
+    installed = Path(__file__).parent / "configs"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def recipes() -> dict[str, Path]:
+    """The recipes' flagfiles by name."""
+    return {path.stem: path for path in sorted(recipes_folder().glob("*.flags"))}
+
+
+def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
+    """Reads a command line, without the program's name.
+
+    Returns:
+      The arguments that are no flags, and every flag's value.
+
+    Raises:
+      UserError: with exit code 2, where the command line can't be read.
+    """
+    values = _define()
+    try:
+        positional = values(["neural-style", *_expand_recipes(arguments)])[1:]
+    except flags.Error as error:
+        raise UserError(f"{_one_line(error)} (--help lists the flags)", exit_code=2) from error
+    options = Options(**{name: value for name, value in values.flag_values_dict().items() if name not in _NO_OPTIONS})
+    check(options)
+    return positional, options
+
+
+def _expand_recipes(arguments: Sequence[str]) -> list[str]:
+    """Puts a recipe's --flagfile where its --recipe stands, so that later flags win over it."""
+    expanded, waiting = [], iter(arguments)
+    for argument in waiting:
+        expanded.append(argument)
+        if argument.lstrip("-") == "recipe" and argument.startswith("-"):
+            expanded.append(name := next(waiting, ""))
+        elif argument.startswith(("--recipe=", "-recipe=")):
+            name = argument.partition("=")[2]
+        else:
+            continue
+        if name not in recipes():
+            raise UserError(f"--recipe takes one of {', '.join(recipes())}; received {name!r}.", exit_code=2)
+        expanded.append(f"--flagfile={recipes()[name]}")
+    return expanded
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def help_text(full: bool) -> str:
+    """The flags in groups, with types, defaults and choices: the few common ones, or all."""
+    values = _define()
+    lines = [f"Usage: {USAGE}", "", "Paints the photograph CONTENT in the manner of the painting STYLE."]
+    for group, members in values.flags_by_module_dict().items():
+        shown = [flag for flag in members if full or flag.name in COMMON]
+        if shown:
+            lines += ["", f"{group}:"]
+        for flag in shown:
+            lines += _flag_help(flag)
+    if not full:
+        lines += ["", "--helpfull shows every flag, --list_recipes the recipes that set them."]
+    return "\n".join(lines)
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    choices = f" One of {', '.join(flag.parser.enum_values)}." if isinstance(flag, flags.EnumFlag) else ""
+    default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default is not None else ""
+    wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
+    return [f"  {name}", *wrap.wrap(f"{flag.help}{choices}{default}")]
+
+
+def recipes_text() -> str:
+    """Each recipe's name with the first line of its header."""
+    lines = [f"{name:20} {path.read_text().splitlines()[0].lstrip('# ')}" for name, path in recipes().items()]
+    return "\n".join(["Recipes, for --recipe=NAME:", *lines])
+
+
+def check(options: Options) -> None:
+    """Raises a UserError where flags contradict each other or the network."""
+    for kind in ("content", "style"):
+        layers, shares = getattr(options, f"{kind}_layers"), getattr(options, f"{kind}_layer_weights")
+        networks.check_layers(options.network, layers, f"{kind}_layers")
+        if shares is not None and len(shares) != len(layers):
+            raise UserError(
+                f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of --{kind}_layers, "
+                f"received {len(shares)}."
+            )
+    if len(options.noise_range) != 2:
+        raise UserError(f"--noise_range takes two numbers, least and greatest, received {options.noise_range}.")
+    for name in ("weights", "init"):
+        value = getattr(options, name)
+        if value not in WORDS[name] and not Path(value).is_file():
+            raise UserError(f"--{name} takes {', '.join(WORDS[name])} or a file, and {value!r} is no file.")

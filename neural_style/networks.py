@@ -1,0 +1,61 @@
+"""VGG16 and VGG19 as data: which convolutions each block holds (Simonyan & Zisserman 2015, table 1)."""
+
+from neural_style.errors import UserError
+
+# Filters and number of 3x3 convolutions of each block; a 2x2 pooling follows every block.
+BLOCKS = {
+    "vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),
+    "vgg19": ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
+}
+
+
+def layer_names(network: str) -> list[str]:
+    """Names of the convolutions of `network` in order, as Keras spells them: `block1_conv1` and so on."""
+    return [
+        f"block{block}_conv{conv}"
+        for block, (_, convolutions) in enumerate(BLOCKS[network], start=1)
+        for conv in range(1, convolutions + 1)
+    ]
+
+
+def kernel_shapes(network: str) -> dict[str, tuple[int, int, int, int]]:
+    """The kernel shape (rows, cols, fan in, filters) of each convolution of `network`, in order."""
+    shapes, fan_in = {}, 3
+    for name in layer_names(network):
+        filters = BLOCKS[network][block_of(name) - 1][0]
+        shapes[name] = (3, 3, fan_in, filters)
+        fan_in = filters
+    return shapes
+
+
+def block_of(layer: str) -> int:
+    """The number of the block that `layer` stands in: 3 for `block3_conv1`."""
+    return int(layer.removeprefix("block").split("_")[0])
+
+
+def stride(layer: str) -> int:
+    """Image pixels from one position of `layer` to the next: 1 in block 1, doubled by each pooling."""
+    return 2 ** (block_of(layer) - 1)
+
+
+def check_layers(network: str, layers: list[str], flag: str) -> None:
+    """Raises a UserError where one of `layers` is no convolution of `network`, or stands there twice."""
+    known = layer_names(network)
+    if len(set(layers)) < len(layers):
+        raise UserError(f"--{flag} takes each layer once, received {','.join(layers)}.")
+    for layer in layers:
+        if layer not in known:
+            raise UserError(
+                f"--{flag} takes convolutions of {network} ({known[0]} … {known[-1]}, as Keras names them), "
+                f"received {layer!r}."
+            )
+
+
+def check_frame(rows: int, cols: int, layers: list[str]) -> None:
+    """Raises a UserError where an image of `rows` x `cols` pixels vanishes before the deepest of `layers`."""
+    smallest = max([2] + [stride(layer) for layer in layers])
+    if min(rows, cols) < smallest:
+        raise UserError(
+            f"The network's layers need at least {smallest} rows and {smallest} columns, the image would have "
+            f"{rows} rows and {cols} columns: raise --rows, or choose shallower layers."
+        )

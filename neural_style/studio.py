@@ -1,0 +1,160 @@
+"""The wiring: from images and options to a session whose steps are the optimisation."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neural_style import color, images, networks, optimizers, weights
+from neural_style.evaluator import Evaluator
+from neural_style.flags import Options
+from neural_style.transfer import Step, transfer
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """The images of one run, RGB [rows, cols, 3] float32 in 0..255, in one frame."""
+
+    content: np.ndarray
+    style: np.ndarray
+    start: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """One run, ready to go.
+
+    Attributes:
+      origin: where the network's weights come from: "imagenet", "learned", "random" or a path.
+      device: what TensorFlow works on.
+    """
+
+    pictures: Pictures
+    evaluator: Evaluator
+    optimizer: optimizers.Optimizer
+    iterations: int
+    origin: str
+    device: str
+
+    def steps(self) -> Iterator[Step]:
+        """The start, then each iteration."""
+        return transfer(self.evaluator, self.optimizer, self.pictures.start, self.iterations)
+
+
+def read(content: str, style: str, options: Options) -> Pictures:
+    """Reads and frames the images, and checks what can be known of them before any heavy work.
+
+    Raises:
+      UserError: an image can't be read, or is too small for the network.
+    """
+    content_image, style_image = images.load(content), images.load(style)
+    rows, cols = images.frame(content_image, options.rows, options.cols)
+    networks.check_frame(rows, cols, options.content_layers + options.style_layers)
+    content_rgb, style_rgb = (images.resize(image, rows, cols) for image in (content_image, style_image))
+    if options.recolor_content:
+        content_rgb = color.match(content_rgb, style_rgb).clip(0, 255)
+    start = _start(content_rgb, style_rgb, options)
+    return Pictures(content_rgb, style_rgb, start + options.init_blend * (style_rgb - start))
+
+
+def _start(content: np.ndarray, style: np.ndarray, options: Options) -> np.ndarray:
+    """The combination before the first step."""
+    if options.init == "content":
+        return content
+    if options.init == "style":
+        return style
+    if options.init == "noise":
+        return _noise(content.shape, options)
+    return images.resize(images.load(options.init), *content.shape[:2])
+
+
+def _noise(shape: tuple[int, ...], options: Options) -> np.ndarray:
+    noise = np.random.RandomState(options.seed).uniform(*options.noise_range, shape).astype(np.float32)
+    if options.noise_space == "image":
+        return noise
+    from neural_style import features
+
+    return features.deprocess(noise, options.preprocess)
+
+
+def prepare(pictures: Pictures, options: Options) -> Session:
+    """Loads or learns the weights, builds the network and the objective.
+
+    Raises:
+      UserError: the weights can't be had, or do not fit the network.
+    """
+    # TensorFlow takes seconds to import, and a wrong flag or a missing file is to be told at once.
+    from neural_style import features, objective
+
+    origin, kernels = weights.resolve(
+        options.weights, options.network, lambda: _learned(pictures, options), options.seed
+    )
+    network: keras.Model = features.build(
+        options.network,
+        kernels,
+        options.content_layers + options.style_layers,
+        pooling=options.pooling,
+        padding=options.padding,
+        taps=options.taps,
+        preprocessing=options.preprocess,
+    )
+    evaluate = objective.Objective(network, _loss_settings(options)).bind(
+        pictures.content, pictures.style, options.reuse_constant_rows
+    )
+    return Session(
+        pictures,
+        Evaluator(evaluate, pictures.content.shape),
+        _optimizer(options, pictures.content.size),
+        options.iterations,
+        origin,
+        features.describe_device(),
+    )
+
+
+def _learned(pictures: Pictures, options: Options) -> dict:
+    from neural_style import learned
+
+    return learned.learn(
+        options.network,
+        [pictures.content, pictures.style],
+        options.seed,
+        layers=options.content_layers + options.style_layers,
+        pooling=options.pooling,
+        padding=options.padding,
+        preprocessing=options.preprocess,
+    )
+
+
+def _loss_settings(options: Options):
+    from neural_style import objective
+
+    def shares(given, layers):
+        return given or [1 / len(layers)] * len(layers)
+
+    return objective.LossSettings(
+        content_layers=options.content_layers,
+        content_layer_weights=shares(options.content_layer_weights, options.content_layers),
+        content_weight=options.content_weight,
+        style_layers=options.style_layers,
+        style_layer_weights=shares(options.style_layer_weights, options.style_layers),
+        style_weight=options.style_weight,
+        tv_weight=options.tv_weight,
+        tv_exponent=options.tv_exponent,
+        style_loss="gram",
+        normalization=options.normalization,
+    )
+
+
+def _optimizer(options: Options, size: int) -> optimizers.Optimizer:
+    """The optimiser of an image of `size` values."""
+    if options.optimizer == "lbfgs":
+        kind = optimizers.Lbfgs if options.restart_each_iteration else optimizers.ContinuousLbfgs
+        first_step = options.first_step * size**0.5 if options.first_step else 1.0
+        return kind(options.evaluations_per_iteration, options.clip, first_step)
+    return optimizers.FIRST_ORDER[options.optimizer](
+        options.evaluations_per_iteration, options.learning_rate, options.decay_rate, options.decay_steps, options.clip
+    )

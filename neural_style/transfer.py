@@ -1,0 +1,62 @@
+"""The loop, as a generator: it prints nothing and writes no file."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from neural_style.evaluator import Evaluator
+from neural_style.optimizers import Optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """Where an iteration ended.
+
+    Attributes:
+      index: 0 for the start, then 1, 2, …
+      image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
+      loss: at `image`.
+      terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
+      gradient_norm: Euclidean norm of the loss's gradient by `image`.
+      evaluations: of the objective, in this iteration.
+      seconds: that this iteration took.
+    """
+
+    index: int
+    image: np.ndarray
+    loss: float
+    terms: dict[str, float]
+    gradient_norm: float
+    evaluations: int
+    seconds: float
+
+
+def transfer(evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iterations: int) -> Iterator[Step]:
+    """Optimises `image`.
+
+    Args:
+      evaluator: of the objective.
+      optimizer: whose `step` is one iteration.
+      image: the start, RGB [rows, cols, 3] in 0..255.
+      iterations: how many steps follow the start.
+
+    Yields:
+      The start as step 0, then each iteration.
+    """
+    x = image.astype(np.float64).reshape(-1)
+    for index in range(iterations + 1):
+        began, before = time.perf_counter(), evaluator.evaluations
+        if index:
+            x = optimizer.step(evaluator, x)
+        loss = evaluator.loss(x)
+        yield Step(
+            index,
+            x.reshape(image.shape).astype(np.float32),
+            loss,
+            evaluator.terms,
+            float(np.linalg.norm(evaluator.gradient(x))),
+            evaluator.evaluations - before,
+            time.perf_counter() - began,
+        )
