@@ -1,5 +1,6 @@
 """The Evaluator stands between the objective and the optimisers: one evaluation serves func and fprime."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -7,15 +8,23 @@ import numpy as np
 from neural_style.errors import UserError
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What the objective gave at the flat image `x`: loss, flat float64 gradient, {term: value}."""
+
+    x: np.ndarray
+    loss: float
+    gradient: np.ndarray
+    terms: dict[str, float]
+
+
 class Evaluator:
     """Computes loss and gradient together and hands them out one at a time, as SciPy asks for them.
 
     Attributes:
-      evaluations: how often the objective was computed.
       losses: the loss of each evaluation, in order.
-      terms: the loss terms of the last evaluation.
-      best: (loss, flat image) of the lowest loss so far, or None.
-      on_evaluation: where set, called with (loss, terms) after each evaluation.
+      best: the evaluation of the lowest loss so far, or None.
+      on_evaluation: where set, called with each new Evaluation.
     """
 
     def __init__(self, objective: Callable, shape: tuple[int, int, int]):
@@ -25,43 +34,50 @@ class Evaluator:
           shape: (rows, cols, 3).
         """
         self._objective, self._shape = objective, shape
-        self.on_evaluation: Callable[[float, dict[str, float]], None] | None = None
-        self._at = None
-        self._loss, self._gradient = np.nan, None
-        self.terms: dict[str, float] = {}
+        self._last: Evaluation | None = None
+        self.best: Evaluation | None = None
         self.losses: list[float] = []
-        self.best: tuple[float, np.ndarray] | None = None
+        self.on_evaluation: Callable[[Evaluation], None] | None = None
 
     @property
     def evaluations(self) -> int:
+        """How often the objective was computed."""
         return len(self.losses)
 
     def loss(self, x: np.ndarray) -> float:
         """The loss at the flat image `x`."""
-        self._evaluate(x)
-        return self._loss
+        return self.at(x).loss
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """The loss's gradient at the flat image `x`, flat, in float64 as SciPy wants it."""
-        self._evaluate(x)
-        return self._gradient
+        return self.at(x).gradient
 
-    def _evaluate(self, x: np.ndarray) -> None:
-        if self._at is not None and np.array_equal(self._at, x):
-            return
+    def at(self, x: np.ndarray) -> Evaluation:
+        """The evaluation at the flat image `x`: the last or the best one where it is there, else a new one.
+
+        Raises:
+          UserError: loss or gradient is not finite.
+        """
+        for known in (self._last, self.best):
+            if known is not None and np.array_equal(known.x, x):
+                return known
         loss, gradient, terms = self._objective(x.reshape(self._shape).astype(np.float32))
-        self._loss = float(loss)
-        self._gradient = np.asarray(gradient, np.float64).reshape(-1)
-        self.terms = {name: float(value) for name, value in terms.items()}
-        self.losses.append(self._loss)
-        if not (np.isfinite(self._loss) and np.isfinite(self._gradient).all()):
-            raise UserError(
-                f"Expected a finite loss and gradient, received a loss of {self._loss} at evaluation {self.evaluations} "
-                f"({', '.join(f'{name} {value:.4g}' for name, value in self.terms.items())}): lower the weight "
-                "of the term that overflows, or --learning_rate, or check the weights."
-            )
-        self._at = x.copy()
-        if self.best is None or self._loss < self.best[0]:
-            self.best = self._loss, self._at
+        terms = {name: float(value) for name, value in terms.items()}
+        new = Evaluation(x.copy(), float(loss), np.asarray(gradient, np.float64).reshape(-1), terms)
+        self.losses.append(new.loss)
+        self._check_finite(new)
+        self._last = new
+        if self.best is None or new.loss < self.best.loss:
+            self.best = new
         if self.on_evaluation:
-            self.on_evaluation(self._loss, self.terms)
+            self.on_evaluation(new)
+        return new
+
+    def _check_finite(self, new: Evaluation) -> None:
+        if np.isfinite(new.loss) and np.isfinite(new.gradient).all():
+            return
+        terms = ", ".join(f"{name} {value:.4g}" for name, value in new.terms.items())
+        raise UserError(
+            f"Expected a finite loss and gradient, received a loss of {new.loss} at evaluation {self.evaluations} "
+            f"({terms}): lower the weight of the term that overflows, or --learning_rate, or check the weights."
+        )

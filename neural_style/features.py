@@ -1,17 +1,12 @@
 """VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
 
-import os
+from collections.abc import Iterable, Mapping
 
-# oneDNN's convolutions are a fifth faster than Eigen's on processors where TensorFlow leaves them off (AVX2 only).
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+import keras
+import numpy as np
+import tensorflow as tf
 
-from collections.abc import Iterable, Mapping  # noqa: E402
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-
-from neural_style import networks  # noqa: E402
+from neural_style import networks
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""

@@ -5,10 +5,7 @@ patches of its input (Coates & Ng 2012, section 3), scaled so that each filter's
 (Gatys et al. 2016, section 2; Kraehenbuehl et al. 2016 scale whole layers so).
 """
 
-import os
 from collections.abc import Sequence
-
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
 import tensorflow as tf
@@ -75,7 +72,10 @@ def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState)
     # At the image itself the mean over patches goes, so that a patch's own colour still counts.
     patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)
     norms = np.linalg.norm(patches, axis=1)
-    kept = norms > max(np.quantile(norms, FLATTEST), 1e-12)
+    kept = norms > max(np.quantile(norms, FLATTEST), 1e-6)
+    if not kept.any():  # the pictures are flat, and any direction is as good as another
+        patches = rng.standard_normal(patches.shape).astype(np.float32)
+        norms, kept = np.linalg.norm(patches, axis=1), slice(None)
     return patches[kept] / norms[kept, np.newaxis]
 
 

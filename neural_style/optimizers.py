@@ -32,6 +32,7 @@ class Lbfgs:
         self._evaluations, self._clip, self._unit = evaluations, clip, first_step
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
+        """One call of `fmin_l_bfgs_b`."""
         # SciPy's first move has length 1 in its variable, so its variable is x / first_step.
         unit = self._unit
         z, _, _ = fmin_l_bfgs_b(
@@ -68,24 +69,20 @@ class ContinuousLbfgs:
         self._pairs: list[tuple[np.ndarray, np.ndarray]] = []
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
+        """As many moves as the evaluations allow."""
         end = evaluator.evaluations + self._evaluations
         while evaluator.evaluations < end:
-            loss, gradient = evaluator.loss(x), evaluator.gradient(x)
-            direction = self._direction(gradient)
-            slope = float(gradient @ direction)
-            if slope >= 0:
-                if not self._pairs:
-                    break  # no gradient is left
+            gradient = evaluator.gradient(x)
+            moved = self._search(evaluator, x, self._direction(gradient), end)
+            if moved is not None:
+                self._remember(moved - x, evaluator.gradient(moved) - gradient)
+                x = moved
+            elif self._pairs:
                 self._pairs.clear()
-                continue
-            moved = self._search(evaluator, x, loss, direction, slope, end)
-            if moved is None:
-                if evaluator.evaluations < end and not self._pairs:
-                    self._first_step /= 10
-                self._pairs.clear()
-                continue
-            self._remember(moved - x, evaluator.gradient(moved) - gradient)
-            x = moved
+            elif self._first_step > self.SHORTEST:
+                self._first_step /= 10
+            else:
+                break  # nothing lower is left, even along the bare gradient
         return x
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
@@ -102,9 +99,10 @@ class ContinuousLbfgs:
             direction = direction + (alpha - (y @ direction) / (s @ y)) * s
         return direction
 
-    def _search(self, evaluator, x, loss, direction, slope, end) -> np.ndarray | None:
+    def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray, end: int) -> np.ndarray | None:
         """The first point along `direction` that is low enough, or None."""
-        length = 1.0
+        loss, slope = evaluator.loss(x), float(evaluator.gradient(x) @ direction)
+        length = 1.0 if slope < 0 else 0.0
         while length > self.SHORTEST and evaluator.evaluations < end:
             trial = x + length * direction
             if self._clip:
@@ -138,6 +136,7 @@ class _FirstOrder:
         self._moves = 0
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
+        """One move for each evaluation."""
         for _ in range(self._evaluations):
             rate = self._learning_rate * self._decay_rate ** (self._moves / self._decay_steps)
             self._moves += 1

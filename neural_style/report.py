@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from neural_style import __version__, images
+from neural_style.evaluator import Evaluation
 from neural_style.flags import Options
 from neural_style.studio import Session
 from neural_style.transfer import Step
@@ -48,10 +49,10 @@ class Report:
             bar_format="{l_bar}{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )
 
-    def show(self, loss: float, terms: Mapping[str, float]) -> None:
+    def show(self, evaluation: Evaluation) -> None:
         """Moves the progress line on by one evaluation."""
-        parts = " ".join(f"{name} {value:.3g}" for name, value in sums(terms).items())
-        self._bar.set_postfix_str(f"loss {loss:.4g} = {parts}", refresh=False)
+        parts = " ".join(f"{name} {value:.3g}" for name, value in sums(evaluation.terms).items())
+        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g} = {parts}", refresh=False)
         self._bar.update()
 
     def add(self, step: Step) -> None:
@@ -79,7 +80,7 @@ class Report:
         elif best is not None:
             self._record["broken_off"] = str(error) or kind.__name__
             shape = self._session.pictures.content.shape
-            images.save(f"{self._prefix}.png", best[1].reshape(shape).astype(np.float32))
+            images.save(f"{self._prefix}.png", best.x.reshape(shape).astype(np.float32))
         self._record["losses"] = self._session.evaluator.losses
         self._write_record()
 

@@ -50,13 +50,13 @@ def transfer(evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iter
         began, before = time.perf_counter(), evaluator.evaluations
         if index:
             x = optimizer.step(evaluator, x)
-        loss = evaluator.loss(x)
+        reached = evaluator.at(x)
         yield Step(
             index,
             x.reshape(image.shape).astype(np.float32),
-            loss,
-            evaluator.terms,
-            float(np.linalg.norm(evaluator.gradient(x))),
+            reached.loss,
+            reached.terms,
+            float(np.linalg.norm(reached.gradient)),
             evaluator.evaluations - before,
             time.perf_counter() - began,
         )

@@ -1,0 +1,44 @@
+"""Images, weights and reference values that several tests share."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neural_style import flags, images, studio, weights
+
+DATA = Path(__file__).parent / "data"
+COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
+
+
+def reference(name):
+    """A file of reference values; tests/data/README.md says where they come from."""
+    return json.loads((DATA / name).read_text())
+
+
+def options(*arguments):
+    """The options of a command line."""
+    return flags.parse(arguments)[1]
+
+
+def session(*arguments):
+    """A session on coffee and swirls with the seeded weights."""
+    settings = options("--weights=random", *arguments)
+    return studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+
+
+def pair(rows, cols):
+    """Coffee and swirls in a frame."""
+    return tuple(images.resize(images.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+
+
+@pytest.fixture(scope="session")
+def vgg19():
+    """The seeded weights of VGG19."""
+    return weights.random("vgg19", 0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import COFFEE, SWIRLS, options, pair
+
+from neural_style import features, learned, studio
+
+LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
+SETTINGS = dict(layers=LAYERS, pooling="avg", padding="replicate", preprocessing="caffe")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return pair(48, 72)
+
+
+@pytest.fixture(scope="module")
+def weights(pictures):
+    return learned.learn("vgg19", pictures, 3, **SETTINGS)
+
+
+def test_the_same_seed_gives_the_same_weights(pictures, weights):
+    again, other = (learned.learn("vgg19", pictures, seed, **SETTINGS) for seed in (3, 4))
+    for name in weights:
+        np.testing.assert_array_equal(again[name][0], weights[name][0])
+    assert np.abs(other["block1_conv1"][0] - weights["block1_conv1"][0]).max() > 0
+
+
+def test_nothing_is_learned_beyond_the_deepest_layer(weights):
+    assert list(weights)[-1] == "block3_conv1"
+    assert len(weights) == 5
+
+
+def test_each_filters_mean_activation_is_one(pictures, weights):
+    network = features.build("vgg19", weights, LAYERS, pooling="avg", padding="replicate")
+    for name in LAYERS:
+        activations = [tf.reduce_mean(network(picture[None])[name], axis=[0, 1, 2]) for picture in pictures]
+        np.testing.assert_allclose(np.mean(activations, axis=0), 1, rtol=1e-3)
+
+
+def test_filters_are_free_of_mean_but_for_the_first_layers(weights):
+    kernel, bias = weights["block2_conv1"]
+    np.testing.assert_allclose(kernel.sum(axis=(0, 1, 2)), 0, atol=1e-3 * np.abs(kernel).sum(axis=(0, 1, 2)).max())
+    np.testing.assert_array_equal(bias, 0)
+
+
+def test_a_few_iterations_lower_every_style_term_and_the_loss():
+    settings = options("--recipe=offline", "--rows=48", "--iterations=2", "--evaluations_per_iteration=5")
+    run = studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+    start, *_, end = run.steps()
+    assert end.loss < start.loss / 2
+    for name, value in end.terms.items():
+        if name.startswith("style/"):
+            assert value < start.terms[name]
+
+
+def test_every_term_falls_from_a_noise_start():
+    """From noise, with weights of like size, the content term has somewhere to fall too."""
+    settings = options(
+        "--recipe=offline",
+        "--rows=48",
+        "--init=noise",
+        "--init_blend=0",
+        "--iterations=2",
+        "--content_weight=10",
+        "--style_weight=10",
+        "--tv_weight=0.0001",
+    )
+    run = studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+    start, *_, end = run.steps()
+    assert all(end.terms[name] < start.terms[name] for name in start.terms)
+
+
+def test_flat_and_tiny_pictures_give_finite_weights():
+    flat = np.full((16, 16, 3), 128, np.float32)
+    for kernel, _ in learned.learn("vgg19", [flat, flat], 0, **SETTINGS).values():
+        assert np.isfinite(kernel).all()

@@ -1,0 +1,143 @@
+"""The command line as a user runs it: a subprocess, its files, its exit code and what it prints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import COFFEE, SWIRLS, reference
+from PIL import Image
+
+COMMAND = [sys.executable, "-m", "neural_style"]
+QUICK = ["--weights=random", "--rows=32"]
+
+
+def run(*arguments, **kwargs):
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
+
+
+def test_the_example_from_one_command(tmp_path):
+    prefix = tmp_path / "a picture"
+    done = run(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a picture.json",
+        "a picture.png",
+        "a picture_at_iteration_1.png",
+        "a picture_at_iteration_2.png",
+    ]
+    last, final = (Image.open(tmp_path / f"a picture{end}.png") for end in ("_at_iteration_2", ""))
+    assert final.size == (96, 64)
+    np.testing.assert_array_equal(np.asarray(last), np.asarray(final))
+
+    record = json.loads((tmp_path / "a picture.json").read_text())
+    case = reference("keras_example.json")[0]
+    assert record["rows"], record["cols"] == (64, 96)
+    assert record["initial"]["loss"] == pytest.approx(case["at_content"]["loss"], rel=1e-5)
+    assert record["initial"]["gradient_norm"] == pytest.approx(case["at_content"]["grad_l2"], rel=1e-4)
+    assert record["initial"]["terms"].keys() == {"content", "style", "total_variation"}
+    assert sum(record["initial"]["terms"].values()) == pytest.approx(record["initial"]["loss"], rel=1e-6)
+    for index, iteration in enumerate(record["iterations"], start=1):
+        assert iteration["index"] == index
+        assert iteration["loss"] == pytest.approx(case["iterations"][index - 1]["loss"], rel=0.03)
+        assert sum(iteration["terms"].values()) == pytest.approx(iteration["loss"], rel=1e-6)
+        assert iteration["evaluations"] in (20, 21)
+        assert iteration["seconds"] > 0
+    assert record["versions"].keys() >= {"neural_style", "tensorflow", "keras", "scipy"}
+    assert record["flags"]["tv_weight"] == 1.0
+    assert record["device"]
+    assert len(record["losses"]) == 1 + sum(iteration["evaluations"] for iteration in record["iterations"])
+
+
+def test_no_iterations_measure_the_start_and_write_it(tmp_path):
+    done = run(COFFEE, SWIRLS, tmp_path / "out", *QUICK, "--iterations=0")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.png"]
+    assert json.loads((tmp_path / "out.json").read_text())["iterations"] == []
+
+
+def test_ctrl_c_ends_cleanly_with_the_best_image_written(tmp_path):
+    command = [*COMMAND, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK, "--iterations=10000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "out_at_iteration_1.png").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "neural-style: interrupted.\n"
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["broken_off"] == "KeyboardInterrupt"
+    assert Image.open(tmp_path / "out.png").size == (48, 32)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_loss_that_is_not_finite_ends_with_one_sentence(tmp_path):
+    done = run(COFFEE, SWIRLS, tmp_path / "out", *QUICK, "--optimizer=sgd", "--learning_rate=1e30")
+    assert done.returncode == 1
+    assert done.stderr.startswith("neural-style: Expected a finite loss and gradient")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "out.png").exists()
+
+
+@pytest.fixture
+def not_an_image(tmp_path):
+    path = tmp_path / "text.png"
+    path.write_text("not an image")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "exit_code"),
+    [
+        (["{tmp}/missing.png", SWIRLS, "{tmp}/out"], "does not exist", 1),
+        ([COFFEE, "{tmp}", "{tmp}/out"], "is a folder", 1),
+        ([COFFEE, "{tmp}/text.png", "{tmp}/out"], "can't be read as one", 1),
+        ([COFFEE, SWIRLS, "{tmp}/nowhere/out"], "does not exist", 1),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--rows=8"], "at least 16 rows", 1),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--rows=0"], "positive integer", 2),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--content_layers=fc1"], "convolutions of vgg19", 1),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--content_wieght=1"], "Did you mean: content_weight", 2),
+        ([COFFEE, SWIRLS], "Expected three arguments", 2),
+        ([], "Expected three arguments", 2),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--weights={tmp}/text.png"], "Expected a Keras weight file", 1),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence(tmp_path, not_an_image, arguments, message, exit_code):
+    done = run(*(str(argument).replace("{tmp}", str(tmp_path)) for argument in arguments))
+    assert done.returncode == exit_code
+    assert message in done.stderr
+    assert done.stderr.startswith("neural-style: ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [not_an_image]
+
+
+def test_imagenet_out_of_reach_is_told(tmp_path):
+    offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
+    done = run(COFFEE, SWIRLS, tmp_path / "out", "--rows=32", env=offline)
+    assert done.returncode == 1
+    assert "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_auto_learns_and_says_so_where_imagenet_is_out_of_reach(tmp_path):
+    offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
+    arguments = ("--recipe=offline", "--weights=auto", "--rows=32", "--iterations=1")
+    done = run(COFFEE, SWIRLS, tmp_path / "out", *arguments, env=offline)
+    assert done.returncode == 0, done.stderr
+    assert "filters are learned from the two images" in done.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["weights"] == "learned"
+
+
+def test_help_and_version_and_recipes():
+    assert "--style_weight" in run("--help").stdout
+    assert "--tv_exponent" in run("--helpfull").stdout
+    assert run("--version").stdout == "neural-style 0.1.0\n"
+    assert "offline" in run("--list_recipes").stdout

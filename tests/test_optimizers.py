@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from neural_style import optimizers
+from neural_style.errors import UserError
+from neural_style.evaluator import Evaluator
+from neural_style.transfer import transfer
+
+SHAPE = (4, 5, 3)
+EVERY = {
+    "lbfgs": lambda n: optimizers.Lbfgs(n),
+    "lbfgs, long first step": lambda n: optimizers.Lbfgs(n, first_step=100.0),
+    "lbfgs, clipped": lambda n: optimizers.Lbfgs(n, clip=True),
+    "continuous lbfgs": lambda n: optimizers.ContinuousLbfgs(n, first_step=10.0),
+    "sgd": lambda n: optimizers.Sgd(n, 0.02, 0.99, 10, False),
+    "adam": lambda n: optimizers.Adam(n, 10.0, 0.97, 1, True),
+    "normalized gradient": lambda n: optimizers.NormalizedGradient(n, 5.0, 0.95, 1, False),
+}
+
+
+def bowl(wanted, scale=1.0, noise=0.0):
+    """A quadratic with unequal curvatures whose minimum is `wanted`, as an Evaluator."""
+    rng = np.random.default_rng(1)
+    curvature = np.linspace(1, 20, wanted.size).reshape(wanted.shape)
+
+    def objective(image):
+        difference = image - wanted
+        loss = scale * np.sum(curvature * difference**2) / 2
+        shaken = 1 + noise * rng.standard_normal(wanted.shape)
+        return loss, scale * curvature * difference * shaken, {"total_variation": loss}
+
+    return Evaluator(objective, wanted.shape)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_optimizer_finds_the_minimum(name, rng):
+    wanted = rng.uniform(50, 200, SHAPE)
+    *_, end = transfer(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 5)
+    np.testing.assert_allclose(end.image, wanted, atol=2)
+
+
+@pytest.mark.parametrize("name", ["lbfgs, clipped", "adam"])
+def test_clip_keeps_the_image_in_range(name, rng):
+    wanted = rng.uniform(-200, 400, SHAPE)
+    *_, end = transfer(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 3)
+    assert end.image.min() >= 0
+    assert end.image.max() <= 255
+    np.testing.assert_allclose(end.image, np.clip(wanted, 0, 255), atol=8)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+@pytest.mark.parametrize("name", ["lbfgs", "continuous lbfgs"])
+def test_the_units_of_the_loss_do_not_stop_lbfgs(name, scale, rng):
+    wanted = rng.uniform(50, 200, SHAPE)
+    *_, end = transfer(bowl(wanted, scale), EVERY[name](40), np.full(SHAPE, 128.0), 3)
+    np.testing.assert_allclose(end.image, wanted, atol=2)
+
+
+def test_continuous_lbfgs_survives_a_noisy_gradient(rng):
+    wanted = rng.uniform(50, 200, SHAPE)
+    start, *_, end = transfer(bowl(wanted, noise=0.1), EVERY["continuous lbfgs"](60), np.full(SHAPE, 128.0), 4)
+    assert end.loss < start.loss * 1e-3
+
+
+def test_continuous_lbfgs_never_gets_worse_and_keeps_its_budget(rng):
+    wanted = rng.uniform(50, 200, SHAPE)
+    steps = list(transfer(bowl(wanted), EVERY["continuous lbfgs"](7), np.full(SHAPE, 128.0), 4))
+    assert all(step.evaluations <= 7 for step in steps[1:])
+    losses = [step.loss for step in steps]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_adam_against_its_formula_written_out():
+    """Two moves of Kingma & Ba's algorithm 1 by hand, at gradients 3 and -1."""
+    adam = optimizers.Adam(1, 0.5, 1.0, 1, False)
+    gradients = iter([3.0, -1.0])
+
+    class Fixed:
+        def gradient(self, x):
+            return np.array([next(gradients)])
+
+    x = adam.step(Fixed(), np.array([10.0]))
+    np.testing.assert_allclose(x, 9.5)
+    first = (0.9 * 0.3 - 0.1) / (1 - 0.81)
+    second = (0.999 * 0.009 + 0.001) / (1 - 0.999**2)
+    np.testing.assert_allclose(adam.step(Fixed(), x), 9.5 - 0.5 * first / np.sqrt(second))
+
+
+def test_one_evaluation_serves_func_and_fprime(rng):
+    evaluator, x = bowl(rng.uniform(0, 255, SHAPE)), np.zeros(60)
+    evaluator.loss(x)
+    evaluator.gradient(x)
+    evaluator.gradient(x + 1)
+    evaluator.loss(x + 1)
+    assert evaluator.evaluations == 2
+
+
+def test_the_evaluator_keeps_the_best_image(rng):
+    evaluator = bowl(np.zeros(SHAPE))
+    for value in (3.0, 1.0, 2.0):
+        evaluator.loss(np.full(60, value))
+    np.testing.assert_array_equal(evaluator.best.x, np.ones(60))
+
+
+def test_a_loss_that_is_not_finite_is_told():
+    evaluator = Evaluator(lambda image: (np.inf, image, {"style/block1_conv1": np.inf}), SHAPE)
+    with pytest.raises(UserError, match="finite loss and gradient.*evaluation 1.*style/block1_conv1 inf"):
+        evaluator.loss(np.zeros(60))
+
+
+def test_no_iterations_give_the_start_alone(rng):
+    image = rng.uniform(0, 255, SHAPE)
+    (step,) = transfer(bowl(image + 1), EVERY["lbfgs"](20), image, 0)
+    assert (step.index, step.evaluations) == (0, 1)
+    np.testing.assert_allclose(step.image, image, rtol=1e-6)

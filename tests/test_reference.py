@@ -1,0 +1,72 @@
+"""Losses, gradients and trajectories against values that other programs computed (tests/data/README.md)."""
+
+import numpy as np
+import pytest
+from conftest import reference, session
+
+CASES = {case["name"]: case for case in reference("keras_example.json")}
+SMALL = [name for name in CASES if name.endswith("64_rows")]
+REUSE = ["--reuse_constant_rows", "--noreuse_constant_rows"]
+
+
+def keras_session(case, *arguments):
+    return session(
+        f"--rows={case['rows']}",
+        f"--content_weight={case['content_weight']}",
+        f"--style_weight={case['style_weight']}",
+        f"--tv_weight={case['tv_weight']}",
+        *arguments,
+    )
+
+
+def assert_agrees(run, case):
+    """Loss to 1e-5 and gradient to 1e-4 of its norm, at the content image, the style image and half-way."""
+    content, style = run.pictures.content, run.pictures.style
+    for name, image in {"at_content": content, "at_half": (content + style) / 2, "at_style": style}.items():
+        x, expected = image.astype(np.float64).reshape(-1), case[name]
+        assert run.evaluator.loss(x) == pytest.approx(expected["loss"], rel=1e-5)
+        assert sum(run.evaluator.at(x).terms.values()) == pytest.approx(expected["loss"], rel=1e-5)
+        gradient = run.evaluator.gradient(x).reshape(image.shape)[..., ::-1].reshape(-1)  # by blue, green, red
+        tolerance = 1e-4 * expected["grad_l2"]
+        assert np.linalg.norm(gradient) == pytest.approx(expected["grad_l2"], rel=1e-4)
+        assert np.abs(gradient).mean() == pytest.approx(expected["grad_abs_mean"], rel=1e-4)
+        for index, value in expected["grad_at"].items():
+            assert gradient[int(index)] == pytest.approx(value, abs=tolerance)
+
+
+def assert_follows(steps, iterations):
+    """The loss after each iteration to 1 %, 3 % in the first two: L-BFGS amplifies rounding."""
+    received = [step.loss for step in steps][1:]
+    assert len(received) == len(iterations)
+    for index, (loss, expected) in enumerate(zip(received, iterations, strict=True)):
+        assert loss == pytest.approx(expected["loss"], rel=0.03 if index < 2 else 0.01)
+
+
+@pytest.mark.parametrize("reuse", REUSE)
+@pytest.mark.parametrize("name", SMALL)
+def test_keras_example_at_fixed_images(name, reuse):
+    assert_agrees(keras_session(CASES[name], reuse), CASES[name])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_keras_example_trajectory(name):
+    iterations = CASES[name]["iterations"]
+    run = keras_session(CASES[name], f"--iterations={len(iterations)}")
+    assert_follows(run.steps(), iterations)
+
+
+def test_keras_example_trajectory_with_the_whole_batch():
+    case = CASES["default_weights_64_rows"]
+    run = keras_session(case, "--noreuse_constant_rows")
+    steps = list(run.steps())
+    assert_follows(steps, case["iterations"])
+    painted = np.clip(steps[-1].image, 0, 255).astype(np.uint8)
+    np.testing.assert_allclose(painted.mean(axis=(0, 1)), case["image_mean_rgb"], atol=1)
+
+
+@pytest.mark.slow
+def test_keras_example_at_400_rows():
+    case = CASES["default_weights_400_rows"]
+    run = keras_session(case, "--iterations=2")
+    assert_agrees(run, case)
+    assert_follows(run.steps(), case["iterations"])

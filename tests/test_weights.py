@@ -1,0 +1,144 @@
+import h5py
+import keras
+import numpy as np
+import pytest
+from conftest import reference
+
+from neural_style import networks, weights
+from neural_style.errors import UserError
+
+
+def keras_2_file(path, kernels, rename=lambda name: name):
+    """An .h5 file laid out as Keras 2 wrote the ImageNet weights."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in kernels]
+        for name, (kernel, bias) in kernels.items():
+            group = file.create_group(rename(name))
+            group.attrs["weight_names"] = [f"{name}_W_1:0".encode(), f"{name}_b_1:0".encode()]
+            group[f"{name}_W_1:0"], group[f"{name}_b_1:0"] = kernel, bias
+        file.create_group("block1_pool")
+    return path
+
+
+def keras_3_file(path, kernels, include_top):
+    """A .weights.h5 file written by Keras itself."""
+    model = keras.applications.VGG19(weights=None, include_top=include_top, input_shape=(32, 32, 3), classes=7)
+    for name, pair in kernels.items():
+        model.get_layer(name).set_weights(pair)
+    model.save_weights(path)
+    return path
+
+
+def assert_same(received, expected):
+    assert list(received) == list(expected)
+    for name, (kernel, bias) in expected.items():
+        np.testing.assert_array_equal(received[name][0], kernel)
+        np.testing.assert_array_equal(received[name][1], bias)
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+def test_random_weights_are_numpys(network):
+    drawn = weights.random(network, 0)
+    for name, expected in reference("seeded_weights.json")[network].items():
+        kernel, bias = drawn[name]
+        np.testing.assert_array_equal(kernel.reshape(-1)[:3], np.float32(expected["kernel_first"]))
+        assert kernel.sum(dtype=np.float64) == pytest.approx(expected["kernel_sum"], rel=1e-6)
+        assert bias[0] == np.float32(expected["bias_first"])
+
+
+def test_a_keras_2_file(tmp_path, vgg19):
+    assert_same(weights.from_file(keras_2_file(tmp_path / "vgg.h5", vgg19), "vgg19"), vgg19)
+
+
+@pytest.mark.parametrize("include_top", [False, True])
+def test_a_keras_3_file(tmp_path, vgg19, include_top):
+    path = keras_3_file(tmp_path / "vgg.weights.h5", vgg19, include_top)
+    assert_same(weights.from_file(path, "vgg19"), vgg19)
+
+
+def test_a_whole_keras_model_saved_as_h5(tmp_path, vgg19):
+    model = keras.applications.VGG19(weights=None, include_top=False)
+    for name, pair in vgg19.items():
+        model.get_layer(name).set_weights(pair)
+    model.save(tmp_path / "model.h5")
+    assert_same(weights.from_file(tmp_path / "model.h5", "vgg19"), vgg19)
+
+
+def test_another_networks_file_is_refused(tmp_path):
+    path = keras_2_file(tmp_path / "vgg16.h5", weights.random("vgg16", 0))
+    with pytest.raises(UserError, match="block3_conv4 is missing"):
+        weights.from_file(path, "vgg19")
+
+
+def test_wrong_shapes_are_refused(tmp_path, vgg19):
+    thin = {name: (kernel[..., :8], bias[:8]) for name, (kernel, bias) in vgg19.items()}
+    with pytest.raises(UserError, match=r"block1_conv1 should have a kernel of shape \(3, 3, 3, 64\)"):
+        weights.from_file(keras_2_file(tmp_path / "thin.h5", thin), "vgg19")
+
+
+def test_no_weight_file_at_all(tmp_path):
+    (tmp_path / "text.h5").write_text("no weights")
+    with pytest.raises(UserError, match="Expected a Keras weight file"):
+        weights.from_file(tmp_path / "text.h5", "vgg19")
+    with h5py.File(tmp_path / "empty.h5", "w"):
+        pass
+    with pytest.raises(UserError, match="does not hold the 16 convolutions of vgg19"):
+        weights.from_file(tmp_path / "empty.h5", "vgg19")
+
+
+def test_imagenet_is_loaded_by_keras(tmp_path, monkeypatch, vgg19):
+    """Keras asks for its own file, with its hash, and reads it; only the file is ours."""
+    asked = {}
+
+    def get_file(name, url, cache_subdir, file_hash):
+        asked.update(url=url, file_hash=file_hash)
+        return str(keras_2_file(tmp_path / name, vgg19))
+
+    monkeypatch.setattr("keras.src.applications.vgg19.file_utils.get_file", get_file)
+    monkeypatch.setattr(weights, "imagenet_at_hand", lambda network: True)
+    origin, loaded = weights.resolve("auto", "vgg19", lambda: pytest.fail("learned, though at hand"), 0)
+    assert origin == "imagenet"
+    assert_same(loaded, vgg19)
+    assert asked == {
+        "url": weights.IMAGENET_URL.format("vgg19", "vgg19"),
+        "file_hash": "253f8cb515780f3b799900260a226db6",
+    }
+
+
+def test_a_cached_file_that_is_not_imagenets_is_refused(tmp_path, monkeypatch, vgg19):
+    """Keras' hash check meets a file of other weights, and the download that would mend it fails."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("keras.src.applications.vgg19.WEIGHTS_PATH_NO_TOP", "http://127.0.0.1:9/none.h5")
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path), raising=False)
+    path = weights.imagenet_path("vgg19")
+    path.parent.mkdir()
+    keras_2_file(path, vgg19)
+    assert weights.imagenet_at_hand("vgg19")
+    with pytest.raises(UserError, match="ImageNet weights of vgg19 could not be had"):
+        weights.imagenet("vgg19")
+
+
+def test_the_path_and_address_are_keras_own():
+    from keras.src.applications import vgg16, vgg19
+
+    for module, network in ((vgg16, "vgg16"), (vgg19, "vgg19")):
+        assert weights.IMAGENET_URL.format(network, network) == module.WEIGHTS_PATH_NO_TOP
+        assert module.WEIGHTS_PATH_NO_TOP.endswith(weights.imagenet_path(network).name)
+
+
+def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
+    with pytest.raises(UserError) as caught:
+        weights.resolve("imagenet", "vgg16", dict, 0)
+    message = str(caught.value)
+    assert str(tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5") in message
+    assert "--weights=FILE" in message
+    assert "--weights=learned" in message
+    assert weights.resolve("auto", "vgg16", lambda: "from the images", 0) == ("learned", "from the images")
+
+
+def test_kernel_shapes_are_keras():
+    model = keras.applications.VGG16(weights=None, include_top=False)
+    for name, shape in networks.kernel_shapes("vgg16").items():
+        assert model.get_layer(name).kernel.shape == shape
