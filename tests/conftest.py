@@ -24,7 +24,7 @@ def options(*arguments):
 
 def session(*arguments):
     """A session on coffee and swirls with the seeded weights."""
-    settings = options("--weights=random", *arguments)
+    settings = options(*arguments, "--weights=random")
     return studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
 
 

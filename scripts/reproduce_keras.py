@@ -1,0 +1,72 @@
+"""Runs the Keras documentation's recipe on its own images and prints the losses beside the documented ones.
+
+Usage: scripts/reproduce_keras [--flags], for example --evaluations_per_iteration=100 --iterations=5 for 500 steps.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+
+from neural_style import flags, studio
+from neural_style.errors import UserError
+
+DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
+IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
+TOLERANCE = 0.005
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the comparison; returns 0 where every documented loss is met, else 1."""
+    try:
+        _, options = flags.parse(["--recipe=keras_io", *arguments])
+        session = studio.prepare(studio.read(*fetch(), options), options)
+    except UserError as error:
+        print(f"reproduce_keras: {error}", file=sys.stderr)
+        return error.exit_code
+    documented = json.loads(DOCUMENTED.read_text())
+    expected = {
+        step: (a, b) for step, a, b in zip(documented["steps"], documented["run_a"], documented["run_b"], strict=True)
+    }
+    print("  step       ours      run a      run b   off by")
+    worst = 0.0
+
+    def compare(evaluation) -> None:
+        nonlocal worst
+        # The documentation prints, at step n, the loss before the n-th move: the n-th evaluation.
+        if session.evaluator.evaluations in expected:
+            a, b = expected[session.evaluator.evaluations]
+            off = evaluation.loss / ((a + b) / 2) - 1
+            worst = max(worst, abs(off))
+            print(
+                f"{session.evaluator.evaluations:6} {evaluation.loss:10.2f} {a:10.2f} {b:10.2f} {off:+8.3%}", flush=True
+            )
+
+    session.evaluator.on_evaluation = compare
+    for _ in session.steps():
+        pass
+    print(f"The largest difference is {worst:.3%}; the tolerance is {TOLERANCE:.1%}.")
+    return 0 if worst <= TOLERANCE else 1
+
+
+def fetch() -> list[str]:
+    """The documentation's two images, from Keras' cache or the network.
+
+    Raises:
+      UserError: the network is missing.
+    """
+    paths = []
+    for name, address in IMAGES.items():
+        try:
+            paths.append(keras.utils.get_file(name, address))
+        except Exception as error:  # Keras raises bare Exceptions for downloads
+            raise UserError(
+                f"{name} could not be fetched from {address}: {error}. This comparison needs the network, or "
+                f"{', '.join(IMAGES)} in {Path.home() / '.keras' / 'datasets'} and the ImageNet weights in Keras' cache."
+            ) from error
+    return paths
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
