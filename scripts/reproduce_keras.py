@@ -62,8 +62,8 @@ def fetch() -> list[str]:
             paths.append(keras.utils.get_file(name, address))
         except Exception as error:  # Keras raises bare Exceptions for downloads
             raise UserError(
-                f"{name} could not be fetched from {address}: {error}. This comparison needs the network, or "
-                f"{', '.join(IMAGES)} in {Path.home() / '.keras' / 'datasets'} and the ImageNet weights in Keras' cache."
+                f"{name} could not be fetched from {address}: {error}. This comparison needs the network, or the "
+                "images and the ImageNet weights in Keras' cache (~/.keras, folders datasets and models)."
             ) from error
     return paths
 
