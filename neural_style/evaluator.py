@@ -30,7 +30,7 @@ class Evaluator:
     def __init__(self, objective: Callable, shape: tuple[int, int, int]):
         """
         Args:
-          objective: image [rows, cols, 3] float32 → (loss, gradient of the same shape, {term: value}).
+          objective: image [rows, cols, 3] float64 → (loss, gradient of the same shape, {term: value}).
           shape: (rows, cols, 3).
         """
         self._objective, self._shape = objective, shape
@@ -61,7 +61,7 @@ class Evaluator:
         for known in (self._last, self.best):
             if known is not None and np.array_equal(known.x, x):
                 return known
-        loss, gradient, terms = self._objective(x.reshape(self._shape).astype(np.float32))
+        loss, gradient, terms = self._objective(x.reshape(self._shape))
         terms = {name: float(value) for name, value in terms.items()}
         new = Evaluation(x.copy(), float(loss), np.asarray(gradient, np.float64).reshape(-1), terms)
         self.losses.append(new.loss)

@@ -1,6 +1,8 @@
 """VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
 
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -25,9 +27,10 @@ def preprocess(image, mode: str):
       mode: "caffe" gives blue, green, red minus ImageNet's mean (Keras' VGG weights); "torch" gives
         RGB / 255, normalised by ImageNet's mean and deviation (torchvision's weights).
     """
+    dtype = tf.as_dtype(image.dtype).as_numpy_dtype
     if mode == "caffe":
-        return image[..., ::-1] - np.array(CAFFE_MEAN, np.float32)
-    return (image / 255.0 - np.array(TORCH_MEAN, np.float32)) / np.array(TORCH_STD, np.float32)
+        return image[..., ::-1] - np.array(CAFFE_MEAN, dtype)
+    return (image / 255.0 - np.array(TORCH_MEAN, dtype)) / np.array(TORCH_STD, dtype)
 
 
 def deprocess(image, mode: str):
@@ -59,14 +62,14 @@ def build(
         border is no edge; it departs from the published networks.
       taps: "after_relu", or "before_relu" (what PyTorch's tutorial measures).
       preprocessing: see `preprocess`.
-      dtype: of the arithmetic, "float32" or "bfloat16".
+      dtype: of the arithmetic, "float32", "float64" or "bfloat16".
 
     Returns:
-      A model from RGB images [batch, rows, cols, 3] float32 in 0..255 to a dict of features
+      A model from RGB images [batch, rows, cols, 3] in 0..255 (float64 for that `dtype`, else float32) to a dict of features
       [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image".
     """
     layers = set(layers)
-    image = keras.Input((None, None, 3), dtype="float32", name="image")
+    image = keras.Input((None, None, 3), dtype="float64" if dtype == "float64" else "float32", name="image")
     features, x, last_block = {"image": image}, preprocess(image, preprocessing), 1
     for name in networks.layer_names(network):
         if layers <= features.keys():
@@ -85,6 +88,38 @@ def build(
             layer.set_weights(weights[layer.name])
     model.trainable = False
     return model
+
+
+def normalize(
+    weights: Weights, network: str, pictures: Iterable[np.ndarray], layers: Iterable[str], **built
+) -> Weights:
+    """Scales each filter so that its mean activation over pictures and positions is 1 (Gatys et al. 2016, section 2).
+
+    The next layer's kernel takes the scale back, so that only the units of the features change: the network is
+    made of convolutions, ReLUs and poolings, which all let a channel's scale through.
+
+    Args:
+      weights: of `network`, not changed.
+      pictures: RGB arrays [rows, cols, 3] in 0..255.
+      layers: the deepest of these is the last layer scaled.
+      **built: pooling, padding and preprocessing, see `build`.
+
+    Returns:
+      Weights up to the deepest of `layers`.
+    """
+    names = networks.layer_names(network)
+    names = names[: 1 + max(names.index(layer) for layer in layers)]
+    model = build(network, weights, names, **built)
+    totals = [
+        {name: tf.reduce_mean(maps[name], [0, 1, 2]) for name in names} for maps in (model(p[None]) for p in pictures)
+    ]
+    scaled, before = {}, np.ones(3, np.float32)
+    for name in names:
+        mean = np.maximum(np.mean([total[name] for total in totals], axis=0), 1e-6)
+        kernel, bias = weights[name]
+        scaled[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
+        before = mean
+    return scaled
 
 
 def _convolution(name: str, filters: int, padding: str, dtype: str) -> keras.layers.Layer:
@@ -107,6 +142,19 @@ def pad(x, padding: str):
 def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
     layer = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
     return layer(2, dtype=dtype)
+
+
+def resolve_precision(precision: str) -> str:
+    """The arithmetic that --precision names; "auto" is bfloat16 where the processor or GPU has units for it."""
+    if precision != "auto":
+        return precision
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return "bfloat16" if capability >= (8, 0) else "float32"
+    processor = Path("/proc/cpuinfo")
+    flags = processor.read_text() if processor.exists() else ""
+    return "bfloat16" if re.search(r"\b(amx_bf16|avx512_bf16)\b", flags) else "float32"
 
 
 def describe_device() -> str:

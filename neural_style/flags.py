@@ -101,6 +101,13 @@ def _define_picture(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer("seed", 0, "Seed of the noise and of the learned or random weights.", lower_bound=0, **group)
     flags.DEFINE_integer(
+        "denoise",
+        0,
+        "Width in pixels of a median filter over each image that is written; 0 filters nothing.",
+        lower_bound=0,
+        **group,
+    )
+    flags.DEFINE_integer(
         "save_every",
         1,
         "PREFIX_at_iteration_N.png is written every so many iterations; 0 writes none.",
@@ -132,6 +139,15 @@ def _define_loss(values: flags.FlagValues) -> None:
         "style_layer_weights", None, "One weight for each style layer; by default they share 1 equally.", group
     )
     flags.DEFINE_enum(
+        "style_loss",
+        "gram",
+        ["gram", "linear", "polynomial", "gaussian", "batch_norm", "mrf"],
+        "How style is compared: by Gram matrices; as distributions of features, with the linear, polynomial or "
+        "Gaussian kernel or batch-norm statistics; or by matching 3x3 patches (Markov random fields). All but gram "
+        "want --normalization=scale or none.",
+        **group,
+    )
+    flags.DEFINE_enum(
         "normalization",
         "keras",
         ["none", "keras", "gatys", "mean", "pytorch", "scale"],
@@ -158,7 +174,23 @@ def _define_network(values: flags.FlagValues) -> None:
         "imagenet",
         "imagenet (downloaded by Keras at first use), learned (filters learned from the two images, nothing to "
         "download), auto (imagenet where it can be had within seconds, else learned), random, or a weight file: .h5 "
-        "of Keras 2 or .weights.h5 of Keras 3.",
+        "of Keras 2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision (with --preprocess=torch).",
+        **group,
+    )
+    flags.DEFINE_string(
+        "normalize_weights",
+        "none",
+        "Scale each filter so that its mean activation is 1 (Gatys et al. 2016), over these images: images (content "
+        "and style), or a folder of images. none leaves the filters alone.",
+        **group,
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "float64", "bfloat16", "auto"],
+        "Of the network's arithmetic. float32 meets the reference values; float64 is for comparing formulas; bfloat16 "
+        "is off by about 0.2 % in the loss and several times faster where the processor or GPU has units for it, and far "
+        "slower where not; auto takes it where they are.",
         **group,
     )
     flags.DEFINE_enum("pooling", "max", ["max", "avg"], "How each block is halved.", **group)
@@ -322,8 +354,18 @@ def check(options: Options) -> None:
                 f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of --{kind}_layers, "
                 f"received {len(shares)}."
             )
+    if options.style_loss != "gram" and options.normalization not in ("scale", "none"):
+        raise UserError(
+            f"--style_loss={options.style_loss} takes --normalization=scale or none, received {options.normalization}, "
+            "which is made for Gram matrices."
+        )
     if len(options.noise_range) != 2:
         raise UserError(f"--noise_range takes two numbers, least and greatest, received {options.noise_range}.")
+    if options.normalize_weights not in ("none", "images") and not Path(options.normalize_weights).is_dir():
+        raise UserError(
+            f"--normalize_weights takes none, images or a folder of images, and {options.normalize_weights!r} is no "
+            "folder."
+        )
     for name in ("weights", "init"):
         value = getattr(options, name)
         if value not in WORDS[name] and not Path(value).is_file():

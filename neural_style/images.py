@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy.ndimage import median_filter
 
 from neural_style.errors import UserError
 
@@ -70,6 +71,11 @@ def resize(image: Image.Image, rows: int, cols: int) -> RGB:
 def to_uint8(image: RGB) -> np.ndarray:
     """`image` clipped to 0..255 and truncated, as Keras' example does (it does not round)."""
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def denoise(image: RGB, width: int) -> RGB:
+    """The median of each channel over `width` x `width` pixels; 0 changes nothing."""
+    return median_filter(image, size=(width, width, 1)) if width else image
 
 
 def save(path: str | os.PathLike, image: RGB) -> None:

@@ -1,13 +1,14 @@
 """The objective: what the losses of an image's features add up to, with its gradient by the image."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from neural_style import losses
+from neural_style.style_losses import STYLE_LOSSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,7 @@ class LossSettings:
       content_layer_weights, style_layer_weights: one weight for each layer; they multiply the two weights below.
       content_weight, style_weight, tv_weight: of the three terms.
       tv_exponent: see `losses.total_variation`.
-      style_loss: a key of `losses.STYLE_LOSSES`.
+      style_loss: a key of `style_losses.STYLE_LOSSES`.
       normalization: see `losses.content_scale` and `losses.style_scale`.
     """
 
@@ -46,17 +47,19 @@ class Objective:
     def __init__(self, network: keras.Model, settings: LossSettings):
         self.network, self.settings = network, settings
 
-    @tf.function(reduce_retracing=True)
-    def targets(self, content: tf.Tensor, style: tf.Tensor) -> dict[str, dict[str, tf.Tensor]]:
+    @tf.function
+    def targets(self, content: tf.Tensor, styles: Sequence[tf.Tensor], blend: Sequence[tf.Tensor]) -> dict:
         """What the combination is compared with.
 
         Args:
-          content, style: RGB [1, rows, cols, 3] float32 in 0..255.
+          content: RGB [1, rows, cols, 3] float32 in 0..255.
+          styles: likewise, each in a frame of its own.
+          blend: the weight of each style; they add up to 1.
 
         Returns:
           "content" and "style": the target of each layer; "scale": what each term is multiplied by.
         """
-        return self._targets(self.network(content), self.network(style))
+        return self._targets(self.network(content), [self.network(style) for style in styles], blend)
 
     @tf.function
     def evaluate(self, image: tf.Tensor, targets: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
@@ -77,40 +80,49 @@ class Objective:
         return loss, tape.gradient(loss, image), terms
 
     @tf.function
-    def stacked(self, image: tf.Tensor, content: tf.Tensor, style: tf.Tensor):
-        """`evaluate`, with content, style and combination in one batch through the network each time."""
+    def stacked(self, image: tf.Tensor, content: tf.Tensor, styles: Sequence[tf.Tensor], blend: Sequence[tf.Tensor]):
+        """`evaluate`, with content, styles and combination in one batch through the network each time."""
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features = self.network(tf.concat([content, style, image[tf.newaxis]], axis=0))
-            content_row, style_row, combination = (
-                {name: rows[i : i + 1] for name, rows in features.items()} for i in range(3)
+            features = self.network(tf.concat([content, *styles, image[tf.newaxis]], axis=0))
+            content_row, *style_rows, combination = (
+                {name: rows[i : i + 1] for name, rows in features.items()} for i in range(len(styles) + 2)
             )
-            terms = self._terms(combination, self._targets(content_row, style_row))
+            terms = self._terms(combination, self._targets(content_row, style_rows, blend))
             loss = tf.add_n(list(terms.values()))
         return loss, tape.gradient(loss, image), terms
 
-    def bind(self, content: np.ndarray, style: np.ndarray, reuse: bool = True):
+    def bind(
+        self, content: np.ndarray, styles: Sequence[np.ndarray], blend: Sequence[float], reuse: bool = True
+    ) -> Callable[[np.ndarray], tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]]:
         """The function of the image alone: [rows, cols, 3] → loss, gradient, terms.
 
         Args:
-          content, style: RGB [rows, cols, 3] float32 in 0..255.
-          reuse: whether the features of content and style are computed once.
+          content: RGB [rows, cols, 3] float32 in 0..255.
+          styles: likewise; each may have a frame of its own where `reuse` holds.
+          blend: the weight of each style; they add up to 1.
+          reuse: whether the features of content and styles are computed once.
         """
-        content, style = (tf.constant(image[np.newaxis], tf.float32) for image in (content, style))
+        dtype = self.network.input.dtype
+        content, *styles = (tf.constant(image[np.newaxis], dtype) for image in (content, *styles))
+        blend = [tf.constant(weight, dtype) for weight in blend]
         if not reuse:
-            return lambda image: self.stacked(tf.constant(image), content, style)
-        targets = self.targets(content, style)
-        return lambda image: self.evaluate(tf.constant(image), targets)
+            return lambda image: self.stacked(tf.constant(image, dtype), content, styles, blend)
+        targets = self.targets(content, styles, blend)
+        return lambda image: self.evaluate(tf.constant(image, dtype), targets)
 
-    def _targets(self, content: dict, style: dict) -> dict:
-        """Targets from the two rows' features, dicts of [1, rows, cols, channels]."""
-        s, style_loss = self.settings, losses.STYLE_LOSSES[self.settings.style_loss]
+    def _targets(self, content: dict, styles: Sequence[dict], blend: Sequence[tf.Tensor]) -> dict:
+        """Targets from the constant rows' features, dicts of [1, rows, cols, channels]."""
+        s, style_loss = self.settings, STYLE_LOSSES[self.settings.style_loss]
         targets = {
             "content": {layer: content[layer] for layer in s.content_layers},
-            "style": {layer: style_loss.target(style[layer], content[layer]) for layer in s.style_layers},
+            "style": {
+                layer: style_loss.merge([style_loss.target(style[layer], content[layer]) for style in styles], blend)
+                for layer in s.style_layers
+            },
             "scale": {},
         }
-        pixels = tf.size(content["image"], tf.float32) / 3
+        pixels = losses.positions(content["image"])
         for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
             scale = losses.content_scale(s.normalization, content[layer])
             targets["scale"][f"content/{layer}"] = s.content_weight * weight * scale
@@ -122,7 +134,7 @@ class Objective:
         return targets
 
     def _terms(self, combination: dict, targets: dict) -> dict[str, tf.Tensor]:
-        s, style_loss, scale = self.settings, losses.STYLE_LOSSES[self.settings.style_loss], targets["scale"]
+        s, style_loss, scale = self.settings, STYLE_LOSSES[self.settings.style_loss], targets["scale"]
         terms = {}
         for layer, target in targets["content"].items():
             terms[f"content/{layer}"] = losses.squared_distance(combination[layer], target)

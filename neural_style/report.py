@@ -24,7 +24,7 @@ class Report:
 
     def __init__(self, content: str, style: str, prefix: str, options: Options, session: Session):
         self._prefix, self._session = prefix, session
-        self._iterations, self._save_every = options.iterations, options.save_every
+        self._save_every, self._denoise = options.save_every, options.denoise
         rows, cols = session.pictures.content.shape[:2]
         self._record = {
             "content": str(content),
@@ -33,6 +33,7 @@ class Report:
             "flags": vars(options),
             "versions": _versions(),
             "device": session.device,
+            "precision": session.precision,
             "weights": session.origin,
             "rows": rows,
             "cols": cols,
@@ -66,7 +67,7 @@ class Report:
             {"index": step.index, **measured, "evaluations": step.evaluations, "seconds": round(step.seconds, 3)}
         )
         if self._save_every and step.index % self._save_every == 0:
-            images.save(f"{self._prefix}_at_iteration_{step.index}.png", step.image)
+            self._save(f"_at_iteration_{step.index}", step.image)
         self._write_record()
 
     def __enter__(self) -> "Report":
@@ -76,13 +77,16 @@ class Report:
         self._bar.close()
         best = self._session.evaluator.best
         if kind is None:
-            images.save(f"{self._prefix}.png", self._last.image)
+            self._save("", self._last.image)
         elif best is not None:
             self._record["broken_off"] = str(error) or kind.__name__
             shape = self._session.pictures.content.shape
-            images.save(f"{self._prefix}.png", best.x.reshape(shape).astype(np.float32))
+            self._save("", best.x.reshape(shape).astype(np.float32))
         self._record["losses"] = self._session.evaluator.losses
         self._write_record()
+
+    def _save(self, ending: str, image: np.ndarray) -> None:
+        images.save(f"{self._prefix}{ending}.png", images.denoise(image, self._denoise))
 
     def _write_record(self) -> None:
         text = json.dumps(self._record, indent=1)

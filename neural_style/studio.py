@@ -2,17 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from neural_style import color, images, networks, optimizers, weights
+from neural_style.errors import UserError
 from neural_style.evaluator import Evaluator
 from neural_style.flags import Options
 from neural_style.transfer import Step, transfer
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Session:
     Attributes:
       origin: where the network's weights come from: "imagenet", "learned", "random" or a path.
       device: what TensorFlow works on.
+      precision: of the network's arithmetic; "auto" is decided.
     """
 
     pictures: Pictures
@@ -39,6 +38,7 @@ class Session:
     iterations: int
     origin: str
     device: str
+    precision: str
 
     def steps(self) -> Iterator[Step]:
         """The start, then each iteration."""
@@ -93,17 +93,14 @@ def prepare(pictures: Pictures, options: Options) -> Session:
     origin, kernels = weights.resolve(
         options.weights, options.network, lambda: _learned(pictures, options), options.seed
     )
-    network: keras.Model = features.build(
-        options.network,
-        kernels,
-        options.content_layers + options.style_layers,
-        pooling=options.pooling,
-        padding=options.padding,
-        taps=options.taps,
-        preprocessing=options.preprocess,
-    )
+    precision = features.resolve_precision(options.precision)
+    layers, built = options.content_layers + options.style_layers, _built(options)
+    if options.normalize_weights != "none":
+        shown = _shown(pictures, options)
+        kernels = features.normalize(kernels, options.network, shown, layers, **built)
+    network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **built)
     evaluate = objective.Objective(network, _loss_settings(options)).bind(
-        pictures.content, pictures.style, options.reuse_constant_rows
+        pictures.content, [pictures.style], [1.0], options.reuse_constant_rows
     )
     return Session(
         pictures,
@@ -112,6 +109,7 @@ def prepare(pictures: Pictures, options: Options) -> Session:
         options.iterations,
         origin,
         features.describe_device(),
+        precision,
     )
 
 
@@ -123,10 +121,23 @@ def _learned(pictures: Pictures, options: Options) -> dict:
         [pictures.content, pictures.style],
         options.seed,
         layers=options.content_layers + options.style_layers,
-        pooling=options.pooling,
-        padding=options.padding,
-        preprocessing=options.preprocess,
+        **_built(options),
     )
+
+
+def _built(options: Options) -> dict[str, str]:
+    """How the network treats images, whatever its weights."""
+    return {"pooling": options.pooling, "padding": options.padding, "preprocessing": options.preprocess}
+
+
+def _shown(pictures: Pictures, options: Options) -> list[np.ndarray]:
+    """The images over which filters are normalised: content and style, or a folder's, in the content's frame."""
+    if options.normalize_weights == "images":
+        return [pictures.content, pictures.style]
+    paths = sorted(path for path in Path(options.normalize_weights).iterdir() if path.is_file())
+    if not paths:
+        raise UserError(f"--normalize_weights takes a folder of images, and {options.normalize_weights!r} is empty.")
+    return [images.resize(images.load(path), *pictures.content.shape[:2]) for path in paths]
 
 
 def _loss_settings(options: Options):
@@ -144,7 +155,7 @@ def _loss_settings(options: Options):
         style_weight=options.style_weight,
         tv_weight=options.tv_weight,
         tv_exponent=options.tv_exponent,
-        style_loss="gram",
+        style_loss=options.style_loss,
         normalization=options.normalization,
     )
 

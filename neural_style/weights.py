@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style import networks
+from neural_style import networks, torch_files
 from neural_style.errors import UserError
 
 IMAGENET_FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -82,9 +82,10 @@ def imagenet(network: str) -> dict:
 
 
 def from_file(path: str | os.PathLike, network: str) -> dict:
-    """Reads VGG weights from a Keras file, of Keras 2 (`.h5`) or Keras 3 (`.weights.h5`), with or without top.
+    """Reads VGG weights from a file, with or without the layers after the convolutions.
 
-    Convolutions are found by their Keras names (`block1_conv1`) or, where the file has none, by their order.
+    Keras 2 (`.h5`), Keras 3 (`.weights.h5`) and torchvision (`.pth`, `.pt`, `.safetensors`). Convolutions are found
+    by their Keras names (`block1_conv1`) or, where the file has none, by their order.
 
     Raises:
       UserError: the file is missing, unreadable, or holds another network.
@@ -92,7 +93,7 @@ def from_file(path: str | os.PathLike, network: str) -> dict:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"--weights takes imagenet, learned, auto, random or a file, and {str(path)!r} is no file.")
-    found = _convolutions_of_h5(path)
+    found = {".safetensors": _of_safetensors, ".pth": _of_torch, ".pt": _of_torch}.get(path.suffix, _of_h5)(path)
     shapes = networks.kernel_shapes(network)
     if set(shapes) & set(found):
         found = {name: found[name] for name in shapes if name in found}
@@ -102,7 +103,7 @@ def from_file(path: str | os.PathLike, network: str) -> dict:
     return found
 
 
-def _convolutions_of_h5(path: Path) -> dict:
+def _of_h5(path: Path) -> dict:
     """Every (kernel, bias) pair of an HDF5 file by the innermost group that names it, in network order."""
     import h5py
 
@@ -126,6 +127,37 @@ def _convolutions_of_h5(path: Path) -> dict:
         return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", layer)]
 
     return {layer: (kernels[layer], biases[layer]) for layer in sorted(kernels, key=in_order) if layer in biases}
+
+
+def _of_safetensors(path: Path) -> dict:
+    try:
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        raise UserError(
+            f"Reading {str(path)!r} needs the package safetensors: pip install 'neural-style[safetensors]'."
+        ) from error
+    try:
+        return _from_torch_layout(load_file(path))
+    except Exception as error:  # SafetensorError derives from Exception alone
+        raise UserError(f"Expected a .safetensors file, but {str(path)!r} can't be read as one: {error}") from error
+
+
+def _of_torch(path: Path) -> dict:
+    return _from_torch_layout(torch_files.load(path))
+
+
+def _from_torch_layout(tensors: dict[str, np.ndarray]) -> dict:
+    """Convolutions of a torch state dict ("features.0.weight" [filters, fan in, rows, cols]) in their order."""
+
+    def number(name):
+        return [int(digits) for digits in re.findall(r"\d+", name)]
+
+    kernels = sorted((name for name, tensor in tensors.items() if tensor.ndim == 4), key=number)
+    return {
+        name: (tensors[name].transpose(2, 3, 1, 0).astype(np.float32), tensors[bias].astype(np.float32))
+        for name in kernels
+        if (bias := name.removesuffix("weight") + "bias") in tensors
+    }
 
 
 def check(weights: dict, network: str, origin: str) -> None:

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from neural_style import losses
+from neural_style.style_losses import STYLE_LOSSES
 
 
 def features(rng, rows=5, cols=7, channels=4, batch=2):
@@ -58,13 +59,13 @@ def test_a_flat_image_has_no_variation_and_a_finite_gradient():
 def test_the_gram_target_is_rescaled_to_the_contents_positions(rng):
     tile = features(rng, batch=1)
     twice = tf.concat([tile, tile], axis=2)
-    target = losses.STYLE_LOSSES["gram"].target(twice, tile)
+    target = STYLE_LOSSES["gram"].target(twice, tile)
     np.testing.assert_allclose(target, losses.gram_matrix(tile), rtol=1e-5, atol=1e-5)
 
 
 def test_scale_normalization_makes_the_start_one(rng):
     content, style = features(rng, batch=1), features(rng, batch=1)
-    gram = losses.STYLE_LOSSES["gram"]
+    gram = STYLE_LOSSES["gram"]
     start = gram.distance(content, gram.target(style, content))
     scale = losses.style_scale("scale", content, tf.constant(35.0), start)
     np.testing.assert_allclose(scale * start, [1], rtol=1e-5)

@@ -2,7 +2,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from conftest import reference
+from conftest import DATA, reference
 
 from neural_style import networks, weights
 from neural_style.errors import UserError
@@ -142,3 +142,36 @@ def test_kernel_shapes_are_keras():
     model = keras.applications.VGG16(weights=None, include_top=False)
     for name, shape in networks.kernel_shapes("vgg16").items():
         assert model.get_layer(name).kernel.shape == shape
+
+
+def torchvision_layout(kernels):
+    """A torchvision state dict of the same filters; its convolutions' numbers skip ReLUs and poolings."""
+    tensors = {"classifier.0.weight": np.zeros((4, 4), np.float32), "classifier.0.bias": np.zeros(4, np.float32)}
+    for number, (kernel, bias) in enumerate(kernels.values()):
+        tensors[f"features.{3 * number}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        tensors[f"features.{3 * number}.bias"] = bias
+    return tensors
+
+
+def test_a_torchvision_safetensors_file(tmp_path, vgg19):
+    from safetensors.numpy import save_file
+
+    save_file(torchvision_layout(vgg19), tmp_path / "vgg.safetensors")
+    assert_same(weights.from_file(tmp_path / "vgg.safetensors", "vgg19"), vgg19)
+
+
+def test_a_torchvision_pth_file(tmp_path, monkeypatch, vgg19):
+    (tmp_path / "vgg.pth").touch()
+    monkeypatch.setattr("neural_style.torch_files.load", lambda path: torchvision_layout(vgg19))
+    assert_same(weights.from_file(tmp_path / "vgg.pth", "vgg19"), vgg19)
+
+
+def test_a_tiny_pth_file_does_not_fit():
+    with pytest.raises(UserError, match="does not hold the 16 convolutions of vgg19"):
+        weights.from_file(DATA / "torch_zip.pth", "vgg19")
+
+
+def test_a_broken_safetensors_file(tmp_path):
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    with pytest.raises(UserError, match=r"Expected a .safetensors file"):
+        weights.from_file(tmp_path / "text.safetensors", "vgg19")
