@@ -65,8 +65,8 @@ def build(
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
 
     Returns:
-      A model from RGB images [batch, rows, cols, 3] in 0..255 (float64 for that `dtype`, else float32) to a dict of features
-      [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image".
+      A model from RGB images [batch, rows, cols, 3] in 0..255 (float64 for that `dtype`, else float32) to a dict of
+      features [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image".
     """
     layers = set(layers)
     image = keras.Input((None, None, 3), dtype="float64" if dtype == "float64" else "float32", name="image")

@@ -1,59 +1,45 @@
 """The command line's flags: each is defined, with its default, unit and choices, in this one place."""
 
-import textwrap
 import types
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
-from neural_style import networks
+from neural_style import checks, networks, recipes
 from neural_style.errors import UserError
 
 Options = types.SimpleNamespace
 """Every flag's value by its name."""
 
-USAGE = "neural-style CONTENT STYLE PREFIX [--flags]"
-
-COMMON = (
-    "recipe",
-    "rows",
-    "iterations",
-    "content_weight",
-    "style_weight",
-    "tv_weight",
-    "init",
-    "weights",
-    "optimizer",
-    "seed",
-)
-"""The few flags that --help shows; --helpfull shows all."""
-
-
-WORDS = {
-    "weights": ("imagenet", "learned", "auto", "random"),
-    "init": ("content", "style", "noise"),
-}
-"""What else than a file's path these flags take."""
-
 _NO_OPTIONS = ("h", "flagfile", "undefok")
 """absl's own, which say nothing of a run."""
 
 
-class _FloatListParser(flags.ListParser):
-    """Comma-separated numbers."""
+class _NumberListParser(flags.ListParser):
+    """Numbers of one kind separated by commas, none below `least`."""
+
+    def __init__(self, kind: type, least: float):
+        super().__init__()
+        self._kind, self._least = kind, least
 
     def parse(self, argument):
+        """The numbers; raises a ValueError where there is none or one is too small."""
+        expected = f"expected {'whole ' * (self._kind is int)}numbers not below {self._least}, separated by commas"
         try:
-            return [float(number) for number in super().parse(argument)]
+            numbers = [self._kind(number) for number in super().parse(argument)]
         except ValueError as error:
-            raise ValueError(f"expected numbers separated by commas: {error}") from error
+            raise ValueError(expected) from error
+        if any(not number >= self._least for number in numbers):
+            raise ValueError(expected)
+        return numbers
 
     def flag_type(self):
+        """What absl calls it."""
         return "comma separated list of numbers"
 
 
-def _define() -> flags.FlagValues:
+def define() -> flags.FlagValues:
+    """Every flag with its default, in groups (absl's module names)."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)  # flags may follow the images
     for define in (_define_picture, _define_loss, _define_network, _define_optimiser, _define_help):
@@ -74,11 +60,54 @@ def _define_picture(values: flags.FlagValues) -> None:
         lower_bound=1,
         **group,
     )
+    _define_list(
+        _NumberListParser(int, 1),
+        "scales",
+        "",
+        "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), or their number (3: --rows, "
+        "half of it, and a quarter). Each starts from the one before, enlarged.",
+        group,
+    )
+    flags.DEFINE_enum(
+        "resample", "nearest", ["nearest", "lanczos"], "How images are resized: as Keras does, or smoothly.", **group
+    )
+    _define_list(
+        _NumberListParser(float, 0),
+        "style_blend",
+        None,
+        "The weight of each style; they are divided by their sum. By default all are equal.",
+        group,
+    )
+    flags.DEFINE_enum(
+        "style_frame",
+        "stretch",
+        ["stretch", "aspect"],
+        "Stretch each style to the content's frame, as Keras does, or keep its own aspect at about as many pixels.",
+        **group,
+    )
+    _define_list(
+        _NumberListParser(float, 0.01),
+        "style_scale",
+        "1",
+        "Size of the strokes: each style is resized by this much more. Several give as many versions of each style.",
+        group,
+    )
+    _define_list(
+        _NumberListParser(float, -360),
+        "style_rotation",
+        "0",
+        "Degrees by which each style is turned. Several give as many versions of it.",
+        group,
+    )
     flags.DEFINE_string(
         "init", "content", "Where the combination starts: content, style, noise, or the path of an image.", **group
     )
-    _define_floats(
-        "noise_range", "0,255", "Least and greatest value of --init=noise, in grey levels (0 to 255).", group
+    _define_list(
+        _NumberListParser(float, -1000),
+        "noise_range",
+        "0,255",
+        "Least and greatest value of --init=noise, in grey levels (0 to 255).",
+        group,
     )
     flags.DEFINE_enum(
         "noise_space",
@@ -132,11 +161,19 @@ def _define_loss(values: flags.FlagValues) -> None:
         "Convolutions whose features carry the style.",
         **group,
     )
-    _define_floats(
-        "content_layer_weights", None, "One weight for each content layer; by default they share 1 equally.", group
+    _define_list(
+        _NumberListParser(float, 0),
+        "content_layer_weights",
+        None,
+        "One weight for each content layer; by default they share 1 equally.",
+        group,
     )
-    _define_floats(
-        "style_layer_weights", None, "One weight for each style layer; by default they share 1 equally.", group
+    _define_list(
+        _NumberListParser(float, 0),
+        "style_layer_weights",
+        None,
+        "One weight for each style layer; by default they share 1 equally.",
+        group,
     )
     flags.DEFINE_enum(
         "style_loss",
@@ -189,8 +226,8 @@ def _define_network(values: flags.FlagValues) -> None:
         "float32",
         ["float32", "float64", "bfloat16", "auto"],
         "Of the network's arithmetic. float32 meets the reference values; float64 is for comparing formulas; bfloat16 "
-        "is off by about 0.2 % in the loss and several times faster where the processor or GPU has units for it, and far "
-        "slower where not; auto takes it where they are.",
+        "is off by about 0.2 % in the loss and several times faster where the processor or GPU has units for it, "
+        "and far slower where not; auto takes it where they are.",
         **group,
     )
     flags.DEFINE_enum("pooling", "max", ["max", "avg"], "How each block is halved.", **group)
@@ -217,6 +254,13 @@ def _define_network(values: flags.FlagValues) -> None:
 def _define_optimiser(values: flags.FlagValues) -> None:
     group = dict(flag_values=values, module_name="The optimiser")
     flags.DEFINE_integer("iterations", 10, "Iterations; 0 measures the start and writes it.", lower_bound=0, **group)
+    _define_list(
+        _NumberListParser(int, 0),
+        "scale_iterations",
+        "",
+        "Iterations at each of --scales; by default --iterations.",
+        group,
+    )
     flags.DEFINE_integer(
         "evaluations_per_iteration", 20, "Evaluations of loss and gradient in each iteration.", lower_bound=1, **group
     )
@@ -260,19 +304,8 @@ def _define_help(values: flags.FlagValues) -> None:
     flags.DEFINE_string("undefok", "", "Flags that may be unknown, separated by commas.", **group)
 
 
-def _define_floats(name: str, default: str | None, text: str, group: dict) -> None:
-    flags.DEFINE(_FloatListParser(), name, default, text, serializer=flags.CsvListSerializer(","), **group)
-
-
-def recipes_folder() -> Path:
-    """Where the recipes are: installed with the package, or beside it in a checkout."""
-    installed = Path(__file__).parent / "configs"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
-
-
-def recipes() -> dict[str, Path]:
-    """The recipes' flagfiles by name."""
-    return {path.stem: path for path in sorted(recipes_folder().glob("*.flags"))}
+def _define_list(parser: _NumberListParser, name: str, default: str | None, text: str, group: dict) -> None:
+    flags.DEFINE(parser, name, default, text, serializer=flags.CsvListSerializer(","), **group)
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
@@ -284,89 +317,15 @@ def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
     Raises:
       UserError: with exit code 2, where the command line can't be read.
     """
-    values = _define()
+    values = define()
     try:
-        positional = values(["neural-style", *_expand_recipes(arguments)])[1:]
+        positional = values(["neural-style", *recipes.expand(arguments)])[1:]
     except flags.Error as error:
         raise UserError(f"{_one_line(error)} (--help lists the flags)", exit_code=2) from error
     options = Options(**{name: value for name, value in values.flag_values_dict().items() if name not in _NO_OPTIONS})
-    check(options)
+    checks.check(options)
     return positional, options
-
-
-def _expand_recipes(arguments: Sequence[str]) -> list[str]:
-    """Puts a recipe's --flagfile where its --recipe stands, so that later flags win over it."""
-    expanded, waiting = [], iter(arguments)
-    for argument in waiting:
-        expanded.append(argument)
-        if argument.lstrip("-") == "recipe" and argument.startswith("-"):
-            expanded.append(name := next(waiting, ""))
-        elif argument.startswith(("--recipe=", "-recipe=")):
-            name = argument.partition("=")[2]
-        else:
-            continue
-        if name not in recipes():
-            raise UserError(f"--recipe takes one of {', '.join(recipes())}; received {name!r}.", exit_code=2)
-        expanded.append(f"--flagfile={recipes()[name]}")
-    return expanded
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def help_text(full: bool) -> str:
-    """The flags in groups, with types, defaults and choices: the few common ones, or all."""
-    values = _define()
-    lines = [f"Usage: {USAGE}", "", "Paints the photograph CONTENT in the manner of the painting STYLE."]
-    for group, members in values.flags_by_module_dict().items():
-        shown = [flag for flag in members if full or flag.name in COMMON]
-        if shown:
-            lines += ["", f"{group}:"]
-        for flag in shown:
-            lines += _flag_help(flag)
-    if not full:
-        lines += ["", "--helpfull shows every flag, --list_recipes the recipes that set them."]
-    return "\n".join(lines)
-
-
-def _flag_help(flag: flags.Flag) -> list[str]:
-    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    choices = f" One of {', '.join(flag.parser.enum_values)}." if isinstance(flag, flags.EnumFlag) else ""
-    default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default is not None else ""
-    wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
-    return [f"  {name}", *wrap.wrap(f"{flag.help}{choices}{default}")]
-
-
-def recipes_text() -> str:
-    """Each recipe's name with the first line of its header."""
-    lines = [f"{name:20} {path.read_text().splitlines()[0].lstrip('# ')}" for name, path in recipes().items()]
-    return "\n".join(["Recipes, for --recipe=NAME:", *lines])
-
-
-def check(options: Options) -> None:
-    """Raises a UserError where flags contradict each other or the network."""
-    for kind in ("content", "style"):
-        layers, shares = getattr(options, f"{kind}_layers"), getattr(options, f"{kind}_layer_weights")
-        networks.check_layers(options.network, layers, f"{kind}_layers")
-        if shares is not None and len(shares) != len(layers):
-            raise UserError(
-                f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of --{kind}_layers, "
-                f"received {len(shares)}."
-            )
-    if options.style_loss != "gram" and options.normalization not in ("scale", "none"):
-        raise UserError(
-            f"--style_loss={options.style_loss} takes --normalization=scale or none, received {options.normalization}, "
-            "which is made for Gram matrices."
-        )
-    if len(options.noise_range) != 2:
-        raise UserError(f"--noise_range takes two numbers, least and greatest, received {options.noise_range}.")
-    if options.normalize_weights not in ("none", "images") and not Path(options.normalize_weights).is_dir():
-        raise UserError(
-            f"--normalize_weights takes none, images or a folder of images, and {options.normalize_weights!r} is no "
-            "folder."
-        )
-    for name in ("weights", "init"):
-        value = getattr(options, name)
-        if value not in WORDS[name] and not Path(value).is_file():
-            raise UserError(f"--{name} takes {', '.join(WORDS[name])} or a file, and {value!r} is no file.")

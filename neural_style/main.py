@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from neural_style import __version__, flags, images, studio
+from neural_style import __version__, flags, help, images, pictures, recipes, studio
 from neural_style.errors import UserError
 from neural_style.report import Report
 
@@ -25,13 +25,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         positional, options = flags.parse(arguments)
         if options.help or options.helpfull:
-            print(flags.help_text(full=options.helpfull))
+            print(help.text(full=options.helpfull))
         elif options.version:
             print(f"neural-style {__version__}")
         elif options.list_recipes:
-            print(flags.recipes_text())
+            print(recipes.text())
         else:
-            stylize(*_three(positional), options)
+            stylize(*_arguments(positional), options)
     except UserError as error:
         print(f"neural-style: {error}", file=sys.stderr)
         return error.exit_code
@@ -41,11 +41,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _three(positional: list[str]) -> list[str]:
-    if len(positional) != 3:
+def _arguments(positional: list[str]) -> tuple[str, list[str], str]:
+    """Content, styles and prefix."""
+    if len(positional) < 3:
         received = " ".join(positional) or "none"
-        raise UserError(f"Expected three arguments, {flags.USAGE}, received {received}.", exit_code=2)
-    return positional
+        raise UserError(f"Expected at least three arguments, {help.USAGE}, received {received}.", exit_code=2)
+    return positional[0], positional[1:-1], positional[-1]
 
 
 @contextlib.contextmanager
@@ -66,8 +67,8 @@ def _quiet() -> Iterator[None]:
             os.close(terminal)
 
 
-def stylize(content: str, style: str, prefix: str, options: flags.Options) -> None:
-    """Stylises one photograph and writes PREFIX's files.
+def stylize(content: str, styles: list[str], prefix: str, options: flags.Options) -> None:
+    """Stylises one photograph, scale by scale, and writes PREFIX's files.
 
     Ctrl-C and a loss that is not finite end the run; the best image so far is written all the same.
 
@@ -76,18 +77,18 @@ def stylize(content: str, style: str, prefix: str, options: flags.Options) -> No
       KeyboardInterrupt: after the files are written.
     """
     images.check_prefix(prefix)
-    pictures = studio.read(content, style, options)
+    scales = pictures.scales(options)
+    scene = pictures.read(content, styles, options, scales[0])
     with _quiet():
         import tensorflow  # noqa: F401
-    session = studio.prepare(pictures, options)
-    if options.weights == "auto" and session.origin == "learned":
-        print(
-            "neural-style: the ImageNet weights are not cached and could not be had within seconds, so filters are "
-            "learned from the two images; --weights=imagenet says what is missing.",
-            file=sys.stderr,
-        )
-    with Report(content, style, prefix, options, session) as report:
-        session.evaluator.on_evaluation = report.show
-        for step in session.steps():
-            report.add(step)
-    print(f"Wrote {prefix}.png ({pictures.content.shape[0]} x {pictures.content.shape[1]}) and {prefix}.json.")
+    with Report(content, styles, prefix, options) as report:
+        for rows, iterations in zip(
+            scales, options.scale_iterations or [options.iterations] * len(scales), strict=True
+        ):
+            if rows != scales[0]:
+                scene = pictures.read(content, styles, options, rows, report.last.image)
+            session = studio.prepare(scene, options, iterations)
+            report.begin(session)
+            for step in session.steps():
+                report.add(step)
+    print(f"Wrote {prefix}.png ({rows} x {scene.content.shape[1]}) and {prefix}.json.")

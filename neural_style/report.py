@@ -2,7 +2,8 @@
 
 import importlib.metadata
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,46 +12,66 @@ from tqdm import tqdm
 from neural_style import __version__, images
 from neural_style.evaluator import Evaluation
 from neural_style.flags import Options
+from neural_style.pictures import scales
 from neural_style.studio import Session
 from neural_style.transfer import Step
 
 
 class Report:
-    """A context that follows a run: `show` each evaluation, `add` each step.
+    """A context that follows a run: `begin` each scale, `add` each step.
 
     However the run ends, PREFIX.png and PREFIX.json are written on the way out: with the last step's image,
     or, where the run broke off, with the lowest loss's.
+
+    Attributes:
+      last: the last step.
     """
 
-    def __init__(self, content: str, style: str, prefix: str, options: Options, session: Session):
-        self._prefix, self._session = prefix, session
-        self._save_every, self._denoise = options.save_every, options.denoise
-        rows, cols = session.pictures.content.shape[:2]
-        self._record = {
+    def __init__(self, content: str, styles: Sequence[str], prefix: str, options: Options):
+        self._prefix, self._options = prefix, options
+        self._session: Session | None = None
+        self._bar: tqdm | None = None
+        self.last: Step | None = None
+        self._header = {
             "content": str(content),
-            "style": str(style),
+            "styles": [str(style) for style in styles],
             "prefix": str(prefix),
             "flags": vars(options),
             "versions": _versions(),
-            "device": session.device,
-            "precision": session.precision,
-            "weights": session.origin,
-            "rows": rows,
-            "cols": cols,
-            "initial": None,
-            "iterations": [],
         }
-        self._last: Step | None = None
+        self._scales: list[dict] = []
+
+    def begin(self, session: Session) -> None:
+        """Follows another scale; a coarser one that ended leaves PREFIX_scale_ROWS.png."""
+        if self._session is None:
+            self._warn(session)
+        else:
+            self._bar.close()
+            self._save(f"_scale_{self._scales[-1]['rows']}", self.last.image)
+        self._session = session
+        self._header |= {"device": session.device, "precision": session.precision, "weights": session.origin}
+        rows, cols = session.pictures.content.shape[:2]
+        losses = session.evaluator.losses
+        self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": [], "losses": losses})
+        session.evaluator.on_evaluation = self._show
         # tqdm itself stays quiet where the output is no terminal.
         self._bar = tqdm(
-            total=1 + options.iterations * options.evaluations_per_iteration,
+            total=1 + session.iterations * self._options.evaluations_per_iteration,
             disable=None,
-            unit="evaluation",
+            desc=f"{rows} x {cols}",
             dynamic_ncols=True,
-            bar_format="{l_bar}{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
+            bar_format="{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )
 
-    def show(self, evaluation: Evaluation) -> None:
+    def _warn(self, session: Session) -> None:
+        if self._options.weights == "auto" and session.origin == "learned":
+            print(
+                "neural-style: the ImageNet weights are not cached and could not be had within seconds, so filters are "
+                "learned from the images; --weights=imagenet says what is missing.",
+                file=sys.stderr,
+            )
+
+    def _show(self, evaluation: Evaluation) -> None:
         """Moves the progress line on by one evaluation."""
         parts = " ".join(f"{name} {value:.3g}" for name, value in sums(evaluation.terms).items())
         self._bar.set_postfix_str(f"loss {evaluation.loss:.4g} = {parts}", refresh=False)
@@ -58,15 +79,16 @@ class Report:
 
     def add(self, step: Step) -> None:
         """Takes a step into the record, and writes its image where one is due."""
-        self._last = step
+        self.last, scale = step, self._scales[-1]
         measured = {"loss": step.loss, "terms": sums(step.terms), "layers": step.terms}
         if step.index == 0:
-            self._record["initial"] = {**measured, "gradient_norm": step.gradient_norm}
+            scale["initial"] = {**measured, "gradient_norm": step.gradient_norm}
             return
-        self._record["iterations"].append(
+        scale["iterations"].append(
             {"index": step.index, **measured, "evaluations": step.evaluations, "seconds": round(step.seconds, 3)}
         )
-        if self._save_every and step.index % self._save_every == 0:
+        every = self._options.save_every
+        if len(self._scales) == len(scales(self._options)) and every and step.index % every == 0:
             self._save(f"_at_iteration_{step.index}", step.image)
         self._write_record()
 
@@ -74,22 +96,24 @@ class Report:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
+        if self._session is None:
+            return
         self._bar.close()
         best = self._session.evaluator.best
         if kind is None:
-            self._save("", self._last.image)
+            self._save("", self.last.image)
         elif best is not None:
-            self._record["broken_off"] = str(error) or kind.__name__
-            shape = self._session.pictures.content.shape
-            self._save("", best.x.reshape(shape).astype(np.float32))
-        self._record["losses"] = self._session.evaluator.losses
+            self._header["broken_off"] = str(error) or kind.__name__
+            self._save("", best.x.reshape(self._session.pictures.content.shape).astype(np.float32))
         self._write_record()
 
     def _save(self, ending: str, image: np.ndarray) -> None:
-        images.save(f"{self._prefix}{ending}.png", images.denoise(image, self._denoise))
+        images.save(f"{self._prefix}{ending}.png", images.denoise(image, self._options.denoise))
 
     def _write_record(self) -> None:
-        text = json.dumps(self._record, indent=1)
+        """The record: of the finest scale so far, and of each where there are several."""
+        several = {"scales": self._scales} if len(self._scales) > 1 else {}
+        text = json.dumps({**self._header, **self._scales[-1], **several}, indent=1)
         images.write_whole(f"{self._prefix}.json", lambda partial: Path(partial).write_text(text))
 
 

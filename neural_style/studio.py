@@ -1,4 +1,4 @@
-"""The wiring: from images and options to a session whose steps are the optimisation."""
+"""The wiring: from pictures and options to a session whose steps are the optimisation."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -6,20 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style import color, images, networks, optimizers, weights
+from neural_style import images, optimizers, weights
 from neural_style.errors import UserError
 from neural_style.evaluator import Evaluator
 from neural_style.flags import Options
+from neural_style.pictures import Pictures
 from neural_style.transfer import Step, transfer
-
-
-@dataclasses.dataclass(frozen=True)
-class Pictures:
-    """The images of one run, RGB [rows, cols, 3] float32 in 0..255, in one frame."""
-
-    content: np.ndarray
-    style: np.ndarray
-    start: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,43 +37,7 @@ class Session:
         return transfer(self.evaluator, self.optimizer, self.pictures.start, self.iterations)
 
 
-def read(content: str, style: str, options: Options) -> Pictures:
-    """Reads and frames the images, and checks what can be known of them before any heavy work.
-
-    Raises:
-      UserError: an image can't be read, or is too small for the network.
-    """
-    content_image, style_image = images.load(content), images.load(style)
-    rows, cols = images.frame(content_image, options.rows, options.cols)
-    networks.check_frame(rows, cols, options.content_layers + options.style_layers)
-    content_rgb, style_rgb = (images.resize(image, rows, cols) for image in (content_image, style_image))
-    if options.recolor_content:
-        content_rgb = color.match(content_rgb, style_rgb).clip(0, 255)
-    start = _start(content_rgb, style_rgb, options)
-    return Pictures(content_rgb, style_rgb, start + options.init_blend * (style_rgb - start))
-
-
-def _start(content: np.ndarray, style: np.ndarray, options: Options) -> np.ndarray:
-    """The combination before the first step."""
-    if options.init == "content":
-        return content
-    if options.init == "style":
-        return style
-    if options.init == "noise":
-        return _noise(content.shape, options)
-    return images.resize(images.load(options.init), *content.shape[:2])
-
-
-def _noise(shape: tuple[int, ...], options: Options) -> np.ndarray:
-    noise = np.random.RandomState(options.seed).uniform(*options.noise_range, shape).astype(np.float32)
-    if options.noise_space == "image":
-        return noise
-    from neural_style import features
-
-    return features.deprocess(noise, options.preprocess)
-
-
-def prepare(pictures: Pictures, options: Options) -> Session:
+def prepare(pictures: Pictures, options: Options, iterations: int) -> Session:
     """Loads or learns the weights, builds the network and the objective.
 
     Raises:
@@ -100,13 +56,13 @@ def prepare(pictures: Pictures, options: Options) -> Session:
         kernels = features.normalize(kernels, options.network, shown, layers, **built)
     network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **built)
     evaluate = objective.Objective(network, _loss_settings(options)).bind(
-        pictures.content, [pictures.style], [1.0], options.reuse_constant_rows
+        pictures.content, pictures.styles, pictures.blend, options.reuse_constant_rows
     )
     return Session(
         pictures,
         Evaluator(evaluate, pictures.content.shape),
         _optimizer(options, pictures.content.size),
-        options.iterations,
+        iterations,
         origin,
         features.describe_device(),
         precision,
@@ -118,7 +74,7 @@ def _learned(pictures: Pictures, options: Options) -> dict:
 
     return learned.learn(
         options.network,
-        [pictures.content, pictures.style],
+        [pictures.content, *pictures.styles],
         options.seed,
         layers=options.content_layers + options.style_layers,
         **_built(options),
@@ -133,7 +89,7 @@ def _built(options: Options) -> dict[str, str]:
 def _shown(pictures: Pictures, options: Options) -> list[np.ndarray]:
     """The images over which filters are normalised: content and style, or a folder's, in the content's frame."""
     if options.normalize_weights == "images":
-        return [pictures.content, pictures.style]
+        return [pictures.content, *pictures.styles]
     paths = sorted(path for path in Path(options.normalize_weights).iterdir() if path.is_file())
     if not paths:
         raise UserError(f"--normalize_weights takes a folder of images, and {options.normalize_weights!r} is empty.")

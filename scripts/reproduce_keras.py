@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from neural_style import flags, studio
+from neural_style import flags, pictures, studio
 from neural_style.errors import UserError
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
     """Prints the comparison; returns 0 where every documented loss is met, else 1."""
     try:
         _, options = flags.parse(["--recipe=keras_io", *arguments])
-        session = studio.prepare(studio.read(*fetch(), options), options)
+        content, style = fetch()
+        session = studio.prepare(pictures.read(content, [style], options, options.rows), options, options.iterations)
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code

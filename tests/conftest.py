@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_style import flags, images, studio, weights
+from neural_style import flags, images, pictures, studio, weights
 
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
@@ -25,7 +25,13 @@ def options(*arguments):
 def session(*arguments):
     """A session on coffee and swirls with the seeded weights."""
     settings = options(*arguments, "--weights=random")
-    return studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+    return prepared(settings)
+
+
+def prepared(settings):
+    """The first scale's session of `settings` on coffee and swirls."""
+    scene = pictures.read(COFFEE, [SWIRLS], settings, pictures.scales(settings)[0])
+    return studio.prepare(scene, settings, settings.iterations)
 
 
 def pair(rows, cols):

@@ -1,14 +1,14 @@
 import pytest
 from conftest import options
 
-from neural_style import flags
+from neural_style import flags, help, recipes
 from neural_style.errors import UserError
 
-RECIPES = sorted(flags.recipes())
+RECIPES = sorted(recipes.by_name())
 
 
 def test_keras_flags_are_the_defaults():
-    header = [line for line in flags.recipes()["keras"].read_text().splitlines() if not line.startswith("#")]
+    header = [line for line in recipes.by_name()["keras"].read_text().splitlines() if not line.startswith("#")]
     stated = {line.lstrip("-").partition("=")[0] for line in header}
     recipe, defaults = vars(options("--recipe=keras")), vars(options())
     assert {**recipe, "recipe": None} == defaults
@@ -18,10 +18,10 @@ def test_keras_flags_are_the_defaults():
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_parses_and_has_a_header(recipe):
     assert options(f"--recipe={recipe}").recipe == recipe
-    text = flags.recipes()[recipe].read_text()
+    text = recipes.by_name()[recipe].read_text()
     for part in ("# Source: ", "# Command: ", "# Expected"):
         assert part in text
-    assert recipe in flags.recipes_text()
+    assert recipe in recipes.text()
 
 
 def test_later_flags_win_over_the_recipe_and_the_flagfile(tmp_path):
@@ -51,7 +51,7 @@ def test_flags_may_stand_anywhere():
         ("--network=vgg20", "should be one of <vgg19|vgg16>", 2),
         ("--recipe=kreas", "--recipe takes one of .*keras, .*offline.*'kreas'", 2),
         ("--flagfile=/nowhere/x.flags", "/nowhere/x.flags", 2),
-        ("--style_layer_weights=1,x", "expected numbers separated by commas", 2),
+        ("--style_layer_weights=1,x", "expected numbers not below 0, separated by commas", 2),
         ("--style_layer_weights=1,2", "one number for each of the 5 layers of --style_layers, received 2", 1),
         ("--content_layers=block9_conv1", "block1_conv1 … block5_conv4.*'block9_conv1'", 1),
         ("--style_layers=block1_conv1,block1_conv1", "takes each layer once", 1),
@@ -73,8 +73,8 @@ def test_a_layer_of_vgg19_is_unknown_to_vgg16():
 
 
 def test_help_shows_the_common_flags_and_helpfull_all():
-    short, full = flags.help_text(full=False), flags.help_text(full=True)
-    for name in flags.COMMON:
+    short, full = help.text(full=False), help.text(full=True)
+    for name in help.COMMON:
         assert f"--{name}\n" in short
     assert "--tv_exponent" not in short
     for name in vars(options()):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, options, pair
+from conftest import options, pair, prepared
 
-from neural_style import features, learned, studio
+from neural_style import features, learned
 
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 SETTINGS = dict(layers=LAYERS, pooling="avg", padding="replicate", preprocessing="caffe")
@@ -46,7 +46,7 @@ def test_filters_are_free_of_mean_but_for_the_first_layers(weights):
 
 def test_a_few_iterations_lower_every_style_term_and_the_loss():
     settings = options("--recipe=offline", "--rows=48", "--iterations=2", "--evaluations_per_iteration=5")
-    run = studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+    run = prepared(settings)
     start, *_, end = run.steps()
     assert end.loss < start.loss / 2
     for name, value in end.terms.items():
@@ -66,7 +66,7 @@ def test_every_term_falls_from_a_noise_start():
         "--style_weight=10",
         "--tv_weight=0.0001",
     )
-    run = studio.prepare(studio.read(COFFEE, SWIRLS, settings), settings)
+    run = prepared(settings)
     start, *_, end = run.steps()
     assert all(end.terms[name] < start.terms[name] for name in start.terms)
 

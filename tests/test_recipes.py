@@ -5,6 +5,8 @@ import pytest
 from conftest import reference, session
 from test_reference import assert_agrees, assert_follows
 
+from neural_style import recipes
+
 FORMULAS = reference("formulas.json")["cases"]
 SEEDED = ("--rows=64", "--normalize_weights=none")
 RECIPES = {
@@ -31,7 +33,7 @@ WEIGHTS = {"pytorch_tutorial": (1, 1e6), "prisma": (1.5, 10 / 13)}
 )
 def test_terms_total_and_gradient_at_fixed_images(name, precision):
     run = session(*RECIPES[name], *SEEDED, f"--precision={precision}")
-    content, style = run.pictures.content, run.pictures.style
+    content, style = run.pictures.content, run.pictures.styles[0]
     content_weight, style_weight = WEIGHTS.get(name, (1, 1000 / 5))
     loss_tolerance, gradient_tolerance = (1e-5, 1e-4) if precision == "float32" else (1e-9, 1e-8)
     for image_name, image in {"content": content, "half": (content + style) / 2, "style": style}.items():
@@ -65,3 +67,11 @@ def test_the_vgg16_notebook():
     arguments = ("--recipe=vgg16_notebook", f"--rows={case['rows']}", f"--cols={case['cols']}", "--iterations=10")
     assert_agrees(session(*arguments), case)
     assert_follows(session(*arguments).steps(), case["iterations"])
+
+
+@pytest.mark.parametrize("recipe", sorted(recipes.by_name()))
+def test_every_recipe_runs_two_steps_and_lowers_its_loss(recipe):
+    arguments = ["--rows=48", "--cols=64", "--iterations=2", "--scales=", "--evaluations_per_iteration=4"]
+    start, *steps = session(f"--recipe={recipe}", *arguments).steps()
+    assert len(steps) == 2
+    assert steps[-1].loss < start.loss

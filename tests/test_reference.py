@@ -21,7 +21,7 @@ def keras_session(case, *arguments):
 
 def assert_agrees(run, case):
     """Loss to 1e-5 and gradient to 1e-4 of its norm, at the content image, the style image and half-way."""
-    content, style = run.pictures.content, run.pictures.style
+    content, style = run.pictures.content, run.pictures.styles[0]
     for name, image in {"at_content": content, "at_half": (content + style) / 2, "at_style": style}.items():
         x, expected = image.astype(np.float64).reshape(-1), case[name]
         assert run.evaluator.loss(x) == pytest.approx(expected["loss"], rel=1e-5)

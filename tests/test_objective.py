@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import pair
+
+from neural_style import features
+from neural_style.objective import LossSettings, Objective
+
+LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
+
+
+def objective(weights, **changes):
+    settings = dict(
+        content_layers=["block2_conv2"],
+        content_layer_weights=[1.0],
+        content_weight=0.5,
+        style_layers=LAYERS,
+        style_layer_weights=[0.5, 0.3, 0.2],
+        style_weight=2.0,
+        tv_weight=0.01,
+        tv_exponent=1.25,
+        style_loss="gram",
+        normalization="keras",
+    )
+    built = {name: changes.pop(name) for name in ("dtype", "padding") if name in changes}
+    network = features.build("vgg19", weights, ["block2_conv2", *LAYERS], **built)
+    return Objective(network, LossSettings(**{**settings, **changes}))
+
+
+@pytest.mark.parametrize("normalization", ["none", "keras", "gatys", "mean", "pytorch", "scale"])
+def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
+    content, style = pair(32, 48)
+    image = (content + style) / 2
+    both = objective(vgg19, normalization=normalization)
+    loss, gradient, terms = both.bind(content, [style, content], [0.7, 0.3])(image)
+    stacked_loss, stacked_gradient, stacked_terms = both.bind(content, [style, content], [0.7, 0.3], False)(image)
+    assert float(loss) == pytest.approx(float(stacked_loss), rel=1e-5)
+    assert np.linalg.norm(gradient - stacked_gradient) <= 1e-4 * np.linalg.norm(gradient)
+    for name in terms:
+        assert float(terms[name]) == pytest.approx(float(stacked_terms[name]), rel=1e-5)
+
+
+def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
+    content, style = pair(24, 24)
+    function = objective(vgg19, dtype="float64").bind(content, [style], [1.0])
+    image = rng.uniform(50, 200, content.shape)
+    direction = rng.standard_normal(content.shape)
+    up, down = (float(function(image + sign * 1e-4 * direction)[0]) for sign in (1, -1))
+    assert np.sum(function(image)[1] * direction) == pytest.approx((up - down) / 2e-4, rel=1e-5)
+
+
+@pytest.mark.parametrize("style_loss", ["gram", "linear", "polynomial", "batch_norm"])
+def test_a_style_of_another_size_is_the_same_style(vgg19, style_loss):
+    """A flat colour is the same style however large; without zero padding no border tells the sizes apart."""
+    content, _ = pair(32, 32)
+    function = objective(vgg19, padding="replicate", style_loss=style_loss, normalization="none", tv_weight=0.0)
+    small, large = (
+        function.bind(content, [np.full((*size, 3), 90, np.float32)], [1.0])(content)[0]
+        for size in ((32, 32), (40, 96))
+    )
+    assert float(large) == pytest.approx(float(small), rel=1e-4)
+
+
+def test_bfloat16_is_near_float32(vgg19):
+    content, style = pair(32, 48)
+    image = (content + style) / 2
+    exact, near = (
+        objective(vgg19, dtype=dtype).bind(content, [style], [1.0])(image) for dtype in ("float32", "bfloat16")
+    )
+    assert near[1].dtype == tf.float32
+    assert float(near[0]) == pytest.approx(float(exact[0]), rel=0.02)
+    cosine = np.sum(near[1] * exact[1]) / np.linalg.norm(near[1]) / np.linalg.norm(exact[1])
+    assert cosine > 0.98
+
+
+def test_evaluating_again_does_not_trace_again(vgg19):
+    content, style = pair(32, 48)
+    both = objective(vgg19)
+    function, other = both.bind(content, [style], [1.0]), both.bind(style, [content], [1.0])
+    for image in (content, style):
+        function(image)
+        other(image)
+    assert both.evaluate.experimental_get_tracing_count() == 1
