@@ -29,6 +29,8 @@ def check(options: types.SimpleNamespace) -> None:
             "which is made for Gram matrices."
         )
     _check_scales(options)
+    if options.style_masks and options.style_loss != "gram":
+        raise UserError(f"--style_masks takes --style_loss=gram, received {options.style_loss}.")
     if len(options.noise_range) != 2:
         raise UserError(f"--noise_range takes two numbers, least and greatest, received {options.noise_range}.")
     if options.normalize_weights not in ("none", "images") and not Path(options.normalize_weights).is_dir():

@@ -99,6 +99,18 @@ def _define_picture(values: flags.FlagValues) -> None:
         "Degrees by which each style is turned. Several give as many versions of it.",
         group,
     )
+    flags.DEFINE_list(
+        "style_masks",
+        "",
+        "Images in the result's frame, one for each style: white where that style applies, black where not.",
+        **group,
+    )
+    flags.DEFINE_string(
+        "content_mask",
+        None,
+        "An image in the result's frame: white where the photograph is painted, black where it stays as it is.",
+        **group,
+    )
     flags.DEFINE_string(
         "init", "content", "Where the combination starts: content, style, noise, or the path of an image.", **group
     )

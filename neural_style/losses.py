@@ -65,30 +65,38 @@ def positions(features: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), widen(features[:0]).dtype)
 
 
-def content_scale(normalization: str, content: tf.Tensor) -> tf.Tensor:
+def energy(sums: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """The sum of squares of centred features.
+
+    Args:
+      sums: [1, 2, channels], the sums of each channel and of its squares.
+      count: of positions.
+    """
+    centred = sums[:, 1] - tf.square(sums[:, 0]) / tf.cast(count, sums.dtype)
+    return tf.cast(tf.reduce_sum(centred), count.dtype)
+
+
+def content_scale(normalization: str, channels: int, count: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
     """What a content layer's sum of squares is multiplied by.
 
     1 for "none" and "keras"; 1/2 for "gatys" (2016, eq. 1); 1 / number of features for "mean" and
-    "pytorch"; for "scale", 1 / the sum of squares of the content's centred features, so that a weight
-    means the same for any network and size.
+    "pytorch"; for "scale", 1 / `contrast`, so that a weight means the same for any network and size.
 
     Args:
       normalization: a choice of --normalization.
-      content: the content's features [1, rows, cols, channels].
+      channels, count: channels and positions of the layer.
+      contrast: the `energy` of the content's features.
     """
-    dtype = positions(content).dtype
     if normalization == "gatys":
-        return tf.constant(0.5, dtype)
+        return tf.constant(0.5, count.dtype)
     if normalization in ("mean", "pytorch"):
-        return 1 / float(content.shape[-1]) / positions(content)
+        return 1 / (count * channels)
     if normalization == "scale":
-        content = widen(content)
-        centred = content - tf.reduce_mean(content, axis=[1, 2], keepdims=True)
-        return 1 / tf.maximum(tf.reduce_sum(tf.square(centred)), TINY)
-    return tf.constant(1.0, dtype)
+        return 1 / tf.maximum(contrast, TINY)
+    return tf.ones_like(count)
 
 
-def style_scale(normalization: str, content: tf.Tensor, pixels: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+def style_scale(normalization: str, channels: int, count: tf.Tensor, pixels: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """What a style layer's distance is multiplied by.
 
     With N channels, M positions and `pixels` = rows * cols of the image: 1 for "none";
@@ -98,23 +106,21 @@ def style_scale(normalization: str, content: tf.Tensor, pixels: tf.Tensor, start
 
     Args:
       normalization: a choice of --normalization.
-      content: the content's features [1, rows, cols, channels].
+      channels, count: channels and positions of the layer.
       pixels: rows * cols of the image.
-      start: the content image's own distance from the style, [1].
+      start: the content image's own distance from the style.
     """
-    channels = float(content.shape[-1])
-    count = positions(content)
     if normalization == "keras":
         return 1 / (4 * 3**2 * tf.square(pixels))
     if normalization == "gatys":
         return 1 / (4 * channels**2 * tf.square(count))
     if normalization == "mean":
-        return tf.constant(1 / channels**2, count.dtype)
+        return tf.ones_like(count) / channels**2
     if normalization == "pytorch":
         return 1 / (channels**2 * tf.square(channels * count))
     if normalization == "scale":
-        return 1 / tf.maximum(tf.reduce_sum(start), TINY)
-    return tf.constant(1.0, count.dtype)
+        return 1 / tf.maximum(start, TINY)
+    return tf.ones_like(count)
 
 
 def variation_scale(normalization: str, pixels: tf.Tensor) -> tf.Tensor:

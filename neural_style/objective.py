@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style import losses
-from neural_style.style_losses import STYLE_LOSSES
+from neural_style import losses, networks
+from neural_style.pictures import Region
+from neural_style.style_losses import STYLE_LOSSES, moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,37 +37,85 @@ class LossSettings:
     normalization: str
 
 
+def mask_weights(mask: tf.Tensor, layer: str) -> tf.Tensor:
+    """What the features of `layer` are multiplied by, so that their Gram matrix is that of the masked positions.
+
+    The mask is averaged down with the pooling grid and normalised by its sum at the layer: the masked Gram matrix
+    is as large as if the region filled the image (Gatys et al. 2017, section 4.1, normalise alike).
+
+    Args:
+      mask: [1, rows, cols, 1] in 0..1, with some of it above 0.
+      layer: such as "block3_conv1".
+
+    Returns:
+      [1, rows / stride, cols / stride, 1].
+    """
+    for _ in range(networks.block_of(layer) - 1):
+        mask = tf.nn.avg_pool2d(mask, 2, 2, "VALID")
+    return tf.sqrt(mask * (losses.positions(mask) / tf.maximum(tf.reduce_sum(mask), losses.TINY)))
+
+
+def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """`features` times the weights of a region; as they are where it is everywhere."""
+    return features if weights is None else features * tf.cast(weights, features.dtype)
+
+
+def scales(settings: LossSettings, pixels: tf.Tensor, content: dict, style: dict) -> dict[str, tf.Tensor]:
+    """What each term is multiplied by: its weight, its layer's weight and the normalisation.
+
+    Args:
+      settings: of the loss.
+      pixels: rows * cols of the content.
+      content: layer → (channels, positions, energy) of the content's features.
+      style: layer → (channels, positions, the content image's own distance from the style).
+    """
+    s, found = (
+        settings,
+        {"total_variation": settings.tv_weight * losses.variation_scale(settings.normalization, pixels)},
+    )
+    for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
+        scale = losses.content_scale(s.normalization, *content[layer])
+        found[f"content/{layer}"] = s.content_weight * weight * scale
+    for layer, weight in zip(s.style_layers, s.style_layer_weights, strict=True):
+        channels, count, start = style[layer]
+        scale = losses.style_scale(s.normalization, channels, count, pixels, start)
+        found[f"style/{layer}"] = s.style_weight * weight * scale
+    return found
+
+
 class Objective:
     """Maps an image to its loss, gradient and terms, given the features of content and style.
 
-    The rows of the batch that never change, content and style, go through the network once (`targets`) and
+    The rows of the batch that never change, content and styles, go through the network once (`targets`) and
     are then reused; `stacked` sends the whole batch through at every evaluation, as Keras' example does.
     Both give the same loss.
     """
 
     def __init__(self, network: keras.Model, settings: LossSettings):
         self.network, self.settings = network, settings
+        self._style_loss = STYLE_LOSSES[settings.style_loss]
 
     @tf.function
-    def targets(self, content: tf.Tensor, styles: Sequence[tf.Tensor], blend: Sequence[tf.Tensor]) -> dict:
+    def targets(self, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple]) -> dict:
         """What the combination is compared with.
 
         Args:
-          content: RGB [1, rows, cols, 3] float32 in 0..255.
-          styles: likewise, each in a frame of its own.
-          blend: the weight of each style; they add up to 1.
+          content: RGB [1, rows, cols, 3] in 0..255.
+          styles: likewise, those of all regions, each in a frame of its own.
+          regions: (blend, share, mask [1, rows, cols, 1] or None) of each `Region`.
 
         Returns:
-          "content" and "style": the target of each layer; "scale": what each term is multiplied by.
+          "content": the target of each layer; "style": the target of each region by layer; "weights": what
+          the features of each region are multiplied by, by layer; "shares" of the regions; "scale" of each term.
         """
-        return self._targets(self.network(content), [self.network(style) for style in styles], blend)
+        return self._targets(self.network(content), [self.network(style) for style in styles], regions)
 
     @tf.function
     def evaluate(self, image: tf.Tensor, targets: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
         """Loss, gradient and terms at `image`.
 
         Args:
-          image: RGB [rows, cols, 3] float32 in 0..255.
+          image: RGB [rows, cols, 3] in 0..255.
           targets: of `targets`.
 
         Returns:
@@ -80,7 +129,7 @@ class Objective:
         return loss, tape.gradient(loss, image), terms
 
     @tf.function
-    def stacked(self, image: tf.Tensor, content: tf.Tensor, styles: Sequence[tf.Tensor], blend: Sequence[tf.Tensor]):
+    def stacked(self, image: tf.Tensor, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple]):
         """`evaluate`, with content, styles and combination in one batch through the network each time."""
         with tf.GradientTape() as tape:
             tape.watch(image)
@@ -88,57 +137,78 @@ class Objective:
             content_row, *style_rows, combination = (
                 {name: rows[i : i + 1] for name, rows in features.items()} for i in range(len(styles) + 2)
             )
-            terms = self._terms(combination, self._targets(content_row, style_rows, blend))
+            terms = self._terms(combination, self._targets(content_row, style_rows, regions))
             loss = tf.add_n(list(terms.values()))
         return loss, tape.gradient(loss, image), terms
 
     def bind(
-        self, content: np.ndarray, styles: Sequence[np.ndarray], blend: Sequence[float], reuse: bool = True
+        self, content: np.ndarray, regions: Sequence[Region], reuse: bool = True
     ) -> Callable[[np.ndarray], tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]]:
         """The function of the image alone: [rows, cols, 3] → loss, gradient, terms.
 
         Args:
           content: RGB [rows, cols, 3] float32 in 0..255.
-          styles: likewise; each may have a frame of its own where `reuse` holds.
-          blend: the weight of each style; they add up to 1.
-          reuse: whether the features of content and styles are computed once.
+          regions: where which style applies.
+          reuse: whether the features of content and styles are computed once; if not, all share one frame.
         """
         dtype = self.network.input.dtype
-        content, *styles = (tf.constant(image[np.newaxis], dtype) for image in (content, *styles))
-        blend = [tf.constant(weight, dtype) for weight in blend]
+        styles = [tf.constant(style[np.newaxis], dtype) for region in regions for style in region.styles]
+        content = tf.constant(content[np.newaxis], dtype)
+        settings = [self._region_tensors(region, dtype) for region in regions]
         if not reuse:
-            return lambda image: self.stacked(tf.constant(image, dtype), content, styles, blend)
-        targets = self.targets(content, styles, blend)
+            return lambda image: self.stacked(tf.constant(image, dtype), content, styles, settings)
+        targets = self.targets(content, styles, settings)
         return lambda image: self.evaluate(tf.constant(image, dtype), targets)
 
-    def _targets(self, content: dict, styles: Sequence[dict], blend: Sequence[tf.Tensor]) -> dict:
+    @staticmethod
+    def _region_tensors(region: Region, dtype: str) -> tuple:
+        mask = None if region.mask is None else tf.constant(region.mask[np.newaxis, ..., np.newaxis], dtype)
+        return tf.constant(region.blend, dtype), tf.constant(region.share, dtype), mask
+
+    def _targets(self, content: dict, styles: Sequence[dict], regions: Sequence[tuple]) -> dict:
         """Targets from the constant rows' features, dicts of [1, rows, cols, channels]."""
-        s, style_loss = self.settings, STYLE_LOSSES[self.settings.style_loss]
-        targets = {
-            "content": {layer: content[layer] for layer in s.content_layers},
-            "style": {
-                layer: style_loss.merge([style_loss.target(style[layer], content[layer]) for style in styles], blend)
+        s, count, waiting = self.settings, losses.positions, iter(styles)
+        grouped = [[next(waiting) for _ in range(blend.shape[0])] for blend, _, _ in regions]
+        targets = {"content": {layer: content[layer] for layer in s.content_layers}, "style": {}, "weights": {}}
+        targets["shares"] = [share for _, share, _ in regions]
+        for layer in s.style_layers:
+            targets["weights"][layer] = [None if mask is None else mask_weights(mask, layer) for _, _, mask in regions]
+            targets["style"][layer] = [
+                self._style_loss.merge(
+                    [self._style_loss.target(style[layer], content[layer]) for style in group], tf.unstack(blend)
+                )
+                for group, (blend, _, _) in zip(grouped, regions, strict=True)
+            ]
+        targets["scale"] = scales(
+            s,
+            count(content["image"]),
+            {
+                layer: (maps.shape[-1], count(maps), losses.energy(moments(maps), count(maps)))
+                for layer, maps in targets["content"].items()
+            },
+            {
+                layer: (content[layer].shape[-1], count(content[layer]), self._distance(content, layer, targets))
                 for layer in s.style_layers
             },
-            "scale": {},
-        }
-        pixels = losses.positions(content["image"])
-        for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
-            scale = losses.content_scale(s.normalization, content[layer])
-            targets["scale"][f"content/{layer}"] = s.content_weight * weight * scale
-        for layer, weight in zip(s.style_layers, s.style_layer_weights, strict=True):
-            start = style_loss.distance(content[layer], targets["style"][layer])
-            scale = losses.style_scale(s.normalization, content[layer], pixels, start)
-            targets["scale"][f"style/{layer}"] = s.style_weight * weight * scale
-        targets["scale"]["total_variation"] = s.tv_weight * losses.variation_scale(s.normalization, pixels)
+        )
         return targets
 
+    def _distance(self, combination: dict, layer: str, targets: dict) -> tf.Tensor:
+        """How far a layer's features are from the style, summed over the regions."""
+        parts = zip(targets["shares"], targets["weights"][layer], targets["style"][layer], strict=True)
+        return tf.add_n(
+            [
+                share * tf.reduce_sum(self._style_loss.distance(masked(combination[layer], weights), target))
+                for share, weights, target in parts
+            ]
+        )
+
     def _terms(self, combination: dict, targets: dict) -> dict[str, tf.Tensor]:
-        s, style_loss, scale = self.settings, STYLE_LOSSES[self.settings.style_loss], targets["scale"]
         terms = {}
         for layer, target in targets["content"].items():
-            terms[f"content/{layer}"] = losses.squared_distance(combination[layer], target)
-        for layer, target in targets["style"].items():
-            terms[f"style/{layer}"] = style_loss.distance(combination[layer], target)
-        terms["total_variation"] = losses.total_variation(combination["image"], s.tv_exponent)
-        return {name: tf.reduce_sum(value) * scale[name] for name, value in terms.items()}
+            terms[f"content/{layer}"] = tf.reduce_sum(losses.squared_distance(combination[layer], target))
+        for layer in targets["style"]:
+            terms[f"style/{layer}"] = self._distance(combination, layer, targets)
+        variation = losses.total_variation(combination["image"], self.settings.tv_exponent)
+        terms["total_variation"] = tf.reduce_sum(variation)
+        return {name: value * targets["scale"][name] for name, value in terms.items()}

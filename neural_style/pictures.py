@@ -13,19 +13,41 @@ from neural_style.flags import Options
 
 
 @dataclasses.dataclass(frozen=True)
+class Region:
+    """Where a style applies, and which.
+
+    Attributes:
+      styles: images of the style, RGB [rows, cols, 3] in 0..255, each in a frame of its own.
+      blend: the weight of each of `styles`; they add up to 1.
+      share: the region's weight among all regions.
+      mask: [rows, cols] in 0..1 in the content's frame; None is everywhere.
+    """
+
+    styles: list[np.ndarray]
+    blend: list[float]
+    share: float
+    mask: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Pictures:
     """What one scale of a run works on.
 
     Attributes:
       content, start: RGB [rows, cols, 3] float32 in 0..255, in one frame.
-      styles: likewise, each in a frame of its own: the versions of each style image.
-      blend: the weight of each of `styles`; they add up to 1.
+      regions: which styles apply where.
+      keep: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
     """
 
     content: np.ndarray
-    styles: list[np.ndarray]
-    blend: list[float]
+    regions: list[Region]
     start: np.ndarray
+    keep: np.ndarray | None
+
+    @property
+    def styles(self) -> list[np.ndarray]:
+        """Every style image of every region."""
+        return [style for region in self.regions for style in region.styles]
 
 
 def scales(options: Options) -> list[int]:
@@ -66,12 +88,31 @@ def read(content: str, styles: Sequence[str], options: Options, rows: int, start
         start = start + options.init_blend * (first - start)
     else:
         start = images.enlarge(start, rows, cols)
-    return Pictures(
-        framed,
-        [version for group in versions for version in group],
-        [share / len(group) for share, group in zip(shares, versions, strict=True) for _ in group],
-        start,
-    )
+    keep = _mask(options.content_mask, rows, cols) if options.content_mask else None
+    return Pictures(framed, _regions(versions, shares, options.style_masks, rows, cols), start, keep)
+
+
+def _regions(
+    versions: Sequence[list[np.ndarray]], shares: Sequence[float], masks: Sequence[str], rows: int, cols: int
+) -> list[Region]:
+    """One region for each style where there are masks, else one for all styles together."""
+    if not masks:
+        blend = [share / len(group) for share, group in zip(shares, versions, strict=True) for _ in group]
+        return [Region([version for group in versions for version in group], blend, 1.0, None)]
+    if len(masks) != len(versions):
+        raise UserError(f"--style_masks takes one mask for each of the {len(versions)} styles, received {len(masks)}.")
+    return [
+        Region(group, [1 / len(group)] * len(group), share, _mask(mask, rows, cols))
+        for group, share, mask in zip(versions, shares, masks, strict=True)
+    ]
+
+
+def _mask(path: str, rows: int, cols: int) -> np.ndarray:
+    """A mask image's grey in 0..1, smoothly resized to the content's frame."""
+    grey = images.resize(images.load(path).convert("L").convert("RGB"), rows, cols, "lanczos")[..., 0] / 255
+    if grey.max() == 0:
+        raise UserError(f"The mask {path!r} is black all over: white is where it applies.")
+    return grey
 
 
 def _shares(blend: Sequence[float] | None, count: int) -> list[float]:

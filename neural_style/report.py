@@ -99,12 +99,12 @@ class Report:
         if self._session is None:
             return
         self._bar.close()
-        best = self._session.evaluator.best
+        best = self._session.best()
         if kind is None:
             self._save("", self.last.image)
         elif best is not None:
             self._header["broken_off"] = str(error) or kind.__name__
-            self._save("", best.x.reshape(self._session.pictures.content.shape).astype(np.float32))
+            self._save("", best)
         self._write_record()
 
     def _save(self, ending: str, image: np.ndarray) -> None:

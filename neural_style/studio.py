@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style import images, optimizers, weights
+from neural_style import images, masks, optimizers, weights
 from neural_style.errors import UserError
 from neural_style.evaluator import Evaluator
 from neural_style.flags import Options
@@ -34,7 +34,16 @@ class Session:
 
     def steps(self) -> Iterator[Step]:
         """The start, then each iteration."""
-        return transfer(self.evaluator, self.optimizer, self.pictures.start, self.iterations)
+        for step in transfer(self.evaluator, self.optimizer, self.pictures.start, self.iterations):
+            yield dataclasses.replace(step, image=self._blended(step.image))
+
+    def best(self) -> np.ndarray | None:
+        """The image [rows, cols, 3] of the lowest loss so far, or None before the first evaluation."""
+        found = self.evaluator.best
+        return None if found is None else self._blended(found.x.reshape(self.pictures.content.shape).astype(np.float32))
+
+    def _blended(self, painted: np.ndarray) -> np.ndarray:
+        return masks.blend(self.pictures.content, painted, self.pictures.keep)
 
 
 def prepare(pictures: Pictures, options: Options, iterations: int) -> Session:
@@ -56,11 +65,11 @@ def prepare(pictures: Pictures, options: Options, iterations: int) -> Session:
         kernels = features.normalize(kernels, options.network, shown, layers, **built)
     network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **built)
     evaluate = objective.Objective(network, _loss_settings(options)).bind(
-        pictures.content, pictures.styles, pictures.blend, options.reuse_constant_rows
+        pictures.content, pictures.regions, options.reuse_constant_rows
     )
     return Session(
         pictures,
-        Evaluator(evaluate, pictures.content.shape),
+        Evaluator(masks.through(evaluate, pictures.content, pictures.keep), pictures.content.shape),
         _optimizer(options, pictures.content.size),
         iterations,
         origin,

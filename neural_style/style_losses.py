@@ -33,33 +33,57 @@ def weighted_mean(targets: Sequence[tf.Tensor], weights: Sequence[float]) -> tf.
     return tf.add_n([weight * target for target, weight in zip(targets, weights, strict=True)])
 
 
-def gram_target(style: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
-    """The style's Gram matrix, as if the style had as many positions as the content."""
-    return gram_matrix(style) * (positions(content) / positions(style))
+class SummedLoss:
+    """A style loss of sums over positions, so that an image can be taken tile by tile; else as `StyleLoss`.
 
-
-def channel_means(features: tf.Tensor) -> tf.Tensor:
-    """[batch, channels]: the linear kernel's statistic (Li et al. 2017, table 1)."""
-    return tf.reduce_mean(widen(features), axis=[1, 2])
-
-
-def mean_products(features: tf.Tensor) -> tf.Tensor:
-    """[batch, channels, channels]: the statistic of the second-order polynomial kernel (x . y)^2.
-
-    Its squared distance is the kernel's maximum mean discrepancy, and the Gram loss over positions^2
-    (Li et al. 2017, section 3).
+    Attributes:
+      sums: features [1, rows, cols, channels] → [1, …], additive over positions.
+      target_of: (the style's sums, its positions, the content's positions) → target.
+      distance_of: (the combination's sums, its positions, target) → [1].
     """
-    return gram_matrix(features) / positions(features)
+
+    merge = staticmethod(weighted_mean)
+
+    def __init__(self, sums: Callable, target_of: Callable, distance_of: Callable):
+        self.sums, self.target_of, self.distance_of = sums, target_of, distance_of
+
+    def target(self, style: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
+        """See `StyleLoss`."""
+        return self.target_of(self.sums(style), positions(style), positions(content))
+
+    def distance(self, features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """See `StyleLoss`."""
+        return self.distance_of(self.sums(features), positions(features), target)
 
 
-def batch_norm_statistics(features: tf.Tensor) -> tf.Tensor:
-    """[batch, 2, channels]: mean and standard deviation of each channel (Li et al. 2017, section 4.2)."""
-    mean, variance = tf.nn.moments(widen(features), axes=[1, 2])
-    return tf.stack([mean, tf.sqrt(variance + 1e-6)], axis=1)
+def channel_sums(features: tf.Tensor) -> tf.Tensor:
+    """[batch, channels]; over the positions, the linear kernel's statistic (Li et al. 2017, table 1)."""
+    return tf.reduce_sum(widen(features), axis=[1, 2])
 
 
-def _batch_norm_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    return squared_distance(batch_norm_statistics(features), target) / float(features.shape[-1])
+def moments(features: tf.Tensor) -> tf.Tensor:
+    """[batch, 2, channels] float64: the sums of each channel and of its squares.
+
+    Variances are differences of these, which float32 would leave few digits of.
+    """
+    features = tf.cast(features, tf.float64)
+    return tf.stack([tf.reduce_sum(features, axis=[1, 2]), tf.reduce_sum(tf.square(features), axis=[1, 2])], axis=1)
+
+
+def batch_norm_statistics(sums: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """[batch, 2, channels]: mean and standard deviation of each channel (Li et al. 2017, section 4.2).
+
+    Args:
+      sums: of `moments`.
+      count: of positions.
+    """
+    mean, square = tf.unstack(sums / tf.cast(count, sums.dtype), axis=1)
+    deviation = tf.sqrt(tf.nn.relu(square - tf.square(mean)) + 1e-6)
+    return tf.cast(tf.stack([mean, deviation], axis=1), count.dtype)
+
+
+def _batch_norm_distance(sums: tf.Tensor, count: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    return squared_distance(batch_norm_statistics(sums, count), target) / float(sums.shape[-1])
 
 
 class GaussianTarget(NamedTuple):
@@ -167,21 +191,25 @@ def mrf_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 STYLE_LOSSES = {
-    "gram": StyleLoss(
-        gram_target, weighted_mean, lambda features, target: squared_distance(gram_matrix(features), target)
+    # The style's Gram matrix, as if the style had as many positions as the content.
+    "gram": SummedLoss(
+        gram_matrix,
+        lambda sums, own, wanted: sums * (wanted / own),
+        lambda sums, count, target: squared_distance(sums, target),
     ),
-    "linear": StyleLoss(
-        lambda style, content: channel_means(style),
-        weighted_mean,
-        lambda features, target: squared_distance(channel_means(features), target),
+    "linear": SummedLoss(
+        channel_sums,
+        lambda sums, own, wanted: sums / own,
+        lambda sums, count, target: squared_distance(sums / count, target),
     ),
-    "polynomial": StyleLoss(
-        lambda style, content: mean_products(style),
-        weighted_mean,
-        lambda features, target: squared_distance(mean_products(features), target),
+    # The discrepancy of the kernel (x . y)^2 is the Gram loss over positions^2 (Li et al. 2017, section 3).
+    "polynomial": SummedLoss(
+        gram_matrix,
+        lambda sums, own, wanted: sums / own,
+        lambda sums, count, target: squared_distance(sums / count, target),
     ),
+    "batch_norm": SummedLoss(moments, lambda sums, own, wanted: batch_norm_statistics(sums, own), _batch_norm_distance),
     "gaussian": StyleLoss(gaussian_target, _merge_gaussian, gaussian_distance),
-    "batch_norm": StyleLoss(lambda style, content: batch_norm_statistics(style), weighted_mean, _batch_norm_distance),
     # Patches of all style images compete, whatever their weights.
     "mrf": StyleLoss(
         lambda style, content: patches(style), lambda targets, weights: tf.concat(targets, axis=0), mrf_distance

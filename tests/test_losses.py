@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from neural_style import losses
-from neural_style.style_losses import STYLE_LOSSES
+from neural_style.style_losses import STYLE_LOSSES, moments
 
 
 def features(rng, rows=5, cols=7, channels=4, batch=2):
@@ -66,12 +66,16 @@ def test_the_gram_target_is_rescaled_to_the_contents_positions(rng):
 def test_scale_normalization_makes_the_start_one(rng):
     content, style = features(rng, batch=1), features(rng, batch=1)
     gram = STYLE_LOSSES["gram"]
-    start = gram.distance(content, gram.target(style, content))
-    scale = losses.style_scale("scale", content, tf.constant(35.0), start)
-    np.testing.assert_allclose(scale * start, [1], rtol=1e-5)
+    start = tf.reduce_sum(gram.distance(content, gram.target(style, content)))
+    count = losses.positions(content)
+    np.testing.assert_allclose(losses.style_scale("scale", 4, count, count, start) * start, 1, rtol=1e-5)
     centred = content - tf.reduce_mean(content, axis=[1, 2], keepdims=True)
-    np.testing.assert_allclose(losses.content_scale("scale", content) * tf.reduce_sum(centred**2), 1, rtol=1e-5)
+    energy = losses.energy(moments(content), count)
+    np.testing.assert_allclose(energy, tf.reduce_sum(centred**2), rtol=1e-4)
+    np.testing.assert_allclose(losses.content_scale("scale", 4, count, energy) * energy, 1, rtol=1e-5)
 
 
 def test_scale_normalization_of_a_flat_image_is_finite():
-    assert np.isfinite(losses.content_scale("scale", tf.ones([1, 4, 4, 2])))
+    flat = tf.ones([1, 4, 4, 2])
+    count = losses.positions(flat)
+    assert np.isfinite(losses.content_scale("scale", 2, count, losses.energy(moments(flat), count)))

@@ -5,8 +5,14 @@ from conftest import pair
 
 from neural_style import features
 from neural_style.objective import LossSettings, Objective
+from neural_style.pictures import Region
 
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
+
+
+def one(styles, blend=(1.0,)):
+    """One region that is everywhere."""
+    return [Region(styles, list(blend), 1.0, None)]
 
 
 def objective(weights, **changes):
@@ -32,8 +38,8 @@ def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
     content, style = pair(32, 48)
     image = (content + style) / 2
     both = objective(vgg19, normalization=normalization)
-    loss, gradient, terms = both.bind(content, [style, content], [0.7, 0.3])(image)
-    stacked_loss, stacked_gradient, stacked_terms = both.bind(content, [style, content], [0.7, 0.3], False)(image)
+    loss, gradient, terms = both.bind(content, one([style, content], [0.7, 0.3]))(image)
+    stacked_loss, stacked_gradient, stacked_terms = both.bind(content, one([style, content], [0.7, 0.3]), False)(image)
     assert float(loss) == pytest.approx(float(stacked_loss), rel=1e-5)
     assert np.linalg.norm(gradient - stacked_gradient) <= 1e-4 * np.linalg.norm(gradient)
     for name in terms:
@@ -42,7 +48,7 @@ def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
 
 def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
     content, style = pair(24, 24)
-    function = objective(vgg19, dtype="float64").bind(content, [style], [1.0])
+    function = objective(vgg19, dtype="float64").bind(content, one([style]))
     image = rng.uniform(50, 200, content.shape)
     direction = rng.standard_normal(content.shape)
     up, down = (float(function(image + sign * 1e-4 * direction)[0]) for sign in (1, -1))
@@ -55,8 +61,7 @@ def test_a_style_of_another_size_is_the_same_style(vgg19, style_loss):
     content, _ = pair(32, 32)
     function = objective(vgg19, padding="replicate", style_loss=style_loss, normalization="none", tv_weight=0.0)
     small, large = (
-        function.bind(content, [np.full((*size, 3), 90, np.float32)], [1.0])(content)[0]
-        for size in ((32, 32), (40, 96))
+        function.bind(content, one([np.full((*size, 3), 90, np.float32)]))(content)[0] for size in ((32, 32), (40, 96))
     )
     assert float(large) == pytest.approx(float(small), rel=1e-4)
 
@@ -65,7 +70,7 @@ def test_bfloat16_is_near_float32(vgg19):
     content, style = pair(32, 48)
     image = (content + style) / 2
     exact, near = (
-        objective(vgg19, dtype=dtype).bind(content, [style], [1.0])(image) for dtype in ("float32", "bfloat16")
+        objective(vgg19, dtype=dtype).bind(content, one([style]))(image) for dtype in ("float32", "bfloat16")
     )
     assert near[1].dtype == tf.float32
     assert float(near[0]) == pytest.approx(float(exact[0]), rel=0.02)
@@ -76,7 +81,7 @@ def test_bfloat16_is_near_float32(vgg19):
 def test_evaluating_again_does_not_trace_again(vgg19):
     content, style = pair(32, 48)
     both = objective(vgg19)
-    function, other = both.bind(content, [style], [1.0]), both.bind(style, [content], [1.0])
+    function, other = both.bind(content, one([style])), both.bind(style, one([content]))
     for image in (content, style):
         function(image)
         other(image)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options, pair
+from PIL import Image
 
 from neural_style import images, pictures
 from neural_style.errors import UserError
@@ -15,7 +16,7 @@ def test_the_defaults_are_keras():
     np.testing.assert_array_equal(scene.content, content)
     np.testing.assert_array_equal(scene.styles, [style])
     np.testing.assert_array_equal(scene.start, content)
-    assert scene.blend == [1]
+    assert scene.regions[0].blend == [1]
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,9 @@ def test_starts():
 
 def test_several_styles_share_the_weight():
     scene = read("--style_blend=3,1", styles=(SWIRLS, COFFEE))
-    assert scene.blend == [0.75, 0.25]
+    assert scene.regions[0].blend == [0.75, 0.25]
     np.testing.assert_array_equal(scene.styles[1], scene.content)
-    assert read(styles=(SWIRLS, COFFEE)).blend == [0.5, 0.5]
+    assert read(styles=(SWIRLS, COFFEE)).regions[0].blend == [0.5, 0.5]
     for blend in ("1", "0,0"):
         with pytest.raises(UserError, match="one weight for each of the 2 styles"):
             read(f"--style_blend={blend}", styles=(SWIRLS, COFFEE))
@@ -76,7 +77,7 @@ def test_styles_keep_their_aspect_where_asked():
 def test_versions_of_a_style_share_its_weight():
     scene = read("--style_scale=0.5,1", "--style_rotation=-10,0,10")
     assert [style.shape[:2] for style in scene.styles] == [(24, 36)] * 3 + [(48, 72)] * 3
-    np.testing.assert_allclose(scene.blend, [1 / 6] * 6)
+    np.testing.assert_allclose(scene.regions[0].blend, [1 / 6] * 6)
 
 
 @pytest.mark.parametrize("degrees", [-30, 7.5, 45, 90])
@@ -102,3 +103,29 @@ def test_a_finer_scale_starts_from_the_coarser_ones_result():
 def test_recolouring_gives_the_content_the_styles_mean():
     scene = read("--recolor_content", "--rows=48")
     np.testing.assert_allclose(scene.content.mean(axis=(0, 1)), scene.styles[0].mean(axis=(0, 1)), atol=12)
+
+
+def halves(path, left, right):
+    Image.fromarray(np.repeat([[left, right]], 2, axis=0).astype(np.uint8)).resize((60, 40), 0).save(path)
+    return str(path)
+
+
+def test_masks_make_a_region_of_each_style(tmp_path):
+    masks = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "right.png", 0, 128)
+    arguments = (f"--style_masks={','.join(masks)}", "--style_blend=1,3", f"--content_mask={masks[0]}")
+    scene = read(*arguments, "--style_scale=0.5,1", styles=(SWIRLS, COFFEE))
+    assert [region.share for region in scene.regions] == [0.25, 0.75]
+    assert [region.blend for region in scene.regions] == [[0.5, 0.5]] * 2
+    np.testing.assert_allclose(scene.regions[0].mask[:, [0, -1]], [[1, 0]] * 48)
+    np.testing.assert_allclose(scene.regions[1].mask[:, [0, -1]], [[0, 128 / 255]] * 48)
+    np.testing.assert_allclose(scene.keep[:, [0, -1]], [[1, 0]] * 48)
+
+
+def test_masks_that_do_not_fit(tmp_path):
+    black = halves(tmp_path / "black.png", 0, 0)
+    with pytest.raises(UserError, match="black all over"):
+        read(f"--style_masks={black}")
+    with pytest.raises(UserError, match="one mask for each of the 2 styles, received 1"):
+        read(f"--style_masks={black}", styles=(SWIRLS, COFFEE))
+    with pytest.raises(UserError, match="takes --style_loss=gram"):
+        read(f"--style_masks={black}", "--style_loss=linear", "--normalization=scale")

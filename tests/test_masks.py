@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import COFFEE, SWIRLS, options, pair
+from PIL import Image
+from test_objective import objective
+
+from neural_style import pictures, studio
+from neural_style.objective import mask_weights, masked
+from neural_style.pictures import Region
+from neural_style.style_losses import STYLE_LOSSES
+
+
+def half(rows, cols, side):
+    mask = np.zeros((rows, cols), np.float32)
+    mask[:, : cols // 2] = 1
+    return mask if side == "left" else 1 - mask
+
+
+def test_the_masked_gram_is_that_of_the_masked_positions_alone(rng):
+    features = tf.constant(rng.standard_normal((1, 4, 8, 5)), tf.float32)
+    weights = mask_weights(tf.constant(half(16, 32, "left")[None, ..., None]), "block3_conv1")
+    gram = STYLE_LOSSES["gram"].sums
+    np.testing.assert_allclose(gram(masked(features, weights)), 2 * gram(features[:, :, :4]), rtol=1e-5, atol=1e-5)
+
+
+def test_white_masks_are_no_masks(vgg19):
+    content, style = pair(32, 48)
+    both = objective(vgg19)
+    plain, white = (
+        both.bind(content, [Region([style], [1.0], 1.0, mask)])(content)
+        for mask in (None, np.ones((32, 48), np.float32))
+    )
+    assert float(white[0]) == pytest.approx(float(plain[0]), rel=1e-5)
+    np.testing.assert_allclose(white[1], plain[1], atol=1e-4 * np.linalg.norm(plain[1]))
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_styles_keep_to_their_halves(vgg19, reuse):
+    """The right half's style has no pull on the left, beyond the receptive field of the seam."""
+    content, style = pair(32, 96)
+    both = objective(vgg19, content_weight=0.0, tv_weight=0.0)
+
+    def gradient(right):
+        regions = [
+            Region([style], [1.0], 0.5, half(32, 96, "left")),
+            Region([right], [1.0], 0.5, half(32, 96, "right")),
+        ]
+        return both.bind(content, regions, reuse)(content)[1].numpy()
+
+    one, other = gradient(style), gradient(content[::-1].copy())
+    np.testing.assert_allclose(one[:, :24], other[:, :24], atol=1e-4 * np.abs(one).max())
+    assert np.abs(one[:, 48:] - other[:, 48:]).max() > 0.1 * np.abs(one).max()
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_photograph_stays_where_the_content_mask_is_black(tmp_path, optimizer):
+    Image.fromarray((half(40, 60, "left") * 255).astype(np.uint8)).save(tmp_path / "mask.png")
+    settings = options(
+        "--weights=random",
+        f"--content_mask={tmp_path / 'mask.png'}",
+        f"--optimizer={optimizer}",
+        "--init=noise",
+        "--evaluations_per_iteration=3",
+    )
+    session = studio.prepare(pictures.read(COFFEE, [SWIRLS], settings, 40), settings, 1)
+    start, end = session.steps()
+    kept = session.pictures.keep == 0
+    assert kept.mean() > 0.4
+    for image in (start.image, end.image, session.best()):
+        np.testing.assert_array_equal(image[kept], session.pictures.content[kept])
+    assert np.abs(end.image - start.image)[:, :25].max() > 0.1
