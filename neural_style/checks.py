@@ -29,6 +29,10 @@ def check(options: types.SimpleNamespace) -> None:
             "which is made for Gram matrices."
         )
     _check_scales(options)
+    if options.tile not in ("auto", "none") and not (options.tile.isdigit() and int(options.tile) >= 64):
+        raise UserError(f"--tile takes auto, none or a size of at least 64 pixels, received {options.tile!r}.")
+    if not options.reuse_constant_rows and options.tile.isdigit():
+        raise UserError("--noreuse_constant_rows stacks whole images and can't be tiled: leave out one of the two.")
     if options.style_masks and options.style_loss != "gram":
         raise UserError(f"--style_masks takes --style_loss=gram, received {options.style_loss}.")
     if len(options.noise_range) != 2:

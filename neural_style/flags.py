@@ -265,6 +265,13 @@ def _define_network(values: flags.FlagValues) -> None:
 
 def _define_optimiser(values: flags.FlagValues) -> None:
     group = dict(flag_values=values, module_name="The optimiser")
+    flags.DEFINE_string(
+        "tile",
+        "auto",
+        "Evaluate tile by tile, exactly: a size in pixels; none takes the image whole; auto does, where that fits into "
+        "the free memory, else the largest tiles that fit.",
+        **group,
+    )
     flags.DEFINE_integer("iterations", 10, "Iterations; 0 measures the start and writes it.", lower_bound=0, **group)
     _define_list(
         _NumberListParser(int, 0),
@@ -290,7 +297,7 @@ def _define_optimiser(values: flags.FlagValues) -> None:
         "first_step",
         None,
         "Root mean square, in grey levels, of the first move that L-BFGS tries; by default SciPy's, whose length over "
-        "all pixels together is 1.",
+        "all pixels together is 1, or 10 with --norestart_each_iteration.",
         lower_bound=1e-9,
         **group,
     )

@@ -82,12 +82,13 @@ def stylize(content: str, styles: list[str], prefix: str, options: flags.Options
     with _quiet():
         import tensorflow  # noqa: F401
     with Report(content, styles, prefix, options) as report:
+        session = None
         for rows, iterations in zip(
             scales, options.scale_iterations or [options.iterations] * len(scales), strict=True
         ):
             if rows != scales[0]:
                 scene = pictures.read(content, styles, options, rows, report.last.image)
-            session = studio.prepare(scene, options, iterations)
+            session = studio.prepare(scene, options, iterations, session)
             report.begin(session)
             for step in session.steps():
                 report.add(step)

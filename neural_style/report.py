@@ -49,7 +49,12 @@ class Report:
             self._bar.close()
             self._save(f"_scale_{self._scales[-1]['rows']}", self.last.image)
         self._session = session
-        self._header |= {"device": session.device, "precision": session.precision, "weights": session.origin}
+        self._header |= {
+            "device": session.device,
+            "precision": session.precision,
+            "tile": session.tile,
+            "weights": session.origin,
+        }
         rows, cols = session.pictures.content.shape[:2]
         losses = session.evaluator.losses
         self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": [], "losses": losses})

@@ -1,12 +1,12 @@
 """The wiring: from pictures and options to a session whose steps are the optimisation."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from neural_style import images, masks, optimizers, weights
+from neural_style import images, masks, memory, optimizers, weights
 from neural_style.errors import UserError
 from neural_style.evaluator import Evaluator
 from neural_style.flags import Options
@@ -19,18 +19,22 @@ class Session:
     """One run, ready to go.
 
     Attributes:
+      kernels: the network's weights, layer → (kernel, bias).
       origin: where the network's weights come from: "imagenet", "learned", "random" or a path.
       device: what TensorFlow works on.
       precision: of the network's arithmetic; "auto" is decided.
+      tile: size of the tiles in pixels; None where the image is taken whole.
     """
 
     pictures: Pictures
     evaluator: Evaluator
     optimizer: optimizers.Optimizer
     iterations: int
+    kernels: dict
     origin: str
     device: str
     precision: str
+    tile: int | None
 
     def steps(self) -> Iterator[Step]:
         """The start, then each iteration."""
@@ -46,36 +50,70 @@ class Session:
         return masks.blend(self.pictures.content, painted, self.pictures.keep)
 
 
-def prepare(pictures: Pictures, options: Options, iterations: int) -> Session:
-    """Loads or learns the weights, builds the network and the objective.
+def prepare(pictures: Pictures, options: Options, iterations: int, coarser: Session | None = None) -> Session:
+    """Makes one scale ready: weights, network, objective and optimiser.
+
+    Args:
+      pictures: of this scale.
+      options: of the run.
+      iterations: at this scale.
+      coarser: the scale before, whose weights are used again.
 
     Raises:
-      UserError: the weights can't be had, or do not fit the network.
+      UserError: the weights can't be had, do not fit the network, or the run does not fit into memory.
     """
     # TensorFlow takes seconds to import, and a wrong flag or a missing file is to be told at once.
-    from neural_style import features, objective
+    from neural_style import features
 
-    origin, kernels = weights.resolve(
-        options.weights, options.network, lambda: _learned(pictures, options), options.seed
-    )
     precision = features.resolve_precision(options.precision)
-    layers, built = options.content_layers + options.style_layers, _built(options)
-    if options.normalize_weights != "none":
-        shown = _shown(pictures, options)
-        kernels = features.normalize(kernels, options.network, shown, layers, **built)
-    network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **built)
-    evaluate = objective.Objective(network, _loss_settings(options)).bind(
-        pictures.content, pictures.regions, options.reuse_constant_rows
-    )
+    tile = _tile(pictures, options, precision)
+    origin, kernels = (coarser.origin, coarser.kernels) if coarser else _kernels(pictures, options)
+    layers = options.content_layers + options.style_layers
+    network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **_built(options))
+    function = masks.through(_function(network, pictures, options, tile), pictures.content, pictures.keep)
     return Session(
         pictures,
-        Evaluator(masks.through(evaluate, pictures.content, pictures.keep), pictures.content.shape),
+        Evaluator(function, pictures.content.shape),
         _optimizer(options, pictures.content.size),
         iterations,
+        kernels,
         origin,
         features.describe_device(),
         precision,
+        tile,
     )
+
+
+def _tile(pictures: Pictures, options: Options, precision: str) -> int | None:
+    from neural_style import style_losses
+
+    tileable = isinstance(style_losses.STYLE_LOSSES[options.style_loss], style_losses.SummedLoss)
+    tileable = tileable and options.reuse_constant_rows
+    return memory.choose_tile(options.tile, *pictures.content.shape[:2], precision, options.optimizer, tileable)
+
+
+def _function(network, pictures: Pictures, options: Options, tile: int | None) -> Callable:
+    """The function of the image alone, whole or tile by tile."""
+    from neural_style import objective, tiles
+
+    whole = objective.Objective(network, _loss_settings(options))
+    if tile is None:
+        return whole.bind(pictures.content, pictures.regions, options.reuse_constant_rows)
+    return tiles.TiledObjective(whole, tile).bind(pictures.content, pictures.regions)
+
+
+def _kernels(pictures: Pictures, options: Options) -> tuple[str, dict]:
+    """Where the weights come from, and the weights, normalised where they are to be."""
+    from neural_style import features
+
+    def learn():
+        return _learned(pictures, options)
+
+    origin, kernels = weights.resolve(options.weights, options.network, learn, options.seed)
+    if options.normalize_weights != "none":
+        shown, layers = _shown(pictures, options), options.content_layers + options.style_layers
+        kernels = features.normalize(kernels, options.network, shown, layers, **_built(options))
+    return origin, kernels
 
 
 def _learned(pictures: Pictures, options: Options) -> dict:
@@ -127,10 +165,13 @@ def _loss_settings(options: Options):
 
 def _optimizer(options: Options, size: int) -> optimizers.Optimizer:
     """The optimiser of an image of `size` values."""
-    if options.optimizer == "lbfgs":
-        kind = optimizers.Lbfgs if options.restart_each_iteration else optimizers.ContinuousLbfgs
+    if options.optimizer == "lbfgs" and options.restart_each_iteration:
         first_step = options.first_step * size**0.5 if options.first_step else 1.0
-        return kind(options.evaluations_per_iteration, options.clip, first_step)
+        return optimizers.Lbfgs(options.evaluations_per_iteration, options.clip, first_step)
+    if options.optimizer == "lbfgs":
+        # A move of SciPy's length is lost in float32's rounding, and with it the first curvature.
+        first_step = (options.first_step or 10.0) * size**0.5
+        return optimizers.ContinuousLbfgs(options.evaluations_per_iteration, options.clip, first_step)
     return optimizers.FIRST_ORDER[options.optimizer](
         options.evaluations_per_iteration, options.learning_rate, options.decay_rate, options.decay_steps, options.clip
     )
