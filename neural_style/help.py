@@ -40,7 +40,6 @@ def text(full: bool) -> str:
 
 def _flag_help(flag: flags.Flag) -> list[str]:
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    choices = f" One of {', '.join(flag.parser.enum_values)}." if isinstance(flag, flags.EnumFlag) else ""
     default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default is not None else ""
     wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
-    return [f"  {name}", *wrap.wrap(f"{flag.help}{choices}{default}")]
+    return [f"  {name}", *wrap.wrap(f"{flag.help}{default}")]

@@ -1,10 +1,16 @@
 """The command line as a user runs it: a subprocess, its files, its exit code and what it prints."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import numpy as np
@@ -167,3 +173,20 @@ def test_a_denoised_result(tmp_path):
     assert done.returncode == 0, done.stderr
     noise = np.random.RandomState(0).uniform(0, 255, (32, 48, 3))
     assert np.asarray(Image.open(tmp_path / "out.png")).std() < 0.6 * noise.std()
+
+
+def test_a_terminal_sees_loss_terms_and_time_left(tmp_path):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*COMMAND, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK, "--iterations=1"])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says so when the other end closes
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    text = shown.decode()
+    assert re.search(
+        r"32 x 48 +\d+%\|.*\d+/21 \[\d+:\d+<\d+:\d+, loss \S+ = content \S+ style \S+ total_variation \S+\]", text
+    )
+    assert "Traceback" not in text

@@ -1,0 +1,78 @@
+import types
+
+import pytest
+from conftest import COFFEE, SWIRLS, options, session
+
+from neural_style import main, memory
+from neural_style.errors import UserError
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets the free memory, in GB."""
+
+    def set_free(gigabytes):
+        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=gigabytes * 1e9))
+
+    return set_free
+
+
+def choose(wanted, rows, tileable=True, optimizer="adam"):
+    return memory.choose_tile(wanted, rows, rows, "float32", optimizer, tileable)
+
+
+def test_auto_takes_what_fits_whole_and_tiles_the_rest(free):
+    free(24)
+    assert choose("auto", 400) is None
+    assert choose("auto", 4096) in memory.TILES
+    free(6)
+    small = choose("auto", 2048)
+    free(24)
+    assert small < choose("auto", 4096)
+    assert choose("512", 4096) == 512
+
+
+def test_what_does_not_fit_is_told_before_it_happens(free):
+    free(6)
+    with pytest.raises(UserError, match=r"4096 x 4096 pixels would need about .* try --tile=auto or fewer --rows"):
+        choose("none", 4096)
+    with pytest.raises(UserError, match="try --optimizer=adam or fewer --rows"):
+        choose("auto", 8192, optimizer="lbfgs")
+    with pytest.raises(UserError, match="would need"):
+        choose("auto", 4096, tileable=False)
+
+
+def test_the_estimate_grows_with_pixels_tiles_and_precision():
+    least = memory.needed(2048, 2048, 256, "float32", "adam")
+    assert (
+        least < memory.needed(2048, 2048, 512, "float32", "adam") < memory.needed(2048, 2048, None, "float32", "adam")
+    )
+    assert memory.needed(512, 512, None, "bfloat16", "sgd") < memory.needed(512, 512, None, "float32", "sgd")
+    assert memory.needed(512, 512, 2048, "float32", "sgd") == memory.needed(512, 512, None, "float32", "sgd")
+
+
+def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
+    free(0.5)
+    assert main.main([str(COFFEE), str(SWIRLS), str(tmp_path / "out"), "--weights=random", "--rows=64"]) == 1
+    assert "GB of memory" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("tile", ["5", "wide"])
+def test_tiles_of_no_size(tile):
+    with pytest.raises(UserError, match="auto, none or a size of at least 64 pixels"):
+        options(f"--tile={tile}")
+
+
+def test_a_tiled_run_follows_the_whole_one():
+    arguments = (
+        "--rows=80",
+        "--iterations=1",
+        "--optimizer=adam",
+        "--learning_rate=5",
+        "--evaluations_per_iteration=3",
+    )
+    whole, tiled = session(*arguments, "--tile=none"), session(*arguments, "--tile=64")
+    assert (whole.tile, tiled.tile) == (None, 64)
+    ends = [list(run.steps())[-1] for run in (whole, tiled)]
+    assert ends[1].loss == pytest.approx(ends[0].loss, rel=1e-4)
