@@ -65,12 +65,15 @@ def build(
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
 
     Returns:
-      A model from RGB images [batch, rows, cols, 3] in 0..255 (float64 for that `dtype`, else float32) to a dict of
-      features [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image".
+      A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features
+      [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image", in float64
+      for that `dtype`, else in float32.
     """
     layers = set(layers)
-    image = keras.Input((None, None, 3), dtype="float64" if dtype == "float64" else "float32", name="image")
-    features, x, last_block = {"image": image}, preprocess(image, preprocessing), 1
+    image = keras.Input((None, None, 3), dtype="float64", name="image")
+    # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
+    x = keras.ops.cast(preprocess(image, preprocessing), dtype)
+    features, last_block = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, 1
     for name in networks.layer_names(network):
         if layers <= features.keys():
             break

@@ -115,7 +115,7 @@ class Objective:
         """Loss, gradient and terms at `image`.
 
         Args:
-          image: RGB [rows, cols, 3] in 0..255.
+          image: RGB [rows, cols, 3] float64 in 0..255.
           targets: of `targets`.
 
         Returns:
@@ -151,14 +151,13 @@ class Objective:
           regions: where which style applies.
           reuse: whether the features of content and styles are computed once; if not, all share one frame.
         """
-        dtype = self.network.input.dtype
-        styles = [tf.constant(style[np.newaxis], dtype) for region in regions for style in region.styles]
-        content = tf.constant(content[np.newaxis], dtype)
-        settings = [self._region_tensors(region, dtype) for region in regions]
+        styles = [tf.constant(style[np.newaxis], tf.float64) for region in regions for style in region.styles]
+        content = tf.constant(content[np.newaxis], tf.float64)
+        settings = [self._region_tensors(region, self.network.output["image"].dtype) for region in regions]
         if not reuse:
-            return lambda image: self.stacked(tf.constant(image, dtype), content, styles, settings)
+            return lambda image: self.stacked(tf.constant(image, tf.float64), content, styles, settings)
         targets = self.targets(content, styles, settings)
-        return lambda image: self.evaluate(tf.constant(image, dtype), targets)
+        return lambda image: self.evaluate(tf.constant(image, tf.float64), targets)
 
     @staticmethod
     def _region_tensors(region: Region, dtype: str) -> tuple:

@@ -104,13 +104,16 @@ class TiledObjective:
         layers = [*self._settings.content_layers, *self._settings.style_layers]
         grid = max(networks.stride(layer) for layer in layers)
         self._size, self._halo = -(-size // grid) * grid, -(-halo(self._network.name, layers) // grid) * grid
-        self._dtype = self._network.input.dtype
+        self._dtype = self._network.output["image"].dtype
 
     def bind(self, content: np.ndarray, regions: Sequence[Region]) -> Callable[[np.ndarray], tuple]:
         """As `Objective.bind`."""
         s, layers = self._settings, self._settings.style_layers
-        content = np.asarray(content[np.newaxis], self._dtype)
-        masks = [None if region.mask is None else tf.constant(region.mask[None, ..., None]) for region in regions]
+        content = np.asarray(content[np.newaxis], np.float64)
+        masks = [
+            None if region.mask is None else tf.constant(region.mask[None, ..., None], self._dtype)
+            for region in regions
+        ]
         weights = {
             layer: [None if mask is None else mask_weights(mask, layer).numpy() for mask in masks] for layer in layers
         }
@@ -120,7 +123,7 @@ class TiledObjective:
         own, features = self._measure(content, weights, kept <= KEPT_BYTES)
         targets = {layer: [] for layer in layers}
         for region in regions:
-            measured = [self._measure(np.asarray(style[np.newaxis], self._dtype))[0] for style in region.styles]
+            measured = [self._measure(np.asarray(style[np.newaxis], np.float64))[0] for style in region.styles]
             for layer in layers:
                 each = [
                     self._style_loss.target_of(m["style"][layer][0], m["count"][layer], own["count"][layer])
@@ -137,7 +140,7 @@ class TiledObjective:
             {k: (self._channels(k), count[k], losses.energy(own["moments"][k], count[k])) for k in s.content_layers},
             {k: (self._channels(k), count[k], starts[k]) for k in layers},
         )
-        return lambda image: self._evaluate(np.asarray(image[np.newaxis], self._dtype), bound)
+        return lambda image: self._evaluate(np.asarray(image[np.newaxis], np.float64), bound)
 
     def _channels(self, layer: str) -> int:
         return networks.kernel_shapes(self._network.name)[layer][-1]
@@ -196,7 +199,9 @@ class TiledObjective:
         s, features = self._settings, self._own_features(crop, inside)
         top, left, bottom, right = tf.unstack(inside)
         # One more pixel to the right and below, where the image goes on: the differences' other ends.
-        variation = losses.total_variation(crop[:, top : bottom + 1, left : right + 1], s.tv_exponent)
+        variation = losses.total_variation(
+            tf.cast(crop[:, top : bottom + 1, left : right + 1], self._dtype), s.tv_exponent
+        )
         direct = {"total_variation": tf.reduce_sum(variation)}
         for k in s.content_layers:
             direct[f"content/{k}"] = tf.reduce_sum(losses.squared_distance(features[k], content[k]))
@@ -215,7 +220,7 @@ class TiledObjective:
             added = [value * scale[name] for name, value in direct.items()]
             for layer, values in sums.items():
                 pairs = zip(values, slopes[layer], strict=True)
-                added += [tf.cast(tf.reduce_sum(value * slope), crop.dtype) for value, slope in pairs]
+                added += [tf.cast(tf.reduce_sum(value * slope), self._dtype) for value, slope in pairs]
             total = tf.add_n(added)
         return tape.gradient(total, crop)
 

@@ -71,7 +71,14 @@ def test_the_vgg16_notebook():
 
 @pytest.mark.parametrize("recipe", sorted(recipes.by_name()))
 def test_every_recipe_runs_two_steps_and_lowers_its_loss(recipe):
-    arguments = ["--rows=48", "--cols=64", "--iterations=2", "--scales=", "--evaluations_per_iteration=4"]
+    arguments = [
+        "--rows=48",
+        "--cols=64",
+        "--iterations=2",
+        "--scales=",
+        "--scale_iterations=",
+        "--evaluations_per_iteration=4",
+    ]
     start, *steps = session(f"--recipe={recipe}", *arguments).steps()
     assert len(steps) == 2
     assert steps[-1].loss < start.loss
