@@ -74,9 +74,7 @@ def build(
     # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
     x = keras.ops.cast(preprocess(image, preprocessing), dtype)
     features, last_block = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, 1
-    for name in networks.layer_names(network):
-        if layers <= features.keys():
-            break
+    for name in networks.names_through(network, layers):
         if networks.block_of(name) != last_block:
             last_block = networks.block_of(name)
             x = _pool(pooling, dtype)(x)
@@ -110,8 +108,7 @@ def normalize(
     Returns:
       Weights up to the deepest of `layers`.
     """
-    names = networks.layer_names(network)
-    names = names[: 1 + max(names.index(layer) for layer in layers)]
+    names = networks.names_through(network, layers)
     model = build(network, weights, names, **built)
     totals = [
         {name: tf.reduce_mean(maps[name], [0, 1, 2]) for name in names} for maps in (model(p[None]) for p in pictures)

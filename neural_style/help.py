@@ -2,7 +2,7 @@
 
 import textwrap
 
-from absl import flags
+from absl.flags import Flag
 
 from neural_style.flags import define
 
@@ -38,7 +38,7 @@ def text(full: bool) -> str:
     return "\n".join(lines)
 
 
-def _flag_help(flag: flags.Flag) -> list[str]:
+def _flag_help(flag: Flag) -> list[str]:
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
     default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default is not None else ""
     wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")

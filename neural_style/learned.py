@@ -42,9 +42,8 @@ def learn(
     """
     rng, weights = np.random.RandomState(seed), {}
     maps = [tf.constant(features.preprocess(picture, preprocessing)[np.newaxis]) for picture in pictures]
-    names = networks.layer_names(network)
     block = 1
-    for name in names[: 1 + max(names.index(layer) for layer in layers)]:
+    for name in networks.names_through(network, layers):
         if networks.block_of(name) != block:
             block = networks.block_of(name)
             maps = [tf.nn.pool(x, [2, 2], pooling.upper(), strides=[2, 2]) for x in maps]

@@ -1,5 +1,7 @@
 """VGG16 and VGG19 as data: which convolutions each block holds (Simonyan & Zisserman 2015, table 1)."""
 
+from collections.abc import Iterable
+
 from neural_style.errors import UserError
 
 # Filters and number of 3x3 convolutions of each block; a 2x2 pooling follows every block.
@@ -16,6 +18,12 @@ def layer_names(network: str) -> list[str]:
         for block, (_, convolutions) in enumerate(BLOCKS[network], start=1)
         for conv in range(1, convolutions + 1)
     ]
+
+
+def names_through(network: str, layers: Iterable[str]) -> list[str]:
+    """Names of the convolutions of `network` in order, up to the deepest of `layers`."""
+    names = layer_names(network)
+    return names[: 1 + max(names.index(layer) for layer in layers)]
 
 
 def kernel_shapes(network: str) -> dict[str, tuple[int, int, int, int]]:

@@ -37,6 +37,11 @@ class LossSettings:
     normalization: str
 
 
+def mask_tensor(region: Region, dtype: str) -> tf.Tensor | None:
+    """The region's mask as [1, rows, cols, 1]; None where it is everywhere."""
+    return None if region.mask is None else tf.constant(region.mask[np.newaxis, ..., np.newaxis], dtype)
+
+
 def mask_weights(mask: tf.Tensor, layer: str) -> tf.Tensor:
     """What the features of `layer` are multiplied by, so that their Gram matrix is that of the masked positions.
 
@@ -69,10 +74,8 @@ def scales(settings: LossSettings, pixels: tf.Tensor, content: dict, style: dict
       content: layer → (channels, positions, energy) of the content's features.
       style: layer → (channels, positions, the content image's own distance from the style).
     """
-    s, found = (
-        settings,
-        {"total_variation": settings.tv_weight * losses.variation_scale(settings.normalization, pixels)},
-    )
+    s = settings
+    found = {"total_variation": s.tv_weight * losses.variation_scale(s.normalization, pixels)}
     for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
         scale = losses.content_scale(s.normalization, *content[layer])
         found[f"content/{layer}"] = s.content_weight * weight * scale
@@ -153,16 +156,15 @@ class Objective:
         """
         styles = [tf.constant(style[np.newaxis], tf.float64) for region in regions for style in region.styles]
         content = tf.constant(content[np.newaxis], tf.float64)
-        settings = [self._region_tensors(region, self.network.output["image"].dtype) for region in regions]
+        dtype = self.network.output["image"].dtype
+        settings = [
+            (tf.constant(region.blend, dtype), tf.constant(region.share, dtype), mask_tensor(region, dtype))
+            for region in regions
+        ]
         if not reuse:
             return lambda image: self.stacked(tf.constant(image, tf.float64), content, styles, settings)
         targets = self.targets(content, styles, settings)
         return lambda image: self.evaluate(tf.constant(image, tf.float64), targets)
-
-    @staticmethod
-    def _region_tensors(region: Region, dtype: str) -> tuple:
-        mask = None if region.mask is None else tf.constant(region.mask[np.newaxis, ..., np.newaxis], dtype)
-        return tf.constant(region.blend, dtype), tf.constant(region.share, dtype), mask
 
     def _targets(self, content: dict, styles: Sequence[dict], regions: Sequence[tuple]) -> dict:
         """Targets from the constant rows' features, dicts of [1, rows, cols, channels]."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from neural_style import losses, networks
 from neural_style.errors import UserError
-from neural_style.objective import Objective, mask_weights, masked, scales
+from neural_style.objective import Objective, mask_tensor, mask_weights, masked, scales
 from neural_style.pictures import Region
 from neural_style.style_losses import STYLE_LOSSES, SummedLoss, moments
 
@@ -42,9 +42,8 @@ class Tile:
 
 def halo(network: str, layers: Sequence[str]) -> int:
     """How far, in pixels, a position of the deepest of `layers` sees: a multiple of its stride."""
-    names = networks.layer_names(network)
     reach = 0
-    for name in names[: 1 + max(names.index(layer) for layer in layers)]:
+    for name in networks.names_through(network, layers):
         stride = networks.stride(name)
         reach = -(-reach // stride) * stride + stride  # a pooling window counts as a whole
     return reach
@@ -110,10 +109,7 @@ class TiledObjective:
         """As `Objective.bind`."""
         s, layers = self._settings, self._settings.style_layers
         content = np.asarray(content[np.newaxis], np.float64)
-        masks = [
-            None if region.mask is None else tf.constant(region.mask[None, ..., None], self._dtype)
-            for region in regions
-        ]
+        masks = [mask_tensor(region, self._dtype) for region in regions]
         weights = {
             layer: [None if mask is None else mask_weights(mask, layer).numpy() for mask in masks] for layer in layers
         }
