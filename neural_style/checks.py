@@ -33,6 +33,11 @@ def check(options: types.SimpleNamespace) -> None:
         raise UserError(f"--tile takes auto, none or a size of at least 64 pixels, received {options.tile!r}.")
     if not options.reuse_constant_rows and options.tile.isdigit():
         raise UserError("--noreuse_constant_rows stacks whole images and can't be tiled: leave out one of the two.")
+    if options.recolor_content and options.preserve_color != "none":
+        raise UserError(
+            "--recolor_content gives the photograph the style's colours and --preserve_color keeps its own: leave out "
+            "one of the two (--norecolor_content)."
+        )
     if options.style_masks and options.style_loss != "gram":
         raise UserError(f"--style_masks takes --style_loss=gram, received {options.style_loss}.")
     if len(options.noise_range) != 2:

@@ -1,29 +1,63 @@
-"""Colour statistics: one image recoloured to another's mean and covariance (Gatys et al. 2016b, section 4)."""
+"""Colour: one image recoloured to another's mean and covariance, and luminance alone (Gatys et al. 2016b)."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 RIDGE = 1e-5
 """Added to the covariances' diagonals (RGB in 0..1), so that grey and single-colour images have roots."""
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""The luminance of red, green and blue (YIQ's Y, as in Gatys et al. 2016b, section 4.1)."""
 
 
-def match(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Recolours `image` so that its mean colour and covariance are `reference`'s.
+def match(image: np.ndarray, reference: np.ndarray, method: str) -> np.ndarray:
+    """Recolours `image` so that its mean colour and covariance are `reference`'s (Gatys et al. 2016b, section 4.2).
 
-    The map is the symmetric one, x' = A (x - mean) + mean' with
-    A = C^-1/2 (C^1/2 C' C^1/2)^1/2 C^-1/2, which moves colours least (Monge's linear transport).
+    The map is x' = A (x - mean) + mean', where with the covariances C and C' of both images A is
+    "pca": C'^1/2 C^-1/2, the authors' choice; "cholesky": L' L^-1, with L L^T = C; or
+    "symmetric": C^-1/2 (C^1/2 C' C^1/2)^1/2 C^-1/2, which moves colours least (Monge's linear transport).
 
     Args:
       image, reference: RGB [rows, cols, 3] in 0..255.
+      method: "pca", "cholesky" or "symmetric".
 
     Returns:
       [rows, cols, 3] float32, not clipped.
     """
     pixels, wanted = image.reshape(-1, 3) / 255.0, reference.reshape(-1, 3) / 255.0
-    covariance, target = _covariance(pixels), _covariance(wanted)
-    root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
-    transform = inverse @ _power(root @ target @ root, 0.5) @ inverse
+    transform = _TRANSFORMS[method](_covariance(pixels), _covariance(wanted))
     matched = (pixels - pixels.mean(axis=0)) @ transform.T + wanted.mean(axis=0)
     return (matched.reshape(image.shape) * 255.0).astype(np.float32)
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """The luminance of RGB [rows, cols, 3], as an RGB image of the same shape."""
+    return np.repeat((image @ LUMA)[..., np.newaxis], 3, axis=-1)
+
+
+def match_luminance(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Grey `image` with the mean and deviation of the luminance of `reference` (Gatys et al. 2016b, section 4.1).
+
+    Args:
+      image, reference: RGB [rows, cols, 3] in 0..255; of both only the luminance counts.
+
+    Returns:
+      [rows, cols, 3] float32, not clipped.
+    """
+    own, wanted = grey(image), grey(reference)
+    # A flat image has no deviation to scale.
+    scaled = (own - own.mean()) * (wanted.std() / max(own.std(), 255 * RIDGE))
+    return (scaled + wanted.mean()).astype(np.float32)
+
+
+def through_grey(objective: Callable) -> Callable:
+    """`objective` of a grey image, whose gradient is kept grey, so that what it moves stays grey."""
+
+    def of_grey(painted: np.ndarray):
+        loss, gradient, terms = objective(painted)
+        return loss, np.repeat(np.mean(gradient, axis=-1, keepdims=True), 3, axis=-1), terms
+
+    return of_grey
 
 
 def _covariance(pixels: np.ndarray) -> np.ndarray:
@@ -34,3 +68,19 @@ def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
     """A symmetric positive matrix to the power of `exponent`."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.maximum(values, np.finfo(float).tiny) ** exponent) @ vectors.T
+
+
+def _pca(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    return _power(wanted, 0.5) @ _power(own, -0.5)
+
+
+def _cholesky(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    return np.linalg.cholesky(wanted) @ np.linalg.inv(np.linalg.cholesky(own))
+
+
+def _symmetric(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    root, inverse = _power(own, 0.5), _power(own, -0.5)
+    return inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+
+
+_TRANSFORMS = {"pca": _pca, "cholesky": _cholesky, "symmetric": _symmetric}

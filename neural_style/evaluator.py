@@ -23,6 +23,7 @@ class Evaluator:
 
     Attributes:
       losses: the loss of each evaluation, in order.
+      last: the last evaluation asked for, or None.
       best: the evaluation of the lowest loss so far, or None.
       on_evaluation: where set, called with each new Evaluation.
     """
@@ -34,7 +35,7 @@ class Evaluator:
           shape: (rows, cols, 3).
         """
         self._objective, self._shape = objective, shape
-        self._last: Evaluation | None = None
+        self.last: Evaluation | None = None
         self.best: Evaluation | None = None
         self.losses: list[float] = []
         self.on_evaluation: Callable[[Evaluation], None] | None = None
@@ -58,20 +59,32 @@ class Evaluator:
         Raises:
           UserError: loss or gradient is not finite.
         """
-        for known in (self._last, self.best):
+        for known in (self.last, self.best):
             if known is not None and np.array_equal(known.x, x):
+                self.last = known
                 return known
         loss, gradient, terms = self._objective(x.reshape(self._shape))
         terms = {name: float(value) for name, value in terms.items()}
         new = Evaluation(x.copy(), float(loss), np.asarray(gradient, np.float64).reshape(-1), terms)
         self.losses.append(new.loss)
         self._check_finite(new)
-        self._last = new
+        self.last = new
         if self.best is None or new.loss < self.best.loss:
             self.best = new
         if self.on_evaluation:
             self.on_evaluation(new)
         return new
+
+    def state(self) -> dict:
+        """What `restore` needs: JSON's types and arrays."""
+        best = None if self.best is self.last else vars(self.best)
+        return {"losses": list(self.losses), "last": vars(self.last), "best": best}
+
+    def restore(self, state: dict) -> None:
+        """Goes back to where `state` was taken."""
+        self.losses[:] = state["losses"]
+        self.last = Evaluation(**state["last"])
+        self.best = self.last if state["best"] is None else Evaluation(**state["best"])
 
     def _check_finite(self, new: Evaluation) -> None:
         if np.isfinite(new.loss) and np.isfinite(new.gradient).all():

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -42,7 +43,7 @@ def define() -> flags.FlagValues:
     """Every flag with its default, in groups (absl's module names)."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)  # flags may follow the images
-    for define in (_define_picture, _define_loss, _define_network, _define_optimiser, _define_help):
+    for define in (_define_picture, _define_loss, _define_network, _define_optimiser, _define_files, _define_help):
         define(values)
     return values
 
@@ -129,6 +130,21 @@ def _define_picture(values: flags.FlagValues) -> None:
         "without ImageNet's mean).",
         **group,
     )
+    flags.DEFINE_enum(
+        "preserve_color",
+        "none",
+        ["none", "match", "luminance"],
+        "Keep the photograph's colours: match recolours the style to its mean and covariance first, luminance paints "
+        "the luminance alone and puts the photograph's chroma back.",
+        **group,
+    )
+    flags.DEFINE_enum(
+        "color_match",
+        "pca",
+        ["pca", "cholesky", "symmetric"],
+        "The map of --preserve_color=match and --recolor_content; symmetric moves colours least.",
+        **group,
+    )
     flags.DEFINE_boolean(
         "recolor_content", False, "Give the content the style's palette (mean and covariance of colour) first.", **group
     )
@@ -145,13 +161,6 @@ def _define_picture(values: flags.FlagValues) -> None:
         "denoise",
         0,
         "Width in pixels of a median filter over each image that is written; 0 filters nothing.",
-        lower_bound=0,
-        **group,
-    )
-    flags.DEFINE_integer(
-        "save_every",
-        1,
-        "PREFIX_at_iteration_N.png is written every so many iterations; 0 writes none.",
         lower_bound=0,
         **group,
     )
@@ -313,11 +322,54 @@ def _define_optimiser(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean("clip", False, "Keep the image in 0..255 at each move.", **group)
 
 
+def _define_files(values: flags.FlagValues) -> None:
+    group = dict(flag_values=values, module_name="The files")
+    flags.DEFINE_integer(
+        "save_every",
+        1,
+        "PREFIX_at_iteration_N is written every so many iterations; 0 writes none.",
+        lower_bound=0,
+        **group,
+    )
+    flags.DEFINE_integer("output_quality", 95, "Of JPEG and WebP, 1 to 100.", lower_bound=1, upper_bound=100, **group)
+    flags.DEFINE_boolean(
+        "plots",
+        True,
+        "Write PREFIX_losses.png (each term over the iterations) and PREFIX_comparison.png (content, style, result).",
+        **group,
+    )
+    flags.DEFINE_enum(
+        "preview", "none", ["none", "webp", "gif"], "Write PREFIX_preview, an animation of the iterations.", **group
+    )
+    flags.DEFINE_string("tensorboard", "", "A folder to write losses and images to, for TensorBoard.", **group)
+    flags.DEFINE_boolean(
+        "keep_state",
+        True,
+        "Keep PREFIX.state while the run goes on (some 20 to 200 bytes a pixel), from which --resume continues.",
+        **group,
+    )
+    flags.DEFINE_boolean(
+        "resume",
+        False,
+        "Go on with an interrupted run, from its last iteration, to the same image as without the break; start anew "
+        "where there is none, do nothing where the run is complete.",
+        **group,
+    )
+    flags.DEFINE_string(
+        "manifest",
+        "",
+        "A CSV file of runs: columns content, style (several separated by ;), prefix, and any flag. What is complete "
+        "is skipped.",
+        **group,
+    )
+
+
 def _define_help(values: flags.FlagValues) -> None:
     group = dict(flag_values=values, module_name="Help")
     flags.DEFINE_boolean("help", False, "Show the flags that most people want.", short_name="h", **group)
     flags.DEFINE_boolean("helpfull", False, "Show every flag.", **group)
     flags.DEFINE_boolean("list_recipes", False, "List the recipes.", **group)
+    flags.DEFINE_string("show", "", "Show how an image (PNG) or a record (.json) was made.", **group)
     flags.DEFINE_boolean("version", False, "Show the version.", **group)
     flags.DEFINE_string("flagfile", "", "Read flags from this file, one on a line; flags after it win.", **group)
     flags.DEFINE_string("undefok", "", "Flags that may be unknown, separated by commas.", **group)
@@ -344,6 +396,13 @@ def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
     options = Options(**{name: value for name, value in values.flag_values_dict().items() if name not in _NO_OPTIONS})
     checks.check(options)
     return positional, options
+
+
+def as_text(value: Any) -> str:
+    """A flag's value as the command line takes it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_line(error: Exception) -> str:

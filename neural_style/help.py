@@ -19,6 +19,10 @@ COMMON = (
     "weights",
     "optimizer",
     "seed",
+    "preserve_color",
+    "style_blend",
+    "resume",
+    "manifest",
 )
 """The few flags that --help shows; --helpfull shows all."""
 
@@ -40,6 +44,6 @@ def text(full: bool) -> str:
 
 def _flag_help(flag: Flag) -> list[str]:
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default is not None else ""
+    default = f" (default: {str(flag.default_as_str).strip(chr(39))})" if flag.default not in (None, "") else ""
     wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
     return [f"  {name}", *wrap.wrap(f"{flag.help}{default}")]

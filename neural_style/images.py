@@ -1,29 +1,44 @@
-"""Image files in, image files out: everything between a path and an RGB array in 0..255."""
+"""Images in: everything between a file, a Pillow image or an array and an RGB array in 0..255."""
 
+import io
 import math
 import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from scipy.ndimage import median_filter
 
 from neural_style.errors import UserError
 
 RGB = np.ndarray
 """[rows, cols, 3] float32, red, green, blue in 0..255."""
+Picture = str | os.PathLike | Image.Image | np.ndarray
+"""What an image may be given as."""
 
 
-def load(path: str | os.PathLike) -> Image.Image:
-    """Reads any image file that Pillow reads, upright and in 8-bit RGB.
+def load(picture: Picture) -> Image.Image:
+    """Any image as 8-bit RGB, upright.
 
     The EXIF orientation is applied; grey, palette, CMYK and 16-bit images are converted; transparent
     pixels are laid on white (Keras' `load_img` shows whatever colour hides beneath them).
 
+    Args:
+      picture: the path of a file that Pillow reads, a Pillow image, or an array [rows, cols], [rows, cols, 1 to 4]
+        in 0..255.
+
+    Returns:
+      An image whose `info` holds "exif" (without the orientation) and, where its colours are meant by one, the
+      ICC profile as "icc_profile".
+
     Raises:
-      UserError: the path is missing, a folder, or no image.
+      UserError: the path is missing, a folder, or no image; the array has another shape.
     """
-    path = Path(path)
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture)
+    if isinstance(picture, np.ndarray):
+        return to_rgb(_from_array(picture))
+    path = Path(picture)
     if not path.exists():
         raise UserError(f"Expected an image file, but {str(path)!r} does not exist.")
     if path.is_dir():
@@ -40,9 +55,19 @@ def load(path: str | os.PathLike) -> Image.Image:
         ) from error
 
 
+def _from_array(array: np.ndarray) -> Image.Image:
+    shown = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    if not (shown.ndim == 2 or (shown.ndim == 3 and shown.shape[-1] in (2, 3, 4))) or shown.size == 0:
+        raise UserError(f"Expected an image array [rows, cols, 3] in 0..255, received one of shape {array.shape}.")
+    if not np.isfinite(shown).all() or shown.min() < 0 or shown.max() > 255:
+        raise UserError(f"Expected an image array in 0..255, received values in {shown.min()}..{shown.max()}.")
+    return Image.fromarray(shown.round().astype(np.uint8))
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
-    """`image`, of any mode, upright in 8-bit RGB."""
+    """`image`, of any mode, upright in 8-bit RGB; see `load`."""
     image = ImageOps.exif_transpose(image)
+    exif, profile = image.getexif().tobytes(), image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float32)
         # 16-bit greys; Pillow hands them over in several modes and converts them by clipping.
@@ -52,7 +77,37 @@ def to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    if profile and _color_space(profile) != image.mode:  # RGB passes as RGB; CMYK and grey are left behind
+        if image.mode == "CMYK" and _color_space(profile) == "CMYK":
+            image = _convert(image, profile, None)
+        profile = profile if _color_space(profile) == "RGB" else None
+    image = image.convert("RGB")
+    image.info = {"exif": exif, **({"icc_profile": profile} if profile else {})}
+    return image
+
+
+def in_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """8-bit RGB `image`, with its colours as numbers of the ICC `profile`; None is sRGB."""
+    own = image.info.get("icc_profile")
+    return image if own == profile or (_is_srgb(own) and _is_srgb(profile)) else _convert(image, own, profile)
+
+
+def _convert(image: Image.Image, own: bytes | None, wanted: bytes | None) -> Image.Image:
+    """`image` from one profile to another by LittleCMS, in RGB; None is sRGB."""
+    profiles = [io.BytesIO(p) if p else ImageCms.createProfile("sRGB") for p in (own, wanted)]
+    return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+
+
+def _color_space(profile: bytes) -> str:
+    """The colours that an ICC profile is for ("RGB", "CMYK", "GRAY"), or "" where it can't be read."""
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+    except (OSError, ImageCms.PyCMSError):
+        return ""
+
+
+def _is_srgb(profile: bytes | None) -> bool:
+    return profile is None or "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
 
 
 def frame(image: Image.Image, rows: int, cols: int | None = None) -> tuple[int, int]:
@@ -92,38 +147,11 @@ def rotate(image: Image.Image, degrees: float) -> Image.Image:
     return turned.crop((*map(math.ceil, margins), *(int(s - m) for s, m in zip(image.size, margins, strict=True))))
 
 
-def to_uint8(image: RGB) -> np.ndarray:
-    """`image` clipped to 0..255 and truncated, as Keras' example does (it does not round)."""
-    return np.clip(image, 0, 255).astype(np.uint8)
+def to_image(image: RGB) -> Image.Image:
+    """`image` clipped to 0..255 and truncated to 8 bits, as Keras' example does (it does not round)."""
+    return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
 
 
 def denoise(image: RGB, width: int) -> RGB:
     """The median of each channel over `width` x `width` pixels; 0 changes nothing."""
     return median_filter(image, size=(width, width, 1)) if width else image
-
-
-def save(path: str | os.PathLike, image: RGB) -> None:
-    """Writes `image`, RGB in 0..255, whole or not at all."""
-    write_whole(path, lambda partial: Image.fromarray(to_uint8(image)).save(partial, format="PNG"))
-
-
-def write_whole(path: str | os.PathLike, write) -> None:
-    """Calls `write(temporary path)`, then renames the file to `path`: a kill never leaves half a file."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{str(path)!r} could not be written: {error}") from error
-
-
-def check_prefix(prefix: str) -> None:
-    """Raises a UserError where files named `prefix`… can't be written."""
-    folder = Path(prefix).parent
-    if prefix.endswith(("/", os.sep)) or Path(prefix).name in ("", ".", ".."):
-        raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {prefix!r}.")
-    if not folder.is_dir():
-        raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another prefix.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"The results' folder {str(folder)!r} can't be written: choose another prefix.")

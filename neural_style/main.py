@@ -6,9 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from neural_style import __version__, flags, help, images, pictures, recipes, studio
+from neural_style import __version__, checkpoint, files, flags, help, manifest, pictures, recipes, record
 from neural_style.errors import UserError
+from neural_style.flags import Options
 from neural_style.report import Report
+from neural_style.studio import Studio
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -30,8 +32,12 @@ def main(arguments: Sequence[str]) -> int:
             print(f"neural-style {__version__}")
         elif options.list_recipes:
             print(recipes.text())
+        elif options.show:
+            print(files.show(options.show))
+        elif options.manifest:
+            return manifest.run(arguments, positional, options.manifest, stylize)
         else:
-            stylize(*_arguments(positional), options)
+            stylize(positional, options, Studio())
     except UserError as error:
         print(f"neural-style: {error}", file=sys.stderr)
         return error.exit_code
@@ -39,14 +45,6 @@ def main(arguments: Sequence[str]) -> int:
         print("neural-style: interrupted.", file=sys.stderr)
         return INTERRUPTED
     return 0
-
-
-def _arguments(positional: list[str]) -> tuple[str, list[str], str]:
-    """Content, styles and prefix."""
-    if len(positional) < 3:
-        received = " ".join(positional) or "none"
-        raise UserError(f"Expected at least three arguments, {help.USAGE}, received {received}.", exit_code=2)
-    return positional[0], positional[1:-1], positional[-1]
 
 
 @contextlib.contextmanager
@@ -67,29 +65,45 @@ def _quiet() -> Iterator[None]:
             os.close(terminal)
 
 
-def stylize(content: str, styles: list[str], prefix: str, options: flags.Options) -> None:
-    """Stylises one photograph, scale by scale, and writes PREFIX's files.
+def stylize(positional: Sequence[str], options: Options, studio: Studio, skip_complete: bool = False) -> bool:
+    """Stylises one photograph, scale by scale, and writes the results' files.
 
     Ctrl-C and a loss that is not finite end the run; the best image so far is written all the same.
+
+    Args:
+      positional: content, styles and the results' prefix.
+      options: of the run.
+      studio: may hold weights and traces of earlier runs.
+      skip_complete: whether a run that is complete already is left alone, as --resume does.
+
+    Returns:
+      Whether there was anything to do.
 
     Raises:
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the files are written.
     """
-    images.check_prefix(prefix)
-    scales = pictures.scales(options)
-    scene = pictures.read(content, styles, options, scales[0])
+    if len(positional) < 3:
+        received = " ".join(positional) or "none"
+        raise UserError(f"Expected at least three arguments, {help.USAGE}, received {received}.", exit_code=2)
+    content, *styles, output = positional
+    prefix, ending = files.split(output)
+    sources = pictures.load(content, styles, options)
+    header = record.header(content, styles, (prefix, ending), options)
+    digests = record.digests(content, styles, options)
+    if (options.resume or skip_complete) and checkpoint.is_complete(prefix, header, digests, ending):
+        print(f"{prefix}{ending} is complete already.")
+        return False
+    state = checkpoint.load(prefix) if options.resume else None
+    if state:
+        checkpoint.check_same(state, header, digests)
     with _quiet():
         import tensorflow  # noqa: F401
-    with Report(content, styles, prefix, options) as report:
-        session = None
-        for rows, iterations in zip(
-            scales, options.scale_iterations or [options.iterations] * len(scales), strict=True
-        ):
-            if rows != scales[0]:
-                scene = pictures.read(content, styles, options, rows, report.last.image)
-            session = studio.prepare(scene, options, iterations, session)
+    with Report(sources, (prefix, ending), header, digests, state) as report:
+        for session in studio.sessions(sources, state and state.resumed):
             report.begin(session)
             for step in session.steps():
                 report.add(step)
-    print(f"Wrote {prefix}.png ({rows} x {scene.content.shape[1]}) and {prefix}.json.")
+        rows, cols = session.pictures.content.shape[:2]
+    print(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
+    return True

@@ -14,6 +14,12 @@ class Optimizer(Protocol):
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """One iteration from the flat float64 image `x` (0..255), which is not changed; returns the next one."""
 
+    def state(self) -> dict:
+        """What `restore` needs to go on as if there had been no break: JSON's types and arrays."""
+
+    def restore(self, state: dict) -> None:
+        """Goes back to where `state` was taken."""
+
 
 class Lbfgs:
     """SciPy's L-BFGS-B, restarted at each step, as Keras' example does: the curvature is thrown away.
@@ -44,6 +50,13 @@ class Lbfgs:
             bounds=[(0.0, 255.0 / unit)] * x.size if self._clip else None,
         )
         return z * unit
+
+    def state(self) -> dict:
+        """Nothing: each step starts afresh."""
+        return {}
+
+    def restore(self, state: dict) -> None:
+        """Nothing is to be restored."""
 
 
 class ContinuousLbfgs:
@@ -84,6 +97,14 @@ class ContinuousLbfgs:
             else:
                 break  # nothing lower is left, even along the bare gradient
         return x
+
+    def state(self) -> dict:
+        """The curvature, and the length of moves along the bare gradient."""
+        return {"pairs": self._pairs, "first_step": self._first_step}
+
+    def restore(self, state: dict) -> None:
+        """See `Optimizer`."""
+        self._pairs, self._first_step = [tuple(pair) for pair in state["pairs"]], state["first_step"]
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         """-H gradient by the two-loop recursion (algorithm 7.4)."""
@@ -145,6 +166,14 @@ class _FirstOrder:
                 x = np.clip(x, 0, 255)
         return x
 
+    def state(self) -> dict:
+        """The moves so far."""
+        return {"moves": self._moves}
+
+    def restore(self, state: dict) -> None:
+        """See `Optimizer`."""
+        self._moves = state["moves"]
+
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
@@ -167,6 +196,15 @@ class Adam(_FirstOrder):
     """Adam (Kingma & Ba 2015, algorithm 1) with beta 0.9 and 0.999, epsilon 1e-8."""
 
     _first = _second = 0.0
+
+    def state(self) -> dict:
+        """The moves so far, and the moments."""
+        return {**super().state(), "first": self._first, "second": self._second}
+
+    def restore(self, state: dict) -> None:
+        """See `Optimizer`."""
+        super().restore(state)
+        self._first, self._second = state["first"], state["second"]
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         self._first = 0.9 * self._first + 0.1 * gradient

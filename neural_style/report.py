@@ -1,18 +1,19 @@
-"""What a run leaves behind: the progress line, the images and the record."""
+"""What a run leaves behind: the progress line, the images, the record, the state, and pictures about it."""
 
-import importlib.metadata
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
-from neural_style import __version__, images
+from neural_style import balance, checkpoint, files, images, plots
+from neural_style.board import Board
+from neural_style.checkpoint import Checkpoint
 from neural_style.evaluator import Evaluation
-from neural_style.flags import Options
-from neural_style.pictures import scales
+from neural_style.pictures import Sources, scales
+from neural_style.record import Record, sums
 from neural_style.studio import Session
 from neural_style.transfer import Step
 
@@ -20,60 +21,55 @@ from neural_style.transfer import Step
 class Report:
     """A context that follows a run: `begin` each scale, `add` each step.
 
-    However the run ends, PREFIX.png and PREFIX.json are written on the way out: with the last step's image,
+    However the run ends, the result and PREFIX.json are written on the way out: with the last step's image,
     or, where the run broke off, with the lowest loss's.
-
-    Attributes:
-      last: the last step.
     """
 
-    def __init__(self, content: str, styles: Sequence[str], prefix: str, options: Options):
-        self._prefix, self._options = prefix, options
+    def __init__(
+        self, sources: Sources, output: tuple[str, str], header: dict, digests: dict, state: Checkpoint | None
+    ):
+        """
+        Args:
+          sources: the images and options.
+          output: prefix and ending of the images' names.
+          header, digests: see `record`.
+          state: where an interrupted run is taken up again.
+        """
+        self._sources, self._options = sources, sources.options
+        self._prefix, self._ending = output
+        self._header, self._digests = header, digests
+        self._record = Record({**header, "digests": digests}, state.scales if state else ())
+        self._frames: list[np.ndarray] = list(state.frames) if state else []
+        self._board = Board(self._options.tensorboard) if self._options.tensorboard else None
         self._session: Session | None = None
         self._bar: tqdm | None = None
-        self.last: Step | None = None
-        self._header = {
-            "content": str(content),
-            "styles": [str(style) for style in styles],
-            "prefix": str(prefix),
-            "flags": vars(options),
-            "versions": _versions(),
-        }
-        self._scales: list[dict] = []
 
     def begin(self, session: Session) -> None:
-        """Follows another scale; a coarser one that ended leaves PREFIX_scale_ROWS.png."""
+        """Follows another scale; a coarser one that ended leaves PREFIX_scale_ROWS."""
         if self._session is None:
-            self._warn(session)
+            self._warn_of_learned_weights(session.facts["weights"])
         else:
             self._bar.close()
-            self._save(f"_scale_{self._scales[-1]['rows']}", self.last.image)
+            self._save(f"_scale_{self._record.scales[-1]['rows']}", self._painted(self._session.last.image))
         self._session = session
-        self._header |= {
-            "device": session.device,
-            "precision": session.precision,
-            "tile": session.tile,
-            "weights": session.origin,
-        }
-        rows, cols = session.pictures.content.shape[:2]
-        losses = session.evaluator.losses
-        self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": [], "losses": losses})
+        self._record.begin(session)
         session.evaluator.on_evaluation = self._show
+        rows, cols = session.pictures.content.shape[:2]
         # tqdm itself stays quiet where the output is no terminal.
         self._bar = tqdm(
             total=1 + session.iterations * self._options.evaluations_per_iteration,
+            initial=session.evaluator.evaluations,
             disable=None,
             desc=f"{rows} x {cols}",
             dynamic_ncols=True,
             bar_format="{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )
 
-    def _warn(self, session: Session) -> None:
-        if self._options.weights == "auto" and session.origin == "learned":
-            print(
-                "neural-style: the ImageNet weights are not cached and could not be had within seconds, so filters are "
-                "learned from the images; --weights=imagenet says what is missing.",
-                file=sys.stderr,
+    def _warn_of_learned_weights(self, origin: str) -> None:
+        if self._options.weights == "auto" and origin == "learned":
+            _warn(
+                "the ImageNet weights are not cached and could not be had within seconds, so filters are "
+                "learned from the images; --weights=imagenet says what is missing."
             )
 
     def _show(self, evaluation: Evaluation) -> None:
@@ -83,19 +79,21 @@ class Report:
         self._bar.update()
 
     def add(self, step: Step) -> None:
-        """Takes a step into the record, and writes its image where one is due."""
-        self.last, scale = step, self._scales[-1]
-        measured = {"loss": step.loss, "terms": sums(step.terms), "layers": step.terms}
-        if step.index == 0:
-            scale["initial"] = {**measured, "gradient_norm": step.gradient_norm}
-            return
-        scale["iterations"].append(
-            {"index": step.index, **measured, "evaluations": step.evaluations, "seconds": round(step.seconds, 3)}
-        )
-        every = self._options.save_every
-        if len(self._scales) == len(scales(self._options)) and every and step.index % every == 0:
-            self._save(f"_at_iteration_{step.index}", step.image)
+        """Takes a step into the record, writes its image where one is due, and the state to resume from."""
+        self._record.add(step)
+        image, every = self._painted(step.image), self._options.save_every
+        at_last_scale = len(self._record.scales) == len(scales(self._options))
+        if at_last_scale and step.index and every and step.index % every == 0:
+            self._save(f"_at_iteration_{step.index}", image)
+        if self._options.preview != "none":
+            self._frames.append(plots.frame(image))
+        if self._board:
+            number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
+            self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(image))
         self._write_record()
+        if self._options.keep_state:
+            state = Checkpoint(self._header, self._digests, self._record.scales, self._session.state(), self._frames)
+            checkpoint.save(self._prefix, state)
 
     def __enter__(self) -> "Report":
         return self
@@ -104,32 +102,46 @@ class Report:
         if self._session is None:
             return
         self._bar.close()
-        best = self._session.best()
         if kind is None:
-            self._save("", self.last.image)
-        elif best is not None:
-            self._header["broken_off"] = str(error) or kind.__name__
-            self._save("", best)
-        self._write_record()
+            self._finish(self._painted(self._session.last.image))
+        else:
+            best = self._session.best()
+            self._record.end(broken_off=str(error) or kind.__name__)
+            if best is not None:
+                self._save("", self._painted(best))
+                self._write_record()
 
-    def _save(self, ending: str, image: np.ndarray) -> None:
-        images.save(f"{self._prefix}{ending}.png", images.denoise(image, self._options.denoise))
+    def _finish(self, result: Image.Image) -> None:
+        """Writes what a complete run leaves; the record, which says so, comes last."""
+        self._save("", result)
+        record = self._record.scales
+        if self._options.plots:
+            plots.losses(f"{self._prefix}_losses.png", record)
+            sheet = plots.comparison(self._sources.content, self._sources.styles, result)
+            self._save("_comparison", sheet, ".png")
+        if self._options.preview != "none":
+            plots.preview(f"{self._prefix}_preview.{self._options.preview}", self._frames)
+        self._record.end(broken_off=None)
+        self._write_record()
+        checkpoint.remove(self._prefix)
+        if record[0]["iterations"]:
+            sentence = balance.advice(
+                self._options, record[0]["initial"]["terms"], record[0]["iterations"][-1]["terms"]
+            )
+            if sentence:
+                _warn(sentence)
+
+    def _painted(self, image: np.ndarray) -> Image.Image:
+        return images.to_image(images.denoise(image, self._options.denoise))
+
+    def _save(self, name: str, image: Image.Image, ending: str | None = None) -> None:
+        path = f"{self._prefix}{name}{ending or self._ending}"
+        files.save(path, image, self._options.output_quality, self._sources.content, self._header)
 
     def _write_record(self) -> None:
-        """The record: of the finest scale so far, and of each where there are several."""
-        several = {"scales": self._scales} if len(self._scales) > 1 else {}
-        text = json.dumps({**self._header, **self._scales[-1], **several}, indent=1)
-        images.write_whole(f"{self._prefix}.json", lambda partial: Path(partial).write_text(text))
+        text = json.dumps(self._record.as_dict(), indent=1)
+        files.write_whole(f"{self._prefix}.json", lambda partial: Path(partial).write_text(text))
 
 
-def sums(terms: Mapping[str, float]) -> dict[str, float]:
-    """The layers' terms added up by kind: content, style, total_variation."""
-    added = {"content": 0.0, "style": 0.0, "total_variation": 0.0}
-    for name, value in terms.items():
-        added[name.split("/")[0]] += value
-    return added
-
-
-def _versions() -> dict[str, str]:
-    names = ("tensorflow", "keras", "scipy", "numpy", "pillow")
-    return {"neural_style": __version__, **{name: importlib.metadata.version(name) for name in names}}
+def _warn(sentence: str) -> None:
+    print(f"neural-style: {sentence}", file=sys.stderr)

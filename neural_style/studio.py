@@ -1,119 +1,162 @@
-"""The wiring: from pictures and options to a session whose steps are the optimisation."""
+"""The wiring: from images and options to sessions whose steps are the optimisation.
+
+TensorFlow takes seconds to import, and a wrong flag or a missing file is to be told at once, so it is imported where
+it is first needed.
+"""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neural_style import images, masks, memory, optimizers, weights
+from neural_style import images, memory, optimizers, weights
 from neural_style.errors import UserError
 from neural_style.evaluator import Evaluator
 from neural_style.flags import Options
-from neural_style.pictures import Pictures
+from neural_style.pictures import Pictures, Sources, scales
 from neural_style.transfer import Step, transfer
 
 
-@dataclasses.dataclass(frozen=True)
 class Session:
-    """One run, ready to go.
+    """One scale of a run, ready to go.
 
     Attributes:
-      kernels: the network's weights, layer → (kernel, bias).
-      origin: where the network's weights come from: "imagenet", "learned", "random" or a path.
-      device: what TensorFlow works on.
-      precision: of the network's arithmetic; "auto" is decided.
-      tile: size of the tiles in pixels; None where the image is taken whole.
+      pictures: what it works on.
+      evaluator, optimizer, iterations: see `transfer`.
+      facts: "device", "precision" ("auto" is decided), "tile" (pixels; None where the image is taken whole) and
+        "weights" (where they come from).
+      last: the last step; None before the first.
     """
 
-    pictures: Pictures
-    evaluator: Evaluator
-    optimizer: optimizers.Optimizer
-    iterations: int
-    kernels: dict
-    origin: str
-    device: str
-    precision: str
-    tile: int | None
+    def __init__(self, pictures: Pictures, evaluator: Evaluator, optimizer, iterations: int, facts: dict):
+        self.pictures, self.evaluator, self.optimizer = pictures, evaluator, optimizer
+        self.iterations, self.facts = iterations, facts
+        self.last: Step | None = None
+        self._done, self._start = -1, pictures.start
 
     def steps(self) -> Iterator[Step]:
-        """The start, then each iteration."""
-        for step in transfer(self.evaluator, self.optimizer, self.pictures.start, self.iterations):
-            yield dataclasses.replace(step, image=self._blended(step.image))
+        """The start, then each iteration; after `restore` those that are still to come."""
+        first = max(self._done, 0)
+        for step in transfer(self.evaluator, self.optimizer, self._start, self.iterations, first):
+            self.last = dataclasses.replace(step, image=self.pictures.finished(step.image))
+            if step.index > self._done:
+                yield self.last
 
     def best(self) -> np.ndarray | None:
         """The image [rows, cols, 3] of the lowest loss so far, or None before the first evaluation."""
         found = self.evaluator.best
-        return None if found is None else self._blended(found.x.reshape(self.pictures.content.shape).astype(np.float32))
+        if found is None:
+            return None
+        return self.pictures.finished(found.x.reshape(self.pictures.content.shape).astype(np.float32))
 
-    def _blended(self, painted: np.ndarray) -> np.ndarray:
-        return masks.blend(self.pictures.content, painted, self.pictures.keep)
+    def state(self) -> dict:
+        """What `restore` needs to go on from the last step as if there had been no break."""
+        return {
+            "index": self.last.index,
+            "evaluator": self.evaluator.state(),
+            "optimizer": self.optimizer.state(),
+        }
 
-
-def prepare(pictures: Pictures, options: Options, iterations: int, coarser: Session | None = None) -> Session:
-    """Makes one scale ready: weights, network, objective and optimiser.
-
-    Args:
-      pictures: of this scale.
-      options: of the run.
-      iterations: at this scale.
-      coarser: the scale before, whose weights are used again.
-
-    Raises:
-      UserError: the weights can't be had, do not fit the network, or the run does not fit into memory.
-    """
-    # TensorFlow takes seconds to import, and a wrong flag or a missing file is to be told at once.
-    from neural_style import features
-
-    precision = features.resolve_precision(options.precision)
-    tile = _tile(pictures, options, precision)
-    origin, kernels = (coarser.origin, coarser.kernels) if coarser else _kernels(pictures, options)
-    layers = options.content_layers + options.style_layers
-    network = features.build(options.network, kernels, layers, taps=options.taps, dtype=precision, **_built(options))
-    function = masks.through(_function(network, pictures, options, tile), pictures.content, pictures.keep)
-    return Session(
-        pictures,
-        Evaluator(function, pictures.content.shape),
-        _optimizer(options, pictures.content.size),
-        iterations,
-        kernels,
-        origin,
-        features.describe_device(),
-        precision,
-        tile,
-    )
+    def restore(self, state: dict) -> None:
+        """Goes back to where `state` was taken."""
+        self.evaluator.restore(state["evaluator"])
+        self.optimizer.restore(state["optimizer"])
+        self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)
 
 
-def _tile(pictures: Pictures, options: Options, precision: str) -> int | None:
+class Studio:
+    """Makes runs ready, and keeps what the next run can use: weights, networks and their traces."""
+
+    def __init__(self):
+        self._kernels: dict[tuple, dict] = {}
+        self._objectives: dict[tuple, Any] = {}
+
+    def sessions(self, sources: Sources, resumed: dict | None = None) -> Iterator[Session]:
+        """A session for each scale, from coarse to fine; each is to be run before the next is asked for.
+
+        Args:
+          sources: the images and options.
+          resumed: {"scale": how many scales lie before this one, "session": `Session.state`}, to go on from there.
+
+        Raises:
+          UserError: the weights can't be had, do not fit the network, or the run does not fit into memory.
+        """
+        from neural_style import features
+
+        options, image = sources.options, None
+        precision, frames = features.resolve_precision(options.precision), map(sources.frame, scales(options))
+        tiles = [_tile(*frame, options, precision) for frame in frames]
+        first = sources.at(scales(options)[0])
+        found = self._weights(first, options)
+        iterations = options.scale_iterations or [options.iterations] * len(tiles)
+        for number, (rows, tile, count) in enumerate(zip(scales(options), tiles, iterations, strict=True)):
+            if resumed and number < resumed["scale"]:
+                continue
+            pictures = sources.at(rows, image) if number else first
+            facts = {"device": features.describe_device(), "precision": precision, "tile": tile, "weights": found[0]}
+            objective = self._objective(found, options, precision, tile)
+            how = {} if options.reuse_constant_rows else {"reuse": False}
+            bound = objective.bind(pictures.content, pictures.regions, **how)
+            evaluator = Evaluator(pictures.through(bound), pictures.content.shape)
+            session = Session(pictures, evaluator, _optimizer(options, pictures.content.size), count, facts)
+            if resumed and number == resumed["scale"]:
+                session.restore(resumed["session"])
+            yield session
+            image = session.last.image
+
+    def _weights(self, pictures: Pictures, options: Options) -> tuple[str, dict, tuple | None]:
+        """Where the weights come from, the weights, and the key by which they can be had again.
+
+        The key is None where the weights are of these very images.
+        """
+        key = (options.weights, options.network, options.seed)
+        if key not in self._kernels:
+            origin, kernels = weights.resolve(
+                options.weights, options.network, lambda: _learned(pictures, options), options.seed
+            )
+            if origin == "learned":
+                return origin, _normalized(kernels, pictures, options), None
+            self._kernels[key] = origin, kernels
+        origin, kernels = self._kernels[key]
+        if options.normalize_weights != "none":
+            return origin, _normalized(kernels, pictures, options), None
+        return origin, kernels, key
+
+    def _objective(self, found: tuple, options: Options, precision: str, tile: int | None):
+        """The loss, whole or tile by tile; traced once for each frame as long as weights and settings stay."""
+        from neural_style import features, objective, tiles
+
+        _, kernels, key = found
+        settings, layers = _loss_settings(options), options.content_layers + options.style_layers
+        built = {**_built(options), "taps": options.taps, "dtype": precision}
+        known = (str(built), str(settings), tile, key)
+        if known in self._objectives:
+            return self._objectives[known]
+        made = objective.Objective(features.build(options.network, kernels, layers, **built), settings)
+        if tile is not None:
+            made = tiles.TiledObjective(made, tile)
+        if key is not None:
+            self._objectives[known] = made
+        return made
+
+
+def _tile(rows: int, cols: int, options: Options, precision: str) -> int | None:
     from neural_style import style_losses
 
     tileable = isinstance(style_losses.STYLE_LOSSES[options.style_loss], style_losses.SummedLoss)
     tileable = tileable and options.reuse_constant_rows
-    return memory.choose_tile(options.tile, *pictures.content.shape[:2], precision, options.optimizer, tileable)
+    return memory.choose_tile(options.tile, rows, cols, precision, options.optimizer, tileable)
 
 
-def _function(network, pictures: Pictures, options: Options, tile: int | None) -> Callable:
-    """The function of the image alone, whole or tile by tile."""
-    from neural_style import objective, tiles
-
-    whole = objective.Objective(network, _loss_settings(options))
-    if tile is None:
-        return whole.bind(pictures.content, pictures.regions, options.reuse_constant_rows)
-    return tiles.TiledObjective(whole, tile).bind(pictures.content, pictures.regions)
-
-
-def _kernels(pictures: Pictures, options: Options) -> tuple[str, dict]:
-    """Where the weights come from, and the weights, normalised where they are to be."""
+def _normalized(kernels: dict, pictures: Pictures, options: Options) -> dict:
     from neural_style import features
 
-    def learn():
-        return _learned(pictures, options)
-
-    origin, kernels = weights.resolve(options.weights, options.network, learn, options.seed)
-    if options.normalize_weights != "none":
-        shown, layers = _shown(pictures, options), options.content_layers + options.style_layers
-        kernels = features.normalize(kernels, options.network, shown, layers, **_built(options))
-    return origin, kernels
+    if options.normalize_weights == "none":
+        return kernels
+    shown, layers = _shown(pictures, options), options.content_layers + options.style_layers
+    return features.normalize(kernels, options.network, shown, layers, **_built(options))
 
 
 def _learned(pictures: Pictures, options: Options) -> dict:

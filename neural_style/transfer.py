@@ -33,22 +33,25 @@ class Step:
     seconds: float
 
 
-def transfer(evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iterations: int) -> Iterator[Step]:
+def transfer(
+    evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iterations: int, first: int = 0
+) -> Iterator[Step]:
     """Optimises `image`.
 
     Args:
       evaluator: of the objective.
       optimizer: whose `step` is one iteration.
-      image: the start, RGB [rows, cols, 3] in 0..255.
-      iterations: how many steps follow the start.
+      image: RGB [rows, cols, 3] in 0..255.
+      iterations: the index of the last step.
+      first: the index of the step that `image` is; 0 for the start.
 
     Yields:
-      The start as step 0, then each iteration.
+      `image` as step `first`, then each iteration.
     """
     x = image.astype(np.float64).reshape(-1)
-    for index in range(iterations + 1):
+    for index in range(first, iterations + 1):
         began, before = time.perf_counter(), evaluator.evaluations
-        if index:
+        if index > first:
             x = optimizer.step(evaluator, x)
         reached = evaluator.at(x)
         yield Step(

@@ -23,15 +23,15 @@ def measure(size: str) -> None:
     """Evaluates a noise image and prints its row; seeded weights cost as much as ImageNet's."""
     import numpy as np
 
-    from neural_style import flags, pictures, studio
+    from neural_style import flags, pictures
+    from neural_style.studio import Studio
 
     frame, _, tile = size.partition(":")
     rows, cols = map(int, frame.split("x"))
     arguments = ["--weights=random", "--optimizer=sgd", f"--rows={rows}", f"--cols={cols}", f"--tile={tile or 'none'}"]
     _, options = flags.parse(arguments)
-    content, style = np.random.default_rng(0).uniform(0, 255, (2, rows, cols, 3)).astype(np.float32)
-    scene = pictures.Pictures(content, [pictures.Region([style], [1.0], 1.0, None)], content, None)
-    evaluator = studio.prepare(scene, options, 1).evaluator
+    content, style = np.random.default_rng(0).integers(0, 255, (2, rows, cols, 3), np.uint8)
+    evaluator = next(Studio().sessions(pictures.load(content, [style], options))).evaluator
     seconds = []
     for repeat in range(1 + REPEATS):  # the first one traces
         x, began = content.astype(np.float64).reshape(-1) + repeat, time.perf_counter()

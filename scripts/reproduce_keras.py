@@ -9,8 +9,9 @@ from pathlib import Path
 
 import keras
 
-from neural_style import flags, pictures, studio
+from neural_style import flags, pictures
 from neural_style.errors import UserError
+from neural_style.studio import Studio
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
 IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
     try:
         _, options = flags.parse(["--recipe=keras_io", *arguments])
         content, style = fetch()
-        session = studio.prepare(pictures.read(content, [style], options, options.rows), options, options.iterations)
+        session = next(Studio().sessions(pictures.load(content, [style], options)))
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code

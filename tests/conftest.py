@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_style import flags, images, pictures, studio, weights
+from neural_style import flags, images, pictures, weights
+from neural_style.studio import Studio
 
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
@@ -22,16 +23,14 @@ def options(*arguments):
     return flags.parse(arguments)[1]
 
 
-def session(*arguments):
-    """A session on coffee and swirls with the seeded weights."""
-    settings = options(*arguments, "--weights=random")
-    return prepared(settings)
+def session(*arguments, **images):
+    """The first scale's session on coffee and swirls with the seeded weights."""
+    return prepared(options(*arguments, "--weights=random"), **images)
 
 
-def prepared(settings):
-    """The first scale's session of `settings` on coffee and swirls."""
-    scene = pictures.read(COFFEE, [SWIRLS], settings, pictures.scales(settings)[0])
-    return studio.prepare(scene, settings, settings.iterations)
+def prepared(settings, content=COFFEE, styles=(SWIRLS,)):
+    """The first scale's session of `settings`."""
+    return next(Studio().sessions(pictures.load(content, styles, settings)))
 
 
 def pair(rows, cols):

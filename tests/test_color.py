@@ -9,23 +9,53 @@ def statistics(image):
     return pixels.mean(axis=0), np.cov(pixels.T, bias=True)
 
 
-def test_mean_and_covariance_become_the_references(rng):
-    image = rng.uniform(0, 255, (20, 30, 3)) @ rng.uniform(0, 0.5, (3, 3))
-    reference = rng.uniform(0, 255, (25, 10, 3)) @ rng.uniform(0, 0.5, (3, 3))
-    for received, expected in zip(statistics(color.match(image, reference)), statistics(reference), strict=True):
+METHODS = ["pca", "cholesky", "symmetric"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_mean_and_covariance_become_the_references(rng, method):
+    image, reference = (
+        rng.uniform(0, 255, (*frame, 3)) @ (0.4 * np.eye(3) + rng.uniform(0, 0.3, (3, 3)))
+        for frame in ((20, 30), (25, 10))
+    )
+    for received, expected in zip(
+        statistics(color.match(image, reference, method)), statistics(reference), strict=True
+    ):
         np.testing.assert_allclose(received, expected, atol=1e-4)
 
 
-def test_matching_an_image_to_itself_changes_nothing(rng):
+@pytest.mark.parametrize("method", METHODS)
+def test_matching_an_image_to_itself_changes_nothing(rng, method):
     image = rng.uniform(0, 255, (20, 30, 3))
-    np.testing.assert_allclose(color.match(image, image), image, atol=1e-2)
+    np.testing.assert_allclose(color.match(image, image, method), image, atol=1e-2)
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_grey_and_single_colour_images(rng, value):
+def test_grey_and_single_colour_images(rng, value, method):
     flat = np.full((8, 8, 3), value, np.float32)
     grey = np.repeat(rng.uniform(0, 255, (8, 8, 1)), 3, axis=2)
     for image, reference in ((flat, grey), (grey, flat), (flat, flat)):
-        matched = color.match(image, reference)
+        matched = color.match(image, reference, method)
         assert np.isfinite(matched).all()
         np.testing.assert_allclose(matched.mean(axis=(0, 1)), reference.mean(axis=(0, 1)), atol=0.1)
+
+
+def test_luminance_gets_the_references_mean_and_deviation(rng):
+    image, reference = rng.uniform(0, 255, (2, 20, 30, 3))
+    matched, wanted = color.match_luminance(image, reference), color.grey(reference)
+    np.testing.assert_allclose(np.ptp(matched, axis=-1), 0)
+    assert matched.mean() == pytest.approx(wanted.mean(), rel=1e-4)
+    assert matched.std() == pytest.approx(wanted.std(), rel=1e-4)
+
+
+def test_a_flat_style_has_the_photographs_mean_luminance(rng):
+    matched = color.match_luminance(np.full((5, 5, 3), 9.0), rng.uniform(0, 255, (5, 5, 3)))
+    assert np.isfinite(matched).all()
+    assert matched.std() < 1
+
+
+def test_luminance_is_yiqs():
+    np.testing.assert_allclose(
+        color.grey(np.array([[[255.0, 0, 0], [10, 10, 10]]]))[0, :, 0], [0.299 * 255, 10], rtol=1e-5
+    )

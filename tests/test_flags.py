@@ -75,7 +75,7 @@ def test_a_layer_of_vgg19_is_unknown_to_vgg16():
 def test_help_shows_the_common_flags_and_helpfull_all():
     short, full = help.text(full=False), help.text(full=True)
     for name in help.COMMON:
-        assert f"--{name}\n" in short
+        assert f"--{name}\n" in short or f"--[no]{name}\n" in short
     assert "--tv_exponent" not in short
     for name in vars(options()):
         assert f"--{name}\n" in full or f"--[no]{name}\n" in full

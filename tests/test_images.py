@@ -1,9 +1,7 @@
-import os
-
 import numpy as np
 import pytest
 from conftest import COFFEE
-from PIL import Image
+from PIL import Image, ImageCms
 
 from neural_style import images
 from neural_style.errors import UserError
@@ -96,22 +94,9 @@ def test_frame_follows_the_aspect_and_truncates():
     assert images.frame(image, 400, 500) == (400, 500)
 
 
-def test_saving_clips_and_truncates(tmp_path):
-    images.save(tmp_path / "out.png", np.array([[[-5, 1.9, 300]]], np.float32))
-    assert images.load(tmp_path / "out.png").getpixel((0, 0)) == (0, 1, 255)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "out.txt"
-    path.write_text("old")
-
-    def write(partial):
-        partial.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(UserError, match="could not be written: disk full"):
-        images.write_whole(path, write)
-    assert path.read_text() == "old"
+def test_8_bits_are_clipped_and_truncated():
+    image = images.to_image(np.array([[[-5, 1.9, 300]]], np.float32))
+    assert image.getpixel((0, 0)) == (0, 1, 255)
 
 
 def test_what_is_no_image_is_told_in_one_sentence(tmp_path):
@@ -128,15 +113,53 @@ def test_what_is_no_image_is_told_in_one_sentence(tmp_path):
         images.load(tmp_path)
 
 
-def test_prefixes(tmp_path):
-    images.check_prefix(str(tmp_path / "name"))
-    with pytest.raises(UserError, match="does not exist"):
-        images.check_prefix(str(tmp_path / "missing" / "name"))
-    with pytest.raises(UserError, match="Expected a prefix"):
-        images.check_prefix(f"{tmp_path}/")
+def test_pillow_images_and_arrays_are_images_too(colors):
+    for given in (Image.fromarray(colors), colors, colors.astype(np.float32)):
+        np.testing.assert_array_equal(np.asarray(images.load(given)), colors)
+    for grey in (colors[..., 0], colors[..., :1]):
+        np.testing.assert_array_equal(np.asarray(images.load(grey))[..., 2], colors[..., 0])
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    with pytest.raises(UserError, match="can't be written"):
-        images.check_prefix(str(tmp_path / "name"))
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 4, 5)), r"received one of shape \(4, 4, 5\)"),
+        (np.zeros(7), r"received one of shape \(7,\)"),
+        (np.zeros((0, 4, 3)), r"received one of shape \(0, 4, 3\)"),
+        (np.full((4, 4, 3), 256.0), "in 0..255, received values in 256.0..256.0"),
+        (np.full((4, 4, 3), np.nan), "in 0..255, received"),
+    ],
+)
+def test_arrays_that_are_no_images(array, message):
+    with pytest.raises(UserError, match=message):
+        images.load(array)
+
+
+def profile(name):
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+
+
+def swapped_profile():
+    """An RGB profile whose red and green are changed round, so that a conversion shows."""
+    data = bytearray(profile("sRGB"))
+    red, green = data.find(b"rXYZ"), data.find(b"gXYZ")
+    data[red : red + 4], data[green : green + 4] = b"gXYZ", b"rXYZ"
+    start = data.find(b"s\0R\0G\0B")  # its name would tell it as sRGB
+    data[start : start + 7] = b"x\0R\0G\0B"
+    return bytes(data)
+
+
+def test_rgb_profiles_stay_with_the_image_and_others_do_not(tmp_path, colors):
+    Image.fromarray(colors).save(tmp_path / "rgb.png", icc_profile=profile("sRGB"))
+    assert images.load(tmp_path / "rgb.png").info["icc_profile"] == profile("sRGB")
+    for data in (profile("LAB"), b"no profile"):
+        Image.fromarray(colors).save(tmp_path / "other.png", icc_profile=data)
+        assert "icc_profile" not in images.load(tmp_path / "other.png").info
+
+
+def test_colours_are_converted_between_profiles(colors):
+    image = Image.fromarray(colors)
+    swapped = images.in_profile(image, swapped_profile())
+    np.testing.assert_allclose(np.asarray(swapped, float), colors[..., [1, 0, 2]], atol=3)
+    for same in (None, profile("sRGB")):
+        assert images.in_profile(image, same) is image

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, options, pair
+from conftest import options, pair, prepared
 from PIL import Image
 from test_objective import objective
 
-from neural_style import pictures, studio
 from neural_style.objective import mask_weights, masked
 from neural_style.pictures import Region
 from neural_style.style_losses import STYLE_LOSSES
@@ -58,12 +57,14 @@ def test_the_photograph_stays_where_the_content_mask_is_black(tmp_path, optimize
     Image.fromarray((half(40, 60, "left") * 255).astype(np.uint8)).save(tmp_path / "mask.png")
     settings = options(
         "--weights=random",
+        "--rows=40",
+        "--iterations=1",
         f"--content_mask={tmp_path / 'mask.png'}",
         f"--optimizer={optimizer}",
         "--init=noise",
         "--evaluations_per_iteration=3",
     )
-    session = studio.prepare(pictures.read(COFFEE, [SWIRLS], settings, 40), settings, 1)
+    session = prepared(settings)
     start, end = session.steps()
     kept = session.pictures.keep == 0
     assert kept.mean() > 0.4

@@ -8,7 +8,7 @@ from neural_style.errors import UserError
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
-    return pictures.read(COFFEE, styles, options(*arguments), rows, start)
+    return pictures.load(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
 
 
 def test_the_defaults_are_keras():

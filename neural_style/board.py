@@ -1,0 +1,45 @@
+"""Losses and images of a run for TensorBoard."""
+
+import importlib.util
+
+import numpy as np
+
+from neural_style.errors import UserError
+
+
+class Board:
+    """Writes a run's steps to a folder that `tensorboard --logdir` shows."""
+
+    def __init__(self, folder: str):
+        """
+        Args:
+          folder: made where it does not exist.
+
+        Raises:
+          UserError: the package tensorboard is missing, or the folder can't be written.
+        """
+        if importlib.util.find_spec("tensorboard") is None:
+            raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")
+        import tensorflow as tf
+
+        self._summary = tf.summary
+        try:
+            self._writer = tf.summary.create_file_writer(folder)
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"--tensorboard takes a folder that can be written, received {folder!r}: {error}"
+            ) from error
+
+    def add(self, number: int, values: dict[str, float], image: np.ndarray) -> None:
+        """Adds a step.
+
+        Args:
+          number: of the step, counted over all scales.
+          values: the loss and its terms by name.
+          image: [rows, cols, 3] uint8.
+        """
+        with self._writer.as_default(step=number):
+            for name, value in values.items():
+                self._summary.scalar(name, value)
+            self._summary.image("image", image[np.newaxis])
+        self._writer.flush()

@@ -1,0 +1,126 @@
+import json
+import os
+import shlex
+
+import numpy as np
+import pytest
+from conftest import options
+from PIL import Image, ImageCms
+
+from neural_style import files, flags, images
+from neural_style.errors import UserError
+
+
+def made(*arguments):
+    """What a run says of itself."""
+    return {
+        "content": "a photo.jpg",
+        "styles": ["one.jpg"],
+        "prefix": "out",
+        "ending": ".jpg",
+        "flags": vars(options(*arguments)),
+        "versions": {"neural_style": "0.1.0"},
+    }
+
+
+MADE = made("--recipe=offline", "--rows=300", "--noclip", "--style_layers=block1_conv1,block2_conv1")
+COMMAND = (
+    "# neural-style 0.1.0\nneural-style 'a photo.jpg' one.jpg out.jpg --recipe=offline --rows=300 "
+    "--style_layers=block1_conv1,block2_conv1"
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("cat", ("cat", ".png")),
+        ("cat.jpg", ("cat", ".jpg")),
+        ("cat.v1.5.TIFF", ("cat.v1.5", ".TIFF")),
+        ("cat.v1.5", ("cat.v1.5", ".png")),
+    ],
+)
+def test_the_ending_says_the_format(output, expected):
+    assert files.split(output) == expected
+
+
+def test_prefixes(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        files.split(str(tmp_path / "missing" / "name"))
+    with pytest.raises(UserError, match="Expected a prefix"):
+        files.split(f"{tmp_path}/")
+    with pytest.raises(UserError, match=".bmp is none of them"):
+        files.split("cat.bmp")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(UserError, match="can't be written"):
+        files.split(str(tmp_path / "name"))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def write(partial):
+        partial.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(UserError, match="could not be written: disk full"):
+        files.write_whole(path, write)
+    assert path.read_text() == "old"
+
+
+@pytest.fixture
+def photograph(tmp_path, rng):
+    """An image with a profile, a camera's name and an orientation."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0110] = 6, "a camera"
+    path = tmp_path / "photograph.jpg"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(rng.integers(0, 255, (8, 6, 3), np.uint8)).save(path, exif=exif, icc_profile=profile)
+    return images.load(path)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif"])
+def test_profile_and_exif_are_carried_over(tmp_path, photograph, ending):
+    path = str(tmp_path / f"out{ending}")
+    files.save(path, photograph, 90, photograph, MADE)
+    with Image.open(path) as written:
+        assert written.format == files.FORMATS[ending]
+        assert written.info["icc_profile"] == photograph.info["icc_profile"]
+        assert written.getexif()[0x0110] == "a camera"
+        assert 0x0112 not in written.getexif()
+        assert written.size == (8, 6)
+
+
+def test_quality_is_of_jpeg_and_webp(tmp_path, photograph):
+    for ending in (".jpg", ".webp"):
+        sizes = []
+        for quality in (10, 95):
+            path = tmp_path / f"out{ending}"
+            files.save(str(path), photograph.resize((200, 200)), quality, photograph, MADE)
+            sizes.append(path.stat().st_size)
+        assert sizes[0] < 0.8 * sizes[1]
+
+
+def test_an_image_and_a_record_tell_how_they_were_made(tmp_path, photograph):
+    files.save(str(tmp_path / "out.png"), photograph, 90, photograph, MADE)
+    (tmp_path / "out.json").write_text(json.dumps({**MADE, "losses": []}))
+    assert files.show(str(tmp_path / "out.png")) == COMMAND
+    assert files.show(str(tmp_path / "out.json")) == COMMAND
+
+
+def test_the_command_makes_the_same_options(tmp_path):
+    given = made("--scales=64,128", "--preserve_color=match", "--clip", "--style_blend=2,1")
+    (tmp_path / "out.json").write_text(json.dumps(given))
+    command = shlex.split(files.show(str(tmp_path / "out.json")).splitlines()[1])
+    assert vars(flags.parse(command[1:])[1]) == given["flags"]
+
+
+def test_what_tells_nothing(tmp_path, photograph):
+    photograph.save(tmp_path / "plain.png")
+    (tmp_path / "other.json").write_text("[1]")
+    for name in ("plain.png", "other.json", "missing.png"):
+        with pytest.raises(UserError, match=f"--show takes a PNG or a record .*{name}"):
+            files.show(str(tmp_path / name))
