@@ -8,9 +8,11 @@ WANTED = 0.1
 """The share that the advice aims at."""
 STUCK = 0.05
 """A style term that fell by less than this share has hardly painted."""
+SETTLED = 20
+"""Evaluations after which an image has moved far enough to be judged."""
 
 
-def advice(options: Options, initial: dict[str, float], final: dict[str, float]) -> str | None:
+def advice(options: Options, initial: dict[str, float], final: dict[str, float], evaluations: int) -> str | None:
     """A sentence that says which flag to turn and by how much, or None where both terms have their say.
 
     From the content image, the content term starts at 0 and grows as the style term falls. Where it stays far
@@ -21,8 +23,9 @@ def advice(options: Options, initial: dict[str, float], final: dict[str, float])
     Args:
       options: of the run.
       initial, final: {"content", "style"}, the weighted terms at the start and at the end.
+      evaluations: from the one to the other.
     """
-    if not (options.content_weight and options.style_weight and options.iterations):
+    if not (options.content_weight and options.style_weight and evaluations >= SETTLED):
         return None
     content, style = final["content"], final["style"]
     gain = initial["style"] - style

@@ -124,12 +124,11 @@ class Report:
         self._record.end(broken_off=None)
         self._write_record()
         checkpoint.remove(self._prefix)
-        if record[0]["iterations"]:
-            sentence = balance.advice(
-                self._options, record[0]["initial"]["terms"], record[0]["iterations"][-1]["terms"]
-            )
-            if sentence:
-                _warn(sentence)
+        coarsest = record[0]
+        end = [coarsest["initial"], *coarsest["iterations"]][-1]
+        sentence = balance.advice(self._options, coarsest["initial"]["terms"], end["terms"], len(coarsest["losses"]))
+        if sentence:
+            _warn(sentence)
 
     def _painted(self, image: np.ndarray) -> Image.Image:
         return images.to_image(images.denoise(image, self._options.denoise))

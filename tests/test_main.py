@@ -177,6 +177,19 @@ def test_a_denoised_result(tmp_path):
     assert np.asarray(Image.open(tmp_path / "out.png")).std() < 0.6 * noise.std()
 
 
+def test_everything_to_look_at_in_one_run(tmp_path):
+    flags = (*QUICK, "--iterations=1", "--content_weight=1e-9", "--preview=webp", f"--tensorboard={tmp_path / 'board'}")
+    done = run(COFFEE, SWIRLS, tmp_path / "out.webp", *flags)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"neural-style: the style weight drowns .*multiply --content_weight by .*\n", done.stderr)
+    names = {path.name for path in tmp_path.iterdir()}
+    images = {"out.webp", "out_at_iteration_1.webp", "out_losses.png", "out_comparison.png", "out_preview.webp"}
+    assert names == images | {"out.json", "board"}
+    assert Image.open(tmp_path / "out.webp").format == "WEBP"
+    shown = run("--show", tmp_path / "out.json").stdout
+    assert f"{tmp_path / 'out.webp'} --rows=32" in shown
+
+
 def test_a_terminal_sees_loss_terms_and_time_left(tmp_path):
     pid, terminal = pty.fork()
     if pid == 0:

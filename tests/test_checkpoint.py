@@ -1,0 +1,96 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import COFFEE, SWIRLS, options
+
+from neural_style import checkpoint, pictures
+from neural_style.checkpoint import Checkpoint
+from neural_style.errors import UserError
+from neural_style.studio import Studio
+
+HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "scale": [1.0], "cols": None}}
+DIGESTS = {"a.jpg": "1", "b.jpg": "2"}
+
+
+def state(session, frames=()):
+    return Checkpoint(HEADER, DIGESTS, [{"rows": 32, "iterations": []}], session, frames)
+
+
+def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path, rng):
+    x, frame = rng.standard_normal(7), rng.integers(0, 255, (2, 3, 3), np.uint8)
+    session = {"index": 3, "pairs": [(x, -x)], "first": 0.1 + 0.2, "best": None}
+    checkpoint.save(str(tmp_path / "out"), state(session, [frame]))
+    back = checkpoint.load(str(tmp_path / "out"))
+    np.testing.assert_array_equal(back.session["pairs"], [(x, -x)])
+    np.testing.assert_array_equal(back.frames, [frame])
+    assert back.frames[0].dtype == np.uint8
+    assert (back.session["index"], back.session["first"], back.session["best"]) == (3, 0.1 + 0.2, None)
+    assert back.resumed["scale"] == 0
+    checkpoint.check_same(back, HEADER, DIGESTS)
+    checkpoint.remove(str(tmp_path / "out"))
+    assert checkpoint.load(str(tmp_path / "out")) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_changed_is_named():
+    now = {**HEADER, "styles": ["c.jpg"], "flags": {"rows": 64, "scale": [1.0], "cols": None}}
+    with pytest.raises(UserError) as caught:
+        checkpoint.check_same(state({}), now, {"a.jpg": "other", "c.jpg": "3"})
+    for part in ("--rows (was 32, is 64)", "styles (was ['b.jpg'], is ['c.jpg'])", "the file 'a.jpg'"):
+        assert part in str(caught.value)
+    assert "--scale" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_state_that_can_not_be_read(tmp_path):
+    checkpoint.path(str(tmp_path / "out")).write_text("no state")
+    with pytest.raises(UserError, match="out.state.*remove the file to start anew"):
+        checkpoint.load(str(tmp_path / "out"))
+
+
+def test_complete_runs_are_known_by_their_record(tmp_path):
+    prefix, record = str(tmp_path / "out"), tmp_path / "out.json"
+
+    def is_complete(header=HEADER, digests=DIGESTS):
+        return checkpoint.is_complete(prefix, header, digests, ".png")
+
+    assert not is_complete()
+    record.write_text(json.dumps({**HEADER, "digests": DIGESTS, "complete": True}))
+    assert not is_complete()  # its image is missing
+    (tmp_path / "out.png").touch()
+    assert is_complete()
+    assert not is_complete(header={**HEADER, "flags": {**HEADER["flags"], "rows": 64}})
+    assert not is_complete(digests={**DIGESTS, "a.jpg": "other"})
+    record.write_text(json.dumps({**HEADER, "digests": DIGESTS, "broken_off": "KeyboardInterrupt"}))
+    assert not is_complete()
+    record.write_text("{")
+    assert not is_complete()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--optimizer=lbfgs"],
+        ["--optimizer=lbfgs", "--norestart_each_iteration"],
+        ["--optimizer=adam"],
+        ["--optimizer=sgd", "--learning_rate=1e-9", "--decay_rate=0.5", "--decay_steps=3"],
+    ],
+)
+def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
+    settings = options(*flags, "--weights=random", "--rows=32", "--iterations=4", "--evaluations_per_iteration=4")
+    sources, studio = pictures.load(COFFEE, [SWIRLS], settings), Studio()
+    whole = next(studio.sessions(sources))
+    steps = whole.steps()
+    for _ in range(3):
+        next(steps)
+    record = [{"rows": 32}]
+    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, whole.state(), []))
+    *_, wanted = steps
+
+    resumed = next(Studio().sessions(sources, checkpoint.load(str(tmp_path / "out")).resumed))
+    third, fourth = resumed.steps()
+    assert (third.index, fourth.index) == (3, 4)
+    np.testing.assert_array_equal(fourth.image, wanted.image)
+    assert fourth.loss == wanted.loss
+    assert resumed.evaluator.losses == whole.evaluator.losses
