@@ -13,7 +13,7 @@ from conftest import COFFEE, SWIRLS
 from PIL import Image
 
 COMMAND = [sys.executable, "-m", "neural_style", str(COFFEE), str(SWIRLS)]
-FLAGS = ["--weights=random", "--scales=32,64", "--iterations=6", "--evaluations_per_iteration=5"]
+FLAGS = ["--weights=random", "--scales=32,64", "--evaluations_per_iteration=5"]
 FLAGS += ["--norestart_each_iteration", "--preview=gif"]
 
 
@@ -45,29 +45,30 @@ def progress(folder):
     return sum(len(scale["iterations"]) for scale in record.get("scales", [record]))
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    began = time.monotonic()
-    assert run(folder).returncode == 0
-    return folder, time.monotonic() - began
-
-
-def check_killed_runs(folder, uninterrupted, kills, seed):
-    """Kills the run again and again, then lets it end: the files are those of the uninterrupted run."""
-    whole, seconds = uninterrupted
-    rng, done = random.Random(seed), -1
+def check_killed_runs(tmp_path, kills, iterations):
+    """Kills a run again and again, then lets it end: the files are those of an uninterrupted run."""
+    whole, folder = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    folder.mkdir()
+    iterations, rng, done, landed = f"--scale_iterations={iterations}", random.Random(1), -1, 0
+    with start(whole, iterations) as process:
+        began = time.monotonic()
+        while progress(whole) < 0:
+            time.sleep(0.01)
+        loading = time.monotonic() - began
+    assert process.returncode == 0
     for kill in range(kills):
-        # Most of a process' life goes to loading TensorFlow, where there is nothing to lose.
-        with start(folder, "--resume") as process:
+        with start(folder, iterations, "--resume") as process:
             try:
-                process.wait(rng.uniform(0.4, 0.95) * seconds)
+                process.wait(rng.uniform(0.8, 1.2) * loading)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
+                landed += 1
         check_every_file_is_whole(folder)
         assert progress(folder) >= done, f"kill {kill} lost iterations"
         done = progress(folder)
-    ended = run(folder, "--resume")
+    assert landed == kills
+    ended = run(folder, iterations, "--resume")
     assert ended.returncode == 0, ended.stderr
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
     for path in whole.iterdir():
@@ -77,19 +78,24 @@ def check_killed_runs(folder, uninterrupted, kills, seed):
             assert [i["loss"] for i in received["iterations"]] == [i["loss"] for i in expected["iterations"]]
         else:
             assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
+    return folder, iterations
 
 
-def test_two_kills(tmp_path, uninterrupted):
-    check_killed_runs(tmp_path, uninterrupted, 2, seed=1)
+def test_two_kills(tmp_path):
+    folder, iterations = check_killed_runs(tmp_path, 2, "6,15")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    done = run(folder, iterations, "--resume")
+    assert (done.returncode, done.stdout) == (0, "out.png is complete already.\n")
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 @pytest.mark.slow
-def test_twenty_kills(tmp_path, uninterrupted):
-    check_killed_runs(tmp_path, uninterrupted, 20, seed=2)
+def test_twenty_kills(tmp_path):
+    check_killed_runs(tmp_path, 20, "40,100")
 
 
 def test_a_kill_loses_the_current_iteration_at_most_and_a_changed_flag_is_named(tmp_path):
-    with start(tmp_path, "--scales=", "--rows=32", "--iterations=100000") as process:
+    with start(tmp_path, "--scales=", "--rows=32", "--scale_iterations=", "--iterations=100000") as process:
         deadline = time.monotonic() + 120
         while progress(tmp_path) < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -103,11 +109,3 @@ def test_a_kill_loses_the_current_iteration_at_most_and_a_changed_flag_is_named(
     state = np.load(tmp_path / "out.state")
     scales = json.loads(str(state["text"]))["scales"]
     assert len(scales[-1]["iterations"]) in (done - 1, done, done + 1)
-
-
-def test_resuming_a_complete_run_does_nothing(uninterrupted):
-    folder, _ = uninterrupted
-    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    done = run(folder, "--resume")
-    assert (done.returncode, done.stdout) == (0, "out.png is complete already.\n")
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
