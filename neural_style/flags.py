@@ -212,7 +212,7 @@ def _define_loss(values: flags.FlagValues) -> None:
         "What a layer's distance is divided by. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by "
         "4 N^2 M^2. mean: mean squares. pytorch: mean squares, Gram matrices divided by rows * cols * channels. "
         "scale: content by its own energy, style by the content image's distance from the style, total variation by "
-        "the pixels, so that weights mean the same for any network and size. none: by nothing.",
+        "content's and style's own, so that weights mean the same for any network and size. none: by nothing.",
         **group,
     )
     flags.DEFINE_boolean(

@@ -123,6 +123,6 @@ def style_scale(normalization: str, channels: int, count: tf.Tensor, pixels: tf.
     return tf.ones_like(count)
 
 
-def variation_scale(normalization: str, pixels: tf.Tensor) -> tf.Tensor:
-    """What the total variation is multiplied by: 1 / `pixels` for "scale", else 1."""
-    return 1 / pixels if normalization == "scale" else tf.ones_like(pixels)
+def variation_scale(normalization: str, reference: tf.Tensor) -> tf.Tensor:
+    """What the total variation is multiplied by: 1 / `reference`, that of content and style, for "scale", else 1."""
+    return 1 / tf.maximum(reference, TINY) if normalization == "scale" else tf.ones_like(reference)

@@ -65,17 +65,43 @@ def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     return features if weights is None else features * tf.cast(weights, features.dtype)
 
 
-def scales(settings: LossSettings, pixels: tf.Tensor, content: dict, style: dict) -> dict[str, tf.Tensor]:
+def variation_reference(content: np.ndarray, regions: Sequence[Region], exponent: float) -> float:
+    """The total variation of the content and of the styles, these as if they had as many pixels.
+
+    Both change with the size as a combination's does, so that divided by them it means the same at every size.
+
+    Args:
+      content: RGB [rows, cols, 3] in 0..255.
+      regions: with the styles.
+      exponent: of `losses.total_variation`.
+    """
+
+    def per_pixel(image: np.ndarray) -> float:
+        total = losses.total_variation(tf.constant(image[np.newaxis], tf.float32), exponent)
+        return float(total[0]) / (image.shape[0] * image.shape[1])
+
+    styles = [
+        region.share * weight * per_pixel(style)
+        for region in regions
+        for style, weight in zip(region.styles, region.blend, strict=True)
+    ]
+    return (per_pixel(content) + sum(styles)) * content.shape[0] * content.shape[1]
+
+
+def scales(
+    settings: LossSettings, pixels: tf.Tensor, variation: tf.Tensor, content: dict, style: dict
+) -> dict[str, tf.Tensor]:
     """What each term is multiplied by: its weight, its layer's weight and the normalisation.
 
     Args:
       settings: of the loss.
       pixels: rows * cols of the content.
+      variation: see `variation_reference`.
       content: layer → (channels, positions, energy) of the content's features.
       style: layer → (channels, positions, the content image's own distance from the style).
     """
     s = settings
-    found = {"total_variation": s.tv_weight * losses.variation_scale(s.normalization, pixels)}
+    found = {"total_variation": s.tv_weight * losses.variation_scale(s.normalization, variation)}
     for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
         scale = losses.content_scale(s.normalization, *content[layer])
         found[f"content/{layer}"] = s.content_weight * weight * scale
@@ -99,19 +125,22 @@ class Objective:
         self._style_loss = STYLE_LOSSES[settings.style_loss]
 
     @tf.function
-    def targets(self, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple]) -> dict:
+    def targets(
+        self, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple], variation: tf.Tensor
+    ) -> dict:
         """What the combination is compared with.
 
         Args:
           content: RGB [1, rows, cols, 3] in 0..255.
           styles: likewise, those of all regions, each in a frame of its own.
           regions: (blend, share, mask [1, rows, cols, 1] or None) of each `Region`.
+          variation: see `variation_reference`.
 
         Returns:
           "content": the target of each layer; "style": the target of each region by layer; "weights": what
           the features of each region are multiplied by, by layer; "shares" of the regions; "scale" of each term.
         """
-        return self._targets(self.network(content), [self.network(style) for style in styles], regions)
+        return self._targets(self.network(content), [self.network(style) for style in styles], regions, variation)
 
     @tf.function
     def evaluate(self, image: tf.Tensor, targets: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
@@ -132,7 +161,14 @@ class Objective:
         return loss, tape.gradient(loss, image), terms
 
     @tf.function
-    def stacked(self, image: tf.Tensor, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple]):
+    def stacked(
+        self,
+        image: tf.Tensor,
+        content: tf.Tensor,
+        styles: Sequence[tf.Tensor],
+        regions: Sequence[tuple],
+        variation: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
         """`evaluate`, with content, styles and combination in one batch through the network each time."""
         with tf.GradientTape() as tape:
             tape.watch(image)
@@ -140,7 +176,7 @@ class Objective:
             content_row, *style_rows, combination = (
                 {name: rows[i : i + 1] for name, rows in features.items()} for i in range(len(styles) + 2)
             )
-            terms = self._terms(combination, self._targets(content_row, style_rows, regions))
+            terms = self._terms(combination, self._targets(content_row, style_rows, regions, variation))
             loss = tf.add_n(list(terms.values()))
         return loss, tape.gradient(loss, image), terms
 
@@ -155,18 +191,19 @@ class Objective:
           reuse: whether the features of content and styles are computed once; if not, all share one frame.
         """
         styles = [tf.constant(style[np.newaxis], tf.float64) for region in regions for style in region.styles]
-        content = tf.constant(content[np.newaxis], tf.float64)
         dtype = self.network.output["image"].dtype
+        variation = tf.constant(variation_reference(content, regions, self.settings.tv_exponent), dtype)
+        content = tf.constant(content[np.newaxis], tf.float64)
         settings = [
             (tf.constant(region.blend, dtype), tf.constant(region.share, dtype), mask_tensor(region, dtype))
             for region in regions
         ]
         if not reuse:
-            return lambda image: self.stacked(tf.constant(image, tf.float64), content, styles, settings)
-        targets = self.targets(content, styles, settings)
+            return lambda image: self.stacked(tf.constant(image, tf.float64), content, styles, settings, variation)
+        targets = self.targets(content, styles, settings, variation)
         return lambda image: self.evaluate(tf.constant(image, tf.float64), targets)
 
-    def _targets(self, content: dict, styles: Sequence[dict], regions: Sequence[tuple]) -> dict:
+    def _targets(self, content: dict, styles: Sequence[dict], regions: Sequence[tuple], variation: tf.Tensor) -> dict:
         """Targets from the constant rows' features, dicts of [1, rows, cols, channels]."""
         s, count, waiting = self.settings, losses.positions, iter(styles)
         grouped = [[next(waiting) for _ in range(blend.shape[0])] for blend, _, _ in regions]
@@ -183,6 +220,7 @@ class Objective:
         targets["scale"] = scales(
             s,
             count(content["image"]),
+            variation,
             {
                 layer: (maps.shape[-1], count(maps), losses.energy(moments(maps), count(maps)))
                 for layer, maps in targets["content"].items()

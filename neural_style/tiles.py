@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from neural_style import losses, networks
 from neural_style.errors import UserError
-from neural_style.objective import Objective, mask_tensor, mask_weights, masked, scales
+from neural_style.objective import Objective, mask_tensor, mask_weights, masked, scales, variation_reference
 from neural_style.pictures import Region
 from neural_style.style_losses import STYLE_LOSSES, SummedLoss, moments
 
@@ -108,6 +108,7 @@ class TiledObjective:
     def bind(self, content: np.ndarray, regions: Sequence[Region]) -> Callable[[np.ndarray], tuple]:
         """As `Objective.bind`."""
         s, layers = self._settings, self._settings.style_layers
+        variation = variation_reference(content, regions, s.tv_exponent)
         content = np.asarray(content[np.newaxis], np.float64)
         masks = [mask_tensor(region, self._dtype) for region in regions]
         weights = {
@@ -133,6 +134,7 @@ class TiledObjective:
         bound.scale = scales(
             s,
             tf.constant(content.size / 3, self._dtype),
+            tf.constant(variation, self._dtype),
             {k: (self._channels(k), count[k], losses.energy(own["moments"][k], count[k])) for k in s.content_layers},
             {k: (self._channels(k), count[k], starts[k]) for k in layers},
         )

@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import pair
+from conftest import options, pair, prepared
 
 from neural_style import features
 from neural_style.objective import LossSettings, Objective
 from neural_style.pictures import Region
+from neural_style.record import sums
 
+SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 
 
@@ -86,3 +90,21 @@ def test_evaluating_again_does_not_trace_again(vgg19):
         function(image)
         other(image)
     assert both.evaluate.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("normalization", "same"), [("scale", True), ("keras", False)])
+def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
+    """The terms' ratios at 128 and 512 rows are within 20 %, on the way from the photograph to the painting."""
+    ratios = []
+    for rows in (128, 512):
+        flags = ("--recipe=highres", "--scales=", "--scale_iterations=", f"--rows={rows}", "--tv_weight=1")
+        settings = options(*flags, "--weights=random", f"--normalization={normalization}")
+        session = prepared(settings, SAMPLES / "chelsea.jpg", [SAMPLES / "swirls.jpg"])
+        content, style = session.pictures.content, session.pictures.styles[0]
+        for share in (0.5, 0.75):
+            terms = sums(
+                session.evaluator.at((content + share * (style - content)).astype(np.float64).reshape(-1)).terms
+            )
+            ratios.append([terms["content"] / terms["style"], terms["content"] / terms["total_variation"]])
+    change = np.abs(np.array(ratios[2:]) / ratios[:2] - 1)
+    assert change.max() < 0.2 if same else change.max() > 3

@@ -1,0 +1,294 @@
+"""Measures seconds, overhead, memory and convergence, side by side in one run; prints tables, writes benchmarks.json.
+
+Usage: scripts/benchmark [evaluation] [overhead] [convergence] [sizes] [ROWSxCOLS[:TILE[:PRECISION]] …]
+
+evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
+             the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
+overhead     the share of an iteration spent outside the tf.function; the command's start-up
+convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast is there
+sizes        seconds and peak memory at 200 to 1600 rows; or at the sizes named
+Seeded weights cost as much as ImageNet's.
+"""
+
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DATA = Path(__file__).parent.parent / "tests" / "data"
+PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
+ROWS, COLS = 400, 533
+ROUNDS = 7
+SIZES = [f"{rows}x{rows * 4 // 3}:none:{kind}" for kind in ("float32", "bfloat16") for rows in (200, 400, 800, 1600)]
+SPENT = 60
+"""Seconds after which a size is not measured once more."""
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the parts named, or all."""
+    sizes = [argument for argument in arguments if argument[0].isdigit()]
+    parts = [argument for argument in arguments if not argument[0].isdigit()]
+    results = {"machine": machine()}
+    print(f"Machine: {results['machine']}")
+    for part in parts or ([] if sizes else PARTS):
+        results[part] = PARTS[part]()
+    if sizes:
+        results["sizes"] = measure_sizes(sizes)
+    Path("benchmarks.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def machine() -> str:
+    """The processor, its cores and its units for bfloat16."""
+    import psutil
+
+    info = Path("/proc/cpuinfo").read_text()
+    name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in info]
+    return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
+
+
+def session(*arguments: str, rows: int = ROWS, cols: int = COLS):
+    """A session on coffee and swirls with seeded weights."""
+    from neural_style import flags, pictures
+    from neural_style.studio import Studio
+
+    _, options = flags.parse(["--weights=random", f"--rows={rows}", f"--cols={cols}", *arguments])
+    return next(Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options)))
+
+
+def measure_evaluation() -> dict[str, float]:
+    """Seconds of one loss and gradient, by contender: medians of rounds in which each has its turn."""
+    import torch_example
+
+    from neural_style import weights
+
+    shown = session().pictures
+    kernels = weights.random("vgg19", 0)
+    contenders: dict[str, Callable] = {
+        "Keras' example (three images stacked, float32)": evaluated(session("--noreuse_constant_rows")),
+        "neural_style float32": evaluated(session()),
+        "neural_style bfloat16": evaluated(session("--precision=bfloat16")),
+        "PyTorch float32, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], False),
+        "PyTorch bfloat16, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], True),
+        "the convolutions alone, float32": convolutions("float32"),
+        "the convolutions alone, bfloat16": convolutions("bfloat16"),
+    }
+    # Between content and style, where every term counts.
+    images = [shown.content + (shown.styles[0] - shown.content) * (0.5 + i / 1000) for i in range(ROUNDS + 1)]
+    losses = {name: run(images[0])[0] for name, run in contenders.items()}
+    check_equal(losses)
+    seconds = {name: [] for name in contenders}
+    for image in images[1:]:
+        for name, run in contenders.items():
+            began = time.perf_counter()
+            run(image)
+            seconds[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    example = medians[next(iter(medians))]
+    print("\n| one evaluation at 400 x 533 | seconds | times faster than the example |\n|---|---|---|")
+    for name, value in medians.items():
+        print(f"| {name} | {value:.3f} | {example / value:.1f} |")
+    return medians
+
+
+def evaluated(run) -> Callable:
+    """A session's evaluation as a function of the image: loss and gradient."""
+
+    def evaluate(image):
+        found = run.evaluator.at(image.astype("float64").reshape(-1))
+        return found.loss, found.gradient
+
+    return evaluate
+
+
+def convolutions(precision: str) -> Callable:
+    """Every convolution that the example's layers need, forward and back to its input, and nothing else."""
+    import tensorflow as tf
+
+    from neural_style import networks
+
+    work = []
+    for name in networks.names_through("vgg19", ["block5_conv2"]):
+        kernel = networks.kernel_shapes("vgg19")[name]
+        frame = (1, ROWS // networks.stride(name), COLS // networks.stride(name))
+        tensors = [
+            tf.cast(tf.random.normal(shape), precision) for shape in ((*frame, kernel[2]), kernel, (*frame, kernel[3]))
+        ]
+        work.append(tensors)
+
+    @tf.function
+    def run():
+        # One value of each result keeps TensorFlow from leaving the work out.
+        return [
+            y[0, 0, 0, 0]
+            for x, kernel, upstream in work
+            for y in (
+                tf.nn.conv2d(x, kernel, 1, "SAME"),
+                tf.compat.v1.nn.conv2d_backprop_input(x.shape, kernel, upstream, [1, 1, 1, 1], "SAME"),
+            )
+        ]
+
+    return lambda image: run()
+
+
+def check_equal(losses: dict[str, float]) -> None:
+    """Stops where contenders do not do the same work."""
+    wanted = losses[next(iter(losses))]
+    for name, loss in losses.items():
+        tolerance = 0.01 if "bfloat16" in name else 1e-5
+        if "convolutions" not in name and abs(loss / wanted - 1) > tolerance:
+            sys.exit(f"benchmark: {name} gives a loss of {loss}, the example {wanted}: not the same work.")
+
+
+def measure_overhead() -> dict[str, float]:
+    """The share of an iteration spent outside the tf.function, and the seconds that a command without one takes."""
+    from neural_style.objective import Objective
+
+    inside, evaluate = [], Objective.evaluate
+
+    class Timed:
+        def __get__(self, instance, owner):
+            def timed(*arguments):
+                began = time.perf_counter()
+                found = evaluate.__get__(instance, owner)(*arguments)
+                inside.append(time.perf_counter() - began)
+                return found
+
+            return timed
+
+    Objective.evaluate = Timed()
+    found = {}
+    for flags in (["--precision=float32"], ["--precision=bfloat16"]):
+        steps = session(*flags, "--evaluations_per_iteration=10", "--iterations=2").steps()
+        next(steps), next(steps)
+        inside.clear()
+        seconds = next(steps).seconds
+        found[flags[0]] = 1 - sum(inside) / seconds
+    Objective.evaluate = evaluate
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        flags = [
+            "--weights=random",
+            "--iterations=0",
+            "--noplots",
+            "--nokeep_state",
+            f"--rows={ROWS}",
+            f"--cols={COLS}",
+        ]
+        subprocess.run([sys.executable, "-m", "neural_style", *PAIR, f"{folder}/out", *flags], check=True, stdout=-3)
+    found["start-up"] = time.perf_counter() - began
+    print("\n| overhead at 400 x 533 | |\n|---|---|")
+    for kind in ("float32", "bfloat16"):
+        print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[f'--precision={kind}']:.1%} |")
+    print(f"| the command with --iterations=0, to its end | {found['start-up']:.1f} s |")
+    return found
+
+
+def measure_convergence() -> dict[str, dict]:
+    """How soon --recipe=fast reaches the float32 loss of the example's ten iterations at 400 rows."""
+    results = {}
+    example = measure_once("--noreuse_constant_rows")
+    print("\n| total variation | the example's loss after 10 iterations | its seconds | fast | times faster |")
+    print("|---|---|---|---|---|")
+    for tv in (0.001, 1.0):
+        # The same losses as stacked, sooner; the example's time is its evaluations' times the stacked one's.
+        target = session(f"--tv_weight={tv}", "--iterations=10")
+        *_, last = target.steps()
+        seconds, reached = race(last.loss, f"--tv_weight={tv}")
+        slow = example * target.evaluator.evaluations
+        results[str(tv)] = {"target": last.loss, "example": slow, "fast": seconds, "losses": reached}
+        fast = f"{seconds:.0f} s" if seconds else "not reached"
+        print(f"| {tv} | {last.loss:.4g} | {slow:.0f} | {fast} | {slow / seconds if seconds else 0:.1f} |", flush=True)
+    return results
+
+
+def measure_once(*flags: str) -> float:
+    """The median seconds of three evaluations."""
+    run = session(*flags)
+    image, seconds = run.pictures.start.astype("float64").reshape(-1), []
+    for i in range(4):
+        began = time.perf_counter()
+        run.evaluator.at(image + i)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def race(target: float, *arguments: str) -> tuple[float | None, list[tuple[float, float]]]:
+    """Seconds until --recipe=fast has an image whose float32 loss is `target`; and (seconds, float32 loss) on the way.
+
+    Start-up, tracing and the losses measured on the way do not count, as they do not in the example's time.
+    """
+    from neural_style import flags, pictures
+    from neural_style.studio import Studio
+
+    judge = session(*arguments).evaluator
+    common = ["--recipe=fast", "--weights=random", f"--cols={COLS}", *arguments]
+    _, options = flags.parse(common)
+    spent, reached = 0.0, []
+    for run in Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options)):
+        for step in run.steps():
+            spent += step.seconds if step.index else 0.0
+            if step.image.shape[0] == ROWS:
+                reached.append((spent, judge.loss(step.image.astype("float64").reshape(-1))))
+                if reached[-1][1] <= target:
+                    return spent, reached
+    return None, reached
+
+
+def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
+    """Seconds and peak memory at each size, in a process of its own."""
+    print("\n| pixels | tile | precision | peak memory | seconds per evaluation | seconds per megapixel |")
+    print("|---|---|---|---|---|---|", flush=True)
+    results = []
+    for size in sizes:
+        done = subprocess.run([sys.executable, __file__, "--one", size], check=True, stdout=subprocess.PIPE, text=True)
+        results.append(json.loads(done.stdout))
+        one = results[-1]
+        rows, cols = one["rows"], one["cols"]
+        rate = one["seconds"] / rows / cols * 1e6
+        print(
+            f"| {rows} x {cols} | {one['tile']} | {one['precision']} | {one['peak'] / 1e9:.1f} GB "
+            f"| {one['seconds']:.2f} | {rate:.1f} |",
+            flush=True,
+        )
+    return results
+
+
+def measure_size(size: str) -> dict:
+    """One size's numbers: the median of three evaluations, or of as many as `SPENT` allows."""
+    frame, tile, precision = (size.split(":") + ["none", "float32"][size.count(":") :])[:3]
+    rows, cols = map(int, frame.split("x"))
+    run = session(f"--tile={tile}", f"--precision={precision}", "--optimizer=sgd", rows=rows, cols=cols)
+    x, seconds = run.pictures.start.astype("float64").reshape(-1), []
+    while len(seconds) < 4 and sum(seconds) < SPENT:
+        began = time.perf_counter()
+        run.evaluator.loss(x + len(seconds))
+        seconds.append(time.perf_counter() - began)
+    return {
+        "rows": rows,
+        "cols": cols,
+        "tile": tile,
+        "precision": precision,
+        "seconds": statistics.median(seconds[1:] or seconds),  # the first one traces
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+PARTS: dict[str, Callable] = {
+    "evaluation": measure_evaluation,
+    "overhead": measure_overhead,
+    "convergence": measure_convergence,
+    "sizes": measure_sizes,
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure_size(sys.argv[2])))
+    else:
+        main(sys.argv[1:])
