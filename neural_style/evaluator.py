@@ -25,16 +25,19 @@ class Evaluator:
       losses: the loss of each evaluation, in order.
       last: the last evaluation asked for, or None.
       best: the evaluation of the lowest loss so far, or None.
+      refined: whether the finer objective is used.
       on_evaluation: where set, called with each new Evaluation.
     """
 
-    def __init__(self, objective: Callable, shape: tuple[int, int, int]):
+    def __init__(self, objective: Callable, shape: tuple[int, int, int], finer: Callable[[], Callable] | None = None):
         """
         Args:
           objective: image [rows, cols, 3] float64 → (loss, gradient of the same shape, {term: value}).
           shape: (rows, cols, 3).
+          finer: makes the same objective in a finer precision, for `refine`.
         """
-        self._objective, self._shape = objective, shape
+        self._objective, self._shape, self._finer = objective, shape, finer
+        self.refined = False
         self.last: Evaluation | None = None
         self.best: Evaluation | None = None
         self.losses: list[float] = []
@@ -75,13 +78,23 @@ class Evaluator:
             self.on_evaluation(new)
         return new
 
+    def refine(self) -> bool:
+        """Goes over to the finer objective for good; False where there is none, or none any more."""
+        if self._finer is None or self.refined:
+            return False
+        self._objective, self.refined = self._finer(), True
+        self.last = self.best = None  # what two precisions give can't be compared
+        return True
+
     def state(self) -> dict:
         """What `restore` needs: JSON's types and arrays."""
         best = None if self.best is self.last else vars(self.best)
-        return {"losses": list(self.losses), "last": vars(self.last), "best": best}
+        return {"losses": list(self.losses), "refined": self.refined, "last": vars(self.last), "best": best}
 
     def restore(self, state: dict) -> None:
         """Goes back to where `state` was taken."""
+        if state["refined"]:
+            self.refine()
         self.losses[:] = state["losses"]
         self.last = Evaluation(**state["last"])
         self.best = self.last if state["best"] is None else Evaluation(**state["best"])

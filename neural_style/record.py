@@ -27,6 +27,7 @@ class Record:
           scales: of the scales that an interrupted run got to.
         """
         self._header, self._scales = dict(header), [dict(scale) for scale in scales]
+        self._facts: dict[str, Any] = {}
 
     @property
     def scales(self) -> list[dict]:
@@ -35,7 +36,7 @@ class Record:
 
     def begin(self, session: Session) -> None:
         """Follows another scale, or goes on with the one that was interrupted."""
-        self._header |= session.facts
+        self._facts = session.facts
         rows, cols = session.pictures.content.shape[:2]
         if not self._scales or self._scales[-1]["rows"] != rows:
             self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": []})
@@ -58,7 +59,7 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """The header, the finest scale so far, and each scale where there are several."""
         several = {"scales": self._scales} if len(self._scales) > 1 else {}
-        return {**self._header, **self._scales[-1], **several}
+        return {**self._header, **self._facts, **self._scales[-1], **several}
 
 
 def header(content: Any, styles: Sequence[Any], output: tuple[str, str], options: Options) -> dict[str, Any]:

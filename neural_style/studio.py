@@ -5,7 +5,8 @@ it is first needed.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ class Session:
     Attributes:
       pictures: what it works on.
       evaluator, optimizer, iterations: see `transfer`.
-      facts: "device", "precision" ("auto" is decided), "tile" (pixels; None where the image is taken whole) and
-        "weights" (where they come from).
+      facts: "device", "precision" ("auto" is decided), "tile" (pixels; None where the image is taken whole),
+        "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
       last: the last step; None before the first.
     """
 
@@ -41,6 +42,8 @@ class Session:
         first = max(self._done, 0)
         for step in transfer(self.evaluator, self.optimizer, self._start, self.iterations, first):
             self.last = dataclasses.replace(step, image=self.pictures.finished(step.image))
+            if self.evaluator.refined:
+                self.facts.setdefault("float32_from_iteration", step.index)
             if step.index > self._done:
                 yield self.last
 
@@ -96,10 +99,9 @@ class Studio:
                 continue
             pictures = sources.at(rows, image) if number else first
             facts = {"device": features.describe_device(), "precision": precision, "tile": tile, "weights": found[0]}
-            objective = self._objective(found, options, precision, tile)
-            how = {} if options.reuse_constant_rows else {"reuse": False}
-            bound = objective.bind(pictures.content, pictures.regions, **how)
-            evaluator = Evaluator(pictures.through(bound), pictures.content.shape)
+            bound = functools.partial(self._bound, found, pictures, options, tile)
+            finer = functools.partial(bound, "float32") if precision == "bfloat16" else None
+            evaluator = Evaluator(bound(precision), pictures.content.shape, finer)
             session = Session(pictures, evaluator, _optimizer(options, pictures.content.size), count, facts)
             if resumed and number == resumed["scale"]:
                 session.restore(resumed["session"])
@@ -124,7 +126,13 @@ class Studio:
             return origin, _normalized(kernels, pictures, options), None
         return origin, kernels, key
 
-    def _objective(self, found: tuple, options: Options, precision: str, tile: int | None):
+    def _bound(self, found: tuple, pictures: Pictures, options: Options, tile: int | None, precision: str) -> Callable:
+        """The loss as a function of what is painted."""
+        how = {} if options.reuse_constant_rows else {"reuse": False}
+        objective = self._objective(found, options, tile, precision)
+        return pictures.through(objective.bind(pictures.content, pictures.regions, **how))
+
+    def _objective(self, found: tuple, options: Options, tile: int | None, precision: str):
         """The loss, whole or tile by tile; traced once for each frame as long as weights and settings stay."""
         from neural_style import features, objective, tiles
 

@@ -113,3 +113,25 @@ def test_no_iterations_give_the_start_alone(rng):
     (step,) = transfer(bowl(image + 1), EVERY["lbfgs"](20), image, 0)
     assert (step.index, step.evaluations) == (0, 1)
     np.testing.assert_allclose(step.image, image, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "continuous lbfgs"])
+def test_a_stall_in_coarse_arithmetic_is_mended_by_the_finer_one(rng, name):
+    """The coarse bowl's gradient points uphill, so that nothing lower is found along it."""
+    wanted = rng.uniform(0, 255, SHAPE)
+
+    def fine(image):
+        return float(np.sum((image - wanted) ** 2)), 2 * (image - wanted), {}
+
+    def coarse(image):
+        loss, gradient, terms = fine(image)
+        return loss, -gradient, terms
+
+    evaluator = Evaluator(coarse, SHAPE, lambda: fine)
+    start, *_, end = transfer(evaluator, EVERY[name](60), np.full(SHAPE, 128.0), 3)
+    assert evaluator.refined
+    assert end.loss < 1e-3 * start.loss
+    again = Evaluator(coarse, SHAPE, lambda: fine)
+    again.restore(evaluator.state())
+    assert again.refined
+    assert again.at(np.full(60, 7.0)).loss == pytest.approx(fine(np.full(SHAPE, 7.0))[0])
