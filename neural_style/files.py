@@ -75,6 +75,7 @@ def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
         write(partial)
         os.replace(partial, path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise UserError(f"{str(path)!r} could not be written: {error}") from error
 
 

@@ -28,8 +28,8 @@ def load(picture: Picture) -> Image.Image:
         in 0..255.
 
     Returns:
-      An image whose `info` holds "exif" (without the orientation) and, where its colours are meant by one, the
-      ICC profile as "icc_profile".
+      An image whose `info` holds, where there are any, "exif" (without the orientation) and the ICC profile that its
+      colours are meant by as "icc_profile".
 
     Raises:
       UserError: the path is missing, a folder, or no image; the array has another shape.
@@ -67,7 +67,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """`image`, of any mode, upright in 8-bit RGB; see `load`."""
     image = ImageOps.exif_transpose(image)
-    exif, profile = image.getexif().tobytes(), image.info.get("icc_profile")
+    exif, profile = image.getexif(), image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float32)
         # 16-bit greys; Pillow hands them over in several modes and converts them by clipping.
@@ -82,7 +82,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
             image = _convert(image, profile, None)
         profile = profile if _color_space(profile) == "RGB" else None
     image = image.convert("RGB")
-    image.info = {"exif": exif, **({"icc_profile": profile} if profile else {})}
+    kept = {"exif": exif.tobytes() if exif else b"", "icc_profile": profile}
+    image.info = {name: value for name, value in kept.items() if value}
     return image
 
 
@@ -93,9 +94,12 @@ def in_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _convert(image: Image.Image, own: bytes | None, wanted: bytes | None) -> Image.Image:
-    """`image` from one profile to another by LittleCMS, in RGB; None is sRGB."""
+    """`image` from one profile to another by LittleCMS, in RGB; None is sRGB. As it is where a profile is broken."""
     profiles = [io.BytesIO(p) if p else ImageCms.createProfile("sRGB") for p in (own, wanted)]
-    return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+    try:
+        return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image
 
 
 def _color_space(profile: bytes) -> str:

@@ -25,7 +25,8 @@ def stylize(
       content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
       style: the painting, likewise, or a list of several.
       callback: called with each `Step`, the start's first; an exception that it raises ends the run.
-      **options: the command line's flags by name, such as rows=300, recipe="offline", content_layers=["block4_conv2"].
+      **options: the command line's flags by name, such as rows=300, recipe="offline", content_layers=["block4_conv2"];
+        those about files have no effect.
 
     Returns:
       The result, 8-bit RGB, and the record that the command line writes as PREFIX.json.

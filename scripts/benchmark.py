@@ -1,4 +1,4 @@
-"""Measures seconds, overhead, memory and convergence, side by side in one run; prints tables, writes benchmarks.json.
+"""Measures speed, overhead, memory and convergence side by side; writes tables and results/benchmarks.json.
 
 Usage: scripts/benchmark [evaluation] [overhead] [convergence] [sizes] [ROWSxCOLS[:TILE[:PRECISION]] …]
 
@@ -23,6 +23,7 @@ from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
+RESULTS = Path("results") / "benchmarks.json"
 ROWS, COLS = 400, 533
 ROUNDS = 7
 SIZES = [f"{rows}x{rows * 4 // 3}:none:{kind}" for kind in ("float32", "bfloat16") for rows in (200, 400, 800, 1600)]
@@ -40,7 +41,8 @@ def main(arguments: list[str]) -> None:
         results[part] = PARTS[part]()
     if sizes:
         results["sizes"] = measure_sizes(sizes)
-    Path("benchmarks.json").write_text(json.dumps(results, indent=1) + "\n")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def machine() -> str:

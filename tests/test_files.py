@@ -69,6 +69,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(UserError, match="could not be written: disk full"):
         files.write_whole(path, write)
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.fixture
@@ -92,6 +93,13 @@ def test_profile_and_exif_are_carried_over(tmp_path, photograph, ending):
         assert written.getexif()[0x0110] == "a camera"
         assert 0x0112 not in written.getexif()
         assert written.size == (8, 6)
+
+
+def test_an_image_without_exif_or_profile_gets_none(tmp_path):
+    plain = images.load(np.zeros((4, 4, 3)))
+    files.save(str(tmp_path / "out.png"), plain, 90, plain, MADE)
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.info.keys() == {files.TEXT_KEY}
 
 
 def test_quality_is_of_jpeg_and_webp(tmp_path, photograph):
