@@ -1,14 +1,12 @@
 """VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
 
-import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style import networks
+from neural_style import networks, processor
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""
@@ -152,9 +150,7 @@ def resolve_precision(precision: str) -> str:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "bfloat16" if capability >= (8, 0) else "float32"
-    processor = Path("/proc/cpuinfo")
-    flags = processor.read_text() if processor.exists() else ""
-    return "bfloat16" if re.search(r"\b(amx_bf16|avx512_bf16)\b", flags) else "float32"
+    return "bfloat16" if processor.has_any("amx_bf16", "avx512_bf16") else "float32"
 
 
 def describe_device() -> str:

@@ -2,13 +2,16 @@
 
 import psutil
 
+from neural_style import processor
 from neural_style.errors import UserError
 
 BASE = 0.8e9
 """TensorFlow, the libraries and VGG's weights, in bytes."""
-PER_PIXEL = {"float32": 5100, "float64": 10200, "bfloat16": 2900}
-"""Of one evaluation through block 5, forward and back, in bytes for each pixel: float32 is measured (README, "Large
-pictures"), the others are in proportion."""
+PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
+"""Of one evaluation through block 5, forward and back, in bytes for each pixel; bfloat16 is in proportion to float32,
+the others are measured (README, "Large pictures")."""
+PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
+"""The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
 PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_gradient": 8 * 24}
 """Of the optimiser and the evaluator, in bytes for each pixel: so many float64 images."""
 TILES = (1536, 1024, 768, 512, 384, 256)
@@ -26,7 +29,8 @@ def needed(rows: int, cols: int, tile: int | None, precision: str, optimizer: st
       optimizer: a choice of --optimizer.
     """
     pixels = rows * cols if tile is None else min(rows * cols, (tile + 2 * HALO) ** 2)
-    return BASE + PER_PIXEL[precision] * pixels + PER_PIXEL_KEPT[optimizer] * rows * cols
+    per_pixel = PER_PIXEL_ONEDNN if processor.has_any("avx512f") else PER_PIXEL
+    return BASE + per_pixel[precision] * pixels + PER_PIXEL_KEPT[optimizer] * rows * cols
 
 
 def choose_tile(wanted: str, rows: int, cols: int, precision: str, optimizer: str, tileable: bool) -> int | None:

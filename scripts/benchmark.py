@@ -49,9 +49,11 @@ def machine() -> str:
     """The processor, its cores and its units for bfloat16."""
     import psutil
 
+    from neural_style import processor
+
     info = Path("/proc/cpuinfo").read_text()
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if unit in info]
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if processor.has_any(unit)]
     return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
 
 

@@ -17,11 +17,17 @@ def free(monkeypatch):
     return set_free
 
 
+@pytest.fixture(params=[True, False], ids=["AVX-512", "no AVX-512"])
+def kinds(request, monkeypatch):
+    """Either kind of processor."""
+    monkeypatch.setattr(memory.processor, "has_any", lambda *instructions: request.param)
+
+
 def choose(wanted, rows, tileable=True, optimizer="adam"):
     return memory.choose_tile(wanted, rows, rows, "float32", optimizer, tileable)
 
 
-def test_auto_takes_what_fits_whole_and_tiles_the_rest(free):
+def test_auto_takes_what_fits_whole_and_tiles_the_rest(free, kinds):
     free(24)
     assert choose("auto", 400) is None
     assert choose("auto", 4096) in memory.TILES
@@ -32,7 +38,7 @@ def test_auto_takes_what_fits_whole_and_tiles_the_rest(free):
     assert choose("512", 4096) == 512
 
 
-def test_what_does_not_fit_is_told_before_it_happens(free):
+def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
     free(6)
     with pytest.raises(UserError, match=r"4096 x 4096 pixels would need about .* try --tile=auto or fewer --rows"):
         choose("none", 4096)
@@ -42,7 +48,7 @@ def test_what_does_not_fit_is_told_before_it_happens(free):
         choose("auto", 4096, tileable=False)
 
 
-def test_the_estimate_grows_with_pixels_tiles_and_precision():
+def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
     least = memory.needed(2048, 2048, 256, "float32", "adam")
     assert (
         least < memory.needed(2048, 2048, 512, "float32", "adam") < memory.needed(2048, 2048, None, "float32", "adam")

@@ -90,3 +90,19 @@ def test_one_continuous_run_gets_low_from_a_noise_start(recipe):
     arguments = ("--rows=48", "--init=noise", "--iterations=1", "--evaluations_per_iteration=30")
     start, end = session(f"--recipe={recipe}", *SEEDED[1:], *arguments).steps()
     assert end.loss < start.loss / 5
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "style"])
+@pytest.mark.parametrize("tv_weight", [0, 1])
+def test_bfloat16s_noise_traps_no_search(init, tv_weight):
+    """A run in bfloat16 ends where one in float32 does, by the float32 loss, from any start."""
+    flags = (f"--tv_weight={tv_weight}", f"--init={init}", "--scales=", "--scale_iterations=", "--rows=48")
+    ends = []
+    for precision in ("float32", "bfloat16"):
+        run = session("--recipe=fast", *flags, "--iterations=4", f"--precision={precision}")
+        start, *_, end = run.steps()
+        ends.append(end.image.astype(np.float64).reshape(-1))
+    judge = session("--recipe=fast", *flags, "--precision=float32").evaluator
+    exact, near = map(judge.loss, ends)
+    assert near < 1.05 * exact
+    assert near < 0.7 * start.loss
