@@ -64,7 +64,7 @@ def test_every_term_falls_from_a_noise_start():
         "--iterations=2",
         "--content_weight=10",
         "--style_weight=10",
-        "--tv_weight=0.0001",
+        "--tv_weight=10",
     )
     run = prepared(settings)
     start, *_, end = run.steps()

@@ -79,6 +79,6 @@ def test_a_tiled_run_follows_the_whole_one():
         "--evaluations_per_iteration=3",
     )
     whole, tiled = session(*arguments, "--tile=none"), session(*arguments, "--tile=64")
-    assert (whole.tile, tiled.tile) == (None, 64)
+    assert (whole.facts["tile"], tiled.facts["tile"]) == (None, 64)
     ends = [list(run.steps())[-1] for run in (whole, tiled)]
     assert ends[1].loss == pytest.approx(ends[0].loss, rel=1e-4)
