@@ -16,6 +16,10 @@ PATCHES_PER_FILTER = 12
 ROUNDS = 4
 FLATTEST = 0.2
 """The share of patches with the least contrast, which are dropped."""
+ROUNDING = 1e-4
+"""Patches with less contrast than this share of their length are flat but for rounding, and dropped too."""
+RAREST = 1e-3
+"""A filter with less mean activation than this share of its layer's is scaled as the layer."""
 
 
 def learn(
@@ -53,7 +57,7 @@ def learn(
         kernel = kernel.T.reshape(shape)
         maps = [tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "VALID")) for x in padded]
         mean = np.mean([tf.reduce_mean(x, axis=[0, 1, 2]) for x in maps], axis=0)
-        scale = 1 / np.maximum(mean, 1e-6)
+        scale = 1 / np.where(mean > RAREST * mean.mean(), mean, mean.mean() or 1)
         maps = [x * scale for x in maps]
         weights[name] = (kernel * scale).astype(np.float32), np.zeros(shape[3], np.float32)
     return weights
@@ -68,10 +72,11 @@ def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState)
         cols = rng.randint(0, x.shape[1] - 2, number // len(maps))
         patches.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
     patches = np.concatenate(patches).reshape(-1, 9 * x.shape[-1])
+    lengths = np.linalg.norm(patches, axis=1)
     # At the image itself the mean over patches goes, so that a patch's own colour still counts.
     patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)
     norms = np.linalg.norm(patches, axis=1)
-    kept = norms > max(np.quantile(norms, FLATTEST), 1e-6)
+    kept = norms > np.maximum(np.quantile(norms, FLATTEST), ROUNDING * lengths)
     if not kept.any():  # the pictures are flat, and any direction is as good as another
         patches = rng.standard_normal(patches.shape).astype(np.float32)
         norms, kept = np.linalg.norm(patches, axis=1), slice(None)

@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 TINY = 1e-30
-"""Keeps the scale of a flat image's features finite."""
+"""Keeps a quotient of nothing by nothing finite."""
+FLATTEST = 1e-3
+"""Flat images' features differ from each other by rounding alone; the least share of their size to divide by."""
 
 
 def widen(features: tf.Tensor) -> tf.Tensor:
@@ -66,14 +68,19 @@ def positions(features: tf.Tensor) -> tf.Tensor:
 
 
 def energy(sums: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """The sum of squares of centred features.
+    """The sum of squares of centred features, at least `FLATTEST` of that of the features themselves.
 
     Args:
       sums: [1, 2, channels], the sums of each channel and of its squares.
       count: of positions.
     """
     centred = sums[:, 1] - tf.square(sums[:, 0]) / tf.cast(count, sums.dtype)
-    return tf.cast(tf.reduce_sum(centred), count.dtype)
+    return tf.cast(tf.maximum(tf.reduce_sum(centred), FLATTEST * tf.reduce_sum(sums[:, 1])), count.dtype)
+
+
+def reciprocal(size: tf.Tensor) -> tf.Tensor:
+    """1 / `size`, or 1 where there is nothing to divide by."""
+    return tf.where(size > 0, 1 / tf.maximum(size, TINY), tf.ones_like(size))
 
 
 def content_scale(normalization: str, channels: int, count: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
@@ -92,23 +99,27 @@ def content_scale(normalization: str, channels: int, count: tf.Tensor, contrast:
     if normalization in ("mean", "pytorch"):
         return 1 / (count * channels)
     if normalization == "scale":
-        return 1 / tf.maximum(contrast, TINY)
+        return reciprocal(contrast)
     return tf.ones_like(count)
 
 
-def style_scale(normalization: str, channels: int, count: tf.Tensor, pixels: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+def style_scale(
+    normalization: str, channels: int, count: tf.Tensor, pixels: tf.Tensor, start: tf.Tensor, nothing: tf.Tensor
+) -> tf.Tensor:
     """What a style layer's distance is multiplied by.
 
     With N channels, M positions and `pixels` = rows * cols of the image: 1 for "none";
     1 / (4 * 3^2 * pixels^2) for "keras" (3 is its count of image channels, whatever the layer);
     1 / (4 N^2 M^2) for "gatys" (2016, eq. 4); 1 / N^2 for "mean"; 1 / (N^2 (N M)^2) for "pytorch", which
-    is the mean squared difference of Gram matrices divided by N M; 1 / `start` for "scale".
+    is the mean squared difference of Gram matrices divided by N M; 1 / `start` for "scale",
+    or 1 / (`FLATTEST` of `nothing`) where content and style are that much alike.
 
     Args:
       normalization: a choice of --normalization.
       channels, count: channels and positions of the layer.
       pixels: rows * cols of the image.
       start: the content image's own distance from the style.
+      nothing: the distance of features that are all zero.
     """
     if normalization == "keras":
         return 1 / (4 * 3**2 * tf.square(pixels))
@@ -119,10 +130,10 @@ def style_scale(normalization: str, channels: int, count: tf.Tensor, pixels: tf.
     if normalization == "pytorch":
         return 1 / (channels**2 * tf.square(channels * count))
     if normalization == "scale":
-        return 1 / tf.maximum(start, TINY)
+        return reciprocal(tf.maximum(start, FLATTEST * nothing))
     return tf.ones_like(count)
 
 
 def variation_scale(normalization: str, reference: tf.Tensor) -> tf.Tensor:
     """What the total variation is multiplied by: 1 / `reference`, that of content and style, for "scale", else 1."""
-    return 1 / tf.maximum(reference, TINY) if normalization == "scale" else tf.ones_like(reference)
+    return reciprocal(reference) if normalization == "scale" else tf.ones_like(reference)

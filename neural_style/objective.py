@@ -98,7 +98,7 @@ def scales(
       pixels: rows * cols of the content.
       variation: see `variation_reference`.
       content: layer → (channels, positions, energy) of the content's features.
-      style: layer → (channels, positions, the content image's own distance from the style).
+      style: layer → (channels, positions, the content image's own distance from the style, that of no features).
     """
     s = settings
     found = {"total_variation": s.tv_weight * losses.variation_scale(s.normalization, variation)}
@@ -106,8 +106,8 @@ def scales(
         scale = losses.content_scale(s.normalization, *content[layer])
         found[f"content/{layer}"] = s.content_weight * weight * scale
     for layer, weight in zip(s.style_layers, s.style_layer_weights, strict=True):
-        channels, count, start = style[layer]
-        scale = losses.style_scale(s.normalization, channels, count, pixels, start)
+        channels, count, start, nothing = style[layer]
+        scale = losses.style_scale(s.normalization, channels, count, pixels, start, nothing)
         found[f"style/{layer}"] = s.style_weight * weight * scale
     return found
 
@@ -217,6 +217,8 @@ class Objective:
                 )
                 for group, (blend, _, _) in zip(grouped, regions, strict=True)
             ]
+        nothing = {layer: tf.zeros_like(content[layer]) for layer in s.style_layers}
+        start, zero = ({k: self._distance(maps, k, targets) for k in s.style_layers} for maps in (content, nothing))
         targets["scale"] = scales(
             s,
             count(content["image"]),
@@ -225,10 +227,7 @@ class Objective:
                 layer: (maps.shape[-1], count(maps), losses.energy(moments(maps), count(maps)))
                 for layer, maps in targets["content"].items()
             },
-            {
-                layer: (content[layer].shape[-1], count(content[layer]), self._distance(content, layer, targets))
-                for layer in s.style_layers
-            },
+            {k: (content[k].shape[-1], count(content[k]), start[k], zero[k]) for k in s.style_layers},
         )
         return targets
 

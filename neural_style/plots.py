@@ -27,8 +27,9 @@ def losses(path: str, scales: Sequence[dict]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot(xlabel="iteration", ylabel="loss", yscale="log")
     points = [point for scale in scales for point in (scale["initial"], *scale["iterations"])]
+    yscale = "log" if any(point["loss"] for point in points) else "linear"
+    axes = figure.add_subplot(xlabel="iteration", ylabel="loss", yscale=yscale)
     for name in points[0]["terms"]:
         values = [point["terms"][name] or math.nan for point in points]  # a log scale has no 0
         axes.plot(values, label=name.replace("_", " "), marker=".")

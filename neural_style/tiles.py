@@ -129,14 +129,15 @@ class TiledObjective:
                 targets[layer].append(self._style_loss.merge(each, region.blend))
         shares = [region.share for region in regions]
         bound = _Bound(content, features, weights, targets, own["count"], shares, {})
-        starts = self._distances(own["style"], bound)
+        nothing = tf.nest.map_structure(tf.zeros_like, own["style"])
+        start, zero = self._distances(own["style"], bound), self._distances(nothing, bound)
         count = own["count"]
         bound.scale = scales(
             s,
             tf.constant(content.size / 3, self._dtype),
             tf.constant(variation, self._dtype),
             {k: (self._channels(k), count[k], losses.energy(own["moments"][k], count[k])) for k in s.content_layers},
-            {k: (self._channels(k), count[k], starts[k]) for k in layers},
+            {k: (self._channels(k), count[k], start[k], zero[k]) for k in layers},
         )
         return lambda image: self._evaluate(np.asarray(image[np.newaxis], np.float64), bound)
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import options, pair, prepared
+from conftest import COFFEE, SWIRLS, options, pair, prepared
+from PIL import Image
 
+import neural_style
 from neural_style import features, learned
 
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
@@ -69,6 +71,16 @@ def test_every_term_falls_from_a_noise_start():
     run = prepared(settings)
     start, *_, end = run.steps()
     assert all(end.terms[name] < start.terms[name] for name in start.terms)
+
+
+@pytest.mark.parametrize("color", ["none", "match", "luminance"])
+def test_pictures_of_one_colour_can_be_painted(color):
+    flat, grey = np.full((40, 48, 3), (40, 90, 200), np.uint8), np.asarray(Image.open(COFFEE).convert("L"))
+    options = dict(recipe="offline", preserve_color=color, recolor_content=False, rows=32, iterations=1)
+    for content, style in [(flat, SWIRLS), (flat, flat), (grey, flat)]:
+        _, record = neural_style.stylize(content, style, **options)
+        assert np.isfinite(record["iterations"][-1]["loss"])
+        assert record["iterations"][-1]["loss"] <= record["initial"]["loss"]
 
 
 def test_flat_and_tiny_pictures_give_finite_weights():

@@ -68,14 +68,21 @@ def test_scale_normalization_makes_the_start_one(rng):
     gram = STYLE_LOSSES["gram"]
     start = tf.reduce_sum(gram.distance(content, gram.target(style, content)))
     count = losses.positions(content)
-    np.testing.assert_allclose(losses.style_scale("scale", 4, count, count, start) * start, 1, rtol=1e-5)
+    np.testing.assert_allclose(losses.style_scale("scale", 4, count, count, start, start) * start, 1, rtol=1e-5)
     centred = content - tf.reduce_mean(content, axis=[1, 2], keepdims=True)
     energy = losses.energy(moments(content), count)
     np.testing.assert_allclose(energy, tf.reduce_sum(centred**2), rtol=1e-4)
     np.testing.assert_allclose(losses.content_scale("scale", 4, count, energy) * energy, 1, rtol=1e-5)
 
 
-def test_scale_normalization_of_a_flat_image_is_finite():
+def test_scale_normalization_does_not_divide_by_rounding():
+    """A flat image's contrast, or what remains between two images alike, must not set the scale."""
     flat = tf.ones([1, 4, 4, 2])
     count = losses.positions(flat)
-    assert np.isfinite(losses.content_scale("scale", 2, count, losses.energy(moments(flat), count)))
+    energy = losses.energy(moments(flat), count)
+    assert float(losses.content_scale("scale", 2, count, energy)) == pytest.approx(1000 / 32)
+    assert losses.content_scale("scale", 2, count, losses.energy(moments(0 * flat), count)) == 1
+    for start, scale in [(1e-9, 1000 / 4), (0, 1000 / 4), (2, 1 / 2)]:
+        received = losses.style_scale("scale", 2, count, count, tf.constant(start, tf.float32), tf.constant(4.0))
+        assert float(received) == pytest.approx(scale)
+    assert losses.style_scale("scale", 2, count, count, tf.zeros([]), tf.zeros([])) == 1

@@ -18,6 +18,12 @@ def test_losses_are_drawn(tmp_path):
     assert {(255, 127, 14), (44, 160, 44), (0, 0, 0)} <= seen  # style, total variation, loss
 
 
+@pytest.mark.filterwarnings("error")
+def test_losses_of_zero_are_drawn_without_a_logarithm(tmp_path):
+    plots.losses(str(tmp_path / "losses.png"), [{"initial": point(0.0), "iterations": [point(0.0)]}])
+    assert (tmp_path / "losses.png").exists()
+
+
 def test_a_comparison_shows_content_styles_and_result():
     content, style = Image.new("RGB", (200, 100), "red"), Image.new("RGB", (50, 100), "blue")
     sheet = plots.comparison(content, [style, style], Image.new("RGB", (80, 40), "green"))
