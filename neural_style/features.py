@@ -6,12 +6,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style import networks, processor
+from neural_style import networks, processor, winograd
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""
 TORCH_MEAN, TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Red, green and blue means and deviations of ImageNet in 0..1, which torchvision's weights expect."""
+
+WINOGRAD_FILTERS = 256
+"""With fewer, moving the tiles costs about as much as the products that they save."""
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
@@ -47,6 +50,7 @@ def build(
     padding: str = "zeros",
     taps: str = "after_relu",
     preprocessing: str = "caffe",
+    convolution: str = "direct",
     dtype: str = "float32",
 ) -> keras.Model:
     """Builds VGG up to the deepest of `layers`.
@@ -60,6 +64,8 @@ def build(
         border is no edge; it departs from the published networks.
       taps: "after_relu", or "before_relu" (what PyTorch's tutorial measures).
       preprocessing: see `preprocess`.
+      convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about five times as coarsely, where that is
+        faster; bfloat16 is too coarse for it and stays direct.
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
 
     Returns:
@@ -77,14 +83,20 @@ def build(
             last_block = networks.block_of(name)
             x = _pool(pooling, dtype)(x)
         filters = networks.kernel_shapes(network)[name][-1]
-        convolved = _convolution(name, filters, padding, dtype)(x if padding == "zeros" else pad(x, padding))
+        known = dict(filters=filters, padding="same" if padding == "zeros" else "valid", name=name, dtype=dtype)
+        if convolution == "winograd" and dtype != "bfloat16" and filters >= WINOGRAD_FILTERS:
+            convolve = winograd.Convolution(**known)
+        else:  # the real kernels follow; random ones would cost start-up time
+            convolve = keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", **known)
+        convolved = convolve(x if padding == "zeros" else pad(x, padding))
         x = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved)
         if name in layers:
             features[name] = convolved if taps == "before_relu" else x
     model = keras.Model(image, features, name=network)
     for layer in model.layers:
         if layer.name in weights:
-            layer.set_weights(weights[layer.name])
+            kernel, bias = weights[layer.name]
+            layer.set_weights([winograd.transform(kernel) if isinstance(layer, winograd.Convolution) else kernel, bias])
     model.trainable = False
     return model
 
@@ -118,17 +130,6 @@ def normalize(
         scaled[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
         before = mean
     return scaled
-
-
-def _convolution(name: str, filters: int, padding: str, dtype: str) -> keras.layers.Layer:
-    return keras.layers.Conv2D(
-        filters,
-        3,
-        padding="same" if padding == "zeros" else "valid",
-        kernel_initializer="zeros",  # the real kernels follow; random ones would cost start-up time
-        name=name,
-        dtype=dtype,
-    )
 
 
 def pad(x, padding: str):

@@ -251,6 +251,14 @@ def _define_network(values: flags.FlagValues) -> None:
         "and far slower where not; auto takes it where they are.",
         **group,
     )
+    flags.DEFINE_enum(
+        "convolution",
+        "direct",
+        ["direct", "winograd"],
+        "How float32 and float64 convolve: direct, or by Winograd's tiles, which take two thirds of the time and round "
+        "about five times as coarsely. bfloat16 is always direct.",
+        **group,
+    )
     flags.DEFINE_enum("pooling", "max", ["max", "avg"], "How each block is halved.", **group)
     flags.DEFINE_enum(
         "padding",

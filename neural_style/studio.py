@@ -138,7 +138,7 @@ class Studio:
 
         _, kernels, key = found
         settings, layers = _loss_settings(options), options.content_layers + options.style_layers
-        built = {**_built(options), "taps": options.taps, "dtype": precision}
+        built = {**_built(options), "taps": options.taps, "convolution": options.convolution, "dtype": precision}
         known = (str(built), str(settings), tile, key)
         if known in self._objectives:
             return self._objectives[known]

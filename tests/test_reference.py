@@ -6,7 +6,7 @@ from conftest import reference, session
 
 CASES = {case["name"]: case for case in reference("keras_example.json")}
 SMALL = [name for name in CASES if name.endswith("64_rows")]
-REUSE = ["--reuse_constant_rows", "--noreuse_constant_rows"]
+WAYS = ["--reuse_constant_rows", "--noreuse_constant_rows", "--convolution=winograd"]
 
 
 def keras_session(case, *arguments):
@@ -42,10 +42,10 @@ def assert_follows(steps, iterations):
         assert loss == pytest.approx(expected["loss"], rel=0.03 if index < 2 else 0.01)
 
 
-@pytest.mark.parametrize("reuse", REUSE)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SMALL)
-def test_keras_example_at_fixed_images(name, reuse):
-    assert_agrees(keras_session(CASES[name], reuse), CASES[name])
+def test_keras_example_at_fixed_images(name, way):
+    assert_agrees(keras_session(CASES[name], way), CASES[name])
 
 
 @pytest.mark.parametrize("name", SMALL)

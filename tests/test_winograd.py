@@ -1,0 +1,86 @@
+"""Winograd's convolution against TensorFlow's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import session
+
+from neural_style import features, networks, winograd
+
+
+def both(x, kernel, upstream, padding):
+    """(output, gradient) of TensorFlow's convolution and of ours."""
+    ours = tf.constant(winograd.transform(kernel), x.dtype)
+    found = []
+    for run in (
+        lambda x: tf.nn.conv2d(x, kernel, 1, padding.upper()),
+        lambda x: winograd.convolve(x, ours, padding),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = run(x)
+        found.append((y, tape.gradient(y, x, upstream)))
+    return found
+
+
+def inputs(rng, batch, rows, cols, padding, dtype):
+    x, kernel = rng.standard_normal((batch, rows, cols, 3)), rng.standard_normal((3, 3, 3, 5))
+    less = 0 if padding == "same" else 2
+    upstream = rng.standard_normal((batch, rows - less, cols - less, 5))
+    return tf.constant(x, dtype), kernel.astype(dtype), tf.constant(upstream, dtype)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("batch", "rows", "cols"), [(1, 8, 12), (2, 13, 22), (3, 3, 7), (1, 5, 4)])
+def test_output_and_gradient_are_the_direct_convolutions(rng, batch, rows, cols, padding):
+    for expected, received in zip(*both(*inputs(rng, batch, rows, cols, padding, "float64"), padding), strict=True):
+        assert received.shape == expected.shape
+        np.testing.assert_allclose(received, expected, rtol=0, atol=1e-12)
+
+
+def test_rounding_in_float32_is_small(rng):
+    x, kernel, upstream = inputs(rng, 1, 40, 60, "same", "float32")
+    for expected, received in zip(*both(x, kernel, upstream, "same"), strict=True):
+        assert tf.norm(received - expected) < 3e-6 * tf.norm(expected)
+
+
+def test_one_trace_serves_every_size(rng):
+    kernel = rng.standard_normal((3, 3, 3, 5))
+    transformed = tf.constant(winograd.transform(kernel))
+    traced = tf.function(
+        lambda x: winograd.convolve(x, transformed, "same"),
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float64)],
+    )
+    for shape in ((1, 9, 10, 3), (2, 4, 17, 3)):
+        x = tf.constant(rng.standard_normal(shape))
+        np.testing.assert_allclose(traced(x), tf.nn.conv2d(x, kernel, 1, "SAME"), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
+    layers, image = networks.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
+    direct, tiled = (
+        features.build("vgg19", vgg19, layers, padding=padding, convolution=kind, dtype="float64")(image)
+        for kind in ("direct", "winograd")
+    )
+    for name in layers:
+        np.testing.assert_allclose(tiled[name], direct[name], rtol=1e-9, atol=1e-9 * np.abs(direct[name]).max())
+
+
+def test_deep_layers_alone_are_tiled_and_none_in_bfloat16(vgg19):
+    def convolutions(kind, dtype):
+        model = features.build("vgg19", vgg19, ["block5_conv1"], convolution=kind, dtype=dtype)
+        return {layer.name: type(layer) for layer in model.layers if layer.name in vgg19}
+
+    for name, kind in convolutions("winograd", "float32").items():
+        assert kind is (winograd.Convolution if name[:6] in ("block3", "block4", "block5") else keras.layers.Conv2D)
+    assert convolutions("winograd", "bfloat16") == convolutions("direct", "float32")
+
+
+def test_the_flag_reaches_the_network():
+    direct, tiled = session("--rows=48"), session("--rows=48", "--convolution=winograd")
+    x = direct.pictures.content.astype(np.float64).reshape(-1)
+    gradients = [run.evaluator.gradient(x) for run in (direct, tiled)]
+    assert np.any(gradients[0] != gradients[1])
+    np.testing.assert_allclose(gradients[1], gradients[0], atol=1e-4 * np.linalg.norm(gradients[0]))
