@@ -1,6 +1,6 @@
 """Measures speed, overhead, memory and convergence side by side; writes tables and results/benchmarks.json.
 
-Usage: scripts/benchmark [evaluation] [overhead] [convergence] [sizes] [ROWSxCOLS[:TILE[:PRECISION]] …]
+Usage: scripts/benchmark [evaluation] [overhead] [convergence] [sizes] [ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]] …]
 
 evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
              the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
@@ -26,7 +26,11 @@ PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
 RESULTS = Path("results") / "benchmarks.json"
 ROWS, COLS = 400, 533
 ROUNDS = 7
-SIZES = [f"{rows}x{rows * 4 // 3}:none:{kind}" for kind in ("float32", "bfloat16") for rows in (200, 400, 800, 1600)]
+SIZES = [
+    f"{rows}x{rows * 4 // 3}:none:{kind}"
+    for kind in ("float32", "float32:winograd", "bfloat16")
+    for rows in (200, 400, 800, 1600)
+]
 SPENT = 60
 """Seconds after which a size is not measured once more."""
 
@@ -77,6 +81,7 @@ def measure_evaluation() -> dict[str, float]:
     contenders: dict[str, Callable] = {
         "Keras' example (three images stacked, float32)": evaluated(session("--noreuse_constant_rows")),
         "neural_style float32": evaluated(session()),
+        "neural_style float32, --convolution=winograd": evaluated(session("--convolution=winograd")),
         "neural_style bfloat16": evaluated(session("--precision=bfloat16")),
         "PyTorch float32, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], False),
         "PyTorch bfloat16, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], True),
@@ -247,28 +252,25 @@ def race(target: float, *arguments: str) -> tuple[float | None, list[tuple[float
 
 def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
     """Seconds and peak memory at each size, in a process of its own."""
-    print("\n| pixels | tile | precision | peak memory | seconds per evaluation | seconds per megapixel |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("\n| pixels | tile | precision | convolution | peak memory | seconds an evaluation | a megapixel |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     results = []
     for size in sizes:
         done = subprocess.run([sys.executable, __file__, "--one", size], check=True, stdout=subprocess.PIPE, text=True)
         results.append(json.loads(done.stdout))
         one = results[-1]
-        rows, cols = one["rows"], one["cols"]
-        rate = one["seconds"] / rows / cols * 1e6
-        print(
-            f"| {rows} x {cols} | {one['tile']} | {one['precision']} | {one['peak'] / 1e9:.1f} GB "
-            f"| {one['seconds']:.2f} | {rate:.1f} |",
-            flush=True,
-        )
+        rate = one["seconds"] / one["rows"] / one["cols"] * 1e6
+        how = f"{one['rows']} x {one['cols']} | {one['tile']} | {one['precision']} | {one['convolution']}"
+        print(f"| {how} | {one['peak'] / 1e9:.1f} GB | {one['seconds']:.2f} | {rate:.1f} |", flush=True)
     return results
 
 
 def measure_size(size: str) -> dict:
     """One size's numbers: the median of three evaluations, or of as many as `SPENT` allows."""
-    frame, tile, precision = (size.split(":") + ["none", "float32"][size.count(":") :])[:3]
+    frame, *how = size.split(":")
+    how = dict(zip(("tile", "precision", "convolution"), how + ["none", "float32", "direct"][len(how) :], strict=True))
     rows, cols = map(int, frame.split("x"))
-    run = session(f"--tile={tile}", f"--precision={precision}", "--optimizer=sgd", rows=rows, cols=cols)
+    run = session(*(f"--{name}={value}" for name, value in how.items()), "--optimizer=sgd", rows=rows, cols=cols)
     x, seconds = run.pictures.start.astype("float64").reshape(-1), []
     while len(seconds) < 4 and sum(seconds) < SPENT:
         began = time.perf_counter()
@@ -277,8 +279,7 @@ def measure_size(size: str) -> dict:
     return {
         "rows": rows,
         "cols": cols,
-        "tile": tile,
-        "precision": precision,
+        **how,
         "seconds": statistics.median(seconds[1:] or seconds),  # the first one traces
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }

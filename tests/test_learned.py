@@ -76,7 +76,8 @@ def test_every_term_falls_from_a_noise_start():
 @pytest.mark.parametrize("color", ["none", "match", "luminance"])
 def test_pictures_of_one_colour_can_be_painted(color):
     flat, grey = np.full((40, 48, 3), (40, 90, 200), np.uint8), np.asarray(Image.open(COFFEE).convert("L"))
-    options = dict(recipe="offline", preserve_color=color, recolor_content=False, rows=32, iterations=1)
+    options = dict(recipe="offline", precision="float32", preserve_color=color, recolor_content=False)
+    options |= dict(rows=32, iterations=1)
     for content, style in [(flat, SWIRLS), (flat, flat), (grey, flat)]:
         _, record = neural_style.stylize(content, style, **options)
         assert np.isfinite(record["iterations"][-1]["loss"])
