@@ -124,7 +124,7 @@ class Objective:
         self.network, self.settings = network, settings
         self._style_loss = STYLE_LOSSES[settings.style_loss]
 
-    @tf.function
+    @tf.function(autograph=False)
     def targets(
         self, content: tf.Tensor, styles: Sequence[tf.Tensor], regions: Sequence[tuple], variation: tf.Tensor
     ) -> dict:
@@ -142,7 +142,7 @@ class Objective:
         """
         return self._targets(self.network(content), [self.network(style) for style in styles], regions, variation)
 
-    @tf.function
+    @tf.function(autograph=False)
     def evaluate(self, image: tf.Tensor, targets: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
         """Loss, gradient and terms at `image`.
 
@@ -160,7 +160,7 @@ class Objective:
             loss = tf.add_n(list(terms.values()))
         return loss, tape.gradient(loss, image), terms
 
-    @tf.function
+    @tf.function(autograph=False)
     def stacked(
         self,
         image: tf.Tensor,

@@ -180,7 +180,7 @@ class TiledObjective:
             found[layer] = maps[:, top:bottom, left:right]
         return found
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _sums(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict) -> dict:
         s, features = self._settings, self._own_features(crop, inside)
         return {
@@ -206,11 +206,11 @@ class TiledObjective:
             direct[f"content/{k}"] = tf.reduce_sum(losses.squared_distance(features[k], content[k]))
         return {k: self._style_sums(features[k], weights[k]) for k in s.style_layers}, direct
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _forward(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict, content: dict) -> tuple[dict, dict]:
         return self._parts(crop, inside, weights, content)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _backward(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict, content: dict, slopes: dict, scale: dict):
         """The gradient by the crop of what the tile adds to the loss, linear in the style sums."""
         with tf.GradientTape() as tape:
@@ -223,7 +223,7 @@ class TiledObjective:
             total = tf.add_n(added)
         return tape.gradient(total, crop)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _content_features(self, crop: tf.Tensor, inside: tf.Tensor) -> dict[str, tf.Tensor]:
         features = self._own_features(crop, inside)
         return {layer: features[layer] for layer in self._settings.content_layers}
