@@ -74,7 +74,7 @@ class ContinuousLbfgs:
     def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0):
         """
         Args:
-          evaluations: of each step.
+          evaluations: of each step, which finishes the search that it is in, as SciPy does.
           clip: keeps each value in 0..255.
           first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
         """
@@ -86,7 +86,7 @@ class ContinuousLbfgs:
         end = evaluator.evaluations + self._evaluations
         while evaluator.evaluations < end:
             gradient = evaluator.gradient(x)
-            moved = self._search(evaluator, x, self._direction(gradient), end)
+            moved = self._search(evaluator, x, self._direction(gradient))
             if moved is not None:
                 self._remember(moved - x, evaluator.gradient(moved) - gradient)
                 x = moved
@@ -120,11 +120,11 @@ class ContinuousLbfgs:
             direction = direction + (alpha - (y @ direction) / (s @ y)) * s
         return direction
 
-    def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray, end: int) -> np.ndarray | None:
+    def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """The first point along `direction` that is low enough, or None."""
         loss, slope = evaluator.loss(x), float(evaluator.gradient(x) @ direction)
         length = 1.0 if slope < 0 else 0.0
-        while length > self.SHORTEST and evaluator.evaluations < end:
+        while length > self.SHORTEST:
             trial = x + length * direction
             if self._clip:
                 trial = np.clip(trial, 0, 255)
