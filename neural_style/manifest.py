@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def run(arguments: Sequence[str], positional: Sequence[str], path: str, stylize:
                 made += 1
             else:
                 skipped += 1
-        except UserError as error:
+        except Exception as error:  # one row's fault, foreseen or not, is not the others'
             failed.append(number)
+            if not isinstance(error, UserError):
+                traceback.print_exc()
             print(f"neural-style: {path}, line {number}: {error}", file=sys.stderr, flush=True)
     lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
     print(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")

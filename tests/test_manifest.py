@@ -86,3 +86,20 @@ def test_a_missing_table_and_arguments_besides(tmp_path):
         manifest.run([], [], str(tmp_path / "none.csv"), None)
     with pytest.raises(UserError, match="a.jpg was given besides"):
         manifest.run([], ["a.jpg"], "pairs.csv", None)
+
+
+def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
+    path, done = tmp_path / "pairs.csv", []
+
+    def stylize(images, options, studio, skip_complete):
+        if images[0] == "a":
+            raise MemoryError("no more")
+        done.append(images)
+        return True
+
+    table(path, "a,b,c", "d,e,f", header="content,style,prefix")
+    assert manifest.run([], [], str(path), stylize) == 1
+    out, err = capsys.readouterr()
+    assert done == [["d", "e", "f"]]
+    assert "MemoryError: no more" in err
+    assert out.endswith("2 rows: 1 made, 0 complete already, 1 failed (line 2).\n")
