@@ -65,6 +65,8 @@ class ContinuousLbfgs:
     The line search backtracks and asks for a decrease only (Armijo), so most moves cost one evaluation, and noise
     in the gradient (bfloat16) can't trap it: pairs without positive curvature are skipped, and a search that
     finds nothing lower forgets the curvature and starts again from the gradient.
+
+    The pairs are kept in float32, in half the memory: a direction needs no more, and the search judges it in float64.
     """
 
     MEMORY = 10
@@ -79,7 +81,7 @@ class ContinuousLbfgs:
           first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
         """
         self._evaluations, self._clip, self._first_step = evaluations, clip, first_step
-        self._pairs: list[tuple[np.ndarray, np.ndarray]] = []
+        self._pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y y
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """As many moves as the evaluations allow."""
@@ -110,15 +112,15 @@ class ContinuousLbfgs:
         """-H gradient by the two-loop recursion (algorithm 7.4)."""
         if not self._pairs:
             return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
-        direction, alphas = -gradient, []
-        for s, y in reversed(self._pairs):
-            alphas.append((s @ direction) / (s @ y))
-            direction = direction - alphas[-1] * y
-        s, y = self._pairs[-1]
-        direction = direction * ((s @ y) / (y @ y))
-        for (s, y), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            direction = direction + (alpha - (y @ direction) / (s @ y)) * s
-        return direction
+        direction, alphas = -gradient.astype(np.float32), []
+        for s, y, sy, _ in reversed(self._pairs):
+            alphas.append(np.float32((s @ direction) / sy))
+            direction -= alphas[-1] * y
+        *_, sy, yy = self._pairs[-1]
+        direction *= np.float32(sy / yy)
+        for (s, y, sy, _), alpha in zip(self._pairs, reversed(alphas), strict=True):
+            direction += (alpha - np.float32((y @ direction) / sy)) * s
+        return direction.astype(np.float64)
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """The first point along `direction` that is low enough, or None."""
@@ -137,8 +139,9 @@ class ContinuousLbfgs:
         return None
 
     def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
-        if s @ y > 1e-10 * np.linalg.norm(s) * np.linalg.norm(y):
-            self._pairs = [*self._pairs[1 - self.MEMORY :], (s, y)]
+        sy, yy = float(s @ y), float(y @ y)
+        if sy > 1e-10 * np.sqrt(float(s @ s) * yy):
+            self._pairs = [*self._pairs[1 - self.MEMORY :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
 
 
 class _FirstOrder:

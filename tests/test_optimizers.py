@@ -81,6 +81,27 @@ def test_continuous_lbfgs_goes_the_same_way_however_it_is_cut_into_steps(rng):
     assert losses[0] == losses[1]
 
 
+def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng):
+    """Nocedal & Wright 2006, eq. 7.16: the inverse Hessian written out, from the same pairs."""
+    size = 12
+    root = rng.standard_normal((size, size))
+    hessian = root @ root.T + np.eye(size)
+    lbfgs, pairs = optimizers.ContinuousLbfgs(1), []
+    for _ in range(lbfgs.MEMORY + 2):
+        s = rng.standard_normal(size)
+        lbfgs._remember(s, hessian @ s)
+        pairs.append((s, hessian @ s))
+    pairs = pairs[-lbfgs.MEMORY :]
+    s, y = pairs[-1]
+    inverse = np.eye(size) * (s @ y) / (y @ y)
+    for s, y in pairs:
+        left = np.eye(size) - np.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+    gradient = rng.standard_normal(size)
+    expected = -inverse @ gradient
+    np.testing.assert_allclose(lbfgs._direction(gradient), expected, atol=1e-4 * np.linalg.norm(expected))
+
+
 def test_adam_against_its_formula_written_out():
     """Two moves of Kingma & Ba's algorithm 1 by hand, at gradients 3 and -1."""
     adam = optimizers.Adam(1, 0.5, 1.0, 1, False)
