@@ -9,14 +9,15 @@ QUICK = ("--rows=32", "--iterations=2", "--evaluations_per_iteration=4", "--seed
 
 
 @pytest.mark.parametrize(
-    ("precision", "weights"), [("float32", "learned"), ("float64", "random"), ("bfloat16", "random")]
+    ("precision", "look"),
+    [("float32", "--recipe=offline"), ("float64", "--weights=random"), ("bfloat16", "--weights=random")],
 )
-def test_two_runs_write_the_same_bytes(tmp_path, precision, weights):
+def test_two_runs_write_the_same_bytes(tmp_path, precision, look):
     written = []
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        done = run(COFFEE, SWIRLS, "out", *QUICK, f"--weights={weights}", f"--precision={precision}", cwd=folder)
+        done = run(COFFEE, SWIRLS, "out", look, *QUICK, f"--precision={precision}", cwd=folder)
         assert done.returncode == 0, done.stderr
         written.append({path.name: path.read_bytes() for path in folder.glob("*.png")})
     assert len(written[0]) == 3

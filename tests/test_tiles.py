@@ -63,6 +63,15 @@ def test_the_deepest_layers(vgg19, pooling, padding, dtype):
     assert_same(Objective(network, settings), 64, content, one([style]), (content + style) / 2)
 
 
+def test_winograds_convolution_tile_by_tile(vgg19):
+    """The tiles of the image and those of the convolution lie otherwise to each other than in the whole image."""
+    layers = ["block2_conv1", "block3_conv2"]
+    network = features.build("vgg19", vgg19, layers, pooling="avg", convolution="winograd")
+    settings = LossSettings(["block3_conv2"], [1.0], 0.025, layers, [0.5] * 2, 1.0, 0.01, 1.25, "gram", "keras")
+    content, style = pair(50, 71)
+    assert_same(Objective(network, settings), 36, content, one([style]), (content + style) / 2)
+
+
 def test_several_styles_and_masks(vgg19):
     content, style = pair(45, 77)
     regions = [
