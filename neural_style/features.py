@@ -83,11 +83,7 @@ def build(
             last_block = networks.block_of(name)
             x = _pool(pooling, dtype)(x)
         filters = networks.kernel_shapes(network)[name][-1]
-        known = dict(filters=filters, padding="same" if padding == "zeros" else "valid", name=name, dtype=dtype)
-        if convolution == "winograd" and dtype != "bfloat16" and filters >= WINOGRAD_FILTERS:
-            convolve = winograd.Convolution(**known)
-        else:  # the real kernels follow; random ones would cost start-up time
-            convolve = keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", **known)
+        convolve = _convolution(name, filters, padding, convolution, dtype)
         convolved = convolve(x if padding == "zeros" else pad(x, padding))
         x = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved)
         if name in layers:
@@ -95,8 +91,7 @@ def build(
     model = keras.Model(image, features, name=network)
     for layer in model.layers:
         if layer.name in weights:
-            kernel, bias = weights[layer.name]
-            layer.set_weights([winograd.transform(kernel) if isinstance(layer, winograd.Convolution) else kernel, bias])
+            layer.set_weights(weights[layer.name])
     model.trainable = False
     return model
 
@@ -130,6 +125,14 @@ def normalize(
         scaled[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
         before = mean
     return scaled
+
+
+def _convolution(name: str, filters: int, padding: str, convolution: str, dtype: str) -> keras.layers.Layer:
+    known = dict(filters=filters, padding="same" if padding == "zeros" else "valid", name=name, dtype=dtype)
+    if convolution == "winograd" and dtype != "bfloat16" and filters >= WINOGRAD_FILTERS:
+        return winograd.Convolution(**known)
+    # The real kernels follow; random ones would cost start-up time.
+    return keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", **known)
 
 
 def pad(x, padding: str):

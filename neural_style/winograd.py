@@ -37,7 +37,7 @@ def transform(kernel: np.ndarray) -> np.ndarray:
 
 
 class Convolution(keras.layers.Layer):
-    """A 3x3 convolution with a bias, as keras.layers.Conv2D; its kernel is set `transform`ed.
+    """A 3x3 convolution with a bias, as keras.layers.Conv2D; it keeps its kernel `transform`ed.
 
     Args:
       filters: number of filters.
@@ -52,6 +52,11 @@ class Convolution(keras.layers.Layer):
         """As Keras asks of a layer."""
         self._kernel = self.add_weight(shape=(36, input_shape[-1], self._filters), initializer="zeros", name="kernel")
         self._bias = self.add_weight(shape=(self._filters,), initializer="zeros", name="bias")
+
+    def set_weights(self, weights):
+        """Takes the kernel [3, 3, fan in, filters] and the bias [filters] of a direct convolution."""
+        kernel, bias = weights
+        super().set_weights([transform(kernel), bias])
 
     def call(self, x):
         """As Keras asks of a layer."""

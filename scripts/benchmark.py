@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
@@ -60,13 +60,28 @@ def machine() -> str:
     return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
 
 
-def session(*arguments: str, rows: int = ROWS, cols: int = COLS):
-    """A session on coffee and swirls with seeded weights."""
+def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS) -> Iterator:
+    """The sessions of a run on coffee and swirls with seeded weights."""
     from neural_style import flags, pictures
     from neural_style.studio import Studio
 
-    _, options = flags.parse(["--weights=random", f"--rows={rows}", f"--cols={cols}", *arguments])
-    return next(Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options)))
+    _, options = flags.parse([*arguments, "--weights=random", f"--rows={rows}", f"--cols={cols}"])
+    return Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options))
+
+
+def session(*arguments: str, **frame: int):
+    """The first of `sessions`."""
+    return next(sessions(*arguments, **frame))
+
+
+def median_seconds(run) -> float:
+    """Of three evaluations of a session, or of as many as `SPENT` allows; the first one traces and does not count."""
+    x, seconds = run.pictures.start.astype("float64").reshape(-1), []
+    while len(seconds) < 4 and sum(seconds) < SPENT:
+        began = time.perf_counter()
+        run.evaluator.at(x + len(seconds))
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:] or seconds)
 
 
 def measure_evaluation() -> dict[str, float]:
@@ -160,24 +175,20 @@ def measure_overhead() -> dict[str, float]:
 
     inside, evaluate = [], Objective.evaluate
 
-    class Timed:
-        def __get__(self, instance, owner):
-            def timed(*arguments):
-                began = time.perf_counter()
-                found = evaluate.__get__(instance, owner)(*arguments)
-                inside.append(time.perf_counter() - began)
-                return found
+    def timed(objective, *arguments):
+        began = time.perf_counter()
+        result = evaluate.__get__(objective, Objective)(*arguments)
+        inside.append(time.perf_counter() - began)
+        return result
 
-            return timed
-
-    Objective.evaluate = Timed()
+    Objective.evaluate = timed
     found = {}
-    for flags in (["--precision=float32"], ["--precision=bfloat16"]):
-        steps = session(*flags, "--evaluations_per_iteration=10", "--iterations=2").steps()
+    for kind in ("float32", "bfloat16"):
+        steps = session(f"--precision={kind}", "--evaluations_per_iteration=10", "--iterations=2").steps()
         next(steps), next(steps)
         inside.clear()
         seconds = next(steps).seconds
-        found[flags[0]] = 1 - sum(inside) / seconds
+        found[kind] = 1 - sum(inside) / seconds
     Objective.evaluate = evaluate
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -193,7 +204,7 @@ def measure_overhead() -> dict[str, float]:
     found["start-up"] = time.perf_counter() - began
     print("\n| overhead at 400 x 533 | |\n|---|---|")
     for kind in ("float32", "bfloat16"):
-        print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[f'--precision={kind}']:.1%} |")
+        print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[kind]:.1%} |")
     print(f"| the command with --iterations=0, to its end | {found['start-up']:.1f} s |")
     return found
 
@@ -201,7 +212,7 @@ def measure_overhead() -> dict[str, float]:
 def measure_convergence() -> dict[str, dict]:
     """How soon --recipe=fast reaches the float32 loss of the example's ten iterations at 400 rows."""
     results = {}
-    example = measure_once("--noreuse_constant_rows")
+    example = median_seconds(session("--noreuse_constant_rows"))
     print("\n| total variation | the example's loss after 10 iterations | its seconds | fast | times faster |")
     print("|---|---|---|---|---|")
     for tv in (0.001, 1.0):
@@ -216,30 +227,14 @@ def measure_convergence() -> dict[str, dict]:
     return results
 
 
-def measure_once(*flags: str) -> float:
-    """The median seconds of three evaluations."""
-    run = session(*flags)
-    image, seconds = run.pictures.start.astype("float64").reshape(-1), []
-    for i in range(4):
-        began = time.perf_counter()
-        run.evaluator.at(image + i)
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:])
-
-
 def race(target: float, *arguments: str) -> tuple[float | None, list[tuple[float, float]]]:
     """Seconds until --recipe=fast has an image whose float32 loss is `target`; and (seconds, float32 loss) on the way.
 
     Start-up, tracing and the losses measured on the way do not count, as they do not in the example's time.
     """
-    from neural_style import flags, pictures
-    from neural_style.studio import Studio
-
     judge = session(*arguments).evaluator
-    common = ["--recipe=fast", "--weights=random", f"--cols={COLS}", *arguments]
-    _, options = flags.parse(common)
     spent, reached = 0.0, []
-    for run in Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options)):
+    for run in sessions("--recipe=fast", *arguments):
         for step in run.steps():
             spent += step.seconds if step.index else 0.0
             if step.image.shape[0] == ROWS:
@@ -265,23 +260,12 @@ def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
 
 
 def measure_size(size: str) -> dict:
-    """One size's numbers: the median of three evaluations, or of as many as `SPENT` allows."""
+    """One size's numbers."""
     frame, *how = size.split(":")
     how = dict(zip(("tile", "precision", "convolution"), how + ["none", "float32", "direct"][len(how) :], strict=True))
     rows, cols = map(int, frame.split("x"))
     run = session(*(f"--{name}={value}" for name, value in how.items()), "--optimizer=sgd", rows=rows, cols=cols)
-    x, seconds = run.pictures.start.astype("float64").reshape(-1), []
-    while len(seconds) < 4 and sum(seconds) < SPENT:
-        began = time.perf_counter()
-        run.evaluator.loss(x + len(seconds))
-        seconds.append(time.perf_counter() - began)
-    return {
-        "rows": rows,
-        "cols": cols,
-        **how,
-        "seconds": statistics.median(seconds[1:] or seconds),  # the first one traces
-        "peak": peak(),
-    }
+    return {"rows": rows, "cols": cols, **how, "seconds": median_seconds(run), "peak": peak()}
 
 
 def peak() -> int:
