@@ -29,8 +29,12 @@ def check(options: types.SimpleNamespace) -> None:
             "which is made for Gram matrices."
         )
     _check_scales(options)
-    if options.tile not in ("auto", "none") and not (options.tile.isdigit() and int(options.tile) >= 64):
-        raise UserError(f"--tile takes auto, none or a size of at least 64 pixels, received {options.tile!r}.")
+    least = networks.smallest_tile(options.network, [*options.content_layers, *options.style_layers])
+    if options.tile not in ("auto", "none") and not (options.tile.isdigit() and int(options.tile) >= least):
+        raise UserError(
+            f"--tile takes auto, none or a size of at least {least} pixels with these layers, received "
+            f"{options.tile!r}."
+        )
     if not options.reuse_constant_rows and options.tile.isdigit():
         raise UserError("--noreuse_constant_rows stacks whole images and can't be tiled: leave out one of the two.")
     if options.recolor_content and options.preserve_color != "none":

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style import networks, processor, winograd
+from neural_style import networks, processor, seams, winograd
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 """Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""
@@ -52,6 +52,7 @@ def build(
     preprocessing: str = "caffe",
     convolution: str = "direct",
     dtype: str = "float32",
+    tiled: bool = False,
 ) -> keras.Model:
     """Builds VGG up to the deepest of `layers`.
 
@@ -67,28 +68,41 @@ def build(
       convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about five times as coarsely, where that is
         faster; bfloat16 is too coarse for it and stays direct.
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
+      tiled: whether the model takes one tile of an image at a time, see `seams` and `tiles`.
 
     Returns:
       A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features
       [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image", in float64
-      for that `dtype`, else in float32.
+      for that `dtype`, else in float32. A tiled one maps a dict of "image", "edges", "above" and "left" to one of
+      "features", "below" and "right": what `seams.Seam` takes and hands on, by layer.
     """
     layers = set(layers)
     image = keras.Input((None, None, 3), dtype="float64", name="image")
+    joints = seams.Seams(dtype) if tiled else None
+
+    def seen(x, name: str, kept: int, padding: str):
+        """What the layer `name` sees of `x`; a convolution pads with zeros itself."""
+        if joints:
+            return joints.join(x, name, kept, padding)
+        return pad(x, padding) if padding == "replicate" else x
+
     # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
     x = keras.ops.cast(preprocess(image, preprocessing), dtype)
-    features, last_block = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, 1
+    features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
     for name in networks.names_through(network, layers):
-        if networks.block_of(name) != last_block:
-            last_block = networks.block_of(name)
-            x = _pool(pooling, dtype)(x)
+        if last and networks.block_of(name) != networks.block_of(last):
+            cut = networks.reach(network, [last]) // networks.stride(last) % 2
+            x = _pool(pooling, dtype)(seen(x, f"block{networks.block_of(last)}_pool", cut, "none"))
         filters = networks.kernel_shapes(network)[name][-1]
-        convolve = _convolution(name, filters, padding, convolution, dtype)
-        convolved = convolve(x if padding == "zeros" else pad(x, padding))
-        x = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved)
+        border = "same" if padding == "zeros" and not tiled else "valid"
+        convolved = _convolution(name, filters, border, convolution, dtype)(seen(x, name, 2, padding))
+        x, last = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved), name
         if name in layers:
             features[name] = convolved if taps == "before_relu" else x
-    model = keras.Model(image, features, name=network)
+    if tiled:
+        model = keras.Model({"image": image, **joints.inputs}, {"features": features, **joints.outputs}, name=network)
+    else:
+        model = keras.Model(image, features, name=network)
     for layer in model.layers:
         if layer.name in weights:
             layer.set_weights(weights[layer.name])
@@ -128,7 +142,7 @@ def normalize(
 
 
 def _convolution(name: str, filters: int, padding: str, convolution: str, dtype: str) -> keras.layers.Layer:
-    known = dict(filters=filters, padding="same" if padding == "zeros" else "valid", name=name, dtype=dtype)
+    known = dict(filters=filters, padding=padding, name=name, dtype=dtype)
     if convolution == "winograd" and dtype != "bfloat16" and filters >= WINOGRAD_FILTERS:
         return winograd.Convolution(**known)
     # The real kernels follow; random ones would cost start-up time.

@@ -132,8 +132,3 @@ def style_scale(
     if normalization == "scale":
         return reciprocal(tf.maximum(start, FLATTEST * nothing))
     return tf.ones_like(count)
-
-
-def variation_scale(normalization: str, reference: tf.Tensor) -> tf.Tensor:
-    """What the total variation is multiplied by: 1 / `reference`, that of content and style, for "scale", else 1."""
-    return reciprocal(reference) if normalization == "scale" else tf.ones_like(reference)

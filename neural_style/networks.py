@@ -46,6 +46,20 @@ def stride(layer: str) -> int:
     return 2 ** (block_of(layer) - 1)
 
 
+def reach(network: str, layers: Iterable[str]) -> int:
+    """How far, in pixels, a position of the deepest of `layers` sees: a multiple of its stride."""
+    found = 0
+    for name in names_through(network, layers):
+        found = -(-found // stride(name)) * stride(name) + stride(name)  # a pooling window counts as a whole
+    return found
+
+
+def smallest_tile(network: str, layers: Iterable[str]) -> int:
+    """The pixels that a tile needs at least, so that each has a part of the deepest of `layers`."""
+    layers = list(layers)
+    return reach(network, layers) + max(stride(layer) for layer in layers)
+
+
 def check_layers(network: str, layers: list[str], flag: str) -> None:
     """Raises a UserError where one of `layers` is no convolution of `network`, or stands there twice."""
     known = layer_names(network)

@@ -65,19 +65,22 @@ def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     return features if weights is None else features * tf.cast(weights, features.dtype)
 
 
-def variation_reference(content: np.ndarray, regions: Sequence[Region], exponent: float) -> float:
-    """The total variation of the content and of the styles, these as if they had as many pixels.
+def variation_unit(settings: LossSettings, content: np.ndarray, regions: Sequence[Region]) -> float:
+    """What the total variation is divided by: 1, or for --normalization=scale that of content and styles.
 
-    Both change with the size as a combination's does, so that divided by them it means the same at every size.
+    The styles count as if they had as many pixels as the content. Both change with the size as a combination's does,
+    so that divided by them it means the same at every size.
 
     Args:
+      settings: of the loss.
       content: RGB [rows, cols, 3] in 0..255.
       regions: with the styles.
-      exponent: of `losses.total_variation`.
     """
+    if settings.normalization != "scale":
+        return 1.0
 
     def per_pixel(image: np.ndarray) -> float:
-        total = losses.total_variation(tf.constant(image[np.newaxis], tf.float32), exponent)
+        total = losses.total_variation(tf.constant(image[np.newaxis], tf.float32), settings.tv_exponent)
         return float(total[0]) / (image.shape[0] * image.shape[1])
 
     styles = [
@@ -96,12 +99,12 @@ def scales(
     Args:
       settings: of the loss.
       pixels: rows * cols of the content.
-      variation: see `variation_reference`.
+      variation: see `variation_unit`.
       content: layer → (channels, positions, energy) of the content's features.
       style: layer → (channels, positions, the content image's own distance from the style, that of no features).
     """
     s = settings
-    found = {"total_variation": s.tv_weight * losses.variation_scale(s.normalization, variation)}
+    found = {"total_variation": s.tv_weight * losses.reciprocal(variation)}
     for layer, weight in zip(s.content_layers, s.content_layer_weights, strict=True):
         scale = losses.content_scale(s.normalization, *content[layer])
         found[f"content/{layer}"] = s.content_weight * weight * scale
@@ -134,7 +137,7 @@ class Objective:
           content: RGB [1, rows, cols, 3] in 0..255.
           styles: likewise, those of all regions, each in a frame of its own.
           regions: (blend, share, mask [1, rows, cols, 1] or None) of each `Region`.
-          variation: see `variation_reference`.
+          variation: see `variation_unit`.
 
         Returns:
           "content": the target of each layer; "style": the target of each region by layer; "weights": what
@@ -192,7 +195,7 @@ class Objective:
         """
         styles = [tf.constant(style[np.newaxis], tf.float64) for region in regions for style in region.styles]
         dtype = self.network.output["image"].dtype
-        variation = tf.constant(variation_reference(content, regions, self.settings.tv_exponent), dtype)
+        variation = tf.constant(variation_unit(self.settings, content, regions), dtype)
         content = tf.constant(content[np.newaxis], tf.float64)
         settings = [
             (tf.constant(region.blend, dtype), tf.constant(region.share, dtype), mask_tensor(region, dtype))

@@ -142,9 +142,9 @@ class Studio:
         known = (str(built), str(settings), tile, key)
         if known in self._objectives:
             return self._objectives[known]
-        made = objective.Objective(features.build(options.network, kernels, layers, **built), settings)
-        if tile is not None:
-            made = tiles.TiledObjective(made, tile)
+        whole = tile is None
+        network = features.build(options.network, kernels, layers, tiled=not whole, **built)
+        made = objective.Objective(network, settings) if whole else tiles.TiledObjective(network, settings, tile)
         if key is not None:
             self._objectives[known] = made
         return made
@@ -155,7 +155,7 @@ def _tile(rows: int, cols: int, options: Options, precision: str) -> int | None:
 
     tileable = isinstance(style_losses.STYLE_LOSSES[options.style_loss], style_losses.SummedLoss)
     tileable = tileable and options.reuse_constant_rows
-    return memory.choose_tile(options.tile, rows, cols, precision, options.optimizer, tileable)
+    return memory.choose_tile(rows, cols, precision, options, tileable)
 
 
 def _normalized(kernels: dict, pictures: Pictures, options: Options) -> dict:

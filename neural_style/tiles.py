@@ -1,25 +1,30 @@
-"""Exact evaluation tile by tile, in memory that does not grow with the image.
+"""Exact evaluation tile by tile, in memory that hardly grows with the image.
 
 Gram matrices, sums of squares and total variation are sums over positions. A first pass sums them over tiles; with the
-loss's slope by each sum known, a second pass goes forward and back through each tile and adds its gradient where it
-belongs. Each tile is seen with a halo as wide as the receptive field, aligned to the pooling grid, so that the
-network's padding acts at the image's own border only.
+loss's slope by each sum known, a second pass goes forward and back through each tile, from the last to the first, and
+puts its gradient where it belongs. The tiles share no feature: each begins with what its neighbours handed on (see
+`seams`), and in the second pass hands the gradient of that back to them.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from neural_style import losses, networks
 from neural_style.errors import UserError
-from neural_style.objective import Objective, mask_tensor, mask_weights, masked, scales, variation_reference
+from neural_style.objective import LossSettings, mask_tensor, mask_weights, masked, scales, variation_unit
 from neural_style.pictures import Region
 from neural_style.style_losses import STYLE_LOSSES, SummedLoss, moments
 
 KEPT_BYTES = 1 << 30
 """Content targets up to this size are kept; larger ones are computed anew for each tile."""
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,53 +32,81 @@ class Tile:
     """A tile of an image.
 
     Attributes:
-      crop: (top, left, bottom, right) of the tile with its halo, in pixels of the image.
-      own: (top, left, bottom, right) of the tile itself, in pixels of the image.
+      place: row and column in the grid of tiles.
+      box: in pixels of the image.
+      edges: whether it lies at the image's top, left, bottom and right border, 0 or 1.
     """
 
-    crop: tuple[int, int, int, int]
-    own: tuple[int, int, int, int]
+    place: tuple[int, int]
+    box: Box
+    edges: Box
 
-    def inside(self) -> tf.Tensor:
-        """`own` in pixels of the crop."""
-        top, left, *_ = self.crop
-        return tf.constant(np.subtract(self.own, (top, left, top, left)), tf.int32)
+    def seen(self) -> Box:
+        """The tile with one more row and column where the image goes on: the other ends of its differences."""
+        top, left, bottom, right = self.box
+        return top, left, bottom + 1 - self.edges[2], right + 1 - self.edges[3]
+
+    def at(self, network: str, layer: str) -> Box:
+        """The tile's part of the features of `layer`, in positions."""
+        reach, stride = networks.reach(network, [layer]), networks.stride(layer)
+        top, left, bottom, right = (
+            edge // stride if border else (edge - reach) // stride
+            for edge, border in zip(self.box, self.edges, strict=True)
+        )
+        return top, left, bottom, right
 
 
-def halo(network: str, layers: Sequence[str]) -> int:
-    """How far, in pixels, a position of the deepest of `layers` sees: a multiple of its stride."""
-    reach = 0
-    for name in networks.names_through(network, layers):
-        stride = networks.stride(name)
-        reach = -(-reach // stride) * stride + stride  # a pooling window counts as a whole
-    return reach
-
-
-def tiles(rows: int, cols: int, size: int, margin: int) -> list[Tile]:
-    """Covers an image with tiles of `size` pixels and a halo of `margin`, both multiples of the deepest stride."""
+def tiles(rows: int, cols: int, size: int) -> list[Tile]:
+    """Covers an image with tiles of `size` pixels, row by row."""
+    down, across = -(-rows // size), -(-cols // size)
     return [
         Tile(
-            (max(0, top - margin), max(0, left - margin), min(rows, bottom + margin), min(cols, right + margin)),
-            (top, left, bottom, right),
+            (i, j),
+            (i * size, j * size, min(rows, (i + 1) * size), min(cols, (j + 1) * size)),
+            (int(i == 0), int(j == 0), int(i == down - 1), int(j == across - 1)),
         )
-        for top in range(0, rows, size)
-        for left in range(0, cols, size)
-        for bottom, right in [(min(rows, top + size), min(cols, left + size))]
+        for i in range(down)
+        for j in range(across)
     ]
 
 
-def cut(maps: np.ndarray, box: Sequence[int], stride: int = 1) -> np.ndarray:
-    """`maps` [1, rows, cols, channels], at `stride`, within the box (top, left, bottom, right) of image pixels."""
-    top, left, bottom, right = (edge // stride for edge in box)
+def cut(maps: np.ndarray, box: Box) -> np.ndarray:
+    """`maps` [1, rows, cols, channels] within the box."""
+    top, left, bottom, right = box
     return maps[:, top:bottom, left:right]
+
+
+def _for_any_size(method: Callable) -> Callable:
+    """A method as a tf.function, traced once for maps [1, rows, cols, channels] of whatever size."""
+    traced = tf.function(method, autograph=False)
+
+    def spec(value) -> tf.TensorSpec | None:
+        if value is None:
+            return None
+        shape = [1, None, None, value.shape[-1]] if len(value.shape) == 4 else value.shape
+        return tf.TensorSpec(shape, value.dtype)
+
+    @functools.wraps(method)
+    def call(self, *arguments):
+        function = traced.__get__(self, type(self))
+        # TensorFlow takes the most general trace that it has; left alone, it would make one for each kind of tile.
+        function.get_concrete_function(*tf.nest.map_structure(spec, arguments))
+        return function(*arguments)
+
+    return call
 
 
 @dataclasses.dataclass
 class _Bound:
-    """What stays from evaluation to evaluation: features by layer, weights and targets by layer and region."""
+    """What stays from evaluation to evaluation.
 
-    content: np.ndarray
-    features: dict[str, np.ndarray] | None
+    Attributes:
+      content: by tile, its features by layer; or the network's inputs, of which they are to be computed.
+      weights, targets: by layer and region.
+      counts: positions by layer.
+    """
+
+    content: dict[Tile, dict]
     weights: dict[str, list]
     targets: dict[str, list]
     counts: dict[str, tf.Tensor]
@@ -84,40 +117,42 @@ class _Bound:
 class TiledObjective:
     """An `Objective` whose images are taken tile by tile; loss and gradient are the same."""
 
-    def __init__(self, objective: Objective, size: int):
+    def __init__(self, network: keras.Model, settings: LossSettings, size: int):
         """
         Args:
-          objective: of losses that are sums over positions.
-          size: of the tiles, in pixels; rounded up to a multiple of the deepest layer's stride.
+          network: a tiled one, see `features.build`.
+          settings: of losses that are sums over positions.
+          size: of the tiles, in pixels, at least `networks.smallest_tile`; rounded up to a multiple of the deepest
+            layer's stride.
 
         Raises:
           UserError: the style loss is no such sum.
         """
-        self._network, self._settings = objective.network, objective.settings
-        self._style_loss = STYLE_LOSSES[self._settings.style_loss]
+        self._network, self._settings = network, settings
+        self._style_loss = STYLE_LOSSES[settings.style_loss]
         if not isinstance(self._style_loss, SummedLoss):
             raise UserError(
-                f"--style_loss={self._settings.style_loss} is no sum over positions and can't be taken tile by tile: "
+                f"--style_loss={settings.style_loss} is no sum over positions and can't be taken tile by tile: "
                 "use --tile=none, or another style loss."
             )
-        layers = [*self._settings.content_layers, *self._settings.style_layers]
-        grid = max(networks.stride(layer) for layer in layers)
-        self._size, self._halo = -(-size // grid) * grid, -(-halo(self._network.name, layers) // grid) * grid
-        self._dtype = self._network.output["image"].dtype
+        stride = max(networks.stride(layer) for layer in (*settings.content_layers, *settings.style_layers))
+        self._size = -(-size // stride) * stride
+        self._dtype = network.output["features"]["image"].dtype
+        self._nothing = {
+            name: tf.zeros([1, 0, 0, handed.shape[-1]], handed.dtype) for name, handed in network.input["above"].items()
+        }
 
     def bind(self, content: np.ndarray, regions: Sequence[Region]) -> Callable[[np.ndarray], tuple]:
         """As `Objective.bind`."""
         s, layers = self._settings, self._settings.style_layers
-        variation = variation_reference(content, regions, s.tv_exponent)
+        variation = variation_unit(s, content, regions)
         content = np.asarray(content[np.newaxis], np.float64)
         masks = [mask_tensor(region, self._dtype) for region in regions]
         weights = {
             layer: [None if mask is None else mask_weights(mask, layer).numpy() for mask in masks] for layer in layers
         }
-        kept = sum(
-            content.nbytes / 3 * self._channels(layer) / networks.stride(layer) ** 2 for layer in s.content_layers
-        )
-        own, features = self._measure(content, weights, kept <= KEPT_BYTES)
+        floats = sum(content.size / 3 * self._channels(k) / networks.stride(k) ** 2 for k in s.content_layers)
+        own, kept = self._measure(content, weights, keep=4 * floats <= KEPT_BYTES)
         targets = {layer: [] for layer in layers}
         for region in regions:
             measured = [self._measure(np.asarray(style[np.newaxis], np.float64))[0] for style in region.styles]
@@ -127,8 +162,7 @@ class TiledObjective:
                     for m in measured
                 ]
                 targets[layer].append(self._style_loss.merge(each, region.blend))
-        shares = [region.share for region in regions]
-        bound = _Bound(content, features, weights, targets, own["count"], shares, {})
+        bound = _Bound(kept, weights, targets, own["count"], [region.share for region in regions], {})
         nothing = tf.nest.map_structure(tf.zeros_like, own["style"])
         start, zero = self._distances(own["style"], bound), self._distances(nothing, bound)
         count = own["count"]
@@ -144,94 +178,112 @@ class TiledObjective:
     def _channels(self, layer: str) -> int:
         return networks.kernel_shapes(self._network.name)[layer][-1]
 
-    def _tiles(self, image: np.ndarray) -> list[Tile]:
-        return tiles(*image.shape[1:3], self._size, self._halo)
+    def _pass(self, image: np.ndarray, step: Callable[[Tile, dict], tuple]) -> tuple[dict, dict[Tile, dict]]:
+        """The first pass: the sum of what `step` makes of each tile and its inputs, and the inputs.
 
-    def _measure(self, image: np.ndarray, weights: dict | None = None, keep: bool = False) -> tuple[dict, dict | None]:
-        """The sums, moments and positions of an image's layers, and its content features where they are kept."""
-        s, total, pieces = self._settings, None, []
-        weights = weights or {layer: [None] for layer in s.style_layers}
-        for tile in self._tiles(image):
-            part = self._sums(cut(image, tile.crop), tile.inside(), _cut_weights(weights, tile))
-            features = part.pop("features")
-            if keep:
-                pieces.append((tile, {layer: features[layer].numpy() for layer in s.content_layers}))
+        Besides, `step` returns what the tile hands on downwards and to the right.
+        """
+        total, inputs, below, right = None, {}, {}, {}
+        for tile in tiles(*image.shape[1:3], self._size):
+            row, col = tile.place
+            inputs[tile] = {
+                "image": cut(image, tile.seen()),
+                "edges": np.array(tile.edges, np.int32),
+                "above": below.pop((row - 1, col), self._nothing),
+                "left": right.pop((row, col - 1), self._nothing),
+            }
+            part, below[tile.place], right[tile.place] = step(tile, inputs[tile])
             total = part if total is None else tf.nest.map_structure(tf.add, total, part)
-        return total, self._assembled(image, pieces) if keep else None
+        return total, inputs
 
-    def _assembled(self, image: np.ndarray, pieces: list) -> dict[str, np.ndarray]:
-        """The content features of all tiles, put together."""
-        _, rows, cols, _ = image.shape
-        whole = {}
-        for layer in self._settings.content_layers:
-            stride = networks.stride(layer)
-            shape = (1, rows // stride, cols // stride, self._channels(layer))
-            whole[layer] = np.empty(shape, pieces[0][1][layer].dtype)
-            for tile, features in pieces:
-                cut(whole[layer], tile.own, stride)[...] = features[layer]
-        return whole
+    def _measure(
+        self, image: np.ndarray, weights: dict | None = None, keep: bool = False
+    ) -> tuple[dict, dict[Tile, dict]]:
+        """Sums, moments and positions of an image's layers; by tile the content features to keep, or their inputs."""
+        features = {}
+        weights = weights or {layer: [None] for layer in self._settings.style_layers}
 
-    def _own_features(self, crop: tf.Tensor, inside: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The features of the tile itself; those of its halo are wrong at the crop's edges."""
-        found = {}
-        for layer, maps in self._network(crop).items():
-            stride = 1 if layer == "image" else networks.stride(layer)
-            top, left, bottom, right = tf.unstack(inside // stride)
-            found[layer] = maps[:, top:bottom, left:right]
-        return found
+        def step(tile: Tile, inputs: dict) -> tuple:
+            part, found, below, right = self._sums(inputs, self._cut_weights(weights, tile))
+            if keep:
+                features[tile] = found
+            return part, below, right
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _sums(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict) -> dict:
-        s, features = self._settings, self._own_features(crop, inside)
+        total, inputs = self._pass(image, step)
+        return total, features if keep else inputs
+
+    def _cut_weights(self, weights: dict[str, list], tile: Tile) -> dict[str, list]:
         return {
+            layer: [None if maps is None else cut(maps, tile.at(self._network.name, layer)) for maps in each]
+            for layer, each in weights.items()
+        }
+
+    def _seen(self, inputs: dict) -> dict:
+        """What the network makes of a tile."""
+        rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["edges"][axis + 1] for axis in (1, 2))
+        return self._network({**inputs, "image": inputs["image"][:, :rows, :cols]})
+
+    @_for_any_size
+    def _sums(self, inputs: dict, weights: dict) -> tuple[dict, dict, dict, dict]:
+        s, seen = self._settings, self._seen(inputs)
+        features = seen["features"]
+        sums = {
             "style": {k: self._style_sums(features[k], weights[k]) for k in s.style_layers},
             "moments": {k: moments(features[k]) for k in s.content_layers},
             "count": {k: losses.positions(features[k]) for k in {*s.style_layers, *s.content_layers}},
-            "features": {k: features[k] for k in s.content_layers},
         }
+        return sums, {k: features[k] for k in s.content_layers}, seen["below"], seen["right"]
 
     def _style_sums(self, features: tf.Tensor, weights: Sequence) -> list[tf.Tensor]:
         return [self._style_loss.sums(masked(features, weight)) for weight in weights]
 
-    def _parts(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict, content: dict) -> tuple[dict, dict]:
-        """A tile's style sums, and its share of the terms that add up as they are."""
-        s, features = self._settings, self._own_features(crop, inside)
-        top, left, bottom, right = tf.unstack(inside)
-        # One more pixel to the right and below, where the image goes on: the differences' other ends.
-        variation = losses.total_variation(
-            tf.cast(crop[:, top : bottom + 1, left : right + 1], self._dtype), s.tv_exponent
-        )
+    def _parts(self, inputs: dict, weights: dict, content: dict) -> tuple[tuple[dict, dict], dict, dict]:
+        """A tile's style sums, and its share of the terms that add up as they are; what it hands on."""
+        s, seen = self._settings, self._seen(inputs)
+        features = seen["features"]
+        variation = losses.total_variation(tf.cast(inputs["image"], self._dtype), s.tv_exponent)
         direct = {"total_variation": tf.reduce_sum(variation)}
         for k in s.content_layers:
             direct[f"content/{k}"] = tf.reduce_sum(losses.squared_distance(features[k], content[k]))
-        return {k: self._style_sums(features[k], weights[k]) for k in s.style_layers}, direct
+        style = {k: self._style_sums(features[k], weights[k]) for k in s.style_layers}
+        return (style, direct), seen["below"], seen["right"]
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _forward(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict, content: dict) -> tuple[dict, dict]:
-        return self._parts(crop, inside, weights, content)
+    @_for_any_size
+    def _forward(self, inputs: dict, weights: dict, content: dict) -> tuple[tuple[dict, dict], dict, dict]:
+        return self._parts(inputs, weights, content)
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _backward(self, crop: tf.Tensor, inside: tf.Tensor, weights: dict, content: dict, slopes: dict, scale: dict):
-        """The gradient by the crop of what the tile adds to the loss, linear in the style sums."""
+    @_for_any_size
+    def _backward(
+        self, inputs: dict, weights: dict, content: dict, slopes: dict, scale: dict, below: dict, right: dict
+    ) -> tuple[tf.Tensor, dict, dict]:
+        """The gradient of the loss by what the tile sees: by its image, and by what was handed on to it.
+
+        Args:
+          slopes: of the loss by the style sums.
+          scale: of the terms that add up as they are.
+          below, right: the loss's gradient by what the tile hands on.
+        """
+        sources = [inputs[name] for name in ("image", "above", "left")]
         with tf.GradientTape() as tape:
-            tape.watch(crop)
-            sums, direct = self._parts(crop, inside, weights, content)
+            tape.watch(sources)
+            (sums, direct), *handed = self._parts(inputs, weights, content)
             added = [value * scale[name] for name, value in direct.items()]
             for layer, values in sums.items():
                 pairs = zip(values, slopes[layer], strict=True)
                 added += [tf.cast(tf.reduce_sum(value * slope), self._dtype) for value, slope in pairs]
             total = tf.add_n(added)
-        return tape.gradient(total, crop)
+        handed, upstream = tf.nest.flatten(handed), tf.nest.flatten([below, right])
+        upstream = [tf.reshape(slope, tf.shape(maps)) for slope, maps in zip(upstream, handed, strict=True)]
+        return tape.gradient([total, *handed], sources, [tf.ones_like(total), *upstream])
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _content_features(self, crop: tf.Tensor, inside: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = self._own_features(crop, inside)
+    @_for_any_size
+    def _content_features(self, inputs: dict) -> dict[str, tf.Tensor]:
+        features = self._seen(inputs)["features"]
         return {layer: features[layer] for layer in self._settings.content_layers}
 
     def _content_of(self, tile: Tile, bound: _Bound) -> dict:
-        if bound.features is None:
-            return self._content_features(cut(bound.content, tile.crop), tile.inside())
-        return {k: cut(maps, tile.own, networks.stride(k)) for k, maps in bound.features.items()}
+        kept = bound.content[tile]
+        return self._content_features(kept) if "image" in kept else kept
 
     def _distances(self, sums: dict, bound: _Bound) -> dict[str, tf.Tensor]:
         """How far each layer's sums are from the style, summed over the regions."""
@@ -246,13 +298,11 @@ class TiledObjective:
 
     def _evaluate(self, image: np.ndarray, bound: _Bound) -> tuple[float, np.ndarray, dict[str, float]]:
         """Loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
-        total = None
-        for tile in self._tiles(image):
-            part = self._forward(
-                cut(image, tile.crop), tile.inside(), _cut_weights(bound.weights, tile), self._content_of(tile, bound)
-            )
-            total = part if total is None else tf.nest.map_structure(tf.add, total, part)
-        sums, direct = total
+
+        def constants(tile: Tile) -> tuple[dict, dict]:
+            return self._cut_weights(bound.weights, tile), self._content_of(tile, bound)
+
+        (sums, direct), inputs = self._pass(image, lambda tile, inputs: self._forward(inputs, *constants(tile)))
         with tf.GradientTape() as tape:
             tape.watch(sums)
             terms = {f"style/{k}": v * bound.scale[f"style/{k}"] for k, v in self._distances(sums, bound).items()}
@@ -260,21 +310,12 @@ class TiledObjective:
         slopes = tape.gradient(style, sums)
         terms = {name: float(value) for name, value in terms.items()}
         terms |= {name: float(value) * float(bound.scale[name]) for name, value in direct.items()}
-        gradient = np.zeros_like(image)
-        for tile in self._tiles(image):
-            cut(gradient, tile.crop)[...] += self._backward(
-                cut(image, tile.crop),
-                tile.inside(),
-                _cut_weights(bound.weights, tile),
-                self._content_of(tile, bound),
-                slopes,
-                bound.scale,
-            ).numpy()
+        gradient, above, left = np.zeros_like(image), {}, {}
+        for tile in reversed(list(inputs)):
+            row, col = tile.place
+            handed = above.pop((row + 1, col), self._nothing), left.pop((row, col + 1), self._nothing)
+            by_image, above[tile.place], left[tile.place] = self._backward(
+                inputs.pop(tile), *constants(tile), slopes, bound.scale, *handed
+            )
+            cut(gradient, tile.seen())[...] += by_image
         return sum(terms.values()), gradient[0], terms
-
-
-def _cut_weights(weights: dict[str, list], tile: Tile) -> dict[str, list]:
-    return {
-        layer: [None if maps is None else cut(maps, tile.own, networks.stride(layer)) for maps in each]
-        for layer, each in weights.items()
-    }

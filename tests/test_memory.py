@@ -24,7 +24,7 @@ def kinds(request, monkeypatch):
 
 
 def choose(wanted, rows, tileable=True, optimizer="adam"):
-    return memory.choose_tile(wanted, rows, rows, "float32", optimizer, tileable)
+    return memory.choose_tile(rows, rows, "float32", options(f"--tile={wanted}", f"--optimizer={optimizer}"), tileable)
 
 
 def test_auto_takes_what_fits_whole_and_tiles_the_rest(free, kinds):
@@ -49,12 +49,18 @@ def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
 
 
 def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
-    least = memory.needed(2048, 2048, 256, "float32", "adam")
-    assert (
-        least < memory.needed(2048, 2048, 512, "float32", "adam") < memory.needed(2048, 2048, None, "float32", "adam")
-    )
-    assert memory.needed(512, 512, None, "bfloat16", "sgd") < memory.needed(512, 512, None, "float32", "sgd")
-    assert memory.needed(512, 512, 2048, "float32", "sgd") == memory.needed(512, 512, None, "float32", "sgd")
+    def needed(pixels, tile, precision="float32", *flags):
+        return memory.needed(pixels, pixels, tile, precision, options(*flags))
+
+    assert needed(2048, 256) < needed(2048, 512) < needed(2048, None)
+    assert needed(512, None, "bfloat16") < needed(512, None)
+    assert needed(512, 2048) == needed(512, None)
+    assert needed(512, None) < needed(512, None, "float32", "--convolution=winograd")
+    by_optimizer = [
+        needed(2048, 256, "float32", *how)
+        for how in (["--optimizer=sgd"], ["--optimizer=adam"], ["--norestart_each_iteration"], [])
+    ]
+    assert by_optimizer == sorted(set(by_optimizer))
 
 
 def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
@@ -64,15 +70,17 @@ def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("tile", ["5", "wide"])
+@pytest.mark.parametrize("tile", ["5", "111", "wide"])
 def test_tiles_of_no_size(tile):
-    with pytest.raises(UserError, match="auto, none or a size of at least 64 pixels"):
+    with pytest.raises(UserError, match="auto, none or a size of at least 112 pixels with these layers"):
         options(f"--tile={tile}")
 
 
 def test_a_tiled_run_follows_the_whole_one():
     arguments = (
         "--rows=80",
+        "--content_layers=block3_conv1",
+        "--style_layers=block1_conv1,block2_conv1",
         "--iterations=1",
         "--optimizer=adam",
         "--learning_rate=5",

@@ -9,8 +9,10 @@ from neural_style import features
 from neural_style.objective import LossSettings, Objective
 from neural_style.pictures import Region
 from neural_style.record import sums
+from neural_style.tiles import TiledObjective
 
 SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
+BUILT = ("convolution", "dtype", "padding", "pooling")
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 
 
@@ -19,7 +21,8 @@ def one(styles, blend=(1.0,)):
     return [Region(styles, list(blend), 1.0, None)]
 
 
-def objective(weights, **changes):
+def objective(weights, tile=None, **changes):
+    """Of seeded VGG19 to block 3; tile by tile where the tiles' size is given."""
     settings = dict(
         content_layers=["block2_conv2"],
         content_layer_weights=[1.0],
@@ -32,9 +35,11 @@ def objective(weights, **changes):
         style_loss="gram",
         normalization="keras",
     )
-    built = {name: changes.pop(name) for name in ("dtype", "padding") if name in changes}
-    network = features.build("vgg19", weights, ["block2_conv2", *LAYERS], **built)
-    return Objective(network, LossSettings(**{**settings, **changes}))
+    built = {name: changes.pop(name) for name in BUILT if name in changes}
+    settings = LossSettings(**{**settings, **changes})
+    layers = [*settings.content_layers, *settings.style_layers]
+    network = features.build("vgg19", weights, layers, tiled=tile is not None, **built)
+    return Objective(network, settings) if tile is None else TiledObjective(network, settings, tile)
 
 
 @pytest.mark.parametrize("normalization", ["none", "keras", "gatys", "mean", "pytorch", "scale"])

@@ -1,0 +1,59 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_style import features, networks, tiles
+from neural_style.seams import Seam
+
+
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
+    """Every layer's, put together: each position stands in one tile, and is the same there."""
+    layers = networks.names_through("vgg19", ["block4_conv2"])
+    built = dict(pooling="avg", padding=padding, dtype="float64")
+    whole, tiled = (features.build("vgg19", vgg19, layers, tiled=kind, **built) for kind in (False, True))
+    image = rng.uniform(0, 255, (1, 101, 139, 3))
+    expected = whole(image)
+    joined = {layer: np.full(expected[layer].shape, np.nan) for layer in layers}
+    nothing = {name: tf.zeros([1, 0, 0, seam.shape[-1]], tf.float64) for name, seam in tiled.input["above"].items()}
+    below, right = {}, {}
+    for tile in tiles.tiles(101, 139, networks.smallest_tile("vgg19", layers)):
+        row, col = tile.place
+        seen = tiled(
+            {
+                "image": tf.constant(tiles.cut(image, tile.box)),
+                "edges": tf.constant(tile.edges),
+                "above": below.get((row - 1, col), nothing),
+                "left": right.get((row, col - 1), nothing),
+            }
+        )
+        below[row, col], right[row, col] = seen["below"], seen["right"]
+        for layer in layers:
+            part = tiles.cut(joined[layer], tile.at("vgg19", layer))
+            assert np.isnan(part).all()
+            part[...] = seen["features"][layer]
+    assert len(below) > 4
+    for layer in layers:
+        np.testing.assert_allclose(joined[layer], expected[layer], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("kept", "padding"), [(2, "zeros"), (2, "replicate"), (1, "none")])
+def test_the_gradient_is_the_adjoint(rng, kept, padding):
+    """A seam is linear: what any input gives is its product with the gradient, which was found at another input."""
+    seam, padded = Seam(kept, padding, dtype="float64"), padding != "none"
+    for edges in itertools.product((0, 1), repeat=4):
+        top, first, bottom, _ = edges
+        for rows, cols in ((3, 4), (1, 1)):
+            above = (1, 0 if top else kept, cols, 2)
+            joined = above[1] + rows + padded * (top + bottom)
+            shapes = [(1, rows, cols, 2), above, (1, joined, 0 if first else kept, 2)]
+            found, other = ([tf.constant(rng.standard_normal(shape)) for shape in shapes] for _ in range(2))
+            with tf.GradientTape() as tape:
+                tape.watch(found)
+                maps = seam(*found, tf.constant(edges))
+            weights = [rng.standard_normal(m.shape) for m in maps]
+            gradient = tape.gradient(maps, found, weights)
+            given = sum(np.sum(m * w) for m, w in zip(seam(*other, tf.constant(edges)), weights, strict=True))
+            assert given == pytest.approx(sum(np.sum(x * g) for x, g in zip(other, gradient, strict=True)), abs=1e-9)
