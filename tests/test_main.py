@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import pty
@@ -73,12 +74,18 @@ def test_no_iterations_measure_the_start_and_write_it(tmp_path):
 
 def test_ctrl_c_ends_cleanly_with_the_best_image_written(tmp_path):
     command = [*COMMAND, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK, "--iterations=10000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's background jobs, which these tests may be, ignore Ctrl-C and hand that on.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, **pipes, preexec_fn=heed) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "out_at_iteration_1.png").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert errors == "neural-style: interrupted.\n"
     record = json.loads((tmp_path / "out.json").read_text())
