@@ -23,14 +23,20 @@ def options(*arguments):
     return flags.parse(arguments)[1]
 
 
-def session(*arguments, **images):
-    """The first scale's session on coffee and swirls with the seeded weights."""
-    return prepared(options(*arguments, "--weights=random"), **images)
+def session(*arguments, **given):
+    """The first scale's session on coffee and swirls with the seeded weights; `given` as for `prepared`."""
+    return prepared(options(*arguments, "--weights=random"), **given)
 
 
-def prepared(settings, content=COFFEE, styles=(SWIRLS,)):
-    """The first scale's session of `settings`."""
-    return next(Studio().sessions(pictures.load(content, styles, settings)))
+def prepared(settings, content=COFFEE, styles=(SWIRLS,), studio=None):
+    """The first scale's session of `settings`, by a new studio where none is given."""
+    return next((studio or Studio()).sessions(pictures.load(content, styles, settings)))
+
+
+@pytest.fixture(scope="module")
+def studio():
+    """One for a file's tests, which keeps their networks and traces."""
+    return Studio()
 
 
 def pair(rows, cols):

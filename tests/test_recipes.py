@@ -94,11 +94,11 @@ def test_one_continuous_run_gets_low_from_a_noise_start(recipe):
 
 @pytest.mark.parametrize("init", ["content", "noise", "style"])
 @pytest.mark.parametrize("tv_weight", [0, 1])
-def test_bfloat16s_noise_traps_no_search(init, tv_weight):
+def test_bfloat16s_noise_traps_no_search(studio, init, tv_weight):
     """A run in bfloat16 ends where one in float32 does, by the float32 loss, from any start."""
     flags = (f"--tv_weight={tv_weight}", f"--init={init}", "--scales=", "--scale_iterations=", "--rows=48")
     arguments = ("--recipe=fast", *flags, "--iterations=3")
-    runs = [session(*arguments, f"--precision={precision}") for precision in ("float32", "bfloat16")]
+    runs = [session(*arguments, f"--precision={kind}", studio=studio) for kind in ("float32", "bfloat16")]
     images = [step.image for run in runs for step in list(run.steps())[::3]]
     start, exact, _, near = (runs[0].evaluator.loss(image.astype(np.float64).reshape(-1)) for image in images)
     assert exact < 0.8 * start

@@ -9,13 +9,14 @@ SMALL = [name for name in CASES if name.endswith("64_rows")]
 WAYS = ["--reuse_constant_rows", "--noreuse_constant_rows", "--convolution=winograd"]
 
 
-def keras_session(case, *arguments):
+def keras_session(studio, case, *arguments):
     return session(
         f"--rows={case['rows']}",
         f"--content_weight={case['content_weight']}",
         f"--style_weight={case['style_weight']}",
         f"--tv_weight={case['tv_weight']}",
         *arguments,
+        studio=studio,
     )
 
 
@@ -52,25 +53,25 @@ def assert_ends_as(run, case):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SMALL)
-def test_keras_example_at_fixed_images(name, way):
-    assert_agrees(keras_session(CASES[name], way), CASES[name])
+def test_keras_example_at_fixed_images(studio, name, way):
+    assert_agrees(keras_session(studio, CASES[name], way), CASES[name])
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_keras_example_trajectory(name):
+def test_keras_example_trajectory(studio, name):
     case = CASES[name]
-    assert_ends_as(keras_session(case, f"--iterations={len(case['iterations'])}"), case)
+    assert_ends_as(keras_session(studio, case, f"--iterations={len(case['iterations'])}"), case)
 
 
-def test_keras_example_trajectory_with_the_whole_batch():
+def test_keras_example_trajectory_with_the_whole_batch(studio):
     case = CASES["default_weights_64_rows"]
-    assert_ends_as(keras_session(case, "--noreuse_constant_rows"), case)
+    assert_ends_as(keras_session(studio, case, "--noreuse_constant_rows"), case)
 
 
 @pytest.mark.slow
-def test_keras_example_at_400_rows():
+def test_keras_example_at_400_rows(studio):
     case = CASES["default_weights_400_rows"]
-    run = keras_session(case, "--iterations=2")
+    run = keras_session(studio, case, "--iterations=2")
     assert_agrees(run, case)
     assert_follows(run.steps(), case["iterations"])
 
