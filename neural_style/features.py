@@ -91,6 +91,7 @@ def build(
     features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
     for name in networks.names_through(network, layers):
         if last and networks.block_of(name) != networks.block_of(last):
+            # A tile ends so many positions early; an odd number of them cuts a window of the pooling.
             cut = networks.reach(network, [last]) // networks.stride(last) % 2
             x = _pool(pooling, dtype)(seen(x, f"block{networks.block_of(last)}_pool", cut, "none"))
         filters = networks.kernel_shapes(network)[name][-1]

@@ -83,7 +83,7 @@ def _added(x, axis: int, start, values):
 
 
 class Seams:
-    """The seams of a model of tiles, as Keras' functional models are put together.
+    """The seams of a model of tiles, as Keras' functional models are put together; `dtype` is the features'.
 
     Attributes:
       inputs: "edges", and "above" and "left" by the name of the layer that follows.

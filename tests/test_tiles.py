@@ -71,6 +71,17 @@ def test_winograds_convolution_tile_by_tile(vgg19):
     assert_same(vgg19, 36, content, one([style]), (content + style) / 2, **changes)
 
 
+def test_bfloat16_tile_by_tile(vgg19):
+    """What is rounded differs where sums are added up: by far less than bfloat16 differs from float32."""
+    content, style = pair(67, 93)
+    whole, tiled = (
+        objective(vgg19, tile=tile, dtype="bfloat16").bind(content, one([style]))((content + style) / 2)
+        for tile in (None, 32)
+    )
+    assert float(tiled[0]) == pytest.approx(float(whole[0]), rel=1e-3)
+    assert np.linalg.norm(tiled[1] - whole[1]) <= 0.01 * np.linalg.norm(whole[1])
+
+
 def test_several_styles_and_masks(vgg19):
     content, style = pair(45, 77)
     regions = [
