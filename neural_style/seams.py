@@ -82,6 +82,11 @@ def _added(x, axis: int, start, values):
     return tf.concat([before, changed + values, after], axis)
 
 
+def nothing(network: keras.Model) -> dict[str, tf.Tensor]:
+    """What is handed on to a tile of a tiled `network` at the image's border: no elements, by layer."""
+    return {name: tf.zeros([1, 0, 0, seam.shape[-1]], seam.dtype) for name, seam in network.input["above"].items()}
+
+
 class Seams:
     """The seams of a model of tiles, as Keras' functional models are put together; `dtype` is the features'.
 

@@ -151,8 +151,10 @@ class Studio:
 
 
 def _tile(rows: int, cols: int, options: Options, precision: str) -> int | None:
-    from neural_style import style_losses
+    from neural_style import style_losses, tiles
 
+    if options.tile.isdigit():
+        tiles.summed_loss(options.style_loss)  # says so before the weights are loaded or learned
     tileable = isinstance(style_losses.STYLE_LOSSES[options.style_loss], style_losses.SummedLoss)
     tileable = tileable and options.reuse_constant_rows
     return memory.choose_tile(rows, cols, precision, options, tileable)

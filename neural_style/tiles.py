@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style import losses, networks
+from neural_style import losses, networks, seams
 from neural_style.errors import UserError
 from neural_style.objective import LossSettings, mask_tensor, mask_weights, masked, scales, variation_unit
 from neural_style.pictures import Region
@@ -76,6 +76,17 @@ def cut(maps: np.ndarray, box: Box) -> np.ndarray:
     return maps[:, top:bottom, left:right]
 
 
+def summed_loss(name: str) -> SummedLoss:
+    """The style loss of this name; a UserError where it is no sum over positions."""
+    found = STYLE_LOSSES[name]
+    if not isinstance(found, SummedLoss):
+        raise UserError(
+            f"--style_loss={name} is no sum over positions and can't be taken tile by tile: use --tile=none, or "
+            "another style loss."
+        )
+    return found
+
+
 def _for_any_size(method: Callable) -> Callable:
     """A method as a tf.function, traced once for maps [1, rows, cols, channels] of whatever size."""
     traced = tf.function(method, autograph=False)
@@ -129,18 +140,11 @@ class TiledObjective:
           UserError: the style loss is no such sum.
         """
         self._network, self._settings = network, settings
-        self._style_loss = STYLE_LOSSES[settings.style_loss]
-        if not isinstance(self._style_loss, SummedLoss):
-            raise UserError(
-                f"--style_loss={settings.style_loss} is no sum over positions and can't be taken tile by tile: "
-                "use --tile=none, or another style loss."
-            )
+        self._style_loss = summed_loss(settings.style_loss)
         stride = max(networks.stride(layer) for layer in (*settings.content_layers, *settings.style_layers))
         self._size = -(-size // stride) * stride
         self._dtype = network.output["features"]["image"].dtype
-        self._nothing = {
-            name: tf.zeros([1, 0, 0, handed.shape[-1]], handed.dtype) for name, handed in network.input["above"].items()
-        }
+        self._nothing = seams.nothing(network)
 
     def bind(self, content: np.ndarray, regions: Sequence[Region]) -> Callable[[np.ndarray], tuple]:
         """As `Objective.bind`."""

@@ -3,7 +3,7 @@ import types
 import pytest
 from conftest import COFFEE, SWIRLS, options, session
 
-from neural_style import main, memory
+from neural_style import main, memory, weights
 from neural_style.errors import UserError
 
 
@@ -74,6 +74,15 @@ def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
 def test_tiles_of_no_size(tile):
     with pytest.raises(UserError, match="auto, none or a size of at least 112 pixels with these layers"):
         options(f"--tile={tile}")
+
+
+def test_a_loss_that_can_not_be_tiled_is_told_before_the_weights_are_read(monkeypatch):
+    def read(*_):
+        raise AssertionError("the weights were read")
+
+    monkeypatch.setattr(weights, "resolve", read)
+    with pytest.raises(UserError, match="--style_loss=mrf is no sum over positions"):
+        session("--rows=32", "--style_loss=mrf", "--normalization=scale", "--tile=512")
 
 
 def test_a_tiled_run_follows_the_whole_one():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style import features, networks, tiles
+from neural_style import features, networks, seams, tiles
 from neural_style.seams import Seam
 
 
@@ -17,8 +17,7 @@ def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
     image = rng.uniform(0, 255, (1, 101, 139, 3))
     expected = whole(image)
     joined = {layer: np.full(expected[layer].shape, np.nan) for layer in layers}
-    nothing = {name: tf.zeros([1, 0, 0, seam.shape[-1]], tf.float64) for name, seam in tiled.input["above"].items()}
-    below, right = {}, {}
+    nothing, below, right = seams.nothing(tiled), {}, {}
     for tile in tiles.tiles(101, 139, networks.smallest_tile("vgg19", layers)):
         row, col = tile.place
         seen = tiled(
