@@ -65,7 +65,7 @@ def build(
         border is no edge; it departs from the published networks.
       taps: "after_relu", or "before_relu" (what PyTorch's tutorial measures).
       preprocessing: see `preprocess`.
-      convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about five times as coarsely, where that is
+      convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about twice as coarsely, where that is
         faster; bfloat16 is too coarse for it and stays direct.
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
       tiled: whether the model takes one tile of an image at a time, see `seams` and `tiles`.

@@ -256,7 +256,7 @@ def _define_network(values: flags.FlagValues) -> None:
         "direct",
         ["direct", "winograd"],
         "How float32 and float64 convolve: direct, or by Winograd's tiles, which take two thirds of the time and round "
-        "about five times as coarsely. bfloat16 is always direct.",
+        "about twice as coarsely. bfloat16 is always direct.",
         **group,
     )
     flags.DEFINE_enum("pooling", "max", ["max", "avg"], "How each block is halved.", **group)

@@ -24,10 +24,10 @@ def both(x, kernel, upstream, padding):
     return found
 
 
-def inputs(rng, batch, rows, cols, padding, dtype):
-    x, kernel = rng.standard_normal((batch, rows, cols, 3)), rng.standard_normal((3, 3, 3, 5))
+def inputs(rng, batch, rows, cols, padding, dtype, fan_in=3, filters=5):
+    x, kernel = rng.standard_normal((batch, rows, cols, fan_in)), rng.standard_normal((3, 3, fan_in, filters))
     less = 0 if padding == "same" else 2
-    upstream = rng.standard_normal((batch, rows - less, cols - less, 5))
+    upstream = rng.standard_normal((batch, rows - less, cols - less, filters))
     return tf.constant(x, dtype), kernel.astype(dtype), tf.constant(upstream, dtype)
 
 
@@ -40,9 +40,18 @@ def test_output_and_gradient_are_the_direct_convolutions(rng, batch, rows, cols,
 
 
 def test_rounding_in_float32_is_small(rng):
-    x, kernel, upstream = inputs(rng, 1, 40, 60, "same", "float32")
-    for expected, received in zip(*both(x, kernel, upstream, "same"), strict=True):
-        assert tf.norm(received - expected) < 3e-6 * tf.norm(expected)
+    """The points 0, 1, -1, 2, -2 would round to 1.4e-6 and 1.7e-6."""
+    x, kernel, upstream = inputs(rng, 1, 40, 60, "same", "float32", 64, 64)
+    rounded = both(x, kernel, upstream, "same")[1]
+    exact = both(tf.cast(x, "float64"), kernel.astype("float64"), tf.cast(upstream, "float64"), "same")[0]
+    for expected, received in zip(exact, rounded, strict=True):
+        assert tf.norm(tf.cast(received, "float64") - expected) < 1e-6 * tf.norm(expected)
+
+
+@pytest.mark.parametrize("matrix", [winograd.INPUT, winograd.OUTPUT])
+def test_transforms_are_exact_in_float32(matrix):
+    pairs = np.kron(matrix, matrix)
+    np.testing.assert_array_equal(pairs.astype("float32").astype("float64"), pairs)
 
 
 def test_one_trace_serves_every_size(rng):
