@@ -30,7 +30,7 @@ def preprocess(image, mode: str):
     """
     dtype = tf.as_dtype(image.dtype).as_numpy_dtype
     if mode == "caffe":
-        return image[..., ::-1] - np.array(CAFFE_MEAN, dtype)
+        return keras.ops.flip(image, axis=-1) - np.array(CAFFE_MEAN, dtype)
     return (image / 255.0 - np.array(TORCH_MEAN, dtype)) / np.array(TORCH_STD, dtype)
 
 

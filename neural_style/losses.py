@@ -57,8 +57,10 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     Returns:
       [batch].
     """
-    corner = image[:, :-1, :-1]
-    dy, dx = corner - image[:, 1:, :-1], corner - image[:, :-1, 1:]
+    # A range's gradient (image[:, 1:]) takes four times as long as a slice's.
+    size = tf.shape(image) - [0, 1, 1, 0]
+    corner, below, right = (tf.slice(image, begin, size) for begin in ([0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]))
+    dy, dx = corner - below, corner - right
     return tf.reduce_sum(tf.pow(tf.square(dy) + tf.square(dx), exponent), axis=[1, 2, 3])
 
 

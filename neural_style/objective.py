@@ -159,7 +159,7 @@ class Objective:
         """
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = self._terms(self.network(image[tf.newaxis]), targets)
+            terms = self._terms(self.network(tf.expand_dims(image, 0)), targets)
             loss = tf.add_n(list(terms.values()))
         return loss, tape.gradient(loss, image), terms
 
@@ -175,7 +175,7 @@ class Objective:
         """`evaluate`, with content, styles and combination in one batch through the network each time."""
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features = self.network(tf.concat([content, *styles, image[tf.newaxis]], axis=0))
+            features = self.network(tf.concat([content, *styles, tf.expand_dims(image, 0)], axis=0))
             content_row, *style_rows, combination = (
                 {name: rows[i : i + 1] for name, rows in features.items()} for i in range(len(styles) + 2)
             )
