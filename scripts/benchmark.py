@@ -1,17 +1,19 @@
 """Measures speed, overhead, memory and convergence side by side; writes tables and results/benchmarks.json.
 
-Usage: scripts/benchmark [evaluation] [overhead] [convergence] [sizes] [ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]] …]
-
 evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
              the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
 overhead     the share of an iteration spent outside the tf.function; the command's start-up
 convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast is there
-sizes        seconds and peak memory at 200 to 1600 rows; or at the sizes named
+sizes        seconds and peak memory at 200 to 1600 rows
+ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
+             seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
 """
 
+import argparse
 import json
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -34,18 +36,28 @@ SPENT = 60
 """Seconds after which a size is not measured once more."""
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Runs the parts named, or all."""
-    sizes = [argument for argument in arguments if argument[0].isdigit()]
-    parts = [argument for argument in arguments if not argument[0].isdigit()]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all four where none is named")
+    named = parser.parse_args().parts
+    sizes = [name for name in named if name not in PARTS]
     results = {"machine": machine()}
     print(f"Machine: {results['machine']}")
-    for part in parts or ([] if sizes else PARTS):
-        results[part] = PARTS[part]()
+    for name in named or PARTS:
+        if name in PARTS:
+            results[name] = PARTS[name]()
     if sizes:
-        results["sizes"] = measure_sizes(sizes)
+        results["own sizes"] = measure_sizes(sizes)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def part(name: str) -> str:
+    """A part's name or a size, as `main` takes them."""
+    if name not in PARTS and not re.fullmatch(r"\d+x\d+(:\w+){0,3}", name):
+        raise argparse.ArgumentTypeError(f"expected {', '.join(PARTS)} or a size such as 800x600, received {name!r}")
+    return name
 
 
 def machine() -> str:
@@ -285,4 +297,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(measure_size(sys.argv[2])))
     else:
-        main(sys.argv[1:])
+        main()
