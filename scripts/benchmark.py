@@ -2,7 +2,7 @@
 
 evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
              the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
-overhead     the share of an iteration spent outside the tf.function; the command's start-up
+overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
 convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast is there
 sizes        seconds and peak memory at 200 to 1600 rows
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
@@ -17,7 +17,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -182,7 +181,7 @@ def check_equal(losses: dict[str, float]) -> None:
 
 
 def measure_overhead() -> dict[str, float]:
-    """The share of an iteration spent outside the tf.function, and the seconds that a command without one takes."""
+    """The share of an iteration spent outside the tf.function, and the seconds to the first evaluation."""
     from neural_style.objective import Objective
 
     inside, evaluate = [], Objective.evaluate
@@ -202,22 +201,11 @@ def measure_overhead() -> dict[str, float]:
         seconds = next(steps).seconds
         found[kind] = 1 - sum(inside) / seconds
     Objective.evaluate = evaluate
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        flags = [
-            "--weights=random",
-            "--iterations=0",
-            "--noplots",
-            "--nokeep_state",
-            f"--rows={ROWS}",
-            f"--cols={COLS}",
-        ]
-        subprocess.run([sys.executable, "-m", "neural_style", *PAIR, f"{folder}/out", *flags], check=True, stdout=-3)
-    found["start-up"] = time.perf_counter() - began
+    found["start-up"] = statistics.median(float(child("--start-up")) for _ in range(3))
     print("\n| overhead at 400 x 533 | |\n|---|---|")
     for kind in ("float32", "bfloat16"):
         print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[kind]:.1%} |")
-    print(f"| the command with --iterations=0, to its end | {found['start-up']:.1f} s |")
+    print(f"| from the first import to the end of the first evaluation, float32 | {found['start-up']:.1f} s |")
     return found
 
 
@@ -262,13 +250,26 @@ def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
     print("|---|---|---|---|---|---|---|", flush=True)
     results = []
     for size in sizes:
-        done = subprocess.run([sys.executable, __file__, "--one", size], check=True, stdout=subprocess.PIPE, text=True)
-        results.append(json.loads(done.stdout))
+        results.append(json.loads(child("--size", size)))
         one = results[-1]
         rate = one["seconds"] / one["rows"] / one["cols"] * 1e6
         how = f"{one['rows']} x {one['cols']} | {one['tile']} | {one['precision']} | {one['convolution']}"
         print(f"| {how} | {one['peak'] / 1e9:.1f} GB | {one['seconds']:.2f} | {rate:.1f} |", flush=True)
     return results
+
+
+def child(*arguments: str) -> str:
+    """What this script prints in a process of its own."""
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def measure_start_up() -> float:
+    """Seconds from the first import to the end of the first evaluation."""
+    began = time.perf_counter()
+    run = session()
+    run.evaluator.at(run.pictures.start.astype("float64").reshape(-1))
+    return time.perf_counter() - began
 
 
 def measure_size(size: str) -> dict:
@@ -294,7 +295,9 @@ PARTS: dict[str, Callable] = {
 }
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
+    if sys.argv[1:2] == ["--size"]:
         print(json.dumps(measure_size(sys.argv[2])))
+    elif sys.argv[1:] == ["--start-up"]:
+        print(measure_start_up())
     else:
         main()
