@@ -68,7 +68,7 @@ def build(
       convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about twice as coarsely, where that is
         faster; bfloat16 is too coarse for it and stays direct.
       dtype: of the arithmetic, "float32", "float64" or "bfloat16".
-      tiled: whether the model takes one tile of an image at a time, see `seams` and `tiles`.
+      tiled: whether the model takes one tile of an image at a time, see `seams` and `tiled_objective`.
 
     Returns:
       A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features

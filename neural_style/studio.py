@@ -134,7 +134,9 @@ class Studio:
 
     def _objective(self, found: tuple, options: Options, tile: int | None, precision: str):
         """The loss, whole or tile by tile; traced once for each frame as long as weights and settings stay."""
-        from neural_style import features, objective, tiles
+        from neural_style import features
+        from neural_style.objective import Objective
+        from neural_style.tiled_objective import TiledObjective
 
         _, kernels, key = found
         settings, layers = _loss_settings(options), options.content_layers + options.style_layers
@@ -144,19 +146,18 @@ class Studio:
             return self._objectives[known]
         whole = tile is None
         network = features.build(options.network, kernels, layers, tiled=not whole, **built)
-        made = objective.Objective(network, settings) if whole else tiles.TiledObjective(network, settings, tile)
+        made = Objective(network, settings) if whole else TiledObjective(network, settings, tile)
         if key is not None:
             self._objectives[known] = made
         return made
 
 
 def _tile(rows: int, cols: int, options: Options, precision: str) -> int | None:
-    from neural_style import style_losses, tiles
+    from neural_style import style_losses
 
     if options.tile.isdigit():
-        tiles.summed_loss(options.style_loss)  # says so before the weights are loaded or learned
-    tileable = isinstance(style_losses.STYLE_LOSSES[options.style_loss], style_losses.SummedLoss)
-    tileable = tileable and options.reuse_constant_rows
+        style_losses.summed_loss(options.style_loss)  # says so before the weights are loaded or learned
+    tileable = style_losses.is_summed(options.style_loss) and options.reuse_constant_rows
     return memory.choose_tile(rows, cols, precision, options, tileable)
 
 

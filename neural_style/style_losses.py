@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from neural_style.errors import UserError
 from neural_style.losses import gram_matrix, positions, squared_distance, widen
 
 SAMPLE = 256
@@ -215,3 +216,18 @@ STYLE_LOSSES = {
         lambda style, content: patches(style), lambda targets, weights: tf.concat(targets, axis=0), mrf_distance
     ),
 }
+
+
+def is_summed(name: str) -> bool:
+    """Whether the style loss of this name is a sum over positions, so that an image can be taken tile by tile."""
+    return isinstance(STYLE_LOSSES[name], SummedLoss)
+
+
+def summed_loss(name: str) -> SummedLoss:
+    """The style loss of this name; a UserError where it is no sum over positions."""
+    if not is_summed(name):
+        raise UserError(
+            f"--style_loss={name} is no sum over positions and can't be taken tile by tile: use --tile=none, or "
+            "another style loss."
+        )
+    return STYLE_LOSSES[name]

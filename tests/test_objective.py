@@ -9,7 +9,7 @@ from neural_style import features
 from neural_style.objective import LossSettings, Objective
 from neural_style.pictures import Region
 from neural_style.record import sums
-from neural_style.tiles import TiledObjective
+from neural_style.tiled_objective import TiledObjective
 
 SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
 BUILT = ("convolution", "dtype", "padding", "pooling")

@@ -4,7 +4,7 @@ from conftest import pair
 from test_masks import half
 from test_objective import objective, one
 
-from neural_style import tiles
+from neural_style import tiled_objective, tiles
 from neural_style.errors import UserError
 from neural_style.pictures import Region
 
@@ -92,7 +92,7 @@ def test_several_styles_and_masks(vgg19):
 
 
 def test_content_that_is_not_kept_is_computed_anew(vgg19, monkeypatch):
-    monkeypatch.setattr(tiles, "KEPT_BYTES", 0)
+    monkeypatch.setattr(tiled_objective, "KEPT_BYTES", 0)
     content, style = pair(50, 70)
     assert_same(vgg19, 32, content, one([style]), (content + style) / 2)
 
