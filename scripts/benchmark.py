@@ -12,13 +12,14 @@ Seeded weights cost as much as ImageNet's.
 
 import argparse
 import json
+import multiprocessing
 import platform
 import re
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
@@ -201,7 +202,7 @@ def measure_overhead() -> dict[str, float]:
         seconds = next(steps).seconds
         found[kind] = 1 - sum(inside) / seconds
     Objective.evaluate = evaluate
-    found["start-up"] = statistics.median(float(child("--start-up")) for _ in range(3))
+    found["start-up"] = statistics.median(in_a_new_process(measure_start_up) for _ in range(3))
     print("\n| overhead at 400 x 533 | |\n|---|---|")
     for kind in ("float32", "bfloat16"):
         print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[kind]:.1%} |")
@@ -250,7 +251,7 @@ def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
     print("|---|---|---|---|---|---|---|", flush=True)
     results = []
     for size in sizes:
-        results.append(json.loads(child("--size", size)))
+        results.append(in_a_new_process(measure_size, size))
         one = results[-1]
         rate = one["seconds"] / one["rows"] / one["cols"] * 1e6
         how = f"{one['rows']} x {one['cols']} | {one['tile']} | {one['precision']} | {one['convolution']}"
@@ -258,10 +259,10 @@ def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
     return results
 
 
-def child(*arguments: str) -> str:
-    """What this script prints in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout
+def in_a_new_process(measure: Callable, *arguments):
+    """What `measure` returns in a process of its own, with neither TensorFlow nor memory of this one."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(measure, *arguments).result()
 
 
 def measure_start_up() -> float:
@@ -295,9 +296,4 @@ PARTS: dict[str, Callable] = {
 }
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--size"]:
-        print(json.dumps(measure_size(sys.argv[2])))
-    elif sys.argv[1:] == ["--start-up"]:
-        print(measure_start_up())
-    else:
-        main()
+    main()
