@@ -30,9 +30,10 @@ def losses(path: str, scales: Sequence[dict]) -> None:
     points = [point for scale in scales for point in (scale["initial"], *scale["iterations"])]
     yscale = "log" if any(point["loss"] for point in points) else "linear"
     axes = figure.add_subplot(xlabel="iteration", ylabel="loss", yscale=yscale)
-    for name in points[0]["terms"]:
+    for index, name in enumerate(points[0]["terms"]):
         values = [point["terms"][name] or math.nan for point in points]  # a log scale has no 0
-        axes.plot(values, label=name.replace("_", " "), marker=".")
+        if not all(map(math.isnan, values)):  # a term without weight would stand in the legend alone
+            axes.plot(values, label=name.replace("_", " "), color=f"C{index}", marker=".")
     axes.plot([point["loss"] for point in points], label="loss", color="black", marker=".")
     start = 0
     for scale in scales[:-1]:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from neural_style import plots
@@ -16,6 +17,14 @@ def test_losses_are_drawn(tmp_path):
         colors = drawn.convert("RGB").getcolors(maxcolors=100_000)
     seen = {color for _, color in colors}
     assert {(255, 127, 14), (44, 160, 44), (0, 0, 0)} <= seen  # style, total variation, loss
+
+
+def test_a_term_without_weight_stands_not_in_the_legend(tmp_path, monkeypatch):
+    shown = []
+    draw = Axes.legend
+    monkeypatch.setattr(Axes, "legend", lambda axes: shown.extend(axes.get_legend_handles_labels()[1]) or draw(axes))
+    plots.losses(str(tmp_path / "losses.png"), [{"initial": point(10.0), "iterations": [point(5.0)]}])
+    assert shown == ["style", "total variation", "loss"]
 
 
 @pytest.mark.filterwarnings("error")
