@@ -5,11 +5,13 @@ from typing import Any
 
 from PIL import Image
 
-from neural_style import flags, images, pictures, record
+from neural_style.command import flags
 from neural_style.errors import UserError
-from neural_style.images import Picture
-from neural_style.studio import Studio
-from neural_style.transfer import Step
+from neural_style.images import reading, sources
+from neural_style.images.reading import Picture
+from neural_style.optimize.loop import Step
+from neural_style.optimize.studio import Studio
+from neural_style.results import record
 
 
 def stylize(
@@ -40,13 +42,13 @@ def stylize(
     # A recipe is expanded where it stands, so it goes before what wins over it.
     given = sorted(options.items(), key=lambda item: item[0] != "recipe")
     _, settings = flags.parse([f"--{name}={flags.as_text(value)}" for name, value in given if value is not None])
-    sources = pictures.load(content, styles, settings)
+    read = sources.load(content, styles, settings)
     kept = record.Record(record.header(content, styles, ("", ""), settings))
-    for session in Studio().sessions(sources):
+    for session in Studio().sessions(read):
         kept.begin(session)
         for step in session.steps():
             kept.add(step)
             if callback:
                 callback(step)
     kept.end(broken_off=None)
-    return images.to_image(images.denoise(session.last.image, settings.denoise)), kept.as_dict()
+    return reading.to_image(reading.denoise(session.last.image, settings.denoise)), kept.as_dict()

@@ -64,7 +64,7 @@ def machine() -> str:
     """The processor, its cores and its units for bfloat16."""
     import psutil
 
-    from neural_style import processor
+    from neural_style.vgg import processor
 
     info = Path("/proc/cpuinfo").read_text()
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
@@ -74,11 +74,12 @@ def machine() -> str:
 
 def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS) -> Iterator:
     """The sessions of a run on coffee and swirls with seeded weights."""
-    from neural_style import flags, pictures
-    from neural_style.studio import Studio
+    from neural_style.command import flags
+    from neural_style.images import sources
+    from neural_style.optimize.studio import Studio
 
     _, options = flags.parse([*arguments, "--weights=random", f"--rows={rows}", f"--cols={cols}"])
-    return Studio().sessions(pictures.load(PAIR[0], PAIR[1:], options))
+    return Studio().sessions(sources.load(PAIR[0], PAIR[1:], options))
 
 
 def session(*arguments: str, **frame: int):
@@ -100,7 +101,7 @@ def measure_evaluation() -> dict[str, float]:
     """Seconds of one loss and gradient, by contender: medians of rounds in which each has its turn."""
     import torch_example
 
-    from neural_style import weights
+    from neural_style.vgg import weights
 
     shown = session().pictures
     kernels = weights.random("vgg19", 0)
@@ -146,12 +147,12 @@ def convolutions(precision: str) -> Callable:
     """Every convolution that the example's layers need, forward and back to its input, and nothing else."""
     import tensorflow as tf
 
-    from neural_style import networks
+    from neural_style.vgg import layout
 
     work = []
-    for name in networks.names_through("vgg19", ["block5_conv2"]):
-        kernel = networks.kernel_shapes("vgg19")[name]
-        frame = (1, ROWS // networks.stride(name), COLS // networks.stride(name))
+    for name in layout.names_through("vgg19", ["block5_conv2"]):
+        kernel = layout.kernel_shapes("vgg19")[name]
+        frame = (1, ROWS // layout.stride(name), COLS // layout.stride(name))
         tensors = [
             tf.cast(tf.random.normal(shape), precision) for shape in ((*frame, kernel[2]), kernel, (*frame, kernel[3]))
         ]
@@ -183,7 +184,7 @@ def check_equal(losses: dict[str, float]) -> None:
 
 def measure_overhead() -> dict[str, float]:
     """The share of an iteration spent outside the tf.function, and the seconds to the first evaluation."""
-    from neural_style.objective import Objective
+    from neural_style.optimize.objective import Objective
 
     inside, evaluate = [], Objective.evaluate
 

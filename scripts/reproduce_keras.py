@@ -9,9 +9,10 @@ from pathlib import Path
 
 import keras
 
-from neural_style import flags, pictures
+from neural_style.command import flags
 from neural_style.errors import UserError
-from neural_style.studio import Studio
+from neural_style.images import sources
+from neural_style.optimize.studio import Studio
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
 IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     try:
         _, options = flags.parse(["--recipe=keras_io", *arguments])
         content, style = fetch()
-        session = next(Studio().sessions(pictures.load(content, [style], options)))
+        session = next(Studio().sessions(sources.load(content, [style], options)))
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code

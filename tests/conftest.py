@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_style import flags, images, pictures, weights
-from neural_style.studio import Studio
+from neural_style.command import flags
+from neural_style.images import reading, sources
+from neural_style.optimize.studio import Studio
+from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
@@ -30,7 +32,7 @@ def session(*arguments, **given):
 
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), studio=None):
     """The first scale's session of `settings`, by a new studio where none is given."""
-    return next((studio or Studio()).sessions(pictures.load(content, styles, settings)))
+    return next((studio or Studio()).sessions(sources.load(content, styles, settings)))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def studio():
 
 def pair(rows, cols):
     """Coffee and swirls in a frame."""
-    return tuple(images.resize(images.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+    return tuple(reading.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options
 
-from neural_style import checkpoint, pictures
-from neural_style.checkpoint import Checkpoint
 from neural_style.errors import UserError
-from neural_style.studio import Studio
+from neural_style.images import sources
+from neural_style.optimize.studio import Studio
+from neural_style.results import checkpoint
+from neural_style.results.checkpoint import Checkpoint
 
 HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "scale": [1.0], "cols": None}}
 DIGESTS = {"a.jpg": "1", "b.jpg": "2"}
@@ -79,8 +80,8 @@ def test_complete_runs_are_known_by_their_record(tmp_path):
 )
 def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     settings = options(*flags, "--weights=random", "--rows=32", "--iterations=4", "--evaluations_per_iteration=4")
-    sources, studio = pictures.load(COFFEE, [SWIRLS], settings), Studio()
-    whole = next(studio.sessions(sources))
+    given, studio = sources.load(COFFEE, [SWIRLS], settings), Studio()
+    whole = next(studio.sessions(given))
     steps = whole.steps()
     for _ in range(3):
         next(steps)
@@ -88,7 +89,7 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, whole.state(), []))
     *_, wanted = steps
 
-    resumed = next(Studio().sessions(sources, checkpoint.load(str(tmp_path / "out")).resumed))
+    resumed = next(Studio().sessions(given, checkpoint.load(str(tmp_path / "out")).resumed))
     third, fourth = resumed.steps()
     assert (third.index, fourth.index) == (3, 4)
     np.testing.assert_array_equal(fourth.image, wanted.image)

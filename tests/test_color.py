@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import options, prepared
 
-from neural_style import color
+from neural_style.images import color
 
 
 def statistics(image):

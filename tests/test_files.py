@@ -7,8 +7,10 @@ import pytest
 from conftest import options
 from PIL import Image, ImageCms
 
-from neural_style import files, flags, images
+from neural_style.command import flags
 from neural_style.errors import UserError
+from neural_style.images import reading
+from neural_style.results import files
 
 
 def made(*arguments):
@@ -80,7 +82,7 @@ def photograph(tmp_path, rng):
     path = tmp_path / "photograph.jpg"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(rng.integers(0, 255, (8, 6, 3), np.uint8)).save(path, exif=exif, icc_profile=profile)
-    return images.load(path)
+    return reading.load(path)
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif"])
@@ -96,7 +98,7 @@ def test_profile_and_exif_are_carried_over(tmp_path, photograph, ending):
 
 
 def test_an_image_without_exif_or_profile_gets_none(tmp_path):
-    plain = images.load(np.zeros((4, 4, 3)))
+    plain = reading.load(np.zeros((4, 4, 3)))
     files.save(str(tmp_path / "out.png"), plain, 90, plain, MADE)
     with Image.open(tmp_path / "out.png") as written:
         assert written.info.keys() == {files.TEXT_KEY}

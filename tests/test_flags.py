@@ -1,7 +1,7 @@
 import pytest
 from conftest import options
 
-from neural_style import flags, help, recipes
+from neural_style.command import flags, help_text, recipes
 from neural_style.errors import UserError
 
 RECIPES = sorted(recipes.by_name())
@@ -73,8 +73,8 @@ def test_a_layer_of_vgg19_is_unknown_to_vgg16():
 
 
 def test_help_shows_the_common_flags_and_helpfull_all():
-    short, full = help.text(full=False), help.text(full=True)
-    for name in help.COMMON:
+    short, full = help_text.text(full=False), help_text.text(full=True)
+    for name in help_text.COMMON:
         assert f"--{name}\n" in short or f"--[no]{name}\n" in short
     assert "--tv_exponent" not in short
     for name in vars(options()):

@@ -3,8 +3,8 @@ import pytest
 from conftest import COFFEE
 from PIL import Image, ImageCms
 
-from neural_style import images
 from neural_style.errors import UserError
+from neural_style.images import reading
 
 ORIENTATION = 0x0112
 
@@ -20,7 +20,7 @@ def colors(rng):
 def test_formats_load_as_rgb(tmp_path, colors, ending, tolerance):
     path = tmp_path / f"a file with spaces.{ending}"
     Image.fromarray(colors).save(path)
-    loaded = images.load(path)
+    loaded = reading.load(path)
     assert loaded.mode == "RGB"
     assert np.abs(np.asarray(loaded, float) - colors).max() <= tolerance
 
@@ -29,9 +29,9 @@ def test_grey_and_grey_with_alpha(tmp_path):
     Image.new("L", (4, 4), 77).save(tmp_path / "grey.png")
     Image.new("LA", (4, 4), (77, 255)).save(tmp_path / "alpha.png")
     Image.new("1", (4, 4), 1).save(tmp_path / "bits.png")
-    assert images.load(tmp_path / "grey.png").getpixel((0, 0)) == (77, 77, 77)
-    assert images.load(tmp_path / "alpha.png").getpixel((0, 0)) == (77, 77, 77)
-    assert images.load(tmp_path / "bits.png").getpixel((0, 0)) == (255, 255, 255)
+    assert reading.load(tmp_path / "grey.png").getpixel((0, 0)) == (77, 77, 77)
+    assert reading.load(tmp_path / "alpha.png").getpixel((0, 0)) == (77, 77, 77)
+    assert reading.load(tmp_path / "bits.png").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_palette_with_and_without_transparency(tmp_path):
@@ -40,8 +40,8 @@ def test_palette_with_and_without_transparency(tmp_path):
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "palette.png")
     image.save(tmp_path / "transparent.png", transparency=1)
-    assert [images.load(tmp_path / "palette.png").getpixel((x, 0)) for x in (0, 1)] == [(10, 20, 30), (200, 100, 50)]
-    assert [images.load(tmp_path / "transparent.png").getpixel((x, 0)) for x in (0, 1)] == [
+    assert [reading.load(tmp_path / "palette.png").getpixel((x, 0)) for x in (0, 1)] == [(10, 20, 30), (200, 100, 50)]
+    assert [reading.load(tmp_path / "transparent.png").getpixel((x, 0)) for x in (0, 1)] == [
         (10, 20, 30),
         (255, 255, 255),
     ]
@@ -50,13 +50,13 @@ def test_palette_with_and_without_transparency(tmp_path):
 def test_transparent_pixels_lie_on_white(tmp_path):
     Image.new("RGBA", (2, 2), (100, 0, 0, 0)).save(tmp_path / "clear.png")
     Image.new("RGBA", (2, 2), (100, 0, 0, 255)).save(tmp_path / "opaque.png")
-    assert images.load(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
-    assert images.load(tmp_path / "opaque.png").getpixel((0, 0)) == (100, 0, 0)
+    assert reading.load(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
+    assert reading.load(tmp_path / "opaque.png").getpixel((0, 0)) == (100, 0, 0)
 
 
 def test_cmyk(tmp_path):
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
-    red, green, blue = images.load(tmp_path / "red.jpg").getpixel((4, 4))
+    red, green, blue = reading.load(tmp_path / "red.jpg").getpixel((4, 4))
     assert red > 240
     assert max(green, blue) < 15
 
@@ -65,37 +65,37 @@ def test_cmyk(tmp_path):
 def test_16_bit_grey_keeps_its_tones(tmp_path, ending):
     values = np.array([[0, 16384, 32768, 65535]], np.uint16)
     Image.fromarray(values).save(tmp_path / f"deep.{ending}")
-    loaded = np.asarray(images.load(tmp_path / f"deep.{ending}"))
+    loaded = np.asarray(reading.load(tmp_path / f"deep.{ending}"))
     np.testing.assert_array_equal(loaded[0, :, 0], [0, 64, 128, 255])
 
 
 def test_float_tiff(tmp_path):
     Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "float.tiff")
-    np.testing.assert_array_equal(np.asarray(images.load(tmp_path / "float.tiff"))[0, :, 0], [0, 128, 255])
+    np.testing.assert_array_equal(np.asarray(reading.load(tmp_path / "float.tiff"))[0, :, 0], [0, 128, 255])
 
 
 def test_exif_orientation_is_applied(tmp_path, colors):
     exif = Image.Exif()
     exif[ORIENTATION] = 6  # the camera was held upright
     Image.fromarray(colors).save(tmp_path / "turned.png", exif=exif)
-    assert images.load(tmp_path / "turned.png").size == (6, 8)
+    assert reading.load(tmp_path / "turned.png").size == (6, 8)
 
 
 def test_resize_is_keras_load_img():
     import keras
 
     keras_image = keras.utils.img_to_array(keras.utils.load_img(COFFEE, target_size=(64, 96)))
-    np.testing.assert_array_equal(images.resize(images.load(COFFEE), 64, 96), keras_image)
+    np.testing.assert_array_equal(reading.resize(reading.load(COFFEE), 64, 96), keras_image)
 
 
 def test_frame_follows_the_aspect_and_truncates():
     image = Image.new("RGB", (451, 300))
-    assert images.frame(image, 400) == (400, 601)
-    assert images.frame(image, 400, 500) == (400, 500)
+    assert reading.frame(image, 400) == (400, 601)
+    assert reading.frame(image, 400, 500) == (400, 500)
 
 
 def test_8_bits_are_clipped_and_truncated():
-    image = images.to_image(np.array([[[-5, 1.9, 300]]], np.float32))
+    image = reading.to_image(np.array([[[-5, 1.9, 300]]], np.float32))
     assert image.getpixel((0, 0)) == (0, 1, 255)
 
 
@@ -106,18 +106,18 @@ def test_what_is_no_image_is_told_in_one_sentence(tmp_path):
     (tmp_path / "empty.jpg").write_bytes(b"")
     for name in ("text.png", "cut.png", "empty.jpg"):
         with pytest.raises(UserError, match=rf"Expected an image file .*{name}"):
-            images.load(tmp_path / name)
+            reading.load(tmp_path / name)
     with pytest.raises(UserError, match="does not exist"):
-        images.load(tmp_path / "missing.png")
+        reading.load(tmp_path / "missing.png")
     with pytest.raises(UserError, match="is a folder"):
-        images.load(tmp_path)
+        reading.load(tmp_path)
 
 
 def test_pillow_images_and_arrays_are_images_too(colors):
     for given in (Image.fromarray(colors), colors, colors.astype(np.float32)):
-        np.testing.assert_array_equal(np.asarray(images.load(given)), colors)
+        np.testing.assert_array_equal(np.asarray(reading.load(given)), colors)
     for grey in (colors[..., 0], colors[..., :1]):
-        np.testing.assert_array_equal(np.asarray(images.load(grey))[..., 2], colors[..., 0])
+        np.testing.assert_array_equal(np.asarray(reading.load(grey))[..., 2], colors[..., 0])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_pillow_images_and_arrays_are_images_too(colors):
 )
 def test_arrays_that_are_no_images(array, message):
     with pytest.raises(UserError, match=message):
-        images.load(array)
+        reading.load(array)
 
 
 def profile(name):
@@ -151,15 +151,15 @@ def swapped_profile():
 
 def test_rgb_profiles_stay_with_the_image_and_others_do_not(tmp_path, colors):
     Image.fromarray(colors).save(tmp_path / "rgb.png", icc_profile=profile("sRGB"))
-    assert images.load(tmp_path / "rgb.png").info["icc_profile"] == profile("sRGB")
+    assert reading.load(tmp_path / "rgb.png").info["icc_profile"] == profile("sRGB")
     for data in (profile("LAB"), b"no profile"):
         Image.fromarray(colors).save(tmp_path / "other.png", icc_profile=data)
-        assert "icc_profile" not in images.load(tmp_path / "other.png").info
+        assert "icc_profile" not in reading.load(tmp_path / "other.png").info
 
 
 def test_colours_are_converted_between_profiles(colors):
     image = Image.fromarray(colors)
-    swapped = images.in_profile(image, swapped_profile())
+    swapped = reading.in_profile(image, swapped_profile())
     np.testing.assert_allclose(np.asarray(swapped, float), colors[..., [1, 0, 2]], atol=3)
     for same in (None, profile("sRGB")):
-        assert images.in_profile(image, same) is image
+        assert reading.in_profile(image, same) is image

@@ -5,9 +5,9 @@ from conftest import options, pair, prepared
 from PIL import Image
 from test_objective import objective
 
-from neural_style.objective import mask_weights, masked
-from neural_style.pictures import Region
-from neural_style.style_losses import STYLE_LOSSES
+from neural_style.images.sources import Region
+from neural_style.losses.style import STYLE_LOSSES
+from neural_style.optimize.objective import mask_weights, masked
 
 
 def half(rows, cols, side):

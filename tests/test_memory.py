@@ -3,8 +3,10 @@ import types
 import pytest
 from conftest import COFFEE, SWIRLS, options, session
 
-from neural_style import main, memory, weights
+from neural_style.command import main
 from neural_style.errors import UserError
+from neural_style.optimize import memory
+from neural_style.vgg import weights
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 from conftest import options, pair, prepared
 
-from neural_style import features
-from neural_style.objective import LossSettings, Objective
-from neural_style.pictures import Region
-from neural_style.record import sums
-from neural_style.tiled_objective import TiledObjective
+from neural_style.images.sources import Region
+from neural_style.optimize.objective import LossSettings, Objective
+from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.results.record import sums
+from neural_style.vgg import model
 
 SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
 BUILT = ("convolution", "dtype", "padding", "pooling")
@@ -38,7 +38,7 @@ def objective(weights, tile=None, **changes):
     built = {name: changes.pop(name) for name in BUILT if name in changes}
     settings = LossSettings(**{**settings, **changes})
     layers = [*settings.content_layers, *settings.style_layers]
-    network = features.build("vgg19", weights, layers, tiled=tile is not None, **built)
+    network = model.build("vgg19", weights, layers, tiled=tile is not None, **built)
     return Objective(network, settings) if tile is None else TiledObjective(network, settings, tile)
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from neural_style import optimizers
 from neural_style.errors import UserError
-from neural_style.evaluator import Evaluator
-from neural_style.transfer import transfer
+from neural_style.optimize import optimizers
+from neural_style.optimize.evaluator import Evaluator
+from neural_style.optimize.loop import transfer
 
 SHAPE = (4, 5, 3)
 EVERY = {

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.axes import Axes
 from PIL import Image
 
-from neural_style import plots
+from neural_style.results import plots
 
 
 def point(loss):

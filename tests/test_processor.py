@@ -1,4 +1,4 @@
-from neural_style import processor
+from neural_style.vgg import processor
 
 
 def test_instructions_are_read_from_the_flags_alone(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from conftest import reference, session
 from test_reference import assert_agrees, assert_follows
 
-from neural_style import recipes
+from neural_style.command import recipes
 
 FORMULAS = reference("formulas.json")["cases"]
 SEEDED = ("--rows=64", "--normalize_weights=none")

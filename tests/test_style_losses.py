@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style import style_losses
-from neural_style.style_losses import STYLE_LOSSES
+from neural_style.losses import style
+from neural_style.losses.style import STYLE_LOSSES
 
 
 def features(rng, rows=6, cols=7, channels=4):
@@ -78,7 +78,7 @@ def test_the_patch_loss_finds_a_planted_patch(rng):
     style = features(rng, rows=9, cols=9)
     x = np.zeros((1, 3, 3, 4), np.float32)
     x[0] = style[0, 4:7, 2:5] * 5  # another contrast: matching is by direction
-    (match,) = style_losses.best_matches(style_losses.patches(tf.constant(x)), style_losses.patches(style))
+    (match,) = style.best_matches(style.patches(tf.constant(x)), style.patches(style))
     assert int(match) == 4 * 7 + 2
     planted = tf.constant(x / 5)
     assert distance("mrf", planted, style) == pytest.approx(0, abs=1e-6)
@@ -91,8 +91,8 @@ def test_matching_in_blocks_is_matching_at_once(monkeypatch, rng, block):
         tf.constant(rng.standard_normal((23, 9)), tf.float32),
     )
     expected = np.argmax(queries.numpy() @ (keys.numpy() / np.linalg.norm(keys, axis=1, keepdims=True)).T, axis=1)
-    monkeypatch.setattr(style_losses, "BLOCK", block)
-    np.testing.assert_array_equal(style_losses.best_matches(queries, keys), expected)
+    monkeypatch.setattr(style, "BLOCK", block)
+    np.testing.assert_array_equal(style.best_matches(queries, keys), expected)
 
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)

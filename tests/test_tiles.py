@@ -4,9 +4,10 @@ from conftest import pair
 from test_masks import half
 from test_objective import objective, one
 
-from neural_style import tiled_objective, tiles
 from neural_style.errors import UserError
-from neural_style.pictures import Region
+from neural_style.images.sources import Region
+from neural_style.optimize import tiled_objective
+from neural_style.vgg import tiles
 
 DEEPEST = dict(
     content_layers=["block5_conv2"],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import DATA
 
-from neural_style import torch_files
 from neural_style.errors import UserError
+from neural_style.vgg import torch_files
 
 
 @pytest.mark.parametrize("name", ["torch_zip.pth", "torch_legacy.pth", "torch_parameters.pth"])

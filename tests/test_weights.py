@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import DATA, reference
 
-from neural_style import networks, weights
 from neural_style.errors import UserError
+from neural_style.vgg import layout, weights
 
 
 def keras_2_file(path, kernels, rename=lambda name: name):
@@ -140,7 +140,7 @@ def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatc
 
 def test_kernel_shapes_are_keras():
     model = keras.applications.VGG16(weights=None, include_top=False)
-    for name, shape in networks.kernel_shapes("vgg16").items():
+    for name, shape in layout.kernel_shapes("vgg16").items():
         assert model.get_layer(name).kernel.shape == shape
 
 
@@ -162,7 +162,7 @@ def test_a_torchvision_safetensors_file(tmp_path, vgg19):
 
 def test_a_torchvision_pth_file(tmp_path, monkeypatch, vgg19):
     (tmp_path / "vgg.pth").touch()
-    monkeypatch.setattr("neural_style.torch_files.load", lambda path: torchvision_layout(vgg19))
+    monkeypatch.setattr("neural_style.vgg.torch_files.load", lambda path: torchvision_layout(vgg19))
     assert_same(weights.from_file(tmp_path / "vgg.pth", "vgg19"), vgg19)
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from conftest import session
 
-from neural_style import features, networks, winograd
+from neural_style.vgg import layout, model, winograd
 
 
 def both(x, kernel, upstream, padding):
@@ -68,9 +68,9 @@ def test_one_trace_serves_every_size(rng):
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
 def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
-    layers, image = networks.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
+    layers, image = layout.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
     direct, tiled = (
-        features.build("vgg19", vgg19, layers, padding=padding, convolution=kind, dtype="float64")(image)
+        model.build("vgg19", vgg19, layers, padding=padding, convolution=kind, dtype="float64")(image)
         for kind in ("direct", "winograd")
     )
     for name in layers:
@@ -79,8 +79,8 @@ def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
 
 def test_deep_layers_alone_are_tiled_and_none_in_bfloat16(vgg19):
     def convolutions(kind, dtype):
-        model = features.build("vgg19", vgg19, ["block5_conv1"], convolution=kind, dtype=dtype)
-        return {layer.name: type(layer) for layer in model.layers if layer.name in vgg19}
+        built = model.build("vgg19", vgg19, ["block5_conv1"], convolution=kind, dtype=dtype)
+        return {layer.name: type(layer) for layer in built.layers if layer.name in vgg19}
 
     for name, kind in convolutions("winograd", "float32").items():
         assert kind is (winograd.Convolution if name[:6] in ("block3", "block4", "block5") else keras.layers.Conv2D)

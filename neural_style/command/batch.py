@@ -1,0 +1,98 @@
+"""Batches: the runs of a CSV file, one after the other, in one process."""
+
+import csv
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from neural_style.command import flags
+from neural_style.errors import UserError
+from neural_style.optimize.studio import Studio
+
+COLUMNS = ("content", "style", "prefix")
+
+
+def run(arguments: Sequence[str], positional: Sequence[str], path: str, stylize: Callable) -> int:
+    """Carries out each row that is not complete yet; one that fails is reported, and the rest go on.
+
+    Args:
+      arguments: the command line, whose flags hold for every row; a row's own flags win.
+      positional: what of it is no flag.
+      path: of the CSV file; see --manifest.
+      stylize: of `main`.
+
+    Returns:
+      The exit code: 0, or 1 where a row failed.
+
+    Raises:
+      UserError: the file or a row's flags can't be read; nothing is begun then.
+    """
+    if positional:
+        raise UserError(f"--manifest names the images, and {' '.join(positional)} was given besides.", exit_code=2)
+    jobs, studio = _jobs(arguments, path), Studio()
+    made, skipped, failed = 0, 0, []
+    for number, (images, options) in jobs:
+        print(f"{path}, line {number}: {' '.join(images)}", flush=True)
+        try:
+            if stylize(images, options, studio, skip_complete=True):
+                made += 1
+            else:
+                skipped += 1
+        except Exception as error:  # one row's fault, foreseen or not, is not the others'
+            failed.append(number)
+            if not isinstance(error, UserError):
+                traceback.print_exc()
+            print(f"neural-style: {path}, line {number}: {error}", file=sys.stderr, flush=True)
+    lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
+    print(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
+    return 1 if failed else 0
+
+
+def _jobs(arguments: Sequence[str], path: str) -> list[tuple[int, tuple[list[str], flags.Options]]]:
+    """The line, the images and prefix, and the options of each row."""
+    jobs, lines = [], {}
+    for number, row in _rows(path):
+        given = [f"--{name}={value}" for name, value in row.items() if name not in COLUMNS and value]
+        images = [row["content"], *(style.strip() for style in row["style"].split(";")), row["prefix"]]
+        if not all(images):
+            raise UserError(
+                f"{path}, line {number}: expected content, style and prefix, received {images}.", exit_code=2
+            )
+        if row["prefix"] in lines:
+            raise UserError(
+                f"{path}, line {number}: the prefix {row['prefix']!r} is line {lines[row['prefix']]}'s: each row needs "
+                "its own.",
+                exit_code=2,
+            )
+        lines[row["prefix"]] = number
+        try:
+            _, options = flags.parse([*arguments, *given, "--manifest="])
+        except UserError as error:
+            raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
+        jobs.append((number, (images, options)))
+    return jobs
+
+
+def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
+    """Each row's line number and its values by column."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True, restval="")
+            rows = [(reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
+        ) from error
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise UserError(
+            f"{path}: expected the columns {', '.join(COLUMNS)}; {', '.join(missing)} is missing.", exit_code=2
+        )
+    for number, row in rows:
+        if None in row:
+            raise UserError(
+                f"{path}, line {number}: more values than columns: quote a value that holds a comma.", exit_code=2
+            )
+    return rows

@@ -1,0 +1,1 @@
+"""Losses: how far features are from what is wanted."""

@@ -1,0 +1,1 @@
+"""One image downhill: objective, evaluator, optimisers, loop."""

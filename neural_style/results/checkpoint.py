@@ -1,0 +1,128 @@
+"""PREFIX.state: where a run stands after each iteration, so that --resume goes on as if there had been no break."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neural_style.errors import UserError
+from neural_style.results import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands.
+
+    Attributes:
+      header: of the run's record.
+      digests: of the files that it reads.
+      scales: of the run's record, the last one being in work.
+      session: `Session.state` of that scale.
+      frames: of the preview so far, RGB [rows, cols, 3] uint8.
+    """
+
+    header: dict[str, Any]
+    digests: dict[str, str]
+    scales: Sequence[dict]
+    session: dict[str, Any]
+    frames: Sequence[np.ndarray]
+
+    @property
+    def resumed(self) -> dict:
+        """What `Studio.sessions` goes on from."""
+        return {"scale": len(self.scales) - 1, "session": self.session}
+
+
+def path(prefix: str) -> Path:
+    """Where the state of the run named `prefix` lies."""
+    return Path(f"{prefix}.state")
+
+
+def save(prefix: str, checkpoint: Checkpoint) -> None:
+    """Writes the state, whole or not at all: JSON whose arrays lie beside it in one .npz file."""
+    arrays: list[np.ndarray] = []
+
+    def set_aside(array: np.ndarray) -> dict:
+        arrays.append(array)
+        return {"array": len(arrays) - 1}
+
+    text = json.dumps(vars(checkpoint), default=set_aside)
+
+    def write(partial: Path) -> None:
+        with open(partial, "wb") as file:
+            np.savez(file, text=np.array(text), **{f"array_{i}": array for i, array in enumerate(arrays)})
+
+    files.write_whole(path(prefix), write)
+
+
+def load(prefix: str) -> Checkpoint | None:
+    """The state of the run named `prefix`; None where there is none.
+
+    Raises:
+      UserError: the file can't be read.
+    """
+    if not path(prefix).exists():
+        return None
+    try:
+        with np.load(path(prefix)) as found:
+
+            def put_back(item: dict) -> Any:
+                return found[f"array_{item['array']}"] if item.keys() == {"array"} else item
+
+            return Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
+    except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
+        raise UserError(
+            f"--resume expected the state of an interrupted run in {str(path(prefix))!r}, which can't be read "
+            f"({error}): remove the file to start anew."
+        ) from error
+
+
+def remove(prefix: str) -> None:
+    """Removes the state of a run that is complete, or that starts anew."""
+    path(prefix).unlink(missing_ok=True)
+    files.partial_path(path(prefix)).unlink(missing_ok=True)
+
+
+def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
+    """Whether the run named `prefix` is complete and was this one: the same images, flags and files.
+
+    Args:
+      prefix: of the results' names.
+      header, digests: of the run that is asked for.
+      ending: of the result's image.
+    """
+    record = Path(f"{prefix}.json")
+    if not (record.exists() and Path(f"{prefix}{ending}").exists()):
+        return False
+    try:
+        found = json.loads(record.read_text())
+    except ValueError:
+        return False
+    return found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
+
+
+def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:
+    """Raises a UserError that names what is asked for now and was not then."""
+    found = changes(checkpoint.header, header, checkpoint.digests, digests)
+    if found:
+        raise UserError(
+            f"--resume goes on with the same images and flags, and these have changed: {', '.join(found)}; give "
+            "them as they were, or leave out --resume to start anew.",
+            exit_code=2,
+        )
+
+
+def changes(then: dict, now: dict, digests_then: dict, digests_now: dict) -> list[str]:
+    """What is different: flags with their values then and now, images, files that hold something else."""
+    now = json.loads(json.dumps(now))  # as it reads back
+    found = [
+        f"--{name} (was {then['flags'].get(name)}, is {value})"
+        for name, value in now["flags"].items()
+        if then["flags"].get(name) != value
+    ]
+    found += [f"{name} (was {then[name]}, is {now[name]})" for name in ("content", "styles") if then[name] != now[name]]
+    kept = (digests_then or {}).keys() & digests_now.keys()
+    return found + [f"the file {name!r}" for name in sorted(kept) if digests_then[name] != digests_now[name]]

@@ -1,0 +1,79 @@
+"""Pictures about a run: its losses, what went in and came out, and how the image grew."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from neural_style.results import files
+
+GAP = 8
+"""White pixels between the images of a comparison."""
+FRAME_SIDE = 480
+"""The longer side of a preview's frames, in pixels."""
+FRAME_MILLISECONDS, LAST_MILLISECONDS = 250, 2000
+
+
+def losses(path: str, scales: Sequence[dict]) -> None:
+    """Draws each term and the loss over the iterations, on a log scale; scales follow each other.
+
+    Args:
+      path: of the PNG.
+      scales: of the run's record.
+    """
+    from matplotlib.figure import Figure  # a second of import that most runs need at their end only
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    points = [point for scale in scales for point in (scale["initial"], *scale["iterations"])]
+    yscale = "log" if any(point["loss"] for point in points) else "linear"
+    axes = figure.add_subplot(xlabel="iteration", ylabel="loss", yscale=yscale)
+    for index, name in enumerate(points[0]["terms"]):
+        values = [point["terms"][name] or math.nan for point in points]  # a log scale has no 0
+        if not all(map(math.isnan, values)):  # a term without weight would stand in the legend alone
+            axes.plot(values, label=name.replace("_", " "), color=f"C{index}", marker=".")
+    axes.plot([point["loss"] for point in points], label="loss", color="black", marker=".")
+    start = 0
+    for scale in scales[:-1]:
+        start += 1 + len(scale["iterations"])
+        axes.axvline(start - 0.5, color="grey", linewidth=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    files.write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=120))
+
+
+def comparison(content: Image.Image, styles: Sequence[Image.Image], result: Image.Image) -> Image.Image:
+    """The photograph, the styles and the result side by side, at the result's height."""
+    shown = [_at_height(image, result.height) for image in (content, *styles)] + [result]
+    width = sum(image.width for image in shown) + GAP * (len(shown) - 1)
+    sheet, left = Image.new("RGB", (width, result.height), "white"), 0
+    for image in shown:
+        sheet.paste(image, (left, 0))
+        left += image.width + GAP
+    return sheet
+
+
+def _at_height(image: Image.Image, rows: int) -> Image.Image:
+    return image.resize((max(1, round(image.width * rows / image.height)), rows), Image.Resampling.LANCZOS)
+
+
+def frame(image: Image.Image) -> np.ndarray:
+    """A frame of the preview: `image`, at most `FRAME_SIDE` pixels long, as [rows, cols, 3] uint8."""
+    small = image.copy()
+    small.thumbnail((FRAME_SIDE, FRAME_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(small)
+
+
+def preview(path: str, frames: Sequence[np.ndarray]) -> None:
+    """Writes an animated WebP or GIF, by the path's ending, that plays for ever and rests on its last frame."""
+    rows, cols = frames[-1].shape[:2]  # coarser scales' frames are enlarged
+    first, *rest = [Image.fromarray(frame).resize((cols, rows), Image.Resampling.BICUBIC) for frame in frames]
+    durations = [FRAME_MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]
+    kind = Path(path).suffix[1:].upper()
+    files.write_whole(
+        path,
+        lambda partial: first.save(partial, kind, save_all=True, append_images=rest, duration=durations, loop=0),
+    )

@@ -1,0 +1,1 @@
+"""VGG: an image to named features."""

@@ -1,0 +1,95 @@
+"""Learned features: VGG filters found in the two images themselves, with nothing to download.
+
+Layer by layer and without labels: the filters of a convolution are the centroids of a spherical k-means over
+patches of its input (Coates & Ng 2012, section 3), scaled so that each filter's mean activation over the images is 1
+(Gatys et al. 2016, section 2; Kraehenbuehl et al. 2016 scale whole layers so).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from neural_style.vgg import layout, model
+
+PATCHES_PER_FILTER = 12
+ROUNDS = 4
+FLATTEST = 0.2
+"""The share of patches with the least contrast, which are dropped."""
+ROUNDING = 1e-4
+"""Patches with less contrast than this share of their length are flat but for rounding, and dropped too."""
+RAREST = 1e-3
+"""A filter with less mean activation than this share of its layer's is scaled as the layer."""
+
+
+def learn(
+    network: str,
+    pictures: Sequence[np.ndarray],
+    seed: int,
+    *,
+    layers: Sequence[str],
+    pooling: str,
+    padding: str,
+    preprocessing: str,
+) -> dict:
+    """Learns the filters of `network` from `pictures`.
+
+    Args:
+      network: "vgg16" or "vgg19".
+      pictures: RGB arrays [rows, cols, 3] in 0..255.
+      seed: of the patches' positions and the first centroids; the same seed gives the same weights.
+      layers: the deepest of these is the last layer learned.
+      pooling, padding, preprocessing: see `features.build`; the filters fit the network built so.
+
+    Returns:
+      Layer name to (kernel, bias), as `features.build` takes them; biases are zero.
+    """
+    rng, weights = np.random.RandomState(seed), {}
+    maps = [tf.constant(model.preprocess(picture, preprocessing)[np.newaxis]) for picture in pictures]
+    block = 1
+    for name in layout.names_through(network, layers):
+        if layout.block_of(name) != block:
+            block = layout.block_of(name)
+            maps = [tf.nn.pool(x, [2, 2], pooling.upper(), strides=[2, 2]) for x in maps]
+        shape = layout.kernel_shapes(network)[name]
+        padded = [model.pad(x, padding) for x in maps]
+        kernel = _centroids(_patches(padded, PATCHES_PER_FILTER * shape[3], rng), shape[3], rng)
+        kernel = kernel.T.reshape(shape)
+        maps = [tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "VALID")) for x in padded]
+        mean = np.mean([tf.reduce_mean(x, axis=[0, 1, 2]) for x in maps], axis=0)
+        scale = 1 / np.where(mean > RAREST * mean.mean(), mean, mean.mean() or 1)
+        maps = [x * scale for x in maps]
+        weights[name] = (kernel * scale).astype(np.float32), np.zeros(shape[3], np.float32)
+    return weights
+
+
+def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState) -> np.ndarray:
+    """`number` random 3x3 patches of the padded maps, centred, of unit length: [about number, 9 * channels]."""
+    patches = []
+    for x in maps:
+        x = x[0].numpy()
+        rows = rng.randint(0, x.shape[0] - 2, number // len(maps))
+        cols = rng.randint(0, x.shape[1] - 2, number // len(maps))
+        patches.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
+    patches = np.concatenate(patches).reshape(-1, 9 * x.shape[-1])
+    lengths = np.linalg.norm(patches, axis=1)
+    # At the image itself the mean over patches goes, so that a patch's own colour still counts.
+    patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)
+    norms = np.linalg.norm(patches, axis=1)
+    kept = norms > np.maximum(np.quantile(norms, FLATTEST), ROUNDING * lengths)
+    if not kept.any():  # the pictures are flat, and any direction is as good as another
+        patches = rng.standard_normal(patches.shape).astype(np.float32)
+        norms, kept = np.linalg.norm(patches, axis=1), slice(None)
+    return patches[kept] / norms[kept, np.newaxis]
+
+
+def _centroids(patches: np.ndarray, number: int, rng: np.random.RandomState) -> np.ndarray:
+    """Spherical k-means: `number` unit vectors, [number, patch]; empty clusters start again from a patch."""
+    centroids = patches[rng.randint(0, len(patches), number)]
+    for _ in range(ROUNDS):
+        nearest = np.argmax(patches @ centroids.T, axis=1)
+        sums = tf.math.unsorted_segment_sum(patches, nearest, number).numpy()
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        fresh = patches[rng.randint(0, len(patches), number)]
+        centroids = np.where(lengths > 1e-6, sums / np.maximum(lengths, 1e-6), fresh)
+    return centroids

@@ -1,0 +1,59 @@
+"""The tiles of an image: which pixels and which positions of each layer they cover."""
+
+import dataclasses
+
+import numpy as np
+
+from neural_style.vgg import layout
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """A tile of an image.
+
+    Attributes:
+      place: row and column in the grid of tiles.
+      box: in pixels of the image.
+      edges: whether it lies at the image's top, left, bottom and right border, 0 or 1.
+    """
+
+    place: tuple[int, int]
+    box: Box
+    edges: Box
+
+    def seen(self) -> Box:
+        """The tile with one more row and column where the image goes on: the other ends of its differences."""
+        top, left, bottom, right = self.box
+        return top, left, bottom + 1 - self.edges[2], right + 1 - self.edges[3]
+
+    def at(self, network: str, layer: str) -> Box:
+        """The tile's part of the features of `layer`, in positions."""
+        reach, stride = layout.reach(network, [layer]), layout.stride(layer)
+        top, left, bottom, right = (
+            edge // stride if border else (edge - reach) // stride
+            for edge, border in zip(self.box, self.edges, strict=True)
+        )
+        return top, left, bottom, right
+
+
+def tiles(rows: int, cols: int, size: int) -> list[Tile]:
+    """Covers an image with tiles of `size` pixels, row by row."""
+    down, across = -(-rows // size), -(-cols // size)
+    return [
+        Tile(
+            (i, j),
+            (i * size, j * size, min(rows, (i + 1) * size), min(cols, (j + 1) * size)),
+            (int(i == 0), int(j == 0), int(i == down - 1), int(j == across - 1)),
+        )
+        for i in range(down)
+        for j in range(across)
+    ]
+
+
+def cut(maps: np.ndarray, box: Box) -> np.ndarray:
+    """`maps` [1, rows, cols, channels] within the box."""
+    top, left, bottom, right = box
+    return maps[:, top:bottom, left:right]

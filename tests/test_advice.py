@@ -1,0 +1,62 @@
+import re
+
+import pytest
+from conftest import options, session
+
+from neural_style.results import advice
+from neural_style.results.record import sums
+
+
+def advised(initial, final, *arguments):
+    terms = [dict(zip(("content", "style"), pair, strict=True)) for pair in (initial, final)]
+    return advice.advice(options(*arguments), *terms, 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "initial", "final", "expected"),
+    [
+        ([], (0, 100), (5, 40), None),
+        ([], (0, 100), (1e-3, 50), r"the style weight drowns the content.*--content_weight by about 5000 "),
+        ([], (0, 100), (0.5, 99), r"the content weight drowns the style.*--style_weight by about 50 "),
+        ([], (0, 100), (0, 100), None),  # nothing moved: no term's fault
+        (["--init=noise"], (50, 100), (10, 20), None),
+        (["--init=noise"], (0.01, 100), (0.01, 20), r"--content_weight by about 1000 "),
+        (["--init=noise"], (100, 0.01), (1, 0.01), r"--style_weight by about 1000 "),
+        (["--content_weight=0"], (0, 100), (0, 40), None),
+    ],
+)
+def test_advice(arguments, initial, final, expected):
+    received = advised(initial, final, *arguments)
+    if expected is None:
+        assert received is None
+    else:
+        assert re.search(expected, received), received
+
+
+def test_a_run_that_has_hardly_begun_is_not_judged():
+    terms = {"content": 0, "style": 100}, {"content": 1e-9, "style": 50}
+    assert advice.advice(options(), *terms, 20)
+    assert advice.advice(options(), *terms, 5) is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "drowned", "turned"),
+    [("--content_weight=1e-6", "content", "content_weight"), ("--content_weight=1e4", "style", "style_weight")],
+)
+def test_the_advice_is_right(flag, drowned, turned):
+    """Runs that drown a term are told so, and turned as they are told, they drown none."""
+    common = ("--rows=32", "--normalization=scale", "--tv_weight=0", "--iterations=2", "--norestart_each_iteration")
+
+    def ran(*arguments):
+        run = session(*common, *arguments)
+        steps = list(run.steps())
+        terms = [sums(step.terms) for step in (steps[0], steps[-1])]
+        return advice.advice(options(*common, *arguments), *terms, run.evaluator.evaluations)
+
+    sentence = ran(flag)
+    assert f"drowns the {drowned}" in sentence
+    factor = float(sentence.split("by about ")[1].split()[0])
+    name, value = flag.split("=")
+    weights = {"--content_weight": float(value), "--style_weight": 1.0}
+    weights[f"--{turned}"] *= factor
+    assert ran(*(f"{name}={weight}" for name, weight in weights.items())) is None

@@ -1,0 +1,106 @@
+import json
+
+import pytest
+from conftest import COFFEE, SWIRLS, options
+from PIL import Image
+
+from neural_style.command import batch
+from neural_style.command.main import main
+from neural_style.errors import UserError
+from neural_style.images import sources
+from neural_style.optimize.studio import Studio
+
+QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
+
+
+def table(path, *rows, header="content,style,prefix,style_weight"):
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return f"--manifest={path}"
+
+
+def test_a_batch_goes_on_after_a_failure_and_a_second_run_does_what_is_missing(tmp_path, capsys):
+    a, b, c = (tmp_path / name for name in "abc")
+    given = table(
+        tmp_path / "pairs.csv",
+        f"{COFFEE},{SWIRLS},{a},2",
+        f"{tmp_path}/missing.png,{SWIRLS},{b},",
+        f'"{COFFEE}",{SWIRLS};{COFFEE},{c}.jpg,',
+    )
+    assert main([given, *QUICK]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
+    assert "line 3: Expected an image file" in err
+    assert err.count("\n") == 1
+    assert json.loads((tmp_path / "a.json").read_text())["flags"]["style_weight"] == 2.0
+    assert len(json.loads((tmp_path / "c.json").read_text())["styles"]) == 2
+    assert Image.open(tmp_path / "c.jpg").format == "JPEG"
+
+    (tmp_path / "missing.png").write_bytes(COFFEE.read_bytes())
+    before = (tmp_path / "a.png").stat().st_mtime_ns
+    assert main([given, *QUICK]) == 0
+    assert capsys.readouterr().out.endswith("3 rows: 1 made, 2 complete already, 0 failed.\n")
+    assert (tmp_path / "a.png").stat().st_mtime_ns == before
+
+    assert main([given, *QUICK, "--tv_weight=2"]) == 0  # other flags, other pictures
+    assert capsys.readouterr().out.endswith("3 rows: 3 made, 0 complete already, 0 failed.\n")
+
+
+def test_weights_network_and_traces_are_made_once_for_each_frame_size(monkeypatch):
+    from neural_style.vgg import model, weights
+
+    built, drawn, build, random = [], [], model.build, weights.random
+    monkeypatch.setattr(model, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
+    monkeypatch.setattr(weights, "random", lambda *a: drawn.append(a) or random(*a))
+    studio, objectives = Studio(), set()
+    for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
+        # A square frame, so that every pair is of one size.
+        settings = options("--weights=random", f"--rows={rows}", f"--cols={rows}", "--iterations=0")
+        session = next(studio.sessions(sources.load(content, [SWIRLS], settings)))
+        list(session.steps())
+        objectives.update(studio._objectives.values())
+    (objective,) = objectives
+    assert (len(built), len(drawn)) == (1, 1)
+    assert objective.evaluate.experimental_get_tracing_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "message"),
+    [
+        (["a,b"], "content,style", "prefix is missing"),
+        (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown command line flag 'rosw'. Did you mean: rows"),
+        (["a,b,c,0"], "content,style,prefix,rows", "line 2: .*0 is not a positive integer"),
+        (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),
+        (["a,,c"], "content,style,prefix", "line 2: expected content, style and prefix"),
+        (["a,b,c,d"], "content,style,prefix", "line 2: more values than columns"),
+    ],
+)
+def test_a_wrong_table_is_told_before_anything_is_begun(tmp_path, rows, header, message):
+    path = tmp_path / "pairs.csv"
+    table(path, *rows, header=header)
+    with pytest.raises(UserError, match=message) as caught:
+        batch.run([f"--manifest={path}"], [], str(path), stylize=None)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_table_and_arguments_besides(tmp_path):
+    with pytest.raises(UserError, match="takes a CSV file"):
+        batch.run([], [], str(tmp_path / "none.csv"), None)
+    with pytest.raises(UserError, match="a.jpg was given besides"):
+        batch.run([], ["a.jpg"], "pairs.csv", None)
+
+
+def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
+    path, done = tmp_path / "pairs.csv", []
+
+    def stylize(images, options, studio, skip_complete):
+        if images[0] == "a":
+            raise MemoryError("no more")
+        done.append(images)
+        return True
+
+    table(path, "a,b,c", "d,e,f", header="content,style,prefix")
+    assert batch.run([], [], str(path), stylize) == 1
+    out, err = capsys.readouterr()
+    assert done == [["d", "e", "f"]]
+    assert "MemoryError: no more" in err
+    assert out.endswith("2 rows: 1 made, 0 complete already, 1 failed (line 2).\n")

@@ -1,0 +1,89 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import pair
+
+from neural_style.vgg import layout, model, weights
+
+LAYERS = ["block1_conv2", "block3_conv1", "block5_conv2"]
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+def test_features_are_those_of_keras_applications(network):
+    kernels = weights.random(network, 1)
+    application = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
+    theirs = application(weights=None, include_top=False)
+    for name, values in kernels.items():
+        theirs.get_layer(name).set_weights(values)
+    image = pair(40, 56)[0][None]
+    expected = keras.Model(theirs.input, [theirs.get_layer(name).output for name in LAYERS])(
+        keras.applications.vgg19.preprocess_input(image.copy())
+    )
+    received = model.build(network, kernels, LAYERS)(image)
+    for name, value in zip(LAYERS, expected, strict=True):
+        np.testing.assert_allclose(received[name], value, rtol=1e-4, atol=1e-3)
+    np.testing.assert_array_equal(received["image"], image)
+
+
+def test_nothing_is_built_beyond_the_deepest_layer(vgg19):
+    built = model.build("vgg19", vgg19, ["block2_conv1"])
+    assert "block2_conv1" in [layer.name for layer in built.layers]
+    assert "block2_conv2" not in [layer.name for layer in built.layers]
+
+
+def test_taps_before_relu(vgg19):
+    image = pair(32, 32)[0][None]
+    before, after = (
+        model.build("vgg19", vgg19, ["block2_conv1"], taps=taps)(image)["block2_conv1"]
+        for taps in ("before_relu", "after_relu")
+    )
+    assert tf.reduce_min(before) < 0
+    np.testing.assert_array_equal(tf.nn.relu(before), after)
+
+
+def test_average_pooling_by_hand(vgg19):
+    image = pair(32, 32)[0][None]
+    built = model.build("vgg19", vgg19, ["block1_conv2", "block2_conv1"], pooling="avg")(image)
+    first = built["block1_conv2"].numpy()
+    pooled = (first[:, ::2, ::2] + first[:, 1::2, ::2] + first[:, ::2, 1::2] + first[:, 1::2, 1::2]) / 4
+    kernel, bias = vgg19["block2_conv1"]
+    expected = tf.nn.relu(tf.nn.conv2d(pooled, kernel, 1, "SAME") + bias)
+    np.testing.assert_allclose(built["block2_conv1"], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_replicated_borders_make_no_edge(vgg19):
+    flat = np.full((1, 16, 16, 3), 200, np.float32)
+    zeros, replicate = (
+        model.build("vgg19", vgg19, ["block2_conv1"], padding=padding)(flat)["block2_conv1"].numpy()
+        for padding in ("zeros", "replicate")
+    )
+    assert replicate.std(axis=(0, 1, 2)).max() < 1e-3
+    assert zeros.std(axis=(0, 1, 2)).max() > 1
+
+
+@pytest.mark.parametrize("mode", ["caffe", "torch"])
+def test_preprocessing_is_keras_own_and_deprocessing_its_inverse(mode, rng):
+    image = rng.uniform(0, 255, (1, 4, 5, 3)).astype(np.float32)
+    kept = image.copy()
+    expected = keras.applications.imagenet_utils.preprocess_input(image.copy(), mode=mode)
+    np.testing.assert_allclose(model.preprocess(image, mode), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(image, kept)
+    np.testing.assert_allclose(model.deprocess(model.preprocess(image, mode), mode), image, atol=1e-3)
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_normalized_filters_have_mean_activation_one_and_change_only_units(vgg19, pooling):
+    layers, pictures = layout.layer_names("vgg19")[:6], pair(32, 48)
+    built = {"pooling": pooling, "padding": "zeros", "preprocessing": "caffe"}
+    normalized = model.normalize(vgg19, "vgg19", pictures, layers, **built)
+    before, after = (model.build("vgg19", kernels, layers, **built) for kernels in (vgg19, normalized))
+    for name in layers:
+        mean, original = (
+            np.mean([tf.reduce_mean(network(picture[None])[name], [0, 1, 2]) for picture in pictures], axis=0)
+            for network in (after, before)
+        )
+        np.testing.assert_allclose(mean[original > 0], 1, rtol=1e-3)  # a filter may see nothing of itself
+        np.testing.assert_array_equal(mean[original == 0], 0)
+        one = pictures[0][None]
+        np.testing.assert_allclose(after(one)[name] * original, before(one)[name], rtol=1e-3, atol=2e-2)

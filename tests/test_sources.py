@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+from conftest import COFFEE, SWIRLS, options, pair
+from PIL import Image
+
+from neural_style.errors import UserError
+from neural_style.images import reading, sources
+
+
+def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
+    return sources.load(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
+
+
+def test_the_defaults_are_keras():
+    scene, (content, style) = read(), pair(48, 72)
+    np.testing.assert_array_equal(scene.content, content)
+    np.testing.assert_array_equal(scene.styles, [style])
+    np.testing.assert_array_equal(scene.start, content)
+    assert scene.regions[0].blend == [1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--rows=400"], [400]),
+        (["--rows=400", "--scales=3"], [100, 200, 400]),
+        (["--scales=96,192,384"], [96, 192, 384]),
+    ],
+)
+def test_scales(arguments, expected):
+    assert sources.scales(options(*arguments)) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scales=200,100"], "from coarse to fine"),
+        (["--scales=9", "--rows=100"], "halve 100 rows to nothing"),
+        (["--scales=2", "--scale_iterations=1,2,3"], "one number for each of the 2 scales, received 3"),
+        (["--noreuse_constant_rows", "--style_scale=0.5"], "needs them in one frame"),
+        (["--style_loss=mrf"], "takes --normalization=scale or none, received keras"),
+    ],
+)
+def test_flags_that_contradict(arguments, message):
+    with pytest.raises(UserError, match=message):
+        options(*arguments)
+
+
+def test_starts():
+    content, style = pair(48, 72)
+    np.testing.assert_array_equal(read("--init=style").start, style)
+    np.testing.assert_allclose(read("--init_blend=0.25").start, content + 0.25 * (style - content), rtol=1e-5)
+    np.testing.assert_array_equal(read(f"--init={SWIRLS}").start, style)
+    noise = read("--init=noise", "--noise_range=10,20", "--seed=7").start
+    expected = np.random.RandomState(7).uniform(10, 20, (48, 72, 3))
+    np.testing.assert_allclose(noise, expected, rtol=1e-6)
+    network = read("--init=noise", "--noise_range=10,20", "--noise_space=network", "--seed=7").start
+    np.testing.assert_allclose(network, expected[..., ::-1] + [123.68, 116.779, 103.939], rtol=1e-6)
+
+
+def test_several_styles_share_the_weight():
+    scene = read("--style_blend=3,1", styles=(SWIRLS, COFFEE))
+    assert scene.regions[0].blend == [0.75, 0.25]
+    np.testing.assert_array_equal(scene.styles[1], scene.content)
+    assert read(styles=(SWIRLS, COFFEE)).regions[0].blend == [0.5, 0.5]
+    for blend in ("1", "0,0"):
+        with pytest.raises(UserError, match="one weight for each of the 2 styles"):
+            read(f"--style_blend={blend}", styles=(SWIRLS, COFFEE))
+
+
+def test_styles_keep_their_aspect_where_asked():
+    (style,) = read("--style_frame=aspect").styles
+    assert style.shape[1] / style.shape[0] == pytest.approx(640 / 480, rel=0.02)
+    assert style.shape[0] * style.shape[1] == pytest.approx(48 * 72, rel=0.05)
+
+
+def test_versions_of_a_style_share_its_weight():
+    scene = read("--style_scale=0.5,1", "--style_rotation=-10,0,10")
+    assert [style.shape[:2] for style in scene.styles] == [(24, 36)] * 3 + [(48, 72)] * 3
+    np.testing.assert_allclose(scene.regions[0].blend, [1 / 6] * 6)
+
+
+@pytest.mark.parametrize("degrees", [-30, 7.5, 45, 90])
+def test_a_turned_style_has_no_empty_corners(degrees):
+    white = reading.load(SWIRLS).point(lambda value: 255)
+    assert np.asarray(reading.rotate(white, degrees)).min() == 255
+
+
+def test_a_quarter_turn_of_a_square_is_numpys():
+    square = reading.load(SWIRLS).crop((0, 0, 40, 40))
+    np.testing.assert_array_equal(reading.rotate(square, 90), np.rot90(np.asarray(square)))
+
+
+def test_enlarging_keeps_a_flat_image_and_its_fractions():
+    np.testing.assert_allclose(reading.enlarge(np.full((3, 4, 3), 100.3, np.float32), 9, 11), 100.3, rtol=1e-6)
+
+
+def test_a_finer_scale_starts_from_the_coarser_ones_result():
+    scene = read("--init=noise", "--init_blend=0.5", start=np.full((24, 36, 3), 7, np.float32))
+    np.testing.assert_array_equal(scene.start, np.full((48, 72, 3), 7))
+
+
+def test_recolouring_gives_the_content_the_styles_mean():
+    scene = read("--recolor_content", "--rows=48")
+    np.testing.assert_allclose(scene.content.mean(axis=(0, 1)), scene.styles[0].mean(axis=(0, 1)), atol=12)
+
+
+def halves(path, left, right):
+    Image.fromarray(np.repeat([[left, right]], 2, axis=0).astype(np.uint8)).resize((60, 40), 0).save(path)
+    return str(path)
+
+
+def test_masks_make_a_region_of_each_style(tmp_path):
+    masks = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "right.png", 0, 128)
+    arguments = (f"--style_masks={','.join(masks)}", "--style_blend=1,3", f"--content_mask={masks[0]}")
+    scene = read(*arguments, "--style_scale=0.5,1", styles=(SWIRLS, COFFEE))
+    assert [region.share for region in scene.regions] == [0.25, 0.75]
+    assert [region.blend for region in scene.regions] == [[0.5, 0.5]] * 2
+    np.testing.assert_allclose(scene.regions[0].mask[:, [0, -1]], [[1, 0]] * 48)
+    np.testing.assert_allclose(scene.regions[1].mask[:, [0, -1]], [[0, 128 / 255]] * 48)
+    np.testing.assert_allclose(scene.keep[:, [0, -1]], [[1, 0]] * 48)
+
+
+def test_masks_that_do_not_fit(tmp_path):
+    black = halves(tmp_path / "black.png", 0, 0)
+    with pytest.raises(UserError, match="black all over"):
+        read(f"--style_masks={black}")
+    with pytest.raises(UserError, match="one mask for each of the 2 styles, received 1"):
+        read(f"--style_masks={black}", styles=(SWIRLS, COFFEE))
+    with pytest.raises(UserError, match="takes --style_loss=gram"):
+        read(f"--style_masks={black}", "--style_loss=linear", "--normalization=scale")
