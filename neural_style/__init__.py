@@ -1,8 +1,29 @@
-"""Neural style transfer in Keras and TensorFlow, faithful to Keras' own example."""
+"""Neural style transfer in Keras and TensorFlow, faithful to Keras' own example.
+
+The names below are loaded when they are first used: `import neural_style` costs nothing, and TensorFlow is
+imported when the first picture is painted.
+"""
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
-from neural_style.errors import UserError
-from neural_style.python import stylize
+_HOMES = {
+    "Engine": "engine",
+    "Painting": "painting",
+    "Settings": "settings.settings",
+    "Step": "step",
+    "UserError": "errors",
+    "features": "engine",
+    "stylize": "painting",
+}
+"""Where each public name is at home."""
 
-__all__ = ["UserError", "__version__", "stylize"]
+__all__ = ["Engine", "Painting", "Settings", "Step", "UserError", "__version__", "features", "stylize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

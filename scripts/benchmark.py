@@ -64,32 +64,32 @@ def machine() -> str:
     """The processor, its cores and its units for bfloat16."""
     import psutil
 
-    from neural_style.vgg import processor
+    from neural_style.vgg import device
 
     info = Path("/proc/cpuinfo").read_text()
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if processor.has_any(unit)]
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if device.has_any(unit)]
     return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
 
 
-def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS) -> Iterator:
-    """The sessions of a run on coffee and swirls with seeded weights."""
+def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callable | None = None) -> Iterator:
+    """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
     from neural_style.command import flags
+    from neural_style.engine import Engine
     from neural_style.images import sources
-    from neural_style.optimize.studio import Studio
 
-    _, options = flags.parse([*arguments, "--weights=random", f"--rows={rows}", f"--cols={cols}"])
-    return Studio().sessions(sources.load(PAIR[0], PAIR[1:], options))
+    settings = flags.parse([*arguments, "--weights=random", f"--rows={rows}", f"--cols={cols}"]).settings()
+    return Engine().run(sources.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
 
 
-def session(*arguments: str, **frame: int):
+def session(*arguments: str, **given):
     """The first of `sessions`."""
-    return next(sessions(*arguments, **frame))
+    return next(sessions(*arguments, **given))
 
 
 def median_seconds(run) -> float:
     """Of three evaluations of a session, or of as many as `SPENT` allows; the first one traces and does not count."""
-    x, seconds = run.pictures.start.astype("float64").reshape(-1), []
+    x, seconds = run.scene.start.astype("float64").reshape(-1), []
     while len(seconds) < 4 and sum(seconds) < SPENT:
         began = time.perf_counter()
         run.evaluator.at(x + len(seconds))
@@ -103,7 +103,7 @@ def measure_evaluation() -> dict[str, float]:
 
     from neural_style.vgg import weights
 
-    shown = session().pictures
+    shown = session().scene
     kernels = weights.random("vgg19", 0)
     contenders: dict[str, Callable] = {
         "Keras' example (three images stacked, float32)": evaluated(session("--noreuse_constant_rows")),
@@ -147,12 +147,12 @@ def convolutions(precision: str) -> Callable:
     """Every convolution that the example's layers need, forward and back to its input, and nothing else."""
     import tensorflow as tf
 
-    from neural_style.vgg import layout
+    from neural_style.settings import networks
 
     work = []
-    for name in layout.names_through("vgg19", ["block5_conv2"]):
-        kernel = layout.kernel_shapes("vgg19")[name]
-        frame = (1, ROWS // layout.stride(name), COLS // layout.stride(name))
+    for name in networks.names_through("vgg19", ["block5_conv2"]):
+        kernel = networks.kernel_shapes("vgg19")[name]
+        frame = (1, ROWS // networks.stride(name), COLS // networks.stride(name))
         tensors = [
             tf.cast(tf.random.normal(shape), precision) for shape in ((*frame, kernel[2]), kernel, (*frame, kernel[3]))
         ]
@@ -184,25 +184,15 @@ def check_equal(losses: dict[str, float]) -> None:
 
 def measure_overhead() -> dict[str, float]:
     """The share of an iteration spent outside the tf.function, and the seconds to the first evaluation."""
-    from neural_style.optimize.objective import Objective
-
-    inside, evaluate = [], Objective.evaluate
-
-    def timed(objective, *arguments):
-        began = time.perf_counter()
-        result = evaluate.__get__(objective, Objective)(*arguments)
-        inside.append(time.perf_counter() - began)
-        return result
-
-    Objective.evaluate = timed
     found = {}
     for kind in ("float32", "bfloat16"):
-        steps = session(f"--precision={kind}", "--evaluations_per_iteration=10", "--iterations=2").steps()
+        flags = f"--precision={kind}", "--evaluations_per_iteration=10", "--iterations=2"
+        inside: list[float] = []
+        steps = session(*flags, watch=lambda new, inside=inside: inside.append(new.seconds)).steps()
         next(steps), next(steps)
         inside.clear()
-        seconds = next(steps).seconds
-        found[kind] = 1 - sum(inside) / seconds
-    Objective.evaluate = evaluate
+        spent = next(steps).seconds
+        found[kind] = 1 - sum(inside) / spent
     found["start-up"] = statistics.median(in_a_new_process(measure_start_up) for _ in range(3))
     print("\n| overhead at 400 x 533 | |\n|---|---|")
     for kind in ("float32", "bfloat16"):
@@ -270,7 +260,7 @@ def measure_start_up() -> float:
     """Seconds from the first import to the end of the first evaluation."""
     began = time.perf_counter()
     run = session()
-    run.evaluator.at(run.pictures.start.astype("float64").reshape(-1))
+    run.evaluator.at(run.scene.start.astype("float64").reshape(-1))
     return time.perf_counter() - began
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 
 from neural_style.command import flags
+from neural_style.engine import Engine
 from neural_style.errors import UserError
 from neural_style.images import sources
-from neural_style.optimize.studio import Studio
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
 IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
@@ -22,9 +22,9 @@ TOLERANCE = 0.005
 def main(arguments: list[str]) -> int:
     """Prints the comparison; returns 0 where every documented loss is met, else 1."""
     try:
-        _, options = flags.parse(["--recipe=keras_io", *arguments])
+        settings = flags.parse(["--recipe=keras_io", *arguments]).settings()
         content, style = fetch()
-        session = next(Studio().sessions(sources.load(content, [style], options)))
+        read = sources.read(content, [style], settings)
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code
@@ -33,22 +33,16 @@ def main(arguments: list[str]) -> int:
         step: (a, b) for step, a, b in zip(documented["steps"], documented["run_a"], documented["run_b"], strict=True)
     }
     print("  step       ours      run a      run b   off by")
-    worst = 0.0
-
-    def compare(evaluation) -> None:
-        nonlocal worst
-        # The documentation prints, at step n, the loss before the n-th move: the n-th evaluation.
-        if session.evaluator.evaluations in expected:
-            a, b = expected[session.evaluator.evaluations]
-            off = evaluation.loss / ((a + b) / 2) - 1
-            worst = max(worst, abs(off))
-            print(
-                f"{session.evaluator.evaluations:6} {evaluation.loss:10.2f} {a:10.2f} {b:10.2f} {off:+8.3%}", flush=True
-            )
-
-    session.evaluator.on_evaluation = compare
-    for _ in session.steps():
-        pass
+    worst, evaluations = 0.0, 0
+    for step in Engine().run(read).steps():
+        for loss in step.losses:
+            evaluations += 1
+            # The documentation prints, at step n, the loss before the n-th move: the n-th evaluation.
+            if evaluations in expected:
+                a, b = expected[evaluations]
+                off = loss / ((a + b) / 2) - 1
+                worst = max(worst, abs(off))
+                print(f"{evaluations:6} {loss:10.2f} {a:10.2f} {b:10.2f} {off:+8.3%}", flush=True)
     print(f"The largest difference is {worst:.3%}; the tolerance is {TOLERANCE:.1%}.")
     return 0 if worst <= TOLERANCE else 1
 

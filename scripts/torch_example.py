@@ -6,7 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neural_style.vgg import layout, model
+from neural_style.images.preprocessing import CAFFE_MEAN
+from neural_style.settings import networks
 
 CONTENT, STYLES = "block5_conv2", [f"block{block}_conv1" for block in range(1, 6)]
 
@@ -26,13 +27,13 @@ def objective(kernels: dict, content: np.ndarray, style: np.ndarray, bfloat16: b
         )
         for name, (kernel, bias) in kernels.items()
     }
-    mean = torch.tensor(model.CAFFE_MEAN).view(1, 3, 1, 1)
+    mean = torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1)
 
     def network(image: torch.Tensor) -> dict[str, torch.Tensor]:
         x, found, block = image[:, [2, 1, 0]] - mean, {}, 1
-        for name in layout.names_through("vgg19", [CONTENT]):
-            if layout.block_of(name) != block:
-                block, x = layout.block_of(name), F.max_pool2d(x, 2)
+        for name in networks.names_through("vgg19", [CONTENT]):
+            if networks.block_of(name) != block:
+                block, x = networks.block_of(name), F.max_pool2d(x, 2)
             x = found[name] = F.relu(F.conv2d(x, *weights[name], padding=1))
         return found
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from neural_style.command import flags
-from neural_style.images import reading, sources
-from neural_style.optimize.studio import Studio
+from neural_style.engine import Engine
+from neural_style.images import geometry, reading, sources
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
@@ -21,8 +21,8 @@ def reference(name):
 
 
 def options(*arguments):
-    """The options of a command line."""
-    return flags.parse(arguments)[1]
+    """The settings of a command line."""
+    return flags.parse(arguments).settings()
 
 
 def session(*arguments, **given):
@@ -30,20 +30,20 @@ def session(*arguments, **given):
     return prepared(options(*arguments, "--weights=random"), **given)
 
 
-def prepared(settings, content=COFFEE, styles=(SWIRLS,), studio=None):
-    """The first scale's session of `settings`, by a new studio where none is given."""
-    return next((studio or Studio()).sessions(sources.load(content, styles, settings)))
+def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
+    """The first scale's session of `settings`, by a new engine where none is given."""
+    return next((engine or Engine()).run(sources.read(content, styles, settings)).sessions())
 
 
 @pytest.fixture(scope="module")
-def studio():
+def engine():
     """One for a file's tests, which keeps their networks and traces."""
-    return Studio()
+    return Engine()
 
 
 def pair(rows, cols):
     """Coffee and swirls in a frame."""
-    return tuple(reading.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+    return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@ import re
 import pytest
 from conftest import options, session
 
-from neural_style.results import advice
-from neural_style.results.record import sums
+from neural_style.results.advice import advice
+from neural_style.results.record import by_kind
 
 
 def advised(initial, final, *arguments):
     terms = [dict(zip(("content", "style"), pair, strict=True)) for pair in (initial, final)]
-    return advice.advice(options(*arguments), *terms, 20)
+    return advice(options(*arguments), *terms, 20)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_advice(arguments, initial, final, expected):
 
 def test_a_run_that_has_hardly_begun_is_not_judged():
     terms = {"content": 0, "style": 100}, {"content": 1e-9, "style": 50}
-    assert advice.advice(options(), *terms, 20)
-    assert advice.advice(options(), *terms, 5) is None
+    assert advice(options(), *terms, 20)
+    assert advice(options(), *terms, 5) is None
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_the_advice_is_right(flag, drowned, turned):
     def ran(*arguments):
         run = session(*common, *arguments)
         steps = list(run.steps())
-        terms = [sums(step.terms) for step in (steps[0], steps[-1])]
-        return advice.advice(options(*common, *arguments), *terms, run.evaluator.evaluations)
+        terms = [by_kind(step.terms) for step in (steps[0], steps[-1])]
+        return advice(options(*common, *arguments), *terms, run.evaluator.evaluations)
 
     sentence = ran(flag)
     assert f"drowns the {drowned}" in sentence

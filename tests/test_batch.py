@@ -4,11 +4,10 @@ import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style.command import batch
+from neural_style.command import batch, flags
 from neural_style.command.main import main
+from neural_style.engine import Engine
 from neural_style.errors import UserError
-from neural_style.images import sources
-from neural_style.optimize.studio import Studio
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
 
@@ -51,24 +50,29 @@ def test_weights_network_and_traces_are_made_once_for_each_frame_size(monkeypatc
     built, drawn, build, random = [], [], model.build, weights.random
     monkeypatch.setattr(model, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
     monkeypatch.setattr(weights, "random", lambda *a: drawn.append(a) or random(*a))
-    studio, objectives = Studio(), set()
+    engine, traced = Engine(), []
     for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
         # A square frame, so that every pair is of one size.
         settings = options("--weights=random", f"--rows={rows}", f"--cols={rows}", "--iterations=0")
-        session = next(studio.sessions(sources.load(content, [SWIRLS], settings)))
-        list(session.steps())
-        objectives.update(studio._objectives.values())
-    (objective,) = objectives
+        list(engine.steps(content, [SWIRLS], settings))
+        traced.append(engine.traces)
     assert (len(built), len(drawn)) == (1, 1)
-    assert objective.evaluate.experimental_get_tracing_count() == 2
+    assert traced == [1, 1, 1, 2, 2]
+
+
+def test_what_is_kept_has_a_bound():
+    engine = Engine(memory=1)  # a byte: only what was asked for last
+    for rows in (32, 48):
+        list(engine.steps(COFFEE, [SWIRLS], options("--weights=random", f"--rows={rows}", "--iterations=0")))
+    assert len(engine.kept) == 1
 
 
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [
         (["a,b"], "content,style", "prefix is missing"),
-        (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown command line flag 'rosw'. Did you mean: rows"),
-        (["a,b,c,0"], "content,style,prefix,rows", "line 2: .*0 is not a positive integer"),
+        (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown setting 'rosw'. Did you mean rows"),
+        (["a,b,c,0"], "content,style,prefix,rows", "line 2: --rows takes a whole number from 1"),
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),
         (["a,,c"], "content,style,prefix", "line 2: expected content, style and prefix"),
         (["a,b,c,d"], "content,style,prefix", "line 2: more values than columns"),
@@ -78,28 +82,28 @@ def test_a_wrong_table_is_told_before_anything_is_begun(tmp_path, rows, header, 
     path = tmp_path / "pairs.csv"
     table(path, *rows, header=header)
     with pytest.raises(UserError, match=message) as caught:
-        batch.run([f"--manifest={path}"], [], str(path), stylize=None)
+        batch.run(flags.parse([f"--manifest={path}"]), None)
     assert caught.value.exit_code == 2
 
 
 def test_a_missing_table_and_arguments_besides(tmp_path):
     with pytest.raises(UserError, match="takes a CSV file"):
-        batch.run([], [], str(tmp_path / "none.csv"), None)
+        batch.run(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]), None)
     with pytest.raises(UserError, match="a.jpg was given besides"):
-        batch.run([], ["a.jpg"], "pairs.csv", None)
+        batch.run(flags.parse(["a.jpg", "--manifest=pairs.csv"]), None)
 
 
 def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
-    def stylize(images, options, studio, skip_complete):
+    def paint(images, settings, engine, resume, skip_complete):
         if images[0] == "a":
             raise MemoryError("no more")
         done.append(images)
         return True
 
     table(path, "a,b,c", "d,e,f", header="content,style,prefix")
-    assert batch.run([], [], str(path), stylize) == 1
+    assert batch.run(flags.parse([f"--manifest={path}"]), paint) == 1
     out, err = capsys.readouterr()
     assert done == [["d", "e", "f"]]
     assert "MemoryError: no more" in err

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options
 
+from neural_style.engine import Engine
 from neural_style.errors import UserError
 from neural_style.images import sources
-from neural_style.optimize.studio import Studio
 from neural_style.results import checkpoint
 from neural_style.results.checkpoint import Checkpoint
 
-HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "scale": [1.0], "cols": None}}
+HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "style_scale": [1.0], "cols": None}}
 DIGESTS = {"a.jpg": "1", "b.jpg": "2"}
 
 
@@ -35,13 +35,23 @@ def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path, rng):
 
 
 def test_what_has_changed_is_named():
-    now = {**HEADER, "styles": ["c.jpg"], "flags": {"rows": 64, "scale": [1.0], "cols": None}}
+    now = {**HEADER, "styles": ["c.jpg"], "flags": {"rows": 64, "style_scale": [1.0], "cols": None}}
     with pytest.raises(UserError) as caught:
         checkpoint.check_same(state({}), now, {"a.jpg": "other", "c.jpg": "3"})
     for part in ("--rows (was 32, is 64)", "styles (was ['b.jpg'], is ['c.jpg'])", "the file 'a.jpg'"):
         assert part in str(caught.value)
-    assert "--scale" not in str(caught.value)
+    assert "--style_scale" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_flag_that_the_state_lacks_had_todays_default():
+    """A new flag invalidates no old run, nor does one that only says what is left behind, nor a flag's old spelling."""
+    old = {"rows": 32, "style_scale": [1.0], "tile": "512", "scales": "", "style_blend": None, "plots": False}
+    then = Checkpoint({**HEADER, "flags": old}, DIGESTS, [], {}, ())
+    new = {"rows": 32, "style_scale": [1.0], "tile": 512, "scales": [], "style_blend": [], "denoise": 0}
+    checkpoint.check_same(then, {**HEADER, "flags": new}, DIGESTS)
+    with pytest.raises(UserError, match=r"--denoise \(was 0, is 3\)"):
+        checkpoint.check_same(then, {**HEADER, "flags": {**new, "denoise": 3}}, DIGESTS)
 
 
 def test_a_state_that_can_not_be_read(tmp_path):
@@ -80,18 +90,19 @@ def test_complete_runs_are_known_by_their_record(tmp_path):
 )
 def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     settings = options(*flags, "--weights=random", "--rows=32", "--iterations=4", "--evaluations_per_iteration=4")
-    given, studio = sources.load(COFFEE, [SWIRLS], settings), Studio()
-    whole = next(studio.sessions(given))
+    given = sources.read(COFFEE, [SWIRLS], settings)
+    whole = Engine().run(given)
     steps = whole.steps()
     for _ in range(3):
         next(steps)
     record = [{"rows": 32}]
-    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, whole.state(), []))
+    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, whole.state()["session"], []))
     *_, wanted = steps
 
-    resumed = next(Studio().sessions(given, checkpoint.load(str(tmp_path / "out")).resumed))
+    resumed = Engine().run(given, checkpoint.load(str(tmp_path / "out")).resumed)
     third, fourth = resumed.steps()
     assert (third.index, fourth.index) == (3, 4)
     np.testing.assert_array_equal(fourth.image, wanted.image)
     assert fourth.loss == wanted.loss
-    assert resumed.evaluator.losses == whole.evaluator.losses
+    losses = [run.state()["session"]["evaluator"]["losses"] for run in (resumed, whole)]
+    assert losses[0] == losses[1]

@@ -72,13 +72,13 @@ def test_luminance_alone_is_painted_and_the_chroma_is_the_photographs():
         "--tv_weight=0.01",
     )
     session = prepared(settings)
-    photograph = prepared(options("--weights=random", "--rows=32")).pictures.content
+    photograph = prepared(options("--weights=random", "--rows=32")).scene.content
     start, end = session.steps()
     for image in (start.image, end.image, session.best()):
         np.testing.assert_allclose(image - color.grey(image), photograph - color.grey(photograph), atol=1e-3)
     assert np.abs(end.image - start.image).max() > 10
     assert end.loss < 0.9 * start.loss
-    style, content = session.pictures.styles[0], session.pictures.content
+    style, content = session.scene.styles[0], session.scene.content
     assert style.mean() == pytest.approx(content.mean(), rel=1e-3)
     assert style.std() == pytest.approx(content.std(), rel=1e-3)
 
@@ -86,7 +86,7 @@ def test_luminance_alone_is_painted_and_the_chroma_is_the_photographs():
 def test_luminances_slope_is_that_of_moving_the_luminance():
     """The directional derivative along a grey direction, against a difference of losses in float64."""
     session = prepared(options("--preserve_color=luminance", "--weights=random", "--rows=32", "--precision=float64"))
-    x = session.pictures.start.astype(np.float64).reshape(-1)
+    x = session.scene.start.astype(np.float64).reshape(-1)
     direction = np.repeat(np.random.default_rng(0).standard_normal(x.size // 3), 3)
     ahead, behind = (session.evaluator.loss(x + step * direction) for step in (1e-4, -1e-4))
     assert session.evaluator.gradient(x) @ direction == pytest.approx((ahead - behind) / 2e-4, rel=1e-4)
@@ -95,6 +95,6 @@ def test_luminances_slope_is_that_of_moving_the_luminance():
 @pytest.mark.parametrize("method", METHODS)
 def test_matching_gives_the_style_the_photographs_statistics(method):
     flags = "--preserve_color=match", f"--color_match={method}", "--weights=random", "--rows=48", "--iterations=0"
-    pictures = prepared(options(*flags)).pictures
+    pictures = prepared(options(*flags)).scene
     for received, expected in zip(*map(statistics, (pictures.styles[0], pictures.content)), strict=True):
         np.testing.assert_allclose(received, expected, atol=1e-3)

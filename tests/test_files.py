@@ -7,22 +7,16 @@ import pytest
 from conftest import options
 from PIL import Image, ImageCms
 
-from neural_style.command import flags
+from neural_style.command import flags, show
 from neural_style.errors import UserError
-from neural_style.images import reading
-from neural_style.results import files
+from neural_style.images import reading, writing
+from neural_style.results import files, record
 
 
 def made(*arguments):
     """What a run says of itself."""
-    return {
-        "content": "a photo.jpg",
-        "styles": ["one.jpg"],
-        "prefix": "out",
-        "ending": ".jpg",
-        "flags": vars(options(*arguments)),
-        "versions": {"neural_style": "0.1.0"},
-    }
+    header = record.header("a photo.jpg", ["one.jpg"], ("out", ".jpg"), options(*arguments))
+    return {**header, "versions": {"neural_style": "0.1.0"}}
 
 
 MADE = made("--recipe=offline", "--rows=300", "--noclip", "--style_layers=block1_conv1,block2_conv1")
@@ -30,6 +24,10 @@ COMMAND = (
     "# neural-style 0.1.0\nneural-style 'a photo.jpg' one.jpg out.jpg --recipe=offline --rows=300 "
     "--style_layers=block1_conv1,block2_conv1"
 )
+
+
+def save(path, image, quality, carried):
+    return writing.save(path, writing.kind_of(path), image, quality, carried)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +86,9 @@ def photograph(tmp_path, rng):
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif"])
 def test_profile_and_exif_are_carried_over(tmp_path, photograph, ending):
     path = str(tmp_path / f"out{ending}")
-    files.save(path, photograph, 90, photograph, MADE)
+    assert save(path, photograph, 90, photograph.info) == []
     with Image.open(path) as written:
-        assert written.format == files.FORMATS[ending]
+        assert written.format == writing.FORMATS[ending]
         assert written.info["icc_profile"] == photograph.info["icc_profile"]
         assert written.getexif()[0x0110] == "a camera"
         assert 0x0112 not in written.getexif()
@@ -99,9 +97,31 @@ def test_profile_and_exif_are_carried_over(tmp_path, photograph, ending):
 
 def test_an_image_without_exif_or_profile_gets_none(tmp_path):
     plain = reading.load(np.zeros((4, 4, 3)))
-    files.save(str(tmp_path / "out.png"), plain, 90, plain, MADE)
+    save(tmp_path / "out.png", plain, 90, {**plain.info, "text": json.dumps(MADE)})
     with Image.open(tmp_path / "out.png") as written:
-        assert written.info.keys() == {files.TEXT_KEY}
+        assert written.info.keys() == {writing.TEXT_KEY}
+
+
+@pytest.mark.parametrize(
+    ("ending", "what", "value"),
+    [
+        (".jpg", "exif", b"Exif\0\0" + bytes(70_000)),
+        (".png", "text", 5),
+        (".tif", "exif", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x07\0\0\0\xff\0\0\0\x08"),
+        (".webp", "icc_profile", 7),
+    ],
+)
+def test_what_can_not_be_carried_along_is_left_out_and_the_picture_is_written(tmp_path, ending, what, value):
+    plain = reading.load(np.full((4, 6, 3), 100.0))
+    path = tmp_path / f"out{ending}"
+    assert save(path, plain, 90, {what: value}) in ([what], [])
+    with Image.open(path) as written:
+        assert np.abs(np.asarray(written.convert("RGB"), float) - 100).max() < 3
+
+
+def test_a_picture_that_can_not_be_written_at_all_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        save(tmp_path / "nowhere" / "out.png", reading.load(np.zeros((4, 4, 3))), 90, {"text": "x"})
 
 
 def test_quality_is_of_jpeg_and_webp(tmp_path, photograph):
@@ -109,23 +129,31 @@ def test_quality_is_of_jpeg_and_webp(tmp_path, photograph):
         sizes = []
         for quality in (10, 95):
             path = tmp_path / f"out{ending}"
-            files.save(str(path), photograph.resize((200, 200)), quality, photograph, MADE)
+            save(path, photograph.resize((200, 200)), quality, photograph.info)
             sizes.append(path.stat().st_size)
         assert sizes[0] < 0.8 * sizes[1]
 
 
 def test_an_image_and_a_record_tell_how_they_were_made(tmp_path, photograph):
-    files.save(str(tmp_path / "out.png"), photograph, 90, photograph, MADE)
+    save(tmp_path / "out.png", photograph, 90, {**photograph.info, "text": json.dumps(MADE)})
     (tmp_path / "out.json").write_text(json.dumps({**MADE, "losses": []}))
-    assert files.show(str(tmp_path / "out.png")) == COMMAND
-    assert files.show(str(tmp_path / "out.json")) == COMMAND
+    assert show.text(str(tmp_path / "out.png")) == COMMAND
+    assert show.text(str(tmp_path / "out.json")) == COMMAND
 
 
 def test_the_command_makes_the_same_options(tmp_path):
     given = made("--scales=64,128", "--preserve_color=match", "--clip", "--style_blend=2,1")
     (tmp_path / "out.json").write_text(json.dumps(given))
-    command = shlex.split(files.show(str(tmp_path / "out.json")).splitlines()[1])
-    assert vars(flags.parse(command[1:])[1]) == given["flags"]
+    command = shlex.split(show.text(str(tmp_path / "out.json")).splitlines()[1])
+    again = flags.parse(command[1:])
+    assert again.words == ["a photo.jpg", "one.jpg", "out.jpg"]
+    assert made(*command[4:])["flags"] == given["flags"]
+
+
+def test_a_recipe_that_is_gone_is_named(tmp_path):
+    (tmp_path / "out.json").write_text(json.dumps({**MADE, "flags": {**MADE["flags"], "recipe": "gone"}}))
+    with pytest.raises(UserError, match="was made with the recipe 'gone', which this version does not have"):
+        show.text(str(tmp_path / "out.json"))
 
 
 def test_what_tells_nothing(tmp_path, photograph):
@@ -133,4 +161,4 @@ def test_what_tells_nothing(tmp_path, photograph):
     (tmp_path / "other.json").write_text("[1]")
     for name in ("plain.png", "other.json", "missing.png"):
         with pytest.raises(UserError, match=f"--show takes a PNG or a record .*{name}"):
-            files.show(str(tmp_path / name))
+            show.text(str(tmp_path / name))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style.losses import functions
-from neural_style.losses.style import STYLE_LOSSES, moments
+from neural_style.losses import functions, normalization
+from neural_style.losses.style import STATISTICS, moments
 
 
 def features(rng, rows=5, cols=7, channels=4, batch=2):
@@ -59,20 +59,20 @@ def test_a_flat_image_has_no_variation_and_a_finite_gradient():
 def test_the_gram_target_is_rescaled_to_the_contents_positions(rng):
     tile = features(rng, batch=1)
     twice = tf.concat([tile, tile], axis=2)
-    target = STYLE_LOSSES["gram"].target(twice, tile)
+    gram = STATISTICS["gram"]
+    target = gram.target(gram.sums(twice), functions.positions(twice), functions.positions(tile))
     np.testing.assert_allclose(target, functions.gram_matrix(tile), rtol=1e-5, atol=1e-5)
 
 
 def test_scale_normalization_makes_the_start_one(rng):
     content, style = features(rng, batch=1), features(rng, batch=1)
-    gram = STYLE_LOSSES["gram"]
-    start = tf.reduce_sum(gram.distance(content, gram.target(style, content)))
-    count = functions.positions(content)
-    np.testing.assert_allclose(functions.style_scale("scale", 4, count, count, start, start) * start, 1, rtol=1e-5)
+    gram, count = STATISTICS["gram"], functions.positions(content)
+    target = gram.target(gram.sums(style), functions.positions(style), count)
+    start = tf.reduce_sum(gram.distance(gram.sums(content), count, target))
+    np.testing.assert_allclose(normalization.by_distance(start, start) * start, 1, rtol=1e-5)
     centred = content - tf.reduce_mean(content, axis=[1, 2], keepdims=True)
     energy = functions.energy(moments(content), count)
     np.testing.assert_allclose(energy, tf.reduce_sum(centred**2), rtol=1e-4)
-    np.testing.assert_allclose(functions.content_scale("scale", 4, count, energy) * energy, 1, rtol=1e-5)
 
 
 def test_scale_normalization_does_not_divide_by_rounding():
@@ -80,9 +80,9 @@ def test_scale_normalization_does_not_divide_by_rounding():
     flat = tf.ones([1, 4, 4, 2])
     count = functions.positions(flat)
     energy = functions.energy(moments(flat), count)
-    assert float(functions.content_scale("scale", 2, count, energy)) == pytest.approx(1000 / 32)
-    assert functions.content_scale("scale", 2, count, functions.energy(moments(0 * flat), count)) == 1
-    for start, scale in [(1e-9, 1000 / 4), (0, 1000 / 4), (2, 1 / 2)]:
-        received = functions.style_scale("scale", 2, count, count, tf.constant(start, tf.float32), tf.constant(4.0))
-        assert float(received) == pytest.approx(scale)
-    assert functions.style_scale("scale", 2, count, count, tf.zeros([]), tf.zeros([])) == 1
+    assert float(functions.reciprocal(energy)) == pytest.approx(1000 / 32)
+    assert functions.reciprocal(functions.energy(moments(0 * flat), count)) == 1
+    for start, factor in [(1e-9, 1000 / 4), (0, 1000 / 4), (2, 1 / 2)]:
+        received = normalization.by_distance(tf.constant(start, tf.float32), tf.constant(4.0))
+        assert float(received) == pytest.approx(factor)
+    assert normalization.by_distance(tf.zeros([]), tf.zeros([])) == 1

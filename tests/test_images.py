@@ -4,7 +4,7 @@ from conftest import COFFEE
 from PIL import Image, ImageCms
 
 from neural_style.errors import UserError
-from neural_style.images import reading
+from neural_style.images import geometry, reading, writing
 
 ORIENTATION = 0x0112
 
@@ -85,17 +85,17 @@ def test_resize_is_keras_load_img():
     import keras
 
     keras_image = keras.utils.img_to_array(keras.utils.load_img(COFFEE, target_size=(64, 96)))
-    np.testing.assert_array_equal(reading.resize(reading.load(COFFEE), 64, 96), keras_image)
+    np.testing.assert_array_equal(geometry.resize(reading.load(COFFEE), 64, 96), keras_image)
 
 
-def test_frame_follows_the_aspect_and_truncates():
+def test_the_size_follows_the_aspect_and_truncates():
     image = Image.new("RGB", (451, 300))
-    assert reading.frame(image, 400) == (400, 601)
-    assert reading.frame(image, 400, 500) == (400, 500)
+    assert geometry.size_of(image, 400) == (400, 601)
+    assert geometry.size_of(image, 400, 500) == (400, 500)
 
 
 def test_8_bits_are_clipped_and_truncated():
-    image = reading.to_image(np.array([[[-5, 1.9, 300]]], np.float32))
+    image = writing.to_image(np.array([[[-5, 1.9, 300]]], np.float32))
     assert image.getpixel((0, 0)) == (0, 1, 255)
 
 

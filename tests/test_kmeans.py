@@ -5,10 +5,11 @@ from conftest import COFFEE, SWIRLS, options, pair, prepared
 from PIL import Image
 
 import neural_style
+from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import kmeans, model
 
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
-SETTINGS = dict(layers=LAYERS, pooling="avg", padding="replicate", preprocessing="caffe")
+SETTINGS = NetworkSettings(pooling="avg", padding="replicate")
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +19,11 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def weights(pictures):
-    return kmeans.learn("vgg19", pictures, 3, **SETTINGS)
+    return kmeans.learn(SETTINGS, pictures, 3, LAYERS)
 
 
 def test_the_same_seed_gives_the_same_weights(pictures, weights):
-    again, other = (kmeans.learn("vgg19", pictures, seed, **SETTINGS) for seed in (3, 4))
+    again, other = (kmeans.learn(SETTINGS, pictures, seed, LAYERS) for seed in (3, 4))
     for name in weights:
         np.testing.assert_array_equal(again[name][0], weights[name][0])
     assert np.abs(other["block1_conv1"][0] - weights["block1_conv1"][0]).max() > 0
@@ -34,7 +35,7 @@ def test_nothing_is_learned_beyond_the_deepest_layer(weights):
 
 
 def test_each_filters_mean_activation_is_one(pictures, weights):
-    network = model.build("vgg19", weights, LAYERS, pooling="avg", padding="replicate")
+    network = model.build(SETTINGS, weights, LAYERS)
     for name in LAYERS:
         activations = [tf.reduce_mean(network(picture[None])[name], axis=[0, 1, 2]) for picture in pictures]
         np.testing.assert_allclose(np.mean(activations, axis=0), 1, rtol=1e-3)
@@ -86,5 +87,5 @@ def test_pictures_of_one_colour_can_be_painted(color):
 
 def test_flat_and_tiny_pictures_give_finite_weights():
     flat = np.full((16, 16, 3), 128, np.float32)
-    for kernel, _ in kmeans.learn("vgg19", [flat, flat], 0, **SETTINGS).values():
+    for kernel, _ in kmeans.learn(SETTINGS, [flat, flat], 0, LAYERS).values():
         assert np.isfinite(kernel).all()

@@ -48,7 +48,7 @@ def test_the_example_from_one_command(tmp_path):
 
     record = json.loads((tmp_path / "a picture.json").read_text())
     case = reference("keras_example.json")[0]
-    assert record["rows"], record["cols"] == (64, 96)
+    assert (record["rows"], record["cols"]) == (64, 96)
     assert record["initial"]["loss"] == pytest.approx(case["at_content"]["loss"], rel=1e-5)
     assert record["initial"]["gradient_norm"] == pytest.approx(case["at_content"]["grad_l2"], rel=1e-4)
     assert record["initial"]["terms"].keys() == {"content", "style", "total_variation"}
@@ -117,7 +117,7 @@ def not_an_image(tmp_path):
         ([COFFEE, "{tmp}/text.png", "{tmp}/out"], "can't be read as one", 1),
         ([COFFEE, SWIRLS, "{tmp}/nowhere/out"], "does not exist", 1),
         ([COFFEE, SWIRLS, "{tmp}/out", "--rows=8"], "at least 16 rows", 1),
-        ([COFFEE, SWIRLS, "{tmp}/out", "--rows=0"], "positive integer", 2),
+        ([COFFEE, SWIRLS, "{tmp}/out", "--rows=0"], "--rows takes a whole number from 1", 2),
         ([COFFEE, SWIRLS, "{tmp}/out", "--content_layers=fc1"], "convolutions of vgg19", 1),
         ([COFFEE, SWIRLS, "{tmp}/out", "--content_wieght=1"], "Did you mean: content_weight", 2),
         ([COFFEE, SWIRLS], "Expected at least three arguments", 2),

@@ -5,9 +5,9 @@ from conftest import options, pair, prepared
 from PIL import Image
 from test_objective import objective
 
-from neural_style.images.sources import Region
-from neural_style.losses.style import STYLE_LOSSES
-from neural_style.optimize.objective import mask_weights, masked
+from neural_style.images.scene import Region, Scene
+from neural_style.losses.regions import masked, weights_at
+from neural_style.losses.style import STATISTICS
 
 
 def half(rows, cols, side):
@@ -18,8 +18,8 @@ def half(rows, cols, side):
 
 def test_the_masked_gram_is_that_of_the_masked_positions_alone(rng):
     features = tf.constant(rng.standard_normal((1, 4, 8, 5)), tf.float32)
-    weights = mask_weights(tf.constant(half(16, 32, "left")[None, ..., None]), "block3_conv1")
-    gram = STYLE_LOSSES["gram"].sums
+    weights = weights_at(Region([], [], 1.0, half(16, 32, "left")), "block3_conv1", tf.float32)
+    gram = STATISTICS["gram"].sums
     np.testing.assert_allclose(gram(masked(features, weights)), 2 * gram(features[:, :, :4]), rtol=1e-5, atol=1e-5)
 
 
@@ -27,7 +27,7 @@ def test_white_masks_are_no_masks(vgg19):
     content, style = pair(32, 48)
     both = objective(vgg19)
     plain, white = (
-        both.bind(content, [Region([style], [1.0], 1.0, mask)])(content)
+        both.bind(Scene(content, [Region([style], [1.0], 1.0, mask)], content))(content)
         for mask in (None, np.ones((32, 48), np.float32))
     )
     assert float(white[0]) == pytest.approx(float(plain[0]), rel=1e-5)
@@ -45,7 +45,7 @@ def test_styles_keep_to_their_halves(vgg19, reuse):
             Region([style], [1.0], 0.5, half(32, 96, "left")),
             Region([right], [1.0], 0.5, half(32, 96, "right")),
         ]
-        return both.bind(content, regions, reuse)(content)[1].numpy()
+        return both.bind(Scene(content, regions, content), reuse)(content)[1].numpy()
 
     one, other = gradient(style), gradient(content[::-1].copy())
     np.testing.assert_allclose(one[:, :24], other[:, :24], atol=1e-4 * np.abs(one).max())
@@ -66,8 +66,8 @@ def test_the_photograph_stays_where_the_content_mask_is_black(tmp_path, optimize
     )
     session = prepared(settings)
     start, end = session.steps()
-    kept = session.pictures.keep == 0
+    kept = session.scene.keep == 0
     assert kept.mean() > 0.4
     for image in (start.image, end.image, session.best()):
-        np.testing.assert_array_equal(image[kept], session.pictures.content[kept])
+        np.testing.assert_array_equal(image[kept], session.scene.content[kept])
     assert np.abs(end.image - start.image)[:, :25].max() > 0.1

@@ -4,7 +4,10 @@ import pytest
 import tensorflow as tf
 from conftest import pair
 
-from neural_style.vgg import layout, model, weights
+from neural_style.images.preprocessing import deprocess
+from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
+from neural_style.vgg import model, weights
 
 LAYERS = ["block1_conv2", "block3_conv1", "block5_conv2"]
 
@@ -20,14 +23,14 @@ def test_features_are_those_of_keras_applications(network):
     expected = keras.Model(theirs.input, [theirs.get_layer(name).output for name in LAYERS])(
         keras.applications.vgg19.preprocess_input(image.copy())
     )
-    received = model.build(network, kernels, LAYERS)(image)
+    received = model.build(NetworkSettings(network=network), kernels, LAYERS)(image)
     for name, value in zip(LAYERS, expected, strict=True):
         np.testing.assert_allclose(received[name], value, rtol=1e-4, atol=1e-3)
     np.testing.assert_array_equal(received["image"], image)
 
 
 def test_nothing_is_built_beyond_the_deepest_layer(vgg19):
-    built = model.build("vgg19", vgg19, ["block2_conv1"])
+    built = model.build(NetworkSettings(), vgg19, ["block2_conv1"])
     assert "block2_conv1" in [layer.name for layer in built.layers]
     assert "block2_conv2" not in [layer.name for layer in built.layers]
 
@@ -35,7 +38,7 @@ def test_nothing_is_built_beyond_the_deepest_layer(vgg19):
 def test_taps_before_relu(vgg19):
     image = pair(32, 32)[0][None]
     before, after = (
-        model.build("vgg19", vgg19, ["block2_conv1"], taps=taps)(image)["block2_conv1"]
+        model.build(NetworkSettings(taps=taps), vgg19, ["block2_conv1"])(image)["block2_conv1"]
         for taps in ("before_relu", "after_relu")
     )
     assert tf.reduce_min(before) < 0
@@ -44,7 +47,7 @@ def test_taps_before_relu(vgg19):
 
 def test_average_pooling_by_hand(vgg19):
     image = pair(32, 32)[0][None]
-    built = model.build("vgg19", vgg19, ["block1_conv2", "block2_conv1"], pooling="avg")(image)
+    built = model.build(NetworkSettings(pooling="avg"), vgg19, ["block1_conv2", "block2_conv1"])(image)
     first = built["block1_conv2"].numpy()
     pooled = (first[:, ::2, ::2] + first[:, 1::2, ::2] + first[:, ::2, 1::2] + first[:, 1::2, 1::2]) / 4
     kernel, bias = vgg19["block2_conv1"]
@@ -55,7 +58,7 @@ def test_average_pooling_by_hand(vgg19):
 def test_replicated_borders_make_no_edge(vgg19):
     flat = np.full((1, 16, 16, 3), 200, np.float32)
     zeros, replicate = (
-        model.build("vgg19", vgg19, ["block2_conv1"], padding=padding)(flat)["block2_conv1"].numpy()
+        model.build(NetworkSettings(padding=padding), vgg19, ["block2_conv1"])(flat)["block2_conv1"].numpy()
         for padding in ("zeros", "replicate")
     )
     assert replicate.std(axis=(0, 1, 2)).max() < 1e-3
@@ -69,15 +72,15 @@ def test_preprocessing_is_keras_own_and_deprocessing_its_inverse(mode, rng):
     expected = keras.applications.imagenet_utils.preprocess_input(image.copy(), mode=mode)
     np.testing.assert_allclose(model.preprocess(image, mode), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(image, kept)
-    np.testing.assert_allclose(model.deprocess(model.preprocess(image, mode), mode), image, atol=1e-3)
+    np.testing.assert_allclose(deprocess(model.preprocess(image, mode), mode), image, atol=1e-3)
 
 
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_normalized_filters_have_mean_activation_one_and_change_only_units(vgg19, pooling):
-    layers, pictures = layout.layer_names("vgg19")[:6], pair(32, 48)
-    built = {"pooling": pooling, "padding": "zeros", "preprocessing": "caffe"}
-    normalized = model.normalize(vgg19, "vgg19", pictures, layers, **built)
-    before, after = (model.build("vgg19", kernels, layers, **built) for kernels in (vgg19, normalized))
+    layers, pictures = networks.layer_names("vgg19")[:6], pair(32, 48)
+    settings = NetworkSettings(pooling=pooling)
+    normalized = model.normalize(settings, vgg19, pictures, layers)
+    before, after = (model.build(settings, kernels, layers) for kernels in (vgg19, normalized))
     for name in layers:
         mean, original = (
             np.mean([tf.reduce_mean(network(picture[None])[name], [0, 1, 2]) for picture in pictures], axis=0)

@@ -5,41 +5,39 @@ import pytest
 import tensorflow as tf
 from conftest import options, pair, prepared
 
-from neural_style.images.sources import Region
-from neural_style.optimize.objective import LossSettings, Objective
+from neural_style.images.scene import Region, Scene
+from neural_style.losses import terms
+from neural_style.optimize.objective import Objective
 from neural_style.optimize.tiled_objective import TiledObjective
-from neural_style.results.record import sums
+from neural_style.results.record import by_kind
+from neural_style.settings.loss import LossSettings
+from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model
 
 SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
-BUILT = ("convolution", "dtype", "padding", "pooling")
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
+BUILT = {"convolution", "padding", "pooling"}
 
 
-def one(styles, blend=(1.0,)):
+def scene(content, styles, blend=(1.0,)):
     """One region that is everywhere."""
-    return [Region(styles, list(blend), 1.0, None)]
+    return Scene(content, [Region(styles, list(blend), 1.0, None)], content)
 
 
-def objective(weights, tile=None, **changes):
+def objective(weights, tile=None, dtype="float32", **changes):
     """Of seeded VGG19 to block 3; tile by tile where the tiles' size is given."""
-    settings = dict(
+    network = NetworkSettings(**{name: changes.pop(name) for name in BUILT & changes.keys()})
+    given = dict(
         content_layers=["block2_conv2"],
-        content_layer_weights=[1.0],
         content_weight=0.5,
         style_layers=LAYERS,
         style_layer_weights=[0.5, 0.3, 0.2],
         style_weight=2.0,
         tv_weight=0.01,
-        tv_exponent=1.25,
-        style_loss="gram",
-        normalization="keras",
     )
-    built = {name: changes.pop(name) for name in BUILT if name in changes}
-    settings = LossSettings(**{**settings, **changes})
-    layers = [*settings.content_layers, *settings.style_layers]
-    network = model.build("vgg19", weights, layers, tiled=tile is not None, **built)
-    return Objective(network, settings) if tile is None else TiledObjective(network, settings, tile)
+    settings = LossSettings(**{**given, **changes})
+    built = model.build(network, weights, settings.layers, dtype, tiled=tile is not None)
+    return Objective(built, terms.of(settings)) if tile is None else TiledObjective(built, terms.of(settings), tile)
 
 
 @pytest.mark.parametrize("normalization", ["none", "keras", "gatys", "mean", "pytorch", "scale"])
@@ -47,17 +45,18 @@ def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
     content, style = pair(32, 48)
     image = (content + style) / 2
     both = objective(vgg19, normalization=normalization)
-    loss, gradient, terms = both.bind(content, one([style, content], [0.7, 0.3]))(image)
-    stacked_loss, stacked_gradient, stacked_terms = both.bind(content, one([style, content], [0.7, 0.3]), False)(image)
+    given = scene(content, [style, content], [0.7, 0.3])
+    loss, gradient, found = both.bind(given)(image)
+    stacked_loss, stacked_gradient, stacked = both.bind(given, reuse=False)(image)
     assert float(loss) == pytest.approx(float(stacked_loss), rel=1e-5)
     assert np.linalg.norm(gradient - stacked_gradient) <= 1e-4 * np.linalg.norm(gradient)
-    for name in terms:
-        assert float(terms[name]) == pytest.approx(float(stacked_terms[name]), rel=1e-5)
+    for name in found:
+        assert float(found[name]) == pytest.approx(float(stacked[name]), rel=1e-5)
 
 
 def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
     content, style = pair(24, 24)
-    function = objective(vgg19, dtype="float64").bind(content, one([style]))
+    function = objective(vgg19, dtype="float64").bind(scene(content, [style]))
     image = rng.uniform(50, 200, content.shape)
     direction = rng.standard_normal(content.shape)
     up, down = (float(function(image + sign * 1e-4 * direction)[0]) for sign in (1, -1))
@@ -70,7 +69,8 @@ def test_a_style_of_another_size_is_the_same_style(vgg19, style_loss):
     content, _ = pair(32, 32)
     function = objective(vgg19, padding="replicate", style_loss=style_loss, normalization="none", tv_weight=0.0)
     small, large = (
-        function.bind(content, one([np.full((*size, 3), 90, np.float32)]))(content)[0] for size in ((32, 32), (40, 96))
+        function.bind(scene(content, [np.full((*size, 3), 90, np.float32)]))(content)[0]
+        for size in ((32, 32), (40, 96))
     )
     assert float(large) == pytest.approx(float(small), rel=1e-4)
 
@@ -79,7 +79,7 @@ def test_bfloat16_is_near_float32(vgg19):
     content, style = pair(32, 48)
     image = (content + style) / 2
     exact, near = (
-        objective(vgg19, dtype=dtype).bind(content, one([style]))(image) for dtype in ("float32", "bfloat16")
+        objective(vgg19, dtype=dtype).bind(scene(content, [style]))(image) for dtype in ("float32", "bfloat16")
     )
     assert near[0].dtype == tf.float32
     assert float(near[0]) == pytest.approx(float(exact[0]), rel=0.02)
@@ -90,11 +90,37 @@ def test_bfloat16_is_near_float32(vgg19):
 def test_evaluating_again_does_not_trace_again(vgg19):
     content, style = pair(32, 48)
     both = objective(vgg19)
-    function, other = both.bind(content, one([style])), both.bind(style, one([content]))
+    function, other = both.bind(scene(content, [style])), both.bind(scene(style, [content]))
     for image in (content, style):
         function(image)
         other(image)
-    assert both.evaluate.experimental_get_tracing_count() == 1
+    assert both.traces == 1
+
+
+def test_a_networks_weights_have_a_gradient_as_the_image_has(vgg19):
+    """The loss of what a network paints, by its weights: against differences of losses in float64."""
+    content, style = pair(24, 32)
+    both = objective(vgg19, dtype="float64")
+    constants = both.prepared(scene(content, [style]))
+    painter = tf.Variable([0.8, -0.1, 3.0], dtype=tf.float64)
+
+    def loss():
+        x = tf.constant(content[None], tf.float64)
+        found = both.losses(painter[0] * x + painter[1] * x[..., ::-1] + painter[2], constants)
+        assert all(value.shape == (1,) for value in found.values())
+        return tf.add_n([value[0] for value in found.values()])
+
+    with tf.GradientTape() as tape:
+        before = loss()
+    gradient = tape.gradient(before, painter)
+    for i in range(3):
+        step = np.eye(3)[i] * 1e-6
+        painter.assign_add(step)
+        up = loss()
+        painter.assign_sub(2 * step)
+        down = loss()
+        painter.assign_add(step)
+        assert float(gradient[i]) == pytest.approx(float(up - down) / 2e-6, rel=1e-4)
 
 
 @pytest.mark.parametrize(("normalization", "same"), [("scale", True), ("keras", False)])
@@ -105,11 +131,10 @@ def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
         flags = ("--recipe=highres", "--scales=", "--scale_iterations=", f"--rows={rows}", "--tv_weight=1")
         settings = options(*flags, "--weights=random", f"--normalization={normalization}")
         session = prepared(settings, SAMPLES / "chelsea.jpg", [SAMPLES / "swirls.jpg"])
-        content, style = session.pictures.content, session.pictures.styles[0]
+        content, style = session.scene.content, session.scene.styles[0]
         for share in (0.5, 0.75):
-            terms = sums(
-                session.evaluator.at((content + share * (style - content)).astype(np.float64).reshape(-1)).terms
-            )
-            ratios.append([terms["content"] / terms["style"], terms["content"] / terms["total_variation"]])
+            image = (content + share * (style - content)).astype(np.float64)
+            found = by_kind(session.evaluator.at(image.reshape(-1)).terms)
+            ratios.append([found["content"] / found["style"], found["content"] / found["total_variation"]])
     change = np.abs(np.array(ratios[2:]) / ratios[:2] - 1)
     assert change.max() < 0.2 if same else change.max() > 3

@@ -3,6 +3,7 @@ import pytest
 
 from neural_style.errors import UserError
 from neural_style.optimize import optimizers
+from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
 
@@ -86,12 +87,12 @@ def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng):
     size = 12
     root = rng.standard_normal((size, size))
     hessian = root @ root.T + np.eye(size)
-    lbfgs, pairs = optimizers.ContinuousLbfgs(1), []
-    for _ in range(lbfgs.MEMORY + 2):
+    curvature, pairs = Curvature(), []
+    for _ in range(MEMORY + 2):
         s = rng.standard_normal(size)
-        lbfgs._remember(s, hessian @ s)
+        curvature.remember(s, hessian @ s)
         pairs.append((s, hessian @ s))
-    pairs = pairs[-lbfgs.MEMORY :]
+    pairs = pairs[-MEMORY:]
     s, y = pairs[-1]
     inverse = np.eye(size) * (s @ y) / (y @ y)
     for s, y in pairs:
@@ -99,7 +100,7 @@ def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng):
         inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
     gradient = rng.standard_normal(size)
     expected = -inverse @ gradient
-    np.testing.assert_allclose(lbfgs._direction(gradient), expected, atol=1e-4 * np.linalg.norm(expected))
+    np.testing.assert_allclose(curvature.direction(gradient), expected, atol=1e-4 * np.linalg.norm(expected))
 
 
 def test_adam_against_its_formula_written_out():

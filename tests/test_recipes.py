@@ -5,7 +5,7 @@ import pytest
 from conftest import reference, session
 from test_reference import assert_agrees, assert_follows
 
-from neural_style.command import recipes
+from neural_style.settings import recipes
 
 FORMULAS = reference("formulas.json")["cases"]
 SEEDED = ("--rows=64", "--normalize_weights=none")
@@ -33,7 +33,7 @@ WEIGHTS = {"pytorch_tutorial": (1, 1e6), "prisma": (1.5, 10 / 13)}
 )
 def test_terms_total_and_gradient_at_fixed_images(name, precision):
     run = session(*RECIPES[name], *SEEDED, f"--precision={precision}")
-    content, style = run.pictures.content, run.pictures.styles[0]
+    content, style = run.scene.content, run.scene.styles[0]
     content_weight, style_weight = WEIGHTS.get(name, (1, 1000 / 5))
     loss_tolerance, gradient_tolerance = (1e-5, 1e-4) if precision == "float32" else (1e-9, 1e-8)
     for image_name, image in {"content": content, "half": (content + style) / 2, "style": style}.items():
@@ -94,11 +94,11 @@ def test_one_continuous_run_gets_low_from_a_noise_start(recipe):
 
 @pytest.mark.parametrize("init", ["content", "noise", "style"])
 @pytest.mark.parametrize("tv_weight", [0, 1])
-def test_bfloat16s_noise_traps_no_search(studio, init, tv_weight):
+def test_bfloat16s_noise_traps_no_search(engine, init, tv_weight):
     """A run in bfloat16 ends where one in float32 does, by the float32 loss, from any start."""
     flags = (f"--tv_weight={tv_weight}", f"--init={init}", "--scales=", "--scale_iterations=", "--rows=48")
     arguments = ("--recipe=fast", *flags, "--iterations=3")
-    runs = [session(*arguments, f"--precision={kind}", studio=studio) for kind in ("float32", "bfloat16")]
+    runs = [session(*arguments, f"--precision={kind}", engine=engine) for kind in ("float32", "bfloat16")]
     images = [step.image for run in runs for step in list(run.steps())[::3]]
     start, exact, _, near = (runs[0].evaluator.loss(image.astype(np.float64).reshape(-1)) for image in images)
     assert exact < 0.8 * start

@@ -9,20 +9,20 @@ SMALL = [name for name in CASES if name.endswith("64_rows")]
 WAYS = ["--reuse_constant_rows", "--noreuse_constant_rows", "--convolution=winograd"]
 
 
-def keras_session(studio, case, *arguments):
+def keras_session(engine, case, *arguments):
     return session(
         f"--rows={case['rows']}",
         f"--content_weight={case['content_weight']}",
         f"--style_weight={case['style_weight']}",
         f"--tv_weight={case['tv_weight']}",
         *arguments,
-        studio=studio,
+        engine=engine,
     )
 
 
 def assert_agrees(run, case):
     """Loss to 1e-5 and gradient to 1e-4 of its norm, at the content image, the style image and half-way."""
-    content, style = run.pictures.content, run.pictures.styles[0]
+    content, style = run.scene.content, run.scene.styles[0]
     for name, image in {"at_content": content, "at_half": (content + style) / 2, "at_style": style}.items():
         x, expected = image.astype(np.float64).reshape(-1), case[name]
         assert run.evaluator.loss(x) == pytest.approx(expected["loss"], rel=1e-5)
@@ -53,25 +53,25 @@ def assert_ends_as(run, case):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SMALL)
-def test_keras_example_at_fixed_images(studio, name, way):
-    assert_agrees(keras_session(studio, CASES[name], way), CASES[name])
+def test_keras_example_at_fixed_images(engine, name, way):
+    assert_agrees(keras_session(engine, CASES[name], way), CASES[name])
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_keras_example_trajectory(studio, name):
+def test_keras_example_trajectory(engine, name):
     case = CASES[name]
-    assert_ends_as(keras_session(studio, case, f"--iterations={len(case['iterations'])}"), case)
+    assert_ends_as(keras_session(engine, case, f"--iterations={len(case['iterations'])}"), case)
 
 
-def test_keras_example_trajectory_with_the_whole_batch(studio):
+def test_keras_example_trajectory_with_the_whole_batch(engine):
     case = CASES["default_weights_64_rows"]
-    assert_ends_as(keras_session(studio, case, "--noreuse_constant_rows"), case)
+    assert_ends_as(keras_session(engine, case, "--noreuse_constant_rows"), case)
 
 
 @pytest.mark.slow
-def test_keras_example_at_400_rows(studio):
+def test_keras_example_at_400_rows(engine):
     case = CASES["default_weights_400_rows"]
-    run = keras_session(studio, case, "--iterations=2")
+    run = keras_session(engine, case, "--iterations=2")
     assert_agrees(run, case)
     assert_follows(run.steps(), case["iterations"])
 

@@ -4,11 +4,11 @@ from conftest import COFFEE, SWIRLS, options, pair
 from PIL import Image
 
 from neural_style.errors import UserError
-from neural_style.images import reading, sources
+from neural_style.images import geometry, reading, sources
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
-    return sources.load(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
+    return sources.read(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
 
 
 def test_the_defaults_are_keras():
@@ -28,7 +28,7 @@ def test_the_defaults_are_keras():
     ],
 )
 def test_scales(arguments, expected):
-    assert sources.scales(options(*arguments)) == expected
+    assert list(options(*arguments).picture.scale_rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_scales(arguments, expected):
         (["--scales=200,100"], "from coarse to fine"),
         (["--scales=9", "--rows=100"], "halve 100 rows to nothing"),
         (["--scales=2", "--scale_iterations=1,2,3"], "one number for each of the 2 scales, received 3"),
-        (["--noreuse_constant_rows", "--style_scale=0.5"], "needs them in one frame"),
+        (["--noreuse_constant_rows", "--style_scale=0.5"], "needs them in one size"),
         (["--style_loss=mrf"], "takes --normalization=scale or none, received keras"),
     ],
 )
@@ -83,16 +83,16 @@ def test_versions_of_a_style_share_its_weight():
 @pytest.mark.parametrize("degrees", [-30, 7.5, 45, 90])
 def test_a_turned_style_has_no_empty_corners(degrees):
     white = reading.load(SWIRLS).point(lambda value: 255)
-    assert np.asarray(reading.rotate(white, degrees)).min() == 255
+    assert np.asarray(geometry.rotate(white, degrees)).min() == 255
 
 
 def test_a_quarter_turn_of_a_square_is_numpys():
     square = reading.load(SWIRLS).crop((0, 0, 40, 40))
-    np.testing.assert_array_equal(reading.rotate(square, 90), np.rot90(np.asarray(square)))
+    np.testing.assert_array_equal(geometry.rotate(square, 90), np.rot90(np.asarray(square)))
 
 
 def test_enlarging_keeps_a_flat_image_and_its_fractions():
-    np.testing.assert_allclose(reading.enlarge(np.full((3, 4, 3), 100.3, np.float32), 9, 11), 100.3, rtol=1e-6)
+    np.testing.assert_allclose(geometry.enlarge(np.full((3, 4, 3), 100.3, np.float32), 9, 11), 100.3, rtol=1e-6)
 
 
 def test_a_finer_scale_starts_from_the_coarser_ones_result():
@@ -114,7 +114,7 @@ def test_masks_make_a_region_of_each_style(tmp_path):
     masks = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "right.png", 0, 128)
     arguments = (f"--style_masks={','.join(masks)}", "--style_blend=1,3", f"--content_mask={masks[0]}")
     scene = read(*arguments, "--style_scale=0.5,1", styles=(SWIRLS, COFFEE))
-    assert [region.share for region in scene.regions] == [0.25, 0.75]
+    assert [region.weight for region in scene.regions] == [0.25, 0.75]
     assert [region.blend for region in scene.regions] == [[0.5, 0.5]] * 2
     np.testing.assert_allclose(scene.regions[0].mask[:, [0, -1]], [[1, 0]] * 48)
     np.testing.assert_allclose(scene.regions[1].mask[:, [0, -1]], [[0, 128 / 255]] * 48)

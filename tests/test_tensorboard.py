@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from neural_style.errors import UserError
 from neural_style.results.tensorboard import Board
+from neural_style.settings.settings import Settings
 
 
 def test_losses_and_images_are_written(tmp_path):
@@ -20,7 +21,7 @@ def test_losses_and_images_are_written(tmp_path):
     assert [event.step for event in events.Tensors("image")] == [0, 1]
 
 
-def test_a_missing_package_is_told(monkeypatch, tmp_path):
+def test_a_missing_package_is_told(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'neural-style\[tensorboard\]'"):
-        Board(str(tmp_path))
+        Settings.read(tensorboard="board")

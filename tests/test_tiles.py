@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from conftest import pair
 from test_masks import half
-from test_objective import objective, one
+from test_objective import objective, scene
 
 from neural_style.errors import UserError
-from neural_style.images.sources import Region
-from neural_style.optimize import tiled_objective
+from neural_style.images.scene import Region, Scene
+from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.settings.settings import Settings
 from neural_style.vgg import tiles
 
 DEEPEST = dict(
@@ -16,9 +17,9 @@ DEEPEST = dict(
 )
 
 
-def assert_same(weights, size, content, regions, image, **changes):
+def assert_same(weights, size, given, image, **changes):
     whole, tiled = objective(weights, **changes), objective(weights, tile=size, **changes)
-    expected, received = whole.bind(content, regions)(image), tiled.bind(content, regions)(image)
+    expected, received = whole.bind(given)(image), tiled.bind(given)(image)
     assert float(received[0]) == pytest.approx(float(expected[0]), rel=1e-5)
     assert np.linalg.norm(received[1] - expected[1]) <= 1e-4 * np.linalg.norm(expected[1])
     for name, value in expected[2].items():
@@ -28,26 +29,26 @@ def assert_same(weights, size, content, regions, image, **changes):
 @pytest.mark.parametrize(("size", "frame"), [(16, (48, 64)), (32, (67, 93)), (48, (53, 49)), (64, (64, 128))])
 def test_tiles_give_the_whole_images_loss_and_gradient(vgg19, size, frame):
     content, style = pair(*frame)
-    assert_same(vgg19, size, content, one([style]), (content + style) / 2)
+    assert_same(vgg19, size, scene(content, [style]), (content + style) / 2)
 
 
 @pytest.mark.parametrize("normalization", ["gatys", "scale"])
 def test_every_normalization(vgg19, normalization):
     content, style = pair(50, 70)
-    assert_same(vgg19, 32, content, one([style]), (content + style) / 2, normalization=normalization)
+    assert_same(vgg19, 32, scene(content, [style]), (content + style) / 2, normalization=normalization)
 
 
 @pytest.mark.parametrize("style_loss", ["linear", "polynomial", "batch_norm"])
 def test_every_loss_that_is_a_sum(vgg19, style_loss):
     content, style = pair(50, 70)
     changes = dict(style_loss=style_loss, normalization="scale")
-    assert_same(vgg19, 32, content, one([style]), (content + style) / 2, **changes)
+    assert_same(vgg19, 32, scene(content, [style]), (content + style) / 2, **changes)
 
 
 @pytest.mark.parametrize("style_loss", ["gaussian", "mrf"])
-def test_other_losses_say_that_they_can_not_be_tiled(vgg19, style_loss):
+def test_other_losses_say_that_they_can_not_be_tiled(style_loss):
     with pytest.raises(UserError, match=f"--style_loss={style_loss} is no sum over positions"):
-        objective(vgg19, tile=32, style_loss=style_loss, normalization="scale")
+        Settings.read(tile=512, style_loss=style_loss, normalization="scale")
 
 
 # In float32 a tile's convolutions round otherwise than the whole image's, and now and then a near tie of the max
@@ -62,21 +63,21 @@ def test_the_deepest_layers(vgg19, pooling, padding, dtype):
     """Keras' layers; the frame is odd, and its last tiles are smaller than what the deepest layer sees."""
     content, style = pair(131, 245)
     built = dict(pooling=pooling, padding=padding, dtype=dtype)
-    assert_same(vgg19, 112, content, one([style]), (content + style) / 2, **DEEPEST, **built)
+    assert_same(vgg19, 112, scene(content, [style]), (content + style) / 2, **DEEPEST, **built)
 
 
 def test_winograds_convolution_tile_by_tile(vgg19):
     """The tiles of the image and those of the convolution lie otherwise to each other than in the whole image."""
     content, style = pair(50, 71)
     changes = dict(content_layers=["block3_conv2"], pooling="avg", convolution="winograd")
-    assert_same(vgg19, 36, content, one([style]), (content + style) / 2, **changes)
+    assert_same(vgg19, 36, scene(content, [style]), (content + style) / 2, **changes)
 
 
 def test_bfloat16_tile_by_tile(vgg19):
     """What is rounded differs where sums are added up: by far less than bfloat16 differs from float32."""
     content, style = pair(67, 93)
     whole, tiled = (
-        objective(vgg19, tile=tile, dtype="bfloat16").bind(content, one([style]))((content + style) / 2)
+        objective(vgg19, tile=tile, dtype="bfloat16").bind(scene(content, [style]))((content + style) / 2)
         for tile in (None, 32)
     )
     assert float(tiled[0]) == pytest.approx(float(whole[0]), rel=1e-3)
@@ -89,13 +90,16 @@ def test_several_styles_and_masks(vgg19):
         Region([style, style[:30]], [0.6, 0.4], 0.3, half(45, 77, "left")),
         Region([content[::-1]], [1.0], 0.7, half(45, 77, "right") * 0.5),
     ]
-    assert_same(vgg19, 32, content, regions, (content + style) / 2)
+    assert_same(vgg19, 32, Scene(content, regions, content), (content + style) / 2)
 
 
-def test_content_that_is_not_kept_is_computed_anew(vgg19, monkeypatch):
-    monkeypatch.setattr(tiled_objective, "KEPT_BYTES", 0)
+def test_content_that_is_not_kept_is_computed_anew(vgg19):
     content, style = pair(50, 70)
-    assert_same(vgg19, 32, content, one([style]), (content + style) / 2)
+    kept = objective(vgg19, tile=32)
+    anew = TiledObjective(kept.network, kept.terms, 32, kept_bytes=0)
+    expected, received = (tiled.bind(scene(content, [style]))((content + style) / 2) for tiled in (kept, anew))
+    assert received[0] == pytest.approx(expected[0], rel=1e-6)
+    np.testing.assert_allclose(received[1], expected[1], atol=1e-6 * np.linalg.norm(expected[1]))
 
 
 def test_tiles_cover_each_pixel_and_each_position_once():

@@ -5,7 +5,9 @@ import pytest
 from conftest import DATA, reference
 
 from neural_style.errors import UserError
-from neural_style.vgg import layout, weights
+from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
+from neural_style.vgg import weight_files, weights
 
 
 def keras_2_file(path, kernels, rename=lambda name: name):
@@ -47,13 +49,13 @@ def test_random_weights_are_numpys(network):
 
 
 def test_a_keras_2_file(tmp_path, vgg19):
-    assert_same(weights.from_file(keras_2_file(tmp_path / "vgg.h5", vgg19), "vgg19"), vgg19)
+    assert_same(weight_files.from_file(keras_2_file(tmp_path / "vgg.h5", vgg19), "vgg19"), vgg19)
 
 
 @pytest.mark.parametrize("include_top", [False, True])
 def test_a_keras_3_file(tmp_path, vgg19, include_top):
     path = keras_3_file(tmp_path / "vgg.weights.h5", vgg19, include_top)
-    assert_same(weights.from_file(path, "vgg19"), vgg19)
+    assert_same(weight_files.from_file(path, "vgg19"), vgg19)
 
 
 def test_a_whole_keras_model_saved_as_h5(tmp_path, vgg19):
@@ -61,29 +63,29 @@ def test_a_whole_keras_model_saved_as_h5(tmp_path, vgg19):
     for name, pair in vgg19.items():
         model.get_layer(name).set_weights(pair)
     model.save(tmp_path / "model.h5")
-    assert_same(weights.from_file(tmp_path / "model.h5", "vgg19"), vgg19)
+    assert_same(weight_files.from_file(tmp_path / "model.h5", "vgg19"), vgg19)
 
 
 def test_another_networks_file_is_refused(tmp_path):
     path = keras_2_file(tmp_path / "vgg16.h5", weights.random("vgg16", 0))
     with pytest.raises(UserError, match="block3_conv4 is missing"):
-        weights.from_file(path, "vgg19")
+        weight_files.from_file(path, "vgg19")
 
 
 def test_wrong_shapes_are_refused(tmp_path, vgg19):
     thin = {name: (kernel[..., :8], bias[:8]) for name, (kernel, bias) in vgg19.items()}
     with pytest.raises(UserError, match=r"block1_conv1 should have a kernel of shape \(3, 3, 3, 64\)"):
-        weights.from_file(keras_2_file(tmp_path / "thin.h5", thin), "vgg19")
+        weight_files.from_file(keras_2_file(tmp_path / "thin.h5", thin), "vgg19")
 
 
 def test_no_weight_file_at_all(tmp_path):
     (tmp_path / "text.h5").write_text("no weights")
     with pytest.raises(UserError, match="Expected a Keras weight file"):
-        weights.from_file(tmp_path / "text.h5", "vgg19")
+        weight_files.from_file(tmp_path / "text.h5", "vgg19")
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     with pytest.raises(UserError, match="does not hold the 16 convolutions of vgg19"):
-        weights.from_file(tmp_path / "empty.h5", "vgg19")
+        weight_files.from_file(tmp_path / "empty.h5", "vgg19")
 
 
 def test_imagenet_is_loaded_by_keras(tmp_path, monkeypatch, vgg19):
@@ -96,7 +98,7 @@ def test_imagenet_is_loaded_by_keras(tmp_path, monkeypatch, vgg19):
 
     monkeypatch.setattr("keras.src.applications.vgg19.file_utils.get_file", get_file)
     monkeypatch.setattr(weights, "imagenet_at_hand", lambda network: True)
-    origin, loaded = weights.resolve("auto", "vgg19", lambda: pytest.fail("learned, though at hand"), 0)
+    origin, loaded = weights.resolve(NetworkSettings(weights="auto"), lambda: pytest.fail("learned, though at hand"), 0)
     assert origin == "imagenet"
     assert_same(loaded, vgg19)
     assert asked == {
@@ -130,17 +132,18 @@ def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatc
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
     with pytest.raises(UserError) as caught:
-        weights.resolve("imagenet", "vgg16", dict, 0)
+        weights.resolve(NetworkSettings(network="vgg16"), dict, 0)
     message = str(caught.value)
     assert str(tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5") in message
     assert "--weights=FILE" in message
     assert "--weights=learned" in message
-    assert weights.resolve("auto", "vgg16", lambda: "from the images", 0) == ("learned", "from the images")
+    auto = NetworkSettings(network="vgg16", weights="auto")
+    assert weights.resolve(auto, lambda: "from the images", 0) == ("learned", "from the images")
 
 
 def test_kernel_shapes_are_keras():
     model = keras.applications.VGG16(weights=None, include_top=False)
-    for name, shape in layout.kernel_shapes("vgg16").items():
+    for name, shape in networks.kernel_shapes("vgg16").items():
         assert model.get_layer(name).kernel.shape == shape
 
 
@@ -157,21 +160,21 @@ def test_a_torchvision_safetensors_file(tmp_path, vgg19):
     from safetensors.numpy import save_file
 
     save_file(torchvision_layout(vgg19), tmp_path / "vgg.safetensors")
-    assert_same(weights.from_file(tmp_path / "vgg.safetensors", "vgg19"), vgg19)
+    assert_same(weight_files.from_file(tmp_path / "vgg.safetensors", "vgg19"), vgg19)
 
 
 def test_a_torchvision_pth_file(tmp_path, monkeypatch, vgg19):
     (tmp_path / "vgg.pth").touch()
     monkeypatch.setattr("neural_style.vgg.torch_files.load", lambda path: torchvision_layout(vgg19))
-    assert_same(weights.from_file(tmp_path / "vgg.pth", "vgg19"), vgg19)
+    assert_same(weight_files.from_file(tmp_path / "vgg.pth", "vgg19"), vgg19)
 
 
 def test_a_tiny_pth_file_does_not_fit():
     with pytest.raises(UserError, match="does not hold the 16 convolutions of vgg19"):
-        weights.from_file(DATA / "torch_zip.pth", "vgg19")
+        weight_files.from_file(DATA / "torch_zip.pth", "vgg19")
 
 
 def test_a_broken_safetensors_file(tmp_path):
     (tmp_path / "text.safetensors").write_text("no tensors")
     with pytest.raises(UserError, match=r"Expected a .safetensors file"):
-        weights.from_file(tmp_path / "text.safetensors", "vgg19")
+        weight_files.from_file(tmp_path / "text.safetensors", "vgg19")

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from conftest import session
 
-from neural_style.vgg import layout, model, winograd
+from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
+from neural_style.vgg import model, winograd
 
 
 def both(x, kernel, upstream, padding):
@@ -68,9 +70,9 @@ def test_one_trace_serves_every_size(rng):
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
 def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
-    layers, image = layout.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
+    layers, image = networks.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
     direct, tiled = (
-        model.build("vgg19", vgg19, layers, padding=padding, convolution=kind, dtype="float64")(image)
+        model.build(NetworkSettings(padding=padding, convolution=kind), vgg19, layers, "float64")(image)
         for kind in ("direct", "winograd")
     )
     for name in layers:
@@ -79,7 +81,7 @@ def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
 
 def test_deep_layers_alone_are_tiled_and_none_in_bfloat16(vgg19):
     def convolutions(kind, dtype):
-        built = model.build("vgg19", vgg19, ["block5_conv1"], convolution=kind, dtype=dtype)
+        built = model.build(NetworkSettings(convolution=kind), vgg19, ["block5_conv1"], dtype)
         return {layer.name: type(layer) for layer in built.layers if layer.name in vgg19}
 
     for name, kind in convolutions("winograd", "float32").items():
@@ -89,7 +91,7 @@ def test_deep_layers_alone_are_tiled_and_none_in_bfloat16(vgg19):
 
 def test_the_flag_reaches_the_network():
     direct, tiled = session("--rows=48"), session("--rows=48", "--convolution=winograd")
-    x = direct.pictures.content.astype(np.float64).reshape(-1)
+    x = direct.scene.content.astype(np.float64).reshape(-1)
     gradients = [run.evaluator.gradient(x) for run in (direct, tiled)]
     assert np.any(gradients[0] != gradients[1])
     np.testing.assert_allclose(gradients[1], gradients[0], atol=1e-4 * np.linalg.norm(gradients[0]))

@@ -3,24 +3,23 @@
 import csv
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from neural_style.command import flags
+from neural_style.command import main
+from neural_style.command.flags import Command
 from neural_style.errors import UserError
-from neural_style.optimize.studio import Studio
+from neural_style.settings.settings import Settings
 
 COLUMNS = ("content", "style", "prefix")
 
 
-def run(arguments: Sequence[str], positional: Sequence[str], path: str, stylize: Callable) -> int:
+def run(given: Command, paint: Callable) -> int:
     """Carries out each row that is not complete yet; one that fails is reported, and the rest go on.
 
     Args:
-      arguments: the command line, whose flags hold for every row; a row's own flags win.
-      positional: what of it is no flag.
-      path: of the CSV file; see --manifest.
-      stylize: of `main`.
+      given: the command line, whose flags hold for every row; a row's own win.
+      paint: of `main`.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
@@ -28,14 +27,15 @@ def run(arguments: Sequence[str], positional: Sequence[str], path: str, stylize:
     Raises:
       UserError: the file or a row's flags can't be read; nothing is begun then.
     """
-    if positional:
-        raise UserError(f"--manifest names the images, and {' '.join(positional)} was given besides.", exit_code=2)
-    jobs, studio = _jobs(arguments, path), Studio()
+    path = given.command.manifest
+    if given.words:
+        raise UserError(f"--manifest names the images, and {' '.join(given.words)} was given besides.", exit_code=2)
+    jobs, engine = _jobs(given, path), main.engine_maker()
     made, skipped, failed = 0, 0, []
-    for number, (images, options) in jobs:
+    for number, images, settings in jobs:
         print(f"{path}, line {number}: {' '.join(images)}", flush=True)
         try:
-            if stylize(images, options, studio, skip_complete=True):
+            if paint(images, settings, engine, given.command.resume, skip_complete=True):
                 made += 1
             else:
                 skipped += 1
@@ -49,11 +49,11 @@ def run(arguments: Sequence[str], positional: Sequence[str], path: str, stylize:
     return 1 if failed else 0
 
 
-def _jobs(arguments: Sequence[str], path: str) -> list[tuple[int, tuple[list[str], flags.Options]]]:
-    """The line, the images and prefix, and the options of each row."""
+def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
+    """The line, the images and prefix, and the settings of each row."""
     jobs, lines = [], {}
     for number, row in _rows(path):
-        given = [f"--{name}={value}" for name, value in row.items() if name not in COLUMNS and value]
+        own = {name: value for name, value in row.items() if name not in COLUMNS and value}
         images = [row["content"], *(style.strip() for style in row["style"].split(";")), row["prefix"]]
         if not all(images):
             raise UserError(
@@ -67,10 +67,9 @@ def _jobs(arguments: Sequence[str], path: str) -> list[tuple[int, tuple[list[str
             )
         lines[row["prefix"]] = number
         try:
-            _, options = flags.parse([*arguments, *given, "--manifest="])
+            jobs.append((number, images, given.settings(**own)))
         except UserError as error:
             raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
-        jobs.append((number, (images, options)))
     return jobs
 
 

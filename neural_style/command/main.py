@@ -4,16 +4,17 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from neural_style import __version__
-from neural_style.command import batch, flags, help_text, recipes
-from neural_style.command.flags import Options
+from neural_style.command import flags, help_text
 from neural_style.errors import UserError
-from neural_style.images import sources
-from neural_style.optimize.studio import Studio
-from neural_style.results import checkpoint, files, record
-from neural_style.results.report import Report
+from neural_style.settings import recipes
+from neural_style.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from neural_style.engine import Engine
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -28,26 +29,48 @@ def console() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Runs a command line, without the program's name; returns its exit code."""
     try:
-        positional, options = flags.parse(arguments)
-        if options.help or options.helpfull:
-            print(help_text.text(full=options.helpfull))
-        elif options.version:
-            print(f"neural-style {__version__}")
-        elif options.list_recipes:
-            print(recipes.text())
-        elif options.show:
-            print(files.show(options.show))
-        elif options.manifest:
-            return batch.run(arguments, positional, options.manifest, stylize)
-        else:
-            stylize(positional, options, Studio())
+        return _run(flags.parse(arguments))
     except UserError as error:
         print(f"neural-style: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("neural-style: interrupted.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _run(given: flags.Command) -> int:
+    command = given.command
+    if command.help or command.helpfull:
+        print(help_text.text(full=command.helpfull))
+    elif command.version:
+        print(f"neural-style {__version__}")
+    elif command.list_recipes:
+        print(recipes.text())
+    elif command.show:
+        from neural_style.command import show
+
+        print(show.text(command.show))
+    elif command.manifest:
+        from neural_style.command import batch
+
+        return batch.run(given, paint)
+    else:
+        paint(given.words, given.settings(), engine_maker(), resume=command.resume)
     return 0
+
+
+def engine_maker() -> Callable[[], "Engine"]:
+    """A function that makes an engine when it is first called, and imports TensorFlow no sooner."""
+    made = []
+
+    def engine() -> "Engine":
+        if not made:
+            with _quiet():
+                from neural_style.engine import Engine
+            made.append(Engine())
+        return made[0]
+
+    return engine
 
 
 @contextlib.contextmanager
@@ -68,16 +91,23 @@ def _quiet() -> Iterator[None]:
             os.close(terminal)
 
 
-def stylize(positional: Sequence[str], options: Options, studio: Studio, skip_complete: bool = False) -> bool:
+def paint(
+    words: Sequence[str],
+    settings: Settings,
+    engine: Callable[[], "Engine"],
+    resume: bool = False,
+    skip_complete: bool = False,
+) -> bool:
     """Stylises one photograph, scale by scale, and writes the results' files.
 
     Ctrl-C and a loss that is not finite end the run; the best image so far is written all the same.
 
     Args:
-      positional: content, styles and the results' prefix.
-      options: of the run.
-      studio: may hold weights and traces of earlier runs.
-      skip_complete: whether a run that is complete already is left alone, as --resume does.
+      words: content, styles and the results' prefix.
+      settings: of the run.
+      engine: makes the engine, once everything is checked that needs none.
+      resume: whether an interrupted run is gone on with.
+      skip_complete: whether a run that is complete already is left alone, as `resume` does.
 
     Returns:
       Whether there was anything to do.
@@ -86,27 +116,30 @@ def stylize(positional: Sequence[str], options: Options, studio: Studio, skip_co
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the files are written.
     """
-    if len(positional) < 3:
-        received = " ".join(positional) or "none"
+    if len(words) < 3:
+        received = " ".join(words) or "none"
         raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)
-    content, *styles, output = positional
+    from neural_style import painting  # reads images, which help and the like do not need
+    from neural_style.images import sources
+    from neural_style.results import checkpoint, files, record
+    from neural_style.results.report import Report
+
+    content, *styles, output = words
     prefix, ending = files.split(output)
-    given = sources.load(content, styles, options)
-    header = record.header(content, styles, (prefix, ending), options)
-    digests = record.digests(content, styles, options)
-    if (options.resume or skip_complete) and checkpoint.is_complete(prefix, header, digests, ending):
+    read = sources.read(content, styles, settings)
+    header = record.header(content, styles, (prefix, ending), settings)
+    digests = record.digests(content, styles, settings)
+    if (resume or skip_complete) and checkpoint.is_complete(prefix, header, digests, ending):
         print(f"{prefix}{ending} is complete already.")
         return False
-    state = checkpoint.load(prefix) if options.resume else None
+    state = checkpoint.load(prefix) if resume else None
     if state:
         checkpoint.check_same(state, header, digests)
-    with _quiet():
-        import tensorflow  # noqa: F401
-    with Report(given, (prefix, ending), header, digests, state) as report:
-        for session in studio.sessions(given, state and state.resumed):
-            report.begin(session)
-            for step in session.steps():
-                report.add(step)
-        rows, cols = session.pictures.content.shape[:2]
+    ready = engine()
+    report = Report(read, (prefix, ending), header, digests, state)
+    run = ready.run(read, state and state.resumed, report.progress.watch)
+    report.state = run.state
+    painting.follow(run, report)
+    rows, cols = read.sizes[-1]
     print(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True

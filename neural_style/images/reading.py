@@ -1,18 +1,14 @@
 """Images in: everything between a file, a Pillow image or an array and an RGB array in 0..255."""
 
 import io
-import math
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
-from scipy.ndimage import median_filter
 
 from neural_style.errors import UserError
 
-RGB = np.ndarray
-"""[rows, cols, 3] float32, red, green, blue in 0..255."""
 Picture = str | os.PathLike | Image.Image | np.ndarray
 """What an image may be given as."""
 
@@ -112,50 +108,3 @@ def _color_space(profile: bytes) -> str:
 
 def _is_srgb(profile: bytes | None) -> bool:
     return profile is None or "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-
-
-def frame(image: Image.Image, rows: int, cols: int | None = None) -> tuple[int, int]:
-    """The (rows, cols) to work at: `cols` follows the image's aspect, truncated as in Keras' example."""
-    return rows, cols or int(image.width * rows / image.height)
-
-
-def resize(image: Image.Image, rows: int, cols: int, resample: str = "nearest") -> RGB:
-    """`image` stretched to (rows, cols).
-
-    Args:
-      image: 8-bit RGB.
-      rows, cols: of the result.
-      resample: "nearest", as `keras.utils.load_img` does, or "lanczos", which leaves no jagged edges.
-
-    Returns:
-      [rows, cols, 3] float32 in 0..255.
-    """
-    return np.asarray(image.resize((cols, rows), Image.Resampling[resample.upper()]), np.float32)
-
-
-def enlarge(image: RGB, rows: int, cols: int) -> RGB:
-    """`image` stretched to (rows, cols), bicubic, without rounding to 8 bits."""
-    channels = [Image.fromarray(np.ascontiguousarray(image[..., channel])) for channel in range(3)]
-    return np.stack([np.asarray(c.resize((cols, rows), Image.Resampling.BICUBIC)) for c in channels], axis=-1)
-
-
-def rotate(image: Image.Image, degrees: float) -> Image.Image:
-    """`image` turned counter-clockwise, cropped to the largest frame of its own aspect without empty corners."""
-    if degrees == 0:
-        return image
-    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
-    longer = max(image.width / image.height, image.height / image.width)
-    share = 1 / (cosine + longer * sine)
-    margins = image.width * (1 - share) / 2, image.height * (1 - share) / 2
-    turned = image.rotate(degrees, Image.Resampling.BICUBIC)
-    return turned.crop((*map(math.ceil, margins), *(int(s - m) for s, m in zip(image.size, margins, strict=True))))
-
-
-def to_image(image: RGB) -> Image.Image:
-    """`image` clipped to 0..255 and truncated to 8 bits, as Keras' example does (it does not round)."""
-    return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
-
-
-def denoise(image: RGB, width: int) -> RGB:
-    """The median of each channel over `width` x `width` pixels; 0 changes nothing."""
-    return median_filter(image, size=(width, width, 1)) if width else image

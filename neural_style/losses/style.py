@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from neural_style.errors import UserError
-from neural_style.losses.functions import gram_matrix, positions, squared_distance, widen
+from neural_style.losses.functions import gram_matrix, squared_distance, widen
 
 SAMPLE = 256
 """Positions that stand for all others in the Gaussian kernel's sums."""
@@ -14,47 +13,27 @@ BLOCK = 1 << 24
 """Correlations of patches held at once, so that memory does not grow with their product (64 MiB)."""
 
 
-class StyleLoss(NamedTuple):
-    """A way to measure how far features are from a style.
-
-    Attributes:
-      target: (style features, content features), both [1, rows, cols, channels] → what `distance` compares
-        with; the content's features give the number of positions that the combination will have.
-      merge: (targets of several style images, their weights, which add up to 1) → one target.
-      distance: (combination features, target) → [1].
-    """
-
-    target: Callable[[tf.Tensor, tf.Tensor], Any]
-    merge: Callable[[Sequence[Any], Sequence[float]], Any]
-    distance: Callable[[tf.Tensor, Any], tf.Tensor]
-
-
 def weighted_mean(targets: Sequence[tf.Tensor], weights: Sequence[float]) -> tf.Tensor:
     """The mean of `targets` with `weights` that add up to 1."""
     return tf.add_n([weight * target for target, weight in zip(targets, weights, strict=True)])
 
 
-class SummedLoss:
-    """A style loss of sums over positions, so that an image can be taken tile by tile; else as `StyleLoss`.
+class Statistic(NamedTuple):
+    """What a way to compare style takes of features, and how far it is from a style's.
 
     Attributes:
-      sums: features [1, rows, cols, channels] → [1, …], additive over positions.
-      target_of: (the style's sums, its positions, the content's positions) → target.
-      distance_of: (the combination's sums, its positions, target) → [1].
+      sums: features [batch, rows, cols, channels] → what is compared; additive over positions where
+        `settings.loss.STYLE_LOSSES` calls it summed, then [batch, …].
+      target: (the style's sums, its positions, the content's positions) → what `distance` compares with, as if the
+        style had as many positions as the content.
+      distance: (sums, their positions, target) → [batch].
+      merge: (targets of several style images, their weights, which add up to 1) → one target.
     """
 
-    merge = staticmethod(weighted_mean)
-
-    def __init__(self, sums: Callable, target_of: Callable, distance_of: Callable):
-        self.sums, self.target_of, self.distance_of = sums, target_of, distance_of
-
-    def target(self, style: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
-        """See `StyleLoss`."""
-        return self.target_of(self.sums(style), positions(style), positions(content))
-
-    def distance(self, features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """See `StyleLoss`."""
-        return self.distance_of(self.sums(features), positions(features), target)
+    sums: Callable[[tf.Tensor], Any]
+    target: Callable[[Any, tf.Tensor, tf.Tensor], Any]
+    distance: Callable[[Any, tf.Tensor, Any], tf.Tensor]
+    merge: Callable[[Sequence[Any], Sequence[float]], Any] = weighted_mean
 
 
 def channel_sums(features: tf.Tensor) -> tf.Tensor:
@@ -101,9 +80,9 @@ class GaussianTarget(NamedTuple):
     sharpness: tf.Tensor
 
 
-def gaussian_target(style: tf.Tensor, content: tf.Tensor) -> GaussianTarget:
+def gaussian_target(style: tf.Tensor) -> GaussianTarget:
     """Evenly spaced positions of the style, and the kernel's width from their pairs (Li et al. 2017, section 5)."""
-    sample = _sample(_flat(style))
+    sample = _sample(style)
     pairs = _squared_distances(sample, sample)
     count = tf.cast(tf.shape(sample)[0], sample.dtype)
     return GaussianTarget(sample, tf.fill(tf.shape(sample)[:1], 1 / count), 1 / (tf.reduce_mean(pairs) + 1e-6))
@@ -117,20 +96,24 @@ def _merge_gaussian(targets: Sequence[GaussianTarget], weights: Sequence[float])
     )
 
 
-def gaussian_distance(features: tf.Tensor, target: GaussianTarget) -> tf.Tensor:
+def gaussian_distance(flat: tf.Tensor, target: GaussianTarget) -> tf.Tensor:
     """The squared maximum mean discrepancy of the kernel exp(-sharpness |x - y|^2), [1].
 
-    Every position of `features` counts, so that all of the picture is painted; as the second of each pair
+    Every position counts, so that all of the picture is painted; as the second of each pair
     stands a sample (departing from the paper, which samples both).
+
+    Args:
+      flat: [positions, channels].
+      target: of the style.
     """
-    flat = _flat(features)
     own = tf.reduce_mean(_kernel(flat, _sample(flat), target.sharpness))
     cross = tf.reduce_mean(tf.linalg.matvec(_kernel(flat, target.sample, target.sharpness), target.weights))
     among = tf.linalg.matvec(_kernel(target.sample, target.sample, target.sharpness), target.weights)
     return (own + tf.tensordot(target.weights, among, 1) - 2 * cross)[tf.newaxis]
 
 
-def _flat(features: tf.Tensor) -> tf.Tensor:
+def flat_features(features: tf.Tensor) -> tf.Tensor:
+    """Every position of `features` [1, rows, cols, channels] as a row: [positions, channels]."""
     return widen(tf.reshape(features, [-1, features.shape[-1]]))
 
 
@@ -179,55 +162,48 @@ def best_matches(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     return tf.concat([head, last[overlap:]], axis=0)
 
 
-def mrf_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def mrf_distance(own: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Sum of squared distances of each patch to the style patch most like it (Li & Wand 2016, eq. 2), [1].
 
     Args:
-      features: [1, rows, cols, channels].
-      target: style patches [patches, 9 * channels]. They are matched anew at each evaluation.
+      own, target: patches of the combination and of the style [patches, 9 * channels]. They are matched anew at
+        each evaluation.
     """
-    own = patches(features)
     matched = tf.gather(target, best_matches(tf.stop_gradient(own), target))
     return tf.reduce_sum(tf.math.squared_difference(own, matched))[tf.newaxis]
 
 
-STYLE_LOSSES = {
+STATISTICS = {
     # The style's Gram matrix, as if the style had as many positions as the content.
-    "gram": SummedLoss(
+    "gram": Statistic(
         gram_matrix,
         lambda sums, own, wanted: sums * (wanted / own),
         lambda sums, count, target: squared_distance(sums, target),
     ),
-    "linear": SummedLoss(
+    "linear": Statistic(
         channel_sums,
         lambda sums, own, wanted: sums / own,
         lambda sums, count, target: squared_distance(sums / count, target),
     ),
     # The discrepancy of the kernel (x . y)^2 is the Gram loss over positions^2 (Li et al. 2017, section 3).
-    "polynomial": SummedLoss(
+    "polynomial": Statistic(
         gram_matrix,
         lambda sums, own, wanted: sums / own,
         lambda sums, count, target: squared_distance(sums / count, target),
     ),
-    "batch_norm": SummedLoss(moments, lambda sums, own, wanted: batch_norm_statistics(sums, own), _batch_norm_distance),
-    "gaussian": StyleLoss(gaussian_target, _merge_gaussian, gaussian_distance),
+    "batch_norm": Statistic(moments, lambda sums, own, wanted: batch_norm_statistics(sums, own), _batch_norm_distance),
+    "gaussian": Statistic(
+        flat_features,
+        lambda sums, own, wanted: gaussian_target(sums),
+        lambda sums, count, target: gaussian_distance(sums, target),
+        _merge_gaussian,
+    ),
     # Patches of all style images compete, whatever their weights.
-    "mrf": StyleLoss(
-        lambda style, content: patches(style), lambda targets, weights: tf.concat(targets, axis=0), mrf_distance
+    "mrf": Statistic(
+        patches,
+        lambda sums, own, wanted: sums,
+        lambda sums, count, target: mrf_distance(sums, target),
+        lambda targets, weights: tf.concat(targets, axis=0),
     ),
 }
-
-
-def is_summed(name: str) -> bool:
-    """Whether the style loss of this name is a sum over positions, so that an image can be taken tile by tile."""
-    return isinstance(STYLE_LOSSES[name], SummedLoss)
-
-
-def summed_loss(name: str) -> SummedLoss:
-    """The style loss of this name; a UserError where it is no sum over positions."""
-    if not is_summed(name):
-        raise UserError(
-            f"--style_loss={name} is no sum over positions and can't be taken tile by tile: use --tile=none, or "
-            "another style loss."
-        )
-    return STYLE_LOSSES[name]
+"""By the choices of --style_loss."""

@@ -1,7 +1,9 @@
 """The Evaluator stands between the objective and the optimisers: one evaluation serves func and fprime."""
 
 import dataclasses
+import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +12,17 @@ from neural_style.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What the objective gave at the flat image `x`: loss, flat float64 gradient, {term: value}."""
+    """What the objective gave at the flat image `x`: loss, flat float64 gradient, {term: value}; and its seconds."""
 
     x: np.ndarray
     loss: float
     gradient: np.ndarray
     terms: dict[str, float]
+    seconds: float = 0.0
+
+
+Watch = Callable[[Evaluation], Any]
+"""What is told of each evaluation."""
 
 
 class Evaluator:
@@ -26,22 +33,27 @@ class Evaluator:
       last: the last evaluation asked for, or None.
       best: the evaluation of the lowest loss so far, or None.
       refined: whether the finer objective is used.
-      on_evaluation: where set, called with each new Evaluation.
     """
 
-    def __init__(self, objective: Callable, shape: tuple[int, int, int], finer: Callable[[], Callable] | None = None):
+    def __init__(
+        self,
+        objective: Callable,
+        shape: tuple[int, int, int],
+        finer: Callable[[], Callable] | None = None,
+        watch: Watch | None = None,
+    ):
         """
         Args:
           objective: image [rows, cols, 3] float64 → (loss, gradient of the same shape, {term: value}).
           shape: (rows, cols, 3).
           finer: makes the same objective in a finer precision, for `refine`.
+          watch: called after each evaluation.
         """
-        self._objective, self._shape, self._finer = objective, shape, finer
+        self._objective, self._shape, self._finer, self._watch = objective, shape, finer, watch
         self.refined = False
         self.last: Evaluation | None = None
         self.best: Evaluation | None = None
         self.losses: list[float] = []
-        self.on_evaluation: Callable[[Evaluation], None] | None = None
 
     @property
     def evaluations(self) -> int:
@@ -66,16 +78,18 @@ class Evaluator:
             if known is not None and np.array_equal(known.x, x):
                 self.last = known
                 return known
+        began = time.perf_counter()
         loss, gradient, terms = self._objective(x.reshape(self._shape))
-        terms = {name: float(value) for name, value in terms.items()}
-        new = Evaluation(x.copy(), float(loss), np.asarray(gradient, np.float64).reshape(-1), terms)
+        loss, terms = float(loss), {name: float(value) for name, value in terms.items()}
+        seconds = time.perf_counter() - began
+        new = Evaluation(x.copy(), loss, np.asarray(gradient, np.float64).reshape(-1), terms, seconds)
         self.losses.append(new.loss)
         self._check_finite(new)
         self.last = new
         if self.best is None or new.loss < self.best.loss:
             self.best = new
-        if self.on_evaluation:
-            self.on_evaluation(new)
+        if self._watch:
+            self._watch(new)
         return new
 
     def refine(self) -> bool:

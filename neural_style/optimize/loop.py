@@ -1,6 +1,5 @@
 """The loop, as a generator: it prints nothing and writes no file."""
 
-import dataclasses
 import time
 from collections.abc import Iterator
 
@@ -8,29 +7,7 @@ import numpy as np
 
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.optimizers import Optimizer
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """Where an iteration ended.
-
-    Attributes:
-      index: 0 for the start, then 1, 2, …
-      image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
-      loss: at `image`.
-      terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
-      gradient_norm: Euclidean norm of the loss's gradient by `image`.
-      evaluations: of the objective, in this iteration.
-      seconds: that this iteration took.
-    """
-
-    index: int
-    image: np.ndarray
-    loss: float
-    terms: dict[str, float]
-    gradient_norm: float
-    evaluations: int
-    seconds: float
+from neural_style.step import Step
 
 
 def transfer(
@@ -64,6 +41,6 @@ def transfer(
             reached.loss,
             reached.terms,
             float(np.linalg.norm(reached.gradient)),
-            evaluator.evaluations - before,
+            tuple(evaluator.losses[before:]),
             time.perf_counter() - began,
         )

@@ -1,16 +1,20 @@
 """Whether a run fits into memory, and which tiles make it fit: an estimate before any heavy work."""
 
+import math
+from pathlib import Path
+
 import psutil
 
-from neural_style.command.flags import Options
 from neural_style.errors import UserError
-from neural_style.vgg import processor
+from neural_style.settings import networks
+from neural_style.settings.settings import Settings
+from neural_style.vgg import device
 
 BASE = {"direct": 0.8e9, "winograd": 1.1e9}
 """TensorFlow, the libraries and VGG's weights, in bytes; Winograd's tiles need larger kernels."""
 PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 """Of one evaluation through block 5, forward and back, in bytes for each pixel; bfloat16 is in proportion to float32,
-the others are measured (README, "Large pictures")."""
+the others are measured (scripts/README.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
 PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_gradient": 8 * 24}
@@ -20,53 +24,71 @@ PER_PIXEL_CONTINUOUS = 20 * 24
 PER_SEAM = 6000
 """What one tile hands on to the next (see `seams`), in bytes for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
-SHARE = 0.8
+SHARE_PLANNED = 0.8
 """Of the free memory that a run may plan with."""
+CGROUPS = [
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+]
+"""Where Linux tells a container's limit and what it uses, in its two versions."""
 
 
-def needed(rows: int, cols: int, tile: int | None, precision: str, options: Options) -> float:
+def needed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
     """Bytes that a run of `rows` x `cols` pixels needs at its peak.
 
     Args:
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
-      options: of the run; the optimiser and the convolution count.
+      settings: of the run; the optimiser and the convolution count.
     """
-    per_pixel = (PER_PIXEL_ONEDNN if processor.has_any("avx512f") else PER_PIXEL)[precision]
-    continuous = options.optimizer == "lbfgs" and not options.restart_each_iteration
-    per_pixel_kept = PER_PIXEL_CONTINUOUS if continuous else PER_PIXEL_KEPT[options.optimizer]
-    kept = BASE[options.convolution] + per_pixel_kept * rows * cols
+    per_pixel = (PER_PIXEL_ONEDNN if device.has_any("avx512f") else PER_PIXEL)[precision]
+    optimizer = settings.optimizer
+    per_pixel_kept = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
+    kept = BASE[settings.network.convolution] + per_pixel_kept * rows * cols
     if tile is None:
         return kept + per_pixel * rows * cols
     lines = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
     return kept + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
 
 
-def choose_tile(rows: int, cols: int, precision: str, options: Options, tileable: bool) -> int | None:
+def free() -> float:
+    """Bytes that the run may still take: of the GPU where there is one, else of the machine or its container."""
+    gpu = device.gpu_memory()
+    return gpu if gpu is not None else min(psutil.virtual_memory().available, _left_in_container())
+
+
+def _left_in_container() -> float:
+    """What a control group (a container's limit) leaves; infinite where there is none."""
+    for limit, used in CGROUPS:
+        if limit.exists() and (most := limit.read_text().strip()).isdigit():
+            return int(most) - int(used.read_text())
+    return math.inf
+
+
+def choose_tile(rows: int, cols: int, precision: str, settings: Settings) -> int | None:
     """The tile that --tile stands for: None takes the image whole.
 
-    "auto" takes it whole where that fits into the free memory, else by the largest tiles that fit.
-
-    Args:
-      tileable: whether the loss is a sum over positions.
+    A size is rounded up to a multiple of the deepest layer's stride. "auto" takes the image whole where that fits
+    into the free memory, else by the largest tiles that fit.
 
     Raises:
       UserError: nothing fits.
     """
-    wanted, free = options.tile, SHARE * psutil.virtual_memory().available
-    if wanted not in ("auto", "none"):
-        candidates = [int(wanted)]
-    elif wanted == "auto" and tileable:
+    wanted, planned = settings.optimizer.tile, SHARE_PLANNED * free()
+    if isinstance(wanted, int):
+        stride = max(map(networks.stride, settings.loss.layers))
+        candidates = [-(-wanted // stride) * stride]
+    elif wanted == "auto" and settings.tileable:
         candidates = [None, *TILES]
     else:
         candidates = [None]
     for tile in candidates:
-        if needed(rows, cols, tile, precision, options) <= free:
+        if needed(rows, cols, tile, precision, settings) <= planned:
             return tile
-    least = needed(rows, cols, candidates[-1], precision, options) / 1e9
-    advice = {"--tile=auto": wanted != "auto", "--optimizer=adam": options.optimizer == "lbfgs"}
+    least = needed(rows, cols, candidates[-1], precision, settings) / 1e9
+    advice = {"--tile=auto": wanted != "auto", "--optimizer=adam": settings.optimizer.optimizer == "lbfgs"}
     advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
     raise UserError(
-        f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {free / SHARE / 1e9:.1f} GB are free "
-        f"(of which {SHARE:.0%} are planned with): try {' or '.join(advice)}."
+        f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {planned / SHARE_PLANNED / 1e9:.1f} GB "
+        f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(advice)}."
     )

@@ -5,11 +5,13 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
+from neural_style.optimize.curvature import Curvature
 from neural_style.optimize.evaluator import Evaluator
+from neural_style.settings.optimizer import OptimizerSettings
 
 
 class Optimizer(Protocol):
-    """What `transfer` drives."""
+    """What the loop drives."""
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """One iteration from the flat float64 image `x` (0..255), which is not changed; returns the next one."""
@@ -65,11 +67,8 @@ class ContinuousLbfgs:
     The line search backtracks and asks for a decrease only (Armijo), so most moves cost one evaluation, and noise
     in the gradient (bfloat16) can't trap it: pairs without positive curvature are skipped, and a search that
     finds nothing lower forgets the curvature and starts again from the gradient.
-
-    The pairs are kept in float32, in half the memory: a direction needs no more, and the search judges it in float64.
     """
 
-    MEMORY = 10
     ARMIJO = 1e-4
     SHORTEST = 1e-3
 
@@ -81,7 +80,7 @@ class ContinuousLbfgs:
           first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
         """
         self._evaluations, self._clip, self._first_step = evaluations, clip, first_step
-        self._pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y y
+        self._curvature = Curvature()
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """As many moves as the evaluations allow."""
@@ -90,10 +89,10 @@ class ContinuousLbfgs:
             gradient = evaluator.gradient(x)
             moved = self._search(evaluator, x, self._direction(gradient))
             if moved is not None:
-                self._remember(moved - x, evaluator.gradient(moved) - gradient)
+                self._curvature.remember(moved - x, evaluator.gradient(moved) - gradient)
                 x = moved
-            elif self._pairs:
-                self._pairs.clear()
+            elif self._curvature.pairs:
+                self._curvature.forget()
             elif self._first_step > self.SHORTEST:
                 self._first_step /= 10
             else:
@@ -102,25 +101,17 @@ class ContinuousLbfgs:
 
     def state(self) -> dict:
         """The curvature, and the length of moves along the bare gradient."""
-        return {"pairs": self._pairs, "first_step": self._first_step}
+        return {"pairs": self._curvature.pairs, "first_step": self._first_step}
 
     def restore(self, state: dict) -> None:
         """See `Optimizer`."""
-        self._pairs, self._first_step = [tuple(pair) for pair in state["pairs"]], state["first_step"]
+        self._curvature.pairs = [tuple(pair) for pair in state["pairs"]]
+        self._first_step = state["first_step"]
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
-        """-H gradient by the two-loop recursion (algorithm 7.4)."""
-        if not self._pairs:
-            return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
-        direction, alphas = -gradient.astype(np.float32), []
-        for s, y, sy, _ in reversed(self._pairs):
-            alphas.append(np.float32((s @ direction) / sy))
-            direction -= alphas[-1] * y
-        *_, sy, yy = self._pairs[-1]
-        direction *= np.float32(sy / yy)
-        for (s, y, sy, _), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            direction += (alpha - np.float32((y @ direction) / sy)) * s
-        return direction.astype(np.float64)
+        if self._curvature.pairs:
+            return self._curvature.direction(gradient)
+        return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """The first point along `direction` that is low enough, or None."""
@@ -137,11 +128,6 @@ class ContinuousLbfgs:
             parabola = -slope * length / (2 * (change - slope * length))
             length *= float(np.clip(parabola, 0.1, 0.5))
         return None
-
-    def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
-        sy, yy = float(s @ y), float(y @ y)
-        if sy > 1e-10 * np.sqrt(float(s @ s) * yy):
-            self._pairs = [*self._pairs[1 - self.MEMORY :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
 
 
 class _FirstOrder:
@@ -217,4 +203,16 @@ class Adam(_FirstOrder):
         return first / (np.sqrt(second) + 1e-8)
 
 
-FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
+_FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
+
+
+def of(settings: OptimizerSettings, size: int) -> Optimizer:
+    """The optimiser that the settings name, of an image of `size` values."""
+    s = settings
+    if s.keeps_curvature:
+        # A move of SciPy's length is lost in float32's rounding, and with it the first curvature.
+        return ContinuousLbfgs(s.evaluations_per_iteration, s.clip, (s.first_step or 10.0) * size**0.5)
+    if s.optimizer == "lbfgs":
+        return Lbfgs(s.evaluations_per_iteration, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
+    schedule = s.learning_rate, s.decay_rate, s.decay_steps
+    return _FIRST_ORDER[s.optimizer](s.evaluations_per_iteration, *schedule, s.clip)

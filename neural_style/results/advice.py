@@ -1,6 +1,8 @@
 """Whether one term drowns another, and which flag mends it."""
 
-from neural_style.command.flags import Options
+from collections.abc import Mapping
+
+from neural_style.settings.settings import Settings
 
 DROWNED = 1e-3
 """A term that is less than this share of the other has no say."""
@@ -12,7 +14,9 @@ SETTLED = 20
 """Evaluations after which an image has moved far enough to be judged."""
 
 
-def advice(options: Options, initial: dict[str, float], final: dict[str, float], evaluations: int) -> str | None:
+def advice(
+    settings: Settings, initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
+) -> str | None:
     """A sentence that says which flag to turn and by how much, or None where both terms have their say.
 
     From the content image, the content term starts at 0 and grows as the style term falls. Where it stays far
@@ -21,15 +25,16 @@ def advice(options: Options, initial: dict[str, float], final: dict[str, float],
     start high and are compared there.
 
     Args:
-      options: of the run.
-      initial, final: {"content", "style"}, the weighted terms at the start and at the end.
+      settings: of the run.
+      initial, final: the weighted terms by kind, at the start and at the end.
       evaluations: from the one to the other.
     """
-    if not (options.content_weight and options.style_weight and evaluations >= SETTLED):
+    loss, picture = settings.loss, settings.picture
+    if not (loss.content_weight and loss.style_weight and evaluations >= SETTLED):
         return None
     content, style = final["content"], final["style"]
     gain = initial["style"] - style
-    if options.init != "content" or options.init_blend:
+    if not isinstance(picture.init, str) or picture.init != "content" or picture.init_blend:
         return _at_start(initial)
     if gain > STUCK * initial["style"] and content < DROWNED * gain:
         return _turn("style", "content", WANTED * gain / max(content, DROWNED**2 * gain))

@@ -10,6 +10,7 @@ import numpy as np
 
 from neural_style.errors import UserError
 from neural_style.results import files
+from neural_style.results.record import changes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Checkpoint:
       header: of the run's record.
       digests: of the files that it reads.
       scales: of the run's record, the last one being in work.
-      session: `Session.state` of that scale.
+      session: of that scale, as the run's `state` has it.
       frames: of the preview so far, RGB [rows, cols, 3] uint8.
     """
 
@@ -32,7 +33,7 @@ class Checkpoint:
 
     @property
     def resumed(self) -> dict:
-        """What `Studio.sessions` goes on from."""
+        """What a run goes on from, as of its `state`."""
         return {"scale": len(self.scales) - 1, "session": self.session}
 
 
@@ -113,16 +114,3 @@ def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:
             "them as they were, or leave out --resume to start anew.",
             exit_code=2,
         )
-
-
-def changes(then: dict, now: dict, digests_then: dict, digests_now: dict) -> list[str]:
-    """What is different: flags with their values then and now, images, files that hold something else."""
-    now = json.loads(json.dumps(now))  # as it reads back
-    found = [
-        f"--{name} (was {then['flags'].get(name)}, is {value})"
-        for name, value in now["flags"].items()
-        if then["flags"].get(name) != value
-    ]
-    found += [f"{name} (was {then[name]}, is {now[name]})" for name in ("content", "styles") if then[name] != now[name]]
-    kept = (digests_then or {}).keys() & digests_now.keys()
-    return found + [f"the file {name!r}" for name in sorted(kept) if digests_then[name] != digests_now[name]]

@@ -2,23 +2,25 @@
 
 import hashlib
 import importlib.metadata
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from neural_style import __version__
-from neural_style.command.checks import WORDS
-from neural_style.command.flags import Options
-from neural_style.optimize.loop import Step
-from neural_style.optimize.studio import Session
+from neural_style.settings import checked
+from neural_style.settings.network import SOURCES
+from neural_style.settings.picture import STARTS
+from neural_style.settings.settings import FIELDS, Settings
+from neural_style.step import Step
 
-PASSING = ("resume", "manifest", "show", "help", "helpfull", "list_recipes", "version")
-"""Flags that say what the command does, not what a run makes."""
+PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow")
+"""Whose versions a record names."""
 
 
 class Record:
-    """Follows a run: `begin` each scale, `add` each step; `as_dict` is what PREFIX.json holds."""
+    """Follows a run by its steps; `as_dict` is what PREFIX.json holds."""
 
     def __init__(self, header: dict[str, Any], scales: Sequence[dict] = ()):
         """
@@ -26,26 +28,24 @@ class Record:
           header: of `header`.
           scales: of the scales that an interrupted run got to.
         """
-        self._header, self._scales = dict(header), [dict(scale) for scale in scales]
-        self._facts: dict[str, Any] = {}
+        self._header = dict(header)
+        self._scales: list[dict[str, Any]] = json.loads(json.dumps(list(scales)))
+        self._facts: Mapping[str, Any] = {}
 
     @property
-    def scales(self) -> list[dict]:
-        """What came of each scale so far."""
+    def scales(self) -> Sequence[Mapping[str, Any]]:
+        """What came of each scale so far: its size, "initial", "iterations" and the "losses" of every evaluation."""
         return self._scales
-
-    def begin(self, session: Session) -> None:
-        """Follows another scale, or goes on with the one that was interrupted."""
-        self._facts = session.facts
-        rows, cols = session.pictures.content.shape[:2]
-        if not self._scales or self._scales[-1]["rows"] != rows:
-            self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": []})
-        self._scales[-1]["losses"] = session.evaluator.losses
 
     def add(self, step: Step) -> None:
         """Takes a step."""
+        self._facts = step.facts
+        if step.scale == len(self._scales):
+            rows, cols = step.image.shape[:2]
+            self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": [], "losses": []})
         scale = self._scales[-1]
-        measured = {"loss": step.loss, "terms": sums(step.terms), "layers": step.terms}
+        scale["losses"] += step.losses
+        measured = {"loss": step.loss, "terms": by_kind(step.terms), "layers": dict(step.terms)}
         if step.index == 0:
             scale["initial"] = {**measured, "gradient_norm": step.gradient_norm}
         else:
@@ -59,19 +59,20 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """The header, the finest scale so far, and each scale where there are several."""
         several = {"scales": self._scales} if len(self._scales) > 1 else {}
-        return {**self._header, **self._facts, **self._scales[-1], **several}
+        last = self._scales[-1] if self._scales else {}
+        return {**self._header, **self._facts, **last, **several}
 
 
-def header(content: Any, styles: Sequence[Any], output: tuple[str, str], options: Options) -> dict[str, Any]:
-    """What was asked for: images, the results' prefix and ending, flags, and the versions of what works on them."""
-    names = ("tensorflow", "keras", "scipy", "numpy", "pillow")
-    versions = {"neural_style": __version__, **{name: importlib.metadata.version(name) for name in names}}
+def header(content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> dict[str, Any]:
+    """What was asked for: images, the results' prefix and ending, what makes the picture, and versions."""
+    versions = {"neural_style": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}}
+    flags = {name: value for name, value in settings.values().items() if FIELDS[name][0] != "output"}
     return {
         "content": _named(content),
         "styles": [_named(style) for style in styles],
         "prefix": output[0],
         "ending": output[1],
-        "flags": {name: value for name, value in vars(options).items() if name not in PASSING},
+        "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named)),
         "versions": versions,
     }
 
@@ -80,16 +81,56 @@ def _named(picture: Any) -> str:
     return str(picture) if isinstance(picture, str | os.PathLike) else type(picture).__name__
 
 
-def digests(content: str, styles: Sequence[str], options: Options) -> dict[str, str]:
-    """SHA-256 of every file that a run reads, by path, so that a changed one is noticed."""
-    paths = [content, *styles, *options.style_masks, options.content_mask]
-    paths += [value for name, words in WORDS.items() if (value := getattr(options, name)) not in words]
-    return {str(path): hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths if path}
+def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str, str]:
+    """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed."""
+    picture, network = settings.picture, settings.network
+    paths = [content, *styles, *picture.style_masks, picture.content_mask]
+    paths += [path for path, words in ((picture.init, STARTS), (network.weights, SOURCES)) if path not in words]
+    if network.normalize_weights not in ("none", "images"):
+        paths.append(network.normalize_weights)
+    return {str(path): _digest(Path(path)) for path in paths if path}
 
 
-def sums(terms: Mapping[str, float]) -> dict[str, float]:
-    """The layers' terms added up by kind: content, style, total_variation."""
-    added = {"content": 0.0, "style": 0.0, "total_variation": 0.0}
+def _digest(path: Path) -> str:
+    """Of a file's bytes; of a folder's files by name."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    named = [f"{file.name} {_digest(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
+def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
+    """What two runs' headers and files differ in: flags with their values, images, files that hold something else.
+
+    A flag that the older record lacks had today's default; one that only says what a run leaves behind does not count.
+    """
+    found = []
+    for name, value in now["flags"].items():
+        before = _as_today(name, then["flags"].get(name))
+        if before != value:
+            found.append(f"--{name} (was {before}, is {value})")
+    found += [f"{name} (was {then[name]}, is {now[name]})" for name in ("content", "styles") if then[name] != now[name]]
+    kept = (digests_then or {}).keys() & digests_now.keys()
+    return found + [f"the file {name!r}" for name in sorted(kept) if digests_then[name] != digests_now[name]]
+
+
+def _as_today(name: str, value: Any) -> Any:
+    """A flag's value of an older record, as a record would hold it now."""
+    if name not in FIELDS:
+        return value
+    field = FIELDS[name][1]
+    if value is None:
+        return json.loads(json.dumps(field.default))
+    try:
+        return json.loads(json.dumps(checked.read(field, value), default=_named))
+    except ValueError:
+        return value
+
+
+def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
+    """The layers' terms added up by kind: what stands before the slash of their names."""
+    added: dict[str, float] = {}
     for name, value in terms.items():
-        added[name.split("/")[0]] += value
+        kind = name.split("/")[0]
+        added[kind] = added.get(kind, 0.0) + value
     return added

@@ -1,7 +1,5 @@
 """Losses and images of a run for TensorBoard."""
 
-import importlib.util
-
 import numpy as np
 
 from neural_style.errors import UserError
@@ -16,10 +14,8 @@ class Board:
           folder: made where it does not exist.
 
         Raises:
-          UserError: the package tensorboard is missing, or the folder can't be written.
+          UserError: the folder can't be written.
         """
-        if importlib.util.find_spec("tensorboard") is None:
-            raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")
         import tensorflow as tf
 
         self._summary = tf.summary

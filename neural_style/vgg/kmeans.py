@@ -5,12 +5,14 @@ patches of its input (Coates & Ng 2012, section 3), scaled so that each filter's
 (Gatys et al. 2016, section 2; Kraehenbuehl et al. 2016 scale whole layers so).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from neural_style.vgg import layout, model
+from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
+from neural_style.vgg import model
 
 PATCHES_PER_FILTER = 12
 ROUNDS = 4
@@ -22,37 +24,27 @@ RAREST = 1e-3
 """A filter with less mean activation than this share of its layer's is scaled as the layer."""
 
 
-def learn(
-    network: str,
-    pictures: Sequence[np.ndarray],
-    seed: int,
-    *,
-    layers: Sequence[str],
-    pooling: str,
-    padding: str,
-    preprocessing: str,
-) -> dict:
-    """Learns the filters of `network` from `pictures`.
+def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, layers: Iterable[str]) -> model.Weights:
+    """Learns the filters of a network from `pictures`.
 
     Args:
-      network: "vgg16" or "vgg19".
+      settings: of the network; the filters fit its pooling, padding and preprocessing.
       pictures: RGB arrays [rows, cols, 3] in 0..255.
       seed: of the patches' positions and the first centroids; the same seed gives the same weights.
       layers: the deepest of these is the last layer learned.
-      pooling, padding, preprocessing: see `features.build`; the filters fit the network built so.
 
     Returns:
-      Layer name to (kernel, bias), as `features.build` takes them; biases are zero.
+      Layer name to (kernel, bias), as `model.build` takes them; biases are zero.
     """
     rng, weights = np.random.RandomState(seed), {}
-    maps = [tf.constant(model.preprocess(picture, preprocessing)[np.newaxis]) for picture in pictures]
+    maps = [tf.constant(model.preprocess(picture, settings.preprocess)[np.newaxis]) for picture in pictures]
     block = 1
-    for name in layout.names_through(network, layers):
-        if layout.block_of(name) != block:
-            block = layout.block_of(name)
-            maps = [tf.nn.pool(x, [2, 2], pooling.upper(), strides=[2, 2]) for x in maps]
-        shape = layout.kernel_shapes(network)[name]
-        padded = [model.pad(x, padding) for x in maps]
+    for name in networks.names_through(settings.network, layers):
+        if networks.block_of(name) != block:
+            block = networks.block_of(name)
+            maps = [tf.nn.pool(x, [2, 2], settings.pooling.upper(), strides=[2, 2]) for x in maps]
+        shape = networks.kernel_shapes(settings.network)[name]
+        padded = [model.pad(x, settings.padding) for x in maps]
         kernel = _centroids(_patches(padded, PATCHES_PER_FILTER * shape[3], rng), shape[3], rng)
         kernel = kernel.T.reshape(shape)
         maps = [tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "VALID")) for x in padded]

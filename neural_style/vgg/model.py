@@ -1,17 +1,16 @@
 """VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style.vgg import layout, processor, seams, winograd
-
-CAFFE_MEAN = (103.939, 116.779, 123.68)
-"""Blue, green and red means of ImageNet, which Keras' VGG weights expect to be removed."""
-TORCH_MEAN, TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Red, green and blue means and deviations of ImageNet in 0..1, which torchvision's weights expect."""
+from neural_style.images.preprocessing import CAFFE_MEAN, TORCH_MEAN, TORCH_STD
+from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
+from neural_style.vgg import seams, winograd
 
 WINOGRAD_FILTERS = 256
 """With fewer, moving the tiles costs about as much as the products that they save."""
@@ -34,41 +33,21 @@ def preprocess(image, mode: str):
     return (image / 255.0 - np.array(TORCH_MEAN, dtype)) / np.array(TORCH_STD, dtype)
 
 
-def deprocess(image, mode: str):
-    """The RGB image in 0..255 of which `preprocess` makes `image`; its inverse."""
-    if mode == "caffe":
-        return (image + np.array(CAFFE_MEAN, np.float32))[..., ::-1]
-    return (image * np.array(TORCH_STD, np.float32) + np.array(TORCH_MEAN, np.float32)) * 255.0
-
-
 def build(
-    network: str,
-    weights: Weights,
-    layers: Iterable[str],
-    *,
-    pooling: str = "max",
-    padding: str = "zeros",
-    taps: str = "after_relu",
-    preprocessing: str = "caffe",
-    convolution: str = "direct",
-    dtype: str = "float32",
-    tiled: bool = False,
+    settings: NetworkSettings, weights: Weights, layers: Iterable[str], dtype: str = "float32", tiled: bool = False
 ) -> keras.Model:
     """Builds VGG up to the deepest of `layers`.
 
+    Average pooling is that of Gatys et al. 2016, section 2; replicated padding, which repeats the border's pixels
+    before each convolution so that the border is no edge, departs from the published networks; taps before the ReLU
+    are what PyTorch's tutorial measures.
+
     Args:
-      network: "vgg16" or "vgg19".
+      settings: of the network; its precision does not count.
       weights: for at least every convolution up to the deepest of `layers`.
       layers: the convolutions whose output the model returns.
-      pooling: "max" (Simonyan & Zisserman), or "avg" (Gatys et al. 2016, section 2).
-      padding: "zeros", or "replicate", which repeats the border's pixels before each convolution, so that the
-        border is no edge; it departs from the published networks.
-      taps: "after_relu", or "before_relu" (what PyTorch's tutorial measures).
-      preprocessing: see `preprocess`.
-      convolution: "direct", or "winograd" (Lavin & Gray 2016), which rounds about twice as coarsely, where that is
-        faster; bfloat16 is too coarse for it and stays direct.
-      dtype: of the arithmetic, "float32", "float64" or "bfloat16".
-      tiled: whether the model takes one tile of an image at a time, see `seams` and `tiled_objective`.
+      dtype: of the arithmetic, "float32", "float64" or "bfloat16"; the last is too coarse for Winograd's filtering.
+      tiled: whether the model takes one tile of an image at a time, see `seams` and `optimize.tiled_objective`.
 
     Returns:
       A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features
@@ -76,34 +55,14 @@ def build(
       for that `dtype`, else in float32. A tiled one maps a dict of "image", "edges", "above" and "left" to one of
       "features", "below" and "right": what `seams.Seam` takes and hands on, by layer.
     """
-    layers = set(layers)
-    image = keras.Input((None, None, 3), dtype="float64", name="image")
+    layers, image = set(layers), keras.Input((None, None, 3), dtype="float64", name="image")
     joints = seams.Seams(dtype) if tiled else None
-
-    def seen(x, name: str, kept: int, padding: str):
-        """What the layer `name` sees of `x`; a convolution pads with zeros itself."""
-        if joints:
-            return joints.join(x, name, kept, padding)
-        return pad(x, padding) if padding == "replicate" else x
-
-    # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
-    x = keras.ops.cast(preprocess(image, preprocessing), dtype)
-    features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
-    for name in layout.names_through(network, layers):
-        if last and layout.block_of(name) != layout.block_of(last):
-            # A tile ends so many positions early; an odd number of them cuts a window of the pooling.
-            cut = layout.reach(network, [last]) // layout.stride(last) % 2
-            x = _pool(pooling, dtype)(seen(x, f"block{layout.block_of(last)}_pool", cut, "none"))
-        filters = layout.kernel_shapes(network)[name][-1]
-        border = "same" if padding == "zeros" and not tiled else "valid"
-        convolved = _convolution(name, filters, border, convolution, dtype)(seen(x, name, 2, padding))
-        x, last = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved), name
-        if name in layers:
-            features[name] = convolved if taps == "before_relu" else x
-    if tiled:
-        model = keras.Model({"image": image, **joints.inputs}, {"features": features, **joints.outputs}, name=network)
+    features = _features(settings, image, layers, dtype, joints)
+    if joints:
+        outputs = {"features": features, **joints.outputs}
+        model = keras.Model({"image": image, **joints.inputs}, outputs, name=settings.network)
     else:
-        model = keras.Model(image, features, name=network)
+        model = keras.Model(image, features, name=settings.network)
     for layer in model.layers:
         if layer.name in weights:
             layer.set_weights(weights[layer.name])
@@ -111,35 +70,62 @@ def build(
     return model
 
 
+def _features(settings: NetworkSettings, image, layers: set[str], dtype: str, joints: seams.Seams | None) -> dict:
+    """The Keras tensors of `layers`, and "image", of a model's input."""
+
+    def seen(x, name: str, kept: int, padding: str):
+        """What the layer `name` sees of `x`; a convolution pads with zeros itself."""
+        if joints:
+            return joints.join(x, name, kept, padding)
+        return pad(x, padding) if padding == "replicate" else x
+
+    border = "same" if settings.padding == "zeros" and not joints else "valid"
+    # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
+    x = keras.ops.cast(preprocess(image, settings.preprocess), dtype)
+    features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
+    for name in networks.names_through(settings.network, layers):
+        if last and networks.block_of(name) != networks.block_of(last):
+            # A tile ends so many positions early; an odd number of them cuts a window of the pooling.
+            cut = networks.reach(settings.network, [last]) // networks.stride(last) % 2
+            x = _pool(settings.pooling, dtype)(seen(x, f"block{networks.block_of(last)}_pool", cut, "none"))
+        filters = networks.kernel_shapes(settings.network)[name][-1]
+        convolution = _convolution(name, filters, border, settings.convolution, dtype)
+        convolved = convolution(seen(x, name, 2, settings.padding))
+        x, last = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved), name
+        if name in layers:
+            features[name] = convolved if settings.taps == "before_relu" else x
+    return features
+
+
 def normalize(
-    weights: Weights, network: str, pictures: Iterable[np.ndarray], layers: Iterable[str], **built
+    settings: NetworkSettings, weights: Weights, pictures: Iterable[np.ndarray], layers: Iterable[str]
 ) -> Weights:
     """Scales each filter so that its mean activation over pictures and positions is 1 (Gatys et al. 2016, section 2).
 
-    The next layer's kernel takes the scale back, so that only the units of the features change: the network is
-    made of convolutions, ReLUs and poolings, which all let a channel's scale through.
+    The next layer's kernel takes that back, so that only the units of the features change: the network is
+    made of convolutions, ReLUs and poolings, which all let a channel's factor through.
 
     Args:
-      weights: of `network`, not changed.
+      settings: of the network; features are taken after the ReLU, directly convolved, whatever they say.
+      weights: not changed.
       pictures: RGB arrays [rows, cols, 3] in 0..255.
-      layers: the deepest of these is the last layer scaled.
-      **built: pooling, padding and preprocessing, see `build`.
+      layers: the deepest of these is the last layer that changes.
 
     Returns:
       Weights up to the deepest of `layers`.
     """
-    names = layout.names_through(network, layers)
-    model = build(network, weights, names, **built)
+    names = networks.names_through(settings.network, layers)
+    model = build(dataclasses.replace(settings, taps="after_relu", convolution="direct"), weights, names)
     totals = [
         {name: tf.reduce_mean(maps[name], [0, 1, 2]) for name in names} for maps in (model(p[None]) for p in pictures)
     ]
-    scaled, before = {}, np.ones(3, np.float32)
+    changed, before = {}, np.ones(3, np.float32)
     for name in names:
         mean = np.maximum(np.mean([total[name] for total in totals], axis=0), 1e-6)
         kernel, bias = weights[name]
-        scaled[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
+        changed[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
         before = mean
-    return scaled
+    return changed
 
 
 def _convolution(name: str, filters: int, padding: str, convolution: str, dtype: str) -> keras.layers.Layer:
@@ -159,21 +145,3 @@ def pad(x, padding: str):
 def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
     layer = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
     return layer(2, dtype=dtype)
-
-
-def resolve_precision(precision: str) -> str:
-    """The arithmetic that --precision names; "auto" is bfloat16 where the processor or GPU has units for it."""
-    if precision != "auto":
-        return precision
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
-        return "bfloat16" if capability >= (8, 0) else "float32"
-    return "bfloat16" if processor.has_any("amx_bf16", "avx512_bf16") else "float32"
-
-
-def describe_device() -> str:
-    """Where TensorFlow places the work: the first GPU's name, or the CPU."""
-    for device in tf.config.list_physical_devices("GPU"):
-        return f"GPU: {tf.config.experimental.get_device_details(device).get('device_name', device.name)}"
-    return "CPU"

@@ -17,7 +17,7 @@ class Seam(keras.layers.Layer):
 
     Args:
       kept: rows and columns to hand on: 2 before a convolution, 1 before a pooling whose windows the tiles cut.
-      padding: of one pixel at the image's border, "zeros" or "replicate", see `features.build`; or "none".
+      padding: of one pixel at the image's border, "zeros" or "replicate", see `model.build`; or "none".
     """
 
     def __init__(self, kept: int, padding: str, **kwargs):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from neural_style.vgg import layout
+from neural_style.settings import networks
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom and right."""
@@ -30,8 +30,10 @@ class Tile:
         return top, left, bottom + 1 - self.edges[2], right + 1 - self.edges[3]
 
     def at(self, network: str, layer: str) -> Box:
-        """The tile's part of the features of `layer`, in positions."""
-        reach, stride = layout.reach(network, [layer]), layout.stride(layer)
+        """The tile's part of the features of `layer`, in positions; of "image", in pixels."""
+        if layer == "image":
+            return self.box
+        reach, stride = networks.reach(network, [layer]), networks.stride(layer)
         top, left, bottom, right = (
             edge // stride if border else (edge - reach) // stride
             for edge, border in zip(self.box, self.edges, strict=True)

@@ -36,6 +36,11 @@ def kernel_shapes(network: str) -> dict[str, tuple[int, int, int, int]]:
     return shapes
 
 
+def channels(layer: str) -> int:
+    """Channels of `layer`, alike in both networks; "image" has 3."""
+    return 3 if layer == "image" else BLOCKS["vgg19"][block_of(layer) - 1][0]
+
+
 def block_of(layer: str) -> int:
     """The number of the block that `layer` stands in: 3 for `block3_conv1`."""
     return int(layer.removeprefix("block").split("_")[0])
@@ -43,7 +48,7 @@ def block_of(layer: str) -> int:
 
 def stride(layer: str) -> int:
     """Image pixels from one position of `layer` to the next: 1 in block 1, doubled by each pooling."""
-    return 2 ** (block_of(layer) - 1)
+    return 1 if layer == "image" else 2 ** (block_of(layer) - 1)
 
 
 def reach(network: str, layers: Iterable[str]) -> int:
@@ -73,7 +78,7 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
             )
 
 
-def check_frame(rows: int, cols: int, layers: list[str]) -> None:
+def check_size(rows: int, cols: int, layers: list[str]) -> None:
     """Raises a UserError where an image of `rows` x `cols` pixels vanishes before the deepest of `layers`."""
     smallest = max([2] + [stride(layer) for layer in layers])
     if min(rows, cols) < smallest:

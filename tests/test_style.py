@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style.losses import style
-from neural_style.losses.style import STYLE_LOSSES
+from neural_style.losses import style as statistics
+from neural_style.losses.functions import positions
+from neural_style.losses.style import STATISTICS
+from neural_style.settings.loss import STYLE_LOSSES
 
 
 def features(rng, rows=6, cols=7, channels=4):
@@ -21,9 +23,29 @@ def discrepancy(x, y, kernel):
     return mean(x, x) + mean(y, y) - 2 * mean(x, y)
 
 
+def target(name, x, style):
+    found = STATISTICS[name]
+    return found.target(found.sums(style), positions(style), positions(x))
+
+
+def distance_to(name, x, wanted):
+    found = STATISTICS[name]
+    return found.distance(found.sums(x), positions(x), wanted)[0]
+
+
 def distance(name, x, style):
-    loss = STYLE_LOSSES[name]
-    return float(loss.distance(x, loss.target(style, x))[0])
+    return float(distance_to(name, x, target(name, x, style)))
+
+
+def test_each_choice_is_computed_and_said_to_be_a_sum_where_it_is_one(rng):
+    """What the settings know of a loss without TensorFlow is so."""
+    assert STATISTICS.keys() == STYLE_LOSSES.keys()
+    x = features(rng, rows=8)
+    for name, found in STATISTICS.items():
+        parts = [found.sums(part) for part in (x[:, :5], x[:, 5:])]
+        whole = found.sums(x)
+        additive = parts[0].shape == whole.shape and np.allclose(parts[0] + parts[1], whole, rtol=1e-4, atol=1e-4)
+        assert additive == STYLE_LOSSES[name].summed
 
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
@@ -35,14 +57,13 @@ def test_a_style_has_no_distance_from_itself(name, rng):
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_distances_are_positive_and_gradients_lower_them(name, rng):
     x, style = features(rng), features(rng) * 2 + 1
-    loss = STYLE_LOSSES[name]
-    target = loss.target(style, x)
+    wanted = target(name, x, style)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        before = loss.distance(x, target)
+        before = distance_to(name, x, wanted)
     gradient = tape.gradient(before, x)
     assert before > 0
-    assert loss.distance(x - 1e-3 * gradient / tf.norm(gradient), target) < before
+    assert distance_to(name, x - 1e-3 * gradient / tf.norm(gradient), wanted) < before
 
 
 def test_linear_is_the_linear_kernels_discrepancy(rng):
@@ -78,7 +99,7 @@ def test_the_patch_loss_finds_a_planted_patch(rng):
     style = features(rng, rows=9, cols=9)
     x = np.zeros((1, 3, 3, 4), np.float32)
     x[0] = style[0, 4:7, 2:5] * 5  # another contrast: matching is by direction
-    (match,) = style.best_matches(style.patches(tf.constant(x)), style.patches(style))
+    (match,) = statistics.best_matches(statistics.patches(tf.constant(x)), statistics.patches(style))
     assert int(match) == 4 * 7 + 2
     planted = tf.constant(x / 5)
     assert distance("mrf", planted, style) == pytest.approx(0, abs=1e-6)
@@ -91,14 +112,13 @@ def test_matching_in_blocks_is_matching_at_once(monkeypatch, rng, block):
         tf.constant(rng.standard_normal((23, 9)), tf.float32),
     )
     expected = np.argmax(queries.numpy() @ (keys.numpy() / np.linalg.norm(keys, axis=1, keepdims=True)).T, axis=1)
-    monkeypatch.setattr(style, "BLOCK", block)
-    np.testing.assert_array_equal(style.best_matches(queries, keys), expected)
+    monkeypatch.setattr(statistics, "BLOCK", block)
+    np.testing.assert_array_equal(statistics.best_matches(queries, keys), expected)
 
 
 @pytest.mark.parametrize("name", STYLE_LOSSES)
 def test_merging_a_style_with_itself_changes_nothing(name, rng):
     x, style = features(rng), features(rng)
-    loss = STYLE_LOSSES[name]
-    target = loss.target(style, x)
-    merged = loss.merge([target, target], [0.3, 0.7])
-    assert float(loss.distance(x, merged)[0]) == pytest.approx(float(loss.distance(x, target)[0]), rel=1e-4)
+    wanted = target(name, x, style)
+    merged = STATISTICS[name].merge([wanted, wanted], [0.3, 0.7])
+    assert float(distance_to(name, x, merged)) == pytest.approx(float(distance_to(name, x, wanted)), rel=1e-4)

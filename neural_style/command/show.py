@@ -1,0 +1,58 @@
+"""How an image was made: the command that makes it again."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from neural_style.errors import UserError
+from neural_style.images.writing import TEXT_KEY
+from neural_style.settings import recipes
+from neural_style.settings.settings import FIELDS, Settings
+
+
+def text(path: str) -> str:
+    """The command that makes an image again, from a PNG's text or a record (.json).
+
+    Raises:
+      UserError: the file is none of the two, or says nothing; or its recipe is not known here.
+    """
+    try:
+        made = _made(path)
+        words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
+        flags, version = dict(made["flags"]), made["versions"]["neural_style"]
+        recipe = flags.pop("recipe", None)
+        options = [] if recipe is None else [f"--recipe={recipe}"]
+        lines = f"# neural-style {version}\n", words, options
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
+            "made."
+        ) from error
+    if recipe is not None and recipe not in recipes.by_name():
+        raise UserError(
+            f"{path!r} was made with the recipe {recipe!r}, which this version does not have: its flags stand in the "
+            "record."
+        )
+    base = Settings.read(recipe).values()
+    options += [_flag(name, value) for name, value in flags.items() if name in FIELDS and _differs(name, value, base)]
+    head, words, _ = lines
+    return f"{head}neural-style {shlex.join([*words, *options])}"
+
+
+def _made(path: str) -> dict[str, Any]:
+    if Path(path).suffix.lower() == ".json":
+        return json.loads(Path(path).read_text())
+    with Image.open(path) as image:
+        return json.loads(image.info.get(TEXT_KEY, "null"))
+
+
+def _differs(name: str, value: Any, base: dict[str, Any]) -> bool:
+    return json.loads(json.dumps(base[name])) != value
+
+
+def _flag(name: str, value: Any) -> str:
+    kind = FIELDS[name][1].metadata["kind"]
+    return f"--{name}={kind.text(value)}"

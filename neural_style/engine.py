@@ -1,0 +1,92 @@
+"""The engine: from images and settings to Steps, with networks and traces kept from run to run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neural_style.cache import Cache
+from neural_style.images import geometry, reading, sources
+from neural_style.images.reading import Picture
+from neural_style.images.sources import Sources
+from neural_style.optimize.evaluator import Watch
+from neural_style.optimize.run import Run
+from neural_style.settings import networks
+from neural_style.settings.settings import Settings
+from neural_style.step import Step
+from neural_style.vgg import kmeans, model, weights
+
+MEMORY = 2e9
+"""Bytes of weights, networks and traces that an engine keeps."""
+
+
+class Engine:
+    """Makes runs, and keeps what the next one can use.
+
+    It may be called from any thread; one run at a time is carried out, and a second one waits.
+    """
+
+    def __init__(self, memory: float = MEMORY):
+        """
+        Args:
+          memory: bytes of weights, networks and traces to keep at most.
+        """
+        self.cache = Cache(memory)
+
+    @property
+    def traces(self) -> int:
+        """How often the objectives that are kept were traced: each once for each size of picture."""
+        return sum(getattr(item, "traces", 0) for item in self.cache.items())
+
+    def run(
+        self,
+        given: Sources,
+        resumed: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+    ) -> Run:
+        """A run, to be carried out by its `steps`.
+
+        Args:
+          given: the images, with their settings.
+          resumed: of `Run.state`, to go on from there.
+          watch: called after each evaluation, between two Steps.
+        """
+        return Run(given, self.cache, resumed, watch)
+
+    def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Iterator[Step]:
+        """Paints `content` in the manner of `styles`: the start, then each iteration, scale by scale.
+
+        Args:
+          content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+          styles: the paintings, likewise.
+          settings: of the run.
+
+        Raises:
+          UserError: what is asked for can't be done.
+        """
+        return self.run(sources.read(content, styles, settings)).steps()
+
+
+def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str, np.ndarray]:
+    """What the network makes of an image.
+
+    Args:
+      picture: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      layers: convolutions by Keras' names, such as "block4_conv2".
+      **given: settings by name; those of the network and of the picture's size count.
+
+    Returns:
+      By layer [rows / stride, cols / stride, filters], and "image" [rows, cols, 3].
+
+    Raises:
+      UserError: the image, a layer or the weights can't be had.
+    """
+    settings = Settings.read(**{**given, "content_layers": layers})
+    read = reading.load(picture)
+    rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
+    networks.check_size(rows, cols, layers)
+    image = geometry.resize(read, rows, cols, settings.picture.resample)
+    how, seed = settings.network, settings.picture.seed
+    _, kernels = weights.resolve(how, lambda: kmeans.learn(how, [image], seed, layers), seed)
+    built = model.build(how, kernels, layers)
+    return {name: maps[0].numpy() for name, maps in built(image[np.newaxis].astype(np.float64)).items()}

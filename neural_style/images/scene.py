@@ -1,0 +1,59 @@
+"""What one scale of a run works on: content, styles with their regions, start, and what stays as it is."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from neural_style.images import color, masks
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """Where a style applies, and which.
+
+    Attributes:
+      styles: images of the style, RGB [rows, cols, 3] in 0..255, each in a size of its own.
+      blend: the weight of each of `styles`; they add up to 1.
+      weight: of the region among all regions.
+      mask: [rows, cols] in 0..1 in the content's size; None is everywhere.
+    """
+
+    styles: list[np.ndarray]
+    blend: list[float]
+    weight: float
+    mask: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What one scale of a run works on.
+
+    Attributes:
+      content, start: RGB [rows, cols, 3] float32 in 0..255, in one size.
+      regions: which styles apply where.
+      keep: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
+      chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
+    """
+
+    content: np.ndarray
+    regions: list[Region]
+    start: np.ndarray
+    keep: np.ndarray | None = None
+    chroma: np.ndarray | None = None
+
+    @property
+    def styles(self) -> list[np.ndarray]:
+        """Every style image of every region."""
+        return [style for region in self.regions for style in region.styles]
+
+    def finished(self, painted: np.ndarray) -> np.ndarray:
+        """What is shown of `painted` [rows, cols, 3]: the photograph where it stays, and its chroma."""
+        shown = masks.blend(self.content, painted, self.keep)
+        return shown if self.chroma is None else shown + self.chroma
+
+    def through(self, objective: Callable) -> Callable:
+        """`objective`, a function of the image, as a function of what is painted."""
+        if self.chroma is not None:
+            objective = color.through_grey(objective)
+        return masks.through(objective, self.content, self.keep)

@@ -1,0 +1,75 @@
+"""Images out: 8 bits, a format by the name's ending, and what a file says besides its pixels."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+"""Pillow's name of each format that results are written in, by ending."""
+TEXT_KEY = "neural_style"
+"""The key of the PNG text that says how an image was made."""
+
+
+def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
+    """An RGB array as 8 bits: clipped to 0..255 and truncated, as Keras' example does (it does not round).
+
+    Args:
+      image: [rows, cols, 3].
+      denoise: width of a median filter over each channel, in pixels; 0 filters nothing.
+    """
+    if denoise:
+        from scipy.ndimage import median_filter  # takes long to import, and few runs need it
+
+        image = median_filter(image, size=(denoise, denoise, 1))
+    return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
+
+
+def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, carried: Mapping[str, Any]) -> list[str]:
+    """Writes an image. What can't be carried along is left out: the picture itself is what counts.
+
+    Args:
+      path: of the file.
+      kind: one of the values of `FORMATS`.
+      image: 8-bit RGB.
+      quality: 1..100, of JPEG and WebP.
+      carried: by name: "exif" and "icc_profile" (bytes), "text" (for PNG, see `TEXT_KEY`).
+
+    Returns:
+      What could not be carried along, by name.
+
+    Raises:
+      OSError: the file could not be written.
+    """
+    carried, left = {name: value for name, value in carried.items() if value}, []
+    while True:
+        try:
+            image.save(path, format=kind, **_options(kind, quality, carried))
+            return left
+        except Exception:  # Pillow raises many kinds for metadata that does not fit a format
+            if not carried:
+                raise
+            left.append(next(iter(carried)))
+            del carried[left[-1]]
+
+
+def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """What Pillow's `save` takes."""
+    options = {name: carried[name] for name in ("exif", "icc_profile") if name in carried}
+    if kind == "PNG" and "text" in carried:
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])
+    elif kind == "TIFF":
+        options["compression"] = "tiff_deflate"
+    elif kind != "PNG":
+        options["quality"] = quality
+    return options
+
+
+def kind_of(path: str | os.PathLike) -> str:
+    """Pillow's name of the format that a path's ending says."""
+    return FORMATS[Path(path).suffix.lower()]

@@ -1,0 +1,146 @@
+"""A run: from a run's images to its Steps, scale by scale."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neural_style.cache import Cache
+from neural_style.errors import UserError
+from neural_style.images import geometry, reading
+from neural_style.images.scene import Scene
+from neural_style.images.sources import Sources
+from neural_style.losses import terms
+from neural_style.optimize import memory, optimizers
+from neural_style.optimize.evaluator import Evaluator, Watch
+from neural_style.optimize.objective import Bound, Objective
+from neural_style.optimize.session import Session
+from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.step import Step
+from neural_style.vgg import device, kmeans, model, weights
+
+TRACE_BYTES = 20e6
+"""What a trace is taken to hold."""
+
+
+class Run:
+    """Optimises an image from the coarsest scale to the finest."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        cache: Cache,
+        resumed: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+    ):
+        """
+        Args:
+          sources: the images and settings.
+          cache: holds what earlier runs made, and takes what this one makes.
+          resumed: of `state`, to go on from there.
+          watch: called after each evaluation.
+        """
+        self._sources, self._settings = sources, sources.settings
+        self._cache, self._resumed, self._watch = cache, resumed, watch
+        self._session: Session | None = None
+        self._scale = 0
+
+    def steps(self) -> Iterator[Step]:
+        """The start and each iteration of each scale; after a break those that are still to come.
+
+        Raises:
+          UserError: the weights can't be had, do not fit the network, or the run does not fit into memory.
+        """
+        with self._cache.in_use():
+            for session in self.sessions():
+                yield from session.steps()
+
+    def sessions(self) -> Iterator[Session]:
+        """A session for each scale, from coarse to fine; each is to be run before the next is asked for."""
+        settings, sizes, image = self._settings, self._sources.sizes, None
+        precision = device.resolve_precision(settings.network.precision)
+        tiles = [memory.choose_tile(*size, precision, settings) for size in sizes]
+        first = self._sources.at(sizes[0][0])
+        origin, kernels, key = self._weights(first)
+        facts = {"device": device.describe_device(), "precision": precision, "weights": origin}
+        resumed = self._resumed or {"scale": 0}
+        for scale, count in enumerate(settings.optimizer.iterations_at(len(sizes))):
+            if scale < resumed["scale"]:
+                continue
+            scene = self._sources.at(sizes[scale][0], image) if scale else first
+            bound = functools.partial(self._bound, kernels, key, scene, tiles[scale])
+            finer = functools.partial(bound, "float32") if precision == "bfloat16" else None
+            evaluator = Evaluator(bound(precision), scene.content.shape, finer, self._watch)
+            optimizer = optimizers.of(settings.optimizer, scene.content.size)
+            session = Session(scene, evaluator, optimizer, count, scale, {**facts, "tile": tiles[scale]})
+            if scale == resumed["scale"] and "session" in resumed:
+                session.restore(resumed["session"])
+            self._session, self._scale = session, scale
+            yield session
+            image = session.result()
+
+    def best(self) -> np.ndarray | None:
+        """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
+        return self._session and self._session.best()
+
+    def state(self) -> dict[str, Any]:
+        """What a run needs to go on after the last step as if there had been no break: JSON's types and arrays."""
+        return {"scale": self._scale, "session": self._session.state()}
+
+    def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
+        """Where the weights come from, the weights, and the key by which a network of them can be kept.
+
+        The key is None where the weights are of these very images.
+        """
+        how, seed = self._settings.network, self._settings.picture.seed
+        if how.weights != "learned":
+            key = ("weights", how.weights, how.network, seed)
+            origin, kernels = self._cache.get(
+                key, lambda: weights.resolve(how, lambda: None, seed), lambda found: _bytes_of(found[1])
+            )
+        if how.weights == "learned" or kernels is None:
+            shown = [scene.content, *scene.styles]
+            origin, kernels, key = "learned", kmeans.learn(how, shown, seed, self._settings.loss.layers), None
+        if how.normalize_weights != "none":
+            kernels, key = model.normalize(how, kernels, self._shown(scene), self._settings.loss.layers), None
+        return origin, kernels, key
+
+    def _shown(self, scene: Scene) -> list[np.ndarray]:
+        """The images over which filters are normalised: content and style, or a folder's, in the content's size."""
+        over = self._settings.network.normalize_weights
+        if over == "images":
+            return [scene.content, *scene.styles]
+        paths = sorted(path for path in Path(over).iterdir() if path.is_file())
+        if not paths:
+            raise UserError(f"--normalize_weights takes a folder of images, and {over!r} is empty.")
+        return [geometry.resize(reading.load(path), *scene.content.shape[:2]) for path in paths]
+
+    def _bound(
+        self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
+    ) -> Bound:
+        """The loss as a function of what is painted."""
+        make = functools.partial(self._objective, kernels, tile, precision)
+        if key is None:
+            objective = make()
+        else:
+            key = ("objective", key, self._settings.network, self._settings.loss, tile, precision)
+            objective = self._cache.get(key, make, _objective_bytes)
+        how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
+        return scene.through(objective.bind(scene, **how))
+
+    def _objective(self, kernels: model.Weights, tile: int | None, precision: str) -> Objective | TiledObjective:
+        settings = self._settings
+        tiled, of = tile is not None, terms.of(settings.loss)
+        network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled)
+        return TiledObjective(network, of, tile) if tiled else Objective(network, of)
+
+
+def _bytes_of(kernels: model.Weights | None) -> float:
+    return sum(kernel.nbytes for kernel, _ in (kernels or {}).values())
+
+
+def _objective_bytes(objective: Objective | TiledObjective) -> float:
+    """The bytes of an objective's network and traces."""
+    return sum(variable.numpy().nbytes for variable in objective.network.weights) + TRACE_BYTES * objective.traces

@@ -1,0 +1,73 @@
+"""One scale of a run: its scene, evaluator and optimiser, and where they stand."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from neural_style.images.scene import Scene
+from neural_style.optimize.evaluator import Evaluator
+from neural_style.optimize.loop import transfer
+from neural_style.optimize.optimizers import Optimizer
+from neural_style.step import Step
+
+
+class Session:
+    """One scale of a run, ready to go.
+
+    Attributes:
+      scene: what it works on.
+      evaluator: of its loss.
+      facts: see `Step`.
+    """
+
+    def __init__(
+        self, scene: Scene, evaluator: Evaluator, optimizer: Optimizer, iterations: int, scale: int, facts: dict
+    ):
+        """
+        Args:
+          scene, evaluator, optimizer, iterations: see `transfer`.
+          scale: how many coarser scales lie before.
+          facts: see `Step`.
+        """
+        self.scene, self.evaluator, self.facts = scene, evaluator, facts
+        self._optimizer, self._iterations, self._scale = optimizer, iterations, scale
+        self._last: Step | None = None
+        self._done, self._start = -1, scene.start
+
+    def steps(self) -> Iterator[Step]:
+        """The start, then each iteration; after `restore` those that are still to come."""
+        first = max(self._done, 0)
+        for step in transfer(self.evaluator, self._optimizer, self._start, self._iterations, first):
+            if self.evaluator.refined:
+                self.facts.setdefault("float32_from_iteration", step.index)
+            image, facts = self.scene.finished(step.image), dict(self.facts)
+            self._last = dataclasses.replace(step, image=image, scale=self._scale, facts=facts)
+            if step.index > self._done:
+                yield self._last
+
+    def result(self) -> np.ndarray:
+        """The last step's image; of a session that was complete when it was restored, the image there."""
+        return self._last.image
+
+    def best(self) -> np.ndarray | None:
+        """The image [rows, cols, 3] of the lowest loss so far, or None before the first evaluation."""
+        found = self.evaluator.best
+        if found is None:
+            return None
+        return self.scene.finished(found.x.reshape(self.scene.content.shape).astype(np.float32))
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on from the last step as if there had been no break."""
+        return {
+            "index": self._last.index,
+            "evaluator": self.evaluator.state(),
+            "optimizer": self._optimizer.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to where `state` was taken."""
+        self.evaluator.restore(state["evaluator"])
+        self._optimizer.restore(state["optimizer"])
+        self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)

@@ -1,0 +1,126 @@
+"""From images to a painting: what the command line and Python share."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from neural_style.images import sources, writing
+from neural_style.images.reading import Picture
+from neural_style.results.record import Record, header
+from neural_style.settings.settings import FIELDS, Settings
+from neural_style.step import Step
+
+if TYPE_CHECKING:
+    from neural_style.engine import Engine
+    from neural_style.optimize.run import Run
+
+
+class Follower(Protocol):
+    """What follows a run."""
+
+    def add(self, step: Step) -> None:
+        """Takes a step."""
+
+    def finish(self) -> None:
+        """The run is complete."""
+
+    def break_off(self, best: np.ndarray | None, reason: str) -> None:
+        """The run broke off; `best` [rows, cols, 3] is its image of the lowest loss, None before any."""
+
+
+def follow(run: "Run", follower: Follower) -> None:
+    """Carries out a run, to its end or to where an exception (Ctrl-C too) breaks it off."""
+    try:
+        for step in run.steps():
+            follower.add(step)
+    except BaseException as error:
+        follower.break_off(run.best(), str(error) or type(error).__name__)
+        raise
+    follower.finish()
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """What `stylize` returns; it unpacks as (image, record).
+
+    Attributes:
+      image: the result, 8-bit RGB, with the photograph's EXIF and ICC profile in its `info`.
+      record: what the command line writes as PREFIX.json.
+      array: the result before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
+    """
+
+    image: Image.Image
+    record: dict[str, Any]
+    array: np.ndarray
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.image, self.record))
+
+
+class _InMemory:
+    """Follows a run that writes no files."""
+
+    def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
+        self.record, self.last, self._callback = record, None, callback
+
+    def add(self, step: Step) -> None:
+        """See `Follower`."""
+        self.record.add(step)
+        self.last = step
+        if self._callback:
+            self._callback(dataclasses.replace(step, image=step.image.copy()))
+
+    def finish(self) -> None:
+        """See `Follower`."""
+        self.record.end(broken_off=None)
+
+    def break_off(self, best: np.ndarray | None, reason: str) -> None:
+        """See `Follower`."""
+
+
+def stylize(
+    content: Picture,
+    style: Picture | Sequence[Picture],
+    *,
+    callback: Callable[[Step], Any] | None = None,
+    engine: "Engine | None" = None,
+    recipe: str | None = None,
+    **settings: Any,
+) -> Painting:
+    """Paints `content` in the manner of `style`; writes no file.
+
+    Args:
+      content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      style: the painting, likewise, or a list of several.
+      callback: called with each `Step`, the start's first; an exception that it raises ends the run.
+      engine: keeps networks and traces for the next call; without one each call makes its own.
+      recipe: the name of a recipe that the settings begin with.
+      **settings: the command line's flags by name, such as rows=300, content_layers=["block4_conv2"]; None undoes what
+        a recipe sets. Masks and `init` may be paths, Pillow images or arrays. Those about files have no effect.
+
+    Returns:
+      The result; `image, record = stylize(…)` takes what most want of it.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    read = sources.read(content, styles, Settings.read(recipe, **_without_none(settings)))
+    from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
+
+    follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
+    follow((engine or Engine()).run(read), follower)
+    array = follower.last.image
+    image = writing.to_image(array, read.settings.picture.denoise)
+    image.info.update(read.content.info)
+    return Painting(image, follower.record.as_dict(), array)
+
+
+def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with their defaults in place of None."""
+    return {
+        name: FIELDS[name][1].default if value is None and name in FIELDS else value for name, value in given.items()
+    }

@@ -1,0 +1,70 @@
+"""The progress line of a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tqdm import tqdm
+
+from neural_style.results.record import by_kind
+from neural_style.settings.optimizer import OptimizerSettings
+from neural_style.step import Step
+
+
+class Evaluated(Protocol):
+    """What came of an evaluation."""
+
+    loss: float
+    terms: Mapping[str, float]
+
+
+class Progress:
+    """A line for each scale, which each evaluation moves on; where the output is no terminal, nothing."""
+
+    def __init__(
+        self, sizes: Sequence[tuple[int, int]], settings: OptimizerSettings, scale: int = 0, evaluations: int = 0
+    ):
+        """
+        Args:
+          sizes: (rows, cols) of each scale.
+          settings: say how many evaluations there will be.
+          scale, evaluations: where an interrupted run goes on.
+        """
+        self._sizes, self._iterations = sizes, settings.iterations_at(len(sizes))
+        self._each = settings.evaluations_per_iteration
+        self._scale, self._before = scale, evaluations
+        self._bar: tqdm | None = None
+
+    def watch(self, evaluation: Evaluated) -> None:
+        """Moves on by one evaluation of the objective."""
+        if self._bar is None:
+            self._begin()
+        parts = " ".join(f"{name} {value:.3g}" for name, value in by_kind(evaluation.terms).items())
+        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g} = {parts}", refresh=False)
+        self._bar.update()
+
+    def add(self, step: Step) -> None:
+        """Takes a step; searches that needed more evaluations than planned make the line longer."""
+        if self._bar is None:
+            return
+        self._bar.total = self._bar.n + (self._iterations[self._scale] - step.index) * self._each
+        if step.index == self._iterations[self._scale]:
+            self.close()
+            self._scale, self._before = self._scale + 1, 0
+
+    def close(self) -> None:
+        """Leaves the line as it is."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _begin(self) -> None:
+        rows, cols = self._sizes[self._scale]
+        # tqdm itself stays quiet where the output is no terminal.
+        self._bar = tqdm(
+            total=1 + self._iterations[self._scale] * self._each,
+            initial=self._before,
+            disable=None,
+            desc=f"{rows} x {cols}",
+            dynamic_ncols=True,
+            bar_format="{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
+        )

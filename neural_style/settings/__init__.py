@@ -1,0 +1,1 @@
+"""Settings: every setting once, with its default, bounds and help; no TensorFlow."""

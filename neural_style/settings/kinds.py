@@ -1,0 +1,217 @@
+"""The kinds of value that settings take: each reads text or a Python value, or says what it expects."""
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+
+class Kind:
+    """What a setting takes.
+
+    Attributes:
+      expected: in words, for messages: "a whole number from 1 to 10".
+      optional: whether None (as text: nothing) is taken too.
+    """
+
+    expected = "text"
+    optional = False
+
+    def read(self, value: Any) -> Any:
+        """The setting's value, of text or of a Python value.
+
+        Raises:
+          ValueError: it is none.
+        """
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+
+    def text(self, value: Any) -> str:
+        """A value as the command line takes it; `read` gives it back."""
+        return str(value)
+
+
+class Switch(Kind):
+    """Yes or no."""
+
+    expected = "true or false"
+    _WORDS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+    def read(self, value: Any) -> bool:
+        """See `Kind`."""
+        known = self._WORDS.get(str(value).lower())
+        if known is None:
+            raise ValueError
+        return known
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return str(value).lower()
+
+
+class Number(Kind):
+    """A finite number between two bounds."""
+
+    _of, _what = float, "a number"
+
+    def __init__(self, least: float, most: float):
+        self.least, self.most = least, most
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        return f"{self._what} from {self._written(self.least)} to {self._written(self.most)}"
+
+    @staticmethod
+    def _written(bound: float) -> str:
+        return f"{bound:,}" if isinstance(bound, int) and bound < 10**7 else f"{bound:g}"
+
+    def read(self, value: Any) -> float:
+        """See `Kind`."""
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)
+        if not (math.isfinite(number) and self.least <= number <= self.most):
+            raise ValueError
+        return number
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return f"{value!r}"
+
+
+class Whole(Number):
+    """A whole number between two bounds."""
+
+    _what = "a whole number"
+
+    def read(self, value: Any) -> int:
+        """See `Kind`."""
+        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]+", value):
+            raise ValueError
+        number = super().read(value)
+        if number != int(number):
+            raise ValueError
+        return int(value)
+
+
+class Choice(Kind):
+    """One of a few words."""
+
+    def __init__(self, choices: Sequence[str]):
+        self.choices = tuple(choices)
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        return f"one of {', '.join(self.choices)}"
+
+    def read(self, value: Any) -> str:
+        """See `Kind`."""
+        if value not in self.choices:
+            raise ValueError
+        return str(value)
+
+
+class WordOr(Kind):
+    """One of a few words, or what another kind takes."""
+
+    def __init__(self, words: Sequence[str], other: Kind):
+        self.words, self.other = tuple(words), other
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        return f"{', '.join(self.words)} or {self.other.expected}"
+
+    def read(self, value: Any) -> Any:
+        """See `Kind`."""
+        return value if isinstance(value, str) and value in self.words else self.other.read(value)
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return value if isinstance(value, str) and value in self.words else self.other.text(value)
+
+
+class File(Kind):
+    """The path of a file or folder; whether it is there is asked when it is needed."""
+
+    expected = "a file"
+
+    def read(self, value: Any) -> str:
+        """See `Kind`."""
+        if not isinstance(value, str | os.PathLike):
+            raise ValueError
+        return os.fspath(value)
+
+
+class Picture(Kind):
+    """An image: a path, or from Python a Pillow image or an array, which only `images` can judge."""
+
+    expected = "an image"
+
+    def read(self, value: Any) -> Any:
+        """See `Kind`."""
+        if value is None or isinstance(value, bool | int | float):
+            raise ValueError
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+class Many(Kind):
+    """Several of a kind; as text separated by commas."""
+
+    def __init__(self, each: Kind, fewest: int = 0, most: int = 100):
+        self.each, self.fewest, self.most = each, fewest, most
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        count = f"exactly {self.fewest}" if self.fewest == self.most else f"at least {self.fewest}"
+        number = f" ({count})" if self.fewest else ""
+        return f"a list{number} separated by commas, each {self.each.expected}"
+
+    def read(self, value: Any) -> tuple:
+        """See `Kind`."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")] if value.strip() else []
+        elif hasattr(value, "tolist") and not isinstance(self.each, Picture):
+            value = value.tolist()
+        if not isinstance(value, list | tuple):
+            value = [value]
+        if not self.fewest <= len(value) <= self.most:
+            raise ValueError
+        return tuple(self.each.read(one) for one in value)
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return ",".join(map(self.each.text, value))
+
+
+class Optional(Kind):
+    """Another kind, or nothing."""
+
+    optional = True
+
+    def __init__(self, other: Kind):
+        self.other = other
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        return self.other.expected
+
+    def read(self, value: Any) -> Any:
+        """See `Kind`."""
+        return None if value is None or (isinstance(value, str) and value == "") else self.other.read(value)
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return "" if value is None else self.other.text(value)
+
+
+def setting(default: Any, kind: Kind, help: str) -> Any:
+    """A field of a settings class: its default, what it takes, and a sentence for --help."""
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help})

@@ -1,0 +1,106 @@
+"""Settings of the loss: its terms, their weights, and how they are measured."""
+
+import dataclasses
+from typing import NamedTuple
+
+from neural_style.errors import UserError
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, Kind, Many, Number, Optional, setting
+
+NORMALIZATIONS = ("none", "keras", "gatys", "mean", "pytorch", "scale")
+FOR_ANY_LOSS = ("scale", "none")
+
+
+class StyleLoss(NamedTuple):
+    """What is known of a way to compare style without computing it.
+
+    Attributes:
+      summed: whether it is of sums over positions, so that an image can be taken tile by tile.
+      normalizations: those that it allows.
+    """
+
+    summed: bool
+    normalizations: tuple[str, ...]
+
+
+STYLE_LOSSES = {
+    "gram": StyleLoss(True, NORMALIZATIONS),
+    "linear": StyleLoss(True, FOR_ANY_LOSS),
+    "polynomial": StyleLoss(True, FOR_ANY_LOSS),
+    "gaussian": StyleLoss(False, FOR_ANY_LOSS),
+    "batch_norm": StyleLoss(True, FOR_ANY_LOSS),
+    "mrf": StyleLoss(False, FOR_ANY_LOSS),
+}
+"""The choices of --style_loss; `losses.style` computes them."""
+
+WEIGHT = Number(0, 1e30)
+"""More would overflow float32."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossSettings(Checked):
+    """The loss."""
+
+    content_weight: float = setting(0.025, WEIGHT, "Weight of the content term: higher keeps more of the photograph.")
+    style_weight: float = setting(1.0, WEIGHT, "Weight of the style term: higher paints more.")
+    tv_weight: float = setting(1.0, WEIGHT, "Weight of the total variation: higher is smoother.")
+    tv_exponent: float = setting(1.25, Number(1, 4), "Exponent of the total variation's squared differences.")
+    content_layers: tuple[str, ...] = setting(
+        ("block5_conv2",), Many(Kind(), fewest=1), "Convolutions whose features keep the content."
+    )
+    style_layers: tuple[str, ...] = setting(
+        ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
+        Many(Kind(), fewest=1),
+        "Convolutions whose features carry the style.",
+    )
+    content_layer_weights: tuple[float, ...] | None = setting(
+        None,
+        Optional(Many(WEIGHT)),
+        "One weight for each content layer; by default they share 1 equally.",
+    )
+    style_layer_weights: tuple[float, ...] | None = setting(
+        None,
+        Optional(Many(WEIGHT)),
+        "One weight for each style layer; by default they share 1 equally.",
+    )
+    style_loss: str = setting(
+        "gram",
+        Choice(STYLE_LOSSES),
+        "How style is compared: by Gram matrices; as distributions of features, with the linear, polynomial or "
+        "Gaussian kernel or batch-norm statistics; or by matching 3x3 patches (Markov random fields). All but gram "
+        "want --normalization=scale or none.",
+    )
+    normalization: str = setting(
+        "keras",
+        Choice(NORMALIZATIONS),
+        "What a layer's distance is divided by. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by "
+        "4 N^2 M^2. mean: mean squares. pytorch: mean squares, Gram matrices divided by rows * cols * channels. "
+        "scale: content by its own energy, style by the content image's distance from the style, total variation by "
+        "content's and style's own, so that weights mean the same for any network and size. none: by nothing.",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        for kind in ("content", "style"):
+            layers, weights = getattr(self, f"{kind}_layers"), getattr(self, f"{kind}_layer_weights")
+            if weights is not None and len(weights) != len(layers):
+                raise UserError(
+                    f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of "
+                    f"--{kind}_layers, received {len(weights)}."
+                )
+        allowed = STYLE_LOSSES[self.style_loss].normalizations
+        if self.normalization not in allowed:
+            raise UserError(
+                f"--style_loss={self.style_loss} takes --normalization={' or '.join(allowed)}, received "
+                f"{self.normalization}, which is made for Gram matrices."
+            )
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer whose features are compared."""
+        return self.content_layers + self.style_layers
+
+    def layer_weights(self, kind: str) -> dict[str, float]:
+        """The weight of each layer of a kind, "content" or "style"."""
+        layers, weights = getattr(self, f"{kind}_layers"), getattr(self, f"{kind}_layer_weights")
+        return dict(zip(layers, weights or [1 / len(layers)] * len(layers), strict=True))

@@ -1,0 +1,94 @@
+"""Settings of the network that sees the images."""
+
+import dataclasses
+from pathlib import Path
+
+from neural_style.errors import UserError
+from neural_style.settings import networks
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, File, WordOr, setting
+
+SOURCES = ("imagenet", "learned", "auto", "random")
+"""What --weights takes besides a file."""
+TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
+"""Of weight files in torch's layout, which expect --preprocess=torch."""
+PREPROCESSING = {
+    "imagenet": ("caffe",),
+    "learned": ("caffe", "torch"),
+    "auto": ("caffe",),
+    "random": ("caffe", "torch"),
+}
+"""What images may be turned into for the weights of each source, first what --preprocess=auto means."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSettings(Checked):
+    """The network."""
+
+    network: str = setting("vgg19", Choice(sorted(networks.BLOCKS, reverse=True)), "The network.")
+    weights: str = setting(
+        "imagenet",
+        WordOr(SOURCES, File()),
+        "imagenet (downloaded by Keras at first use), learned (filters learned from the two images, nothing to "
+        "download), auto (imagenet where it can be had within seconds, else learned), random, or a weight file: .h5 "
+        "of Keras 2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision.",
+    )
+    normalize_weights: str = setting(
+        "none",
+        WordOr(["none", "images"], File()),
+        "Scale each filter so that its mean activation is 1 (Gatys et al. 2016), over these images: images (content "
+        "and style), or a folder of images. none leaves the filters alone.",
+    )
+    precision: str = setting(
+        "float32",
+        Choice(["float32", "float64", "bfloat16", "auto"]),
+        "Of the network's arithmetic. float32 meets the reference values; float64 is for comparing formulas; bfloat16 "
+        "is off by about 0.2 % in the loss and several times faster where the processor or GPU has units for it, "
+        "and far slower where not; auto takes it where they are.",
+    )
+    convolution: str = setting(
+        "direct",
+        Choice(["direct", "winograd"]),
+        "How float32 and float64 convolve: direct, or by Winograd's minimal filtering, which takes two thirds of the "
+        "time and rounds about twice as coarsely. bfloat16 is always direct.",
+    )
+    pooling: str = setting("max", Choice(["max", "avg"]), "How each block is halved.")
+    padding: str = setting(
+        "zeros",
+        Choice(["zeros", "replicate"]),
+        "What lies beyond the border: zeros, as VGG was trained, or the border's own pixels, which leaves no frame.",
+    )
+    taps: str = setting("after_relu", Choice(["after_relu", "before_relu"]), "Where in a layer features are taken.")
+    preprocess: str = setting(
+        "auto",
+        Choice(["auto", "caffe", "torch"]),
+        "What the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
+        "(torchvision's weights: RGB / 255, normalised). auto follows the weights.",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        allowed = self._preprocessing()
+        if self.preprocess == "auto":
+            object.__setattr__(self, "preprocess", allowed[0])
+        if self.preprocess not in allowed:
+            raise UserError(
+                f"--weights={self.weights} takes --preprocess={allowed[0]}, which these weights were trained with, "
+                f"received {self.preprocess}: leave --preprocess out, or choose weights that expect it"
+                f"{' (torchvision files end in .pth or .safetensors)' if self.preprocess == 'torch' else ''}."
+            )
+
+    def _preprocessing(self) -> tuple[str, ...]:
+        if self.weights in PREPROCESSING:
+            return PREPROCESSING[self.weights]
+        return ("torch",) if Path(self.weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
+
+    def check_files(self) -> None:
+        """Raises a UserError where a file or folder named here is none."""
+        if self.weights not in SOURCES and not Path(self.weights).is_file():
+            raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {self.weights!r} is no file.")
+        if self.normalize_weights not in ("none", "images") and not Path(self.normalize_weights).is_dir():
+            raise UserError(
+                f"--normalize_weights takes none, images or a folder of images, and {self.normalize_weights!r} is no "
+                "folder."
+            )

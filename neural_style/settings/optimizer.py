@@ -1,0 +1,59 @@
+"""Settings of the optimiser, and of how the loss is evaluated for it."""
+
+import dataclasses
+
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, Many, Number, Optional, Switch, Whole, WordOr, setting
+
+OPTIMIZERS = ("lbfgs", "sgd", "adam", "normalized_gradient")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerSettings(Checked):
+    """The optimiser."""
+
+    tile: str | int = setting(
+        "auto",
+        WordOr(["auto", "none"], Whole(1, 100_000)),
+        "Evaluate tile by tile, exactly, in about 1.6 times the time: a size in pixels; none takes the image whole; "
+        "auto does, where that fits into the free memory, else the largest tiles that fit.",
+    )
+    reuse_constant_rows: bool = setting(
+        True,
+        Switch(),
+        "Compute the features of content and style once; --noreuse_constant_rows sends the whole batch through the "
+        "network at every evaluation, as Keras' example does. The loss is the same.",
+    )
+    iterations: int = setting(10, Whole(0, 10**9), "Iterations; 0 measures the start and writes it.")
+    scale_iterations: tuple[int, ...] = setting(
+        (), Many(Whole(0, 10**9), most=16), "Iterations at each of --scales; by default --iterations."
+    )
+    evaluations_per_iteration: int = setting(20, Whole(1, 10**6), "Evaluations of loss and gradient in each iteration.")
+    optimizer: str = setting("lbfgs", Choice(OPTIMIZERS), "What moves the image.")
+    restart_each_iteration: bool = setting(
+        True,
+        Switch(),
+        "L-BFGS throws its curvature away after each iteration, as Keras' example does; --norestart_each_iteration "
+        "keeps it, which gets lower in the same time.",
+    )
+    first_step: float | None = setting(
+        None,
+        Optional(Number(1e-9, 1e6)),
+        "Root mean square, in grey levels, of the first move that L-BFGS tries; by default SciPy's, whose length over "
+        "all pixels together is 1, or 10 with --norestart_each_iteration.",
+    )
+    learning_rate: float = setting(1.0, Number(0, 1e35), "Of sgd, adam and normalized_gradient.")
+    decay_rate: float = setting(
+        1.0, Number(0, 1000), "The learning rate is multiplied by this every --decay_steps moves, smoothly."
+    )
+    decay_steps: int = setting(100, Whole(1, 10**9), "See --decay_rate.")
+    clip: bool = setting(False, Switch(), "Keep the image in 0..255 at each move.")
+
+    @property
+    def keeps_curvature(self) -> bool:
+        """Whether it is L-BFGS that goes on from iteration to iteration."""
+        return self.optimizer == "lbfgs" and not self.restart_each_iteration
+
+    def iterations_at(self, scales: int) -> tuple[int, ...]:
+        """Iterations at each of so many scales."""
+        return self.scale_iterations or (self.iterations,) * scales

@@ -1,0 +1,39 @@
+"""Settings of what a run leaves behind; they never change the picture."""
+
+import dataclasses
+import importlib.util
+
+from neural_style.errors import UserError
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, File, Optional, Switch, Whole, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputSettings(Checked):
+    """The files."""
+
+    save_every: int = setting(
+        1, Whole(0, 10**9), "PREFIX_at_iteration_N is written every so many iterations; 0 writes none."
+    )
+    output_quality: int = setting(95, Whole(1, 100), "Of JPEG and WebP, 1 to 100.")
+    plots: bool = setting(
+        True,
+        Switch(),
+        "Write PREFIX_losses.png (each term over the iterations) and PREFIX_comparison.png (content, style, result).",
+    )
+    preview: str = setting(
+        "none", Choice(["none", "webp", "gif"]), "Write PREFIX_preview, an animation of the iterations."
+    )
+    tensorboard: str | None = setting(
+        None, Optional(File()), "A folder to write losses and images to, for TensorBoard."
+    )
+    keep_state: bool = setting(
+        True,
+        Switch(),
+        "Keep PREFIX.state while the run goes on (some 20 to 200 bytes a pixel), from which --resume continues.",
+    )
+
+    def check_packages(self) -> None:
+        """Raises a UserError where a package that these settings need is missing."""
+        if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")

@@ -1,0 +1,136 @@
+"""Everything that a run takes, from flags, Python or a recipe."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from neural_style.errors import UserError
+from neural_style.settings import checked, networks, recipes
+from neural_style.settings.loss import STYLE_LOSSES, LossSettings
+from neural_style.settings.network import NetworkSettings
+from neural_style.settings.optimizer import OptimizerSettings
+from neural_style.settings.output import OutputSettings
+from neural_style.settings.picture import PictureSettings
+
+PARTS = {
+    "picture": PictureSettings,
+    "loss": LossSettings,
+    "network": NetworkSettings,
+    "optimizer": OptimizerSettings,
+    "output": OutputSettings,
+}
+FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
+"""Each setting's part and field, by its name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of a run; `read` makes them from names and values.
+
+    Attributes:
+      picture, loss, network, optimizer, output: see their classes.
+      recipe: the recipe that they began with; None where there was none.
+    """
+
+    picture: PictureSettings = PictureSettings()
+    loss: LossSettings = LossSettings()
+    network: NetworkSettings = NetworkSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    output: OutputSettings = OutputSettings()
+    recipe: str | None = None
+
+    def __post_init__(self):
+        for kind in ("content", "style"):
+            networks.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
+        if self.picture.style_masks and self.loss.style_loss != "gram":
+            raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
+        scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
+        if given not in (0, scales):
+            raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
+        self._check_tile()
+        self._check_batch()
+
+    def _check_tile(self) -> None:
+        tile, loss = self.optimizer.tile, self.loss.style_loss
+        if not isinstance(tile, int):
+            return
+        least = networks.smallest_tile(self.network.network, self.loss.layers)
+        if tile < least:
+            raise UserError(
+                f"--tile takes auto, none or a size of at least {least} pixels with these layers, received {tile}."
+            )
+        if not STYLE_LOSSES[loss].summed:
+            raise UserError(
+                f"--style_loss={loss} is no sum over positions and can't be taken tile by tile: use --tile=none, or "
+                "another style loss."
+            )
+
+    def _check_batch(self) -> None:
+        picture = self.picture
+        if self.optimizer.reuse_constant_rows:
+            return
+        if isinstance(self.optimizer.tile, int):
+            raise UserError("--noreuse_constant_rows stacks whole images and can't be tiled: leave out one of the two.")
+        if picture.style_frame != "stretch" or picture.style_scale != (1.0,):
+            raise UserError(
+                "--noreuse_constant_rows stacks content and style into one batch, which needs them in one size: leave "
+                "out --style_frame=aspect and --style_scale, or --noreuse_constant_rows."
+            )
+
+    @property
+    def tileable(self) -> bool:
+        """Whether an image may be taken tile by tile."""
+        return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
+
+    @classmethod
+    def read(cls, recipe: str | None = None, **given: Any) -> "Settings":
+        """Settings by their names, such as rows=300; what is given wins over the recipe, and that over the defaults.
+
+        Where the recipe names scales or columns and only --rows is given, these change in proportion.
+
+        Args:
+          recipe: the name of one of `recipes.by_name`.
+          **given: values, or text as the command line takes it.
+
+        Raises:
+          UserError: a name or value is none, values contradict each other, or a file or package is missing.
+        """
+        values = _combined(recipes.read(recipe) if recipe else {}, given)
+        parts = {part: {} for part in PARTS}
+        for name, value in values.items():
+            parts[FIELDS[name][0]][name] = value
+        made = cls(**{part: settings(**parts[part]) for part, settings in PARTS.items()}, recipe=recipe)
+        made.picture.check_files()
+        made.network.check_files()
+        made.output.check_packages()
+        return made
+
+    def values(self) -> dict[str, Any]:
+        """Every setting's value by its name."""
+        return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
+
+
+def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a recipe with those given over them."""
+    for name in given:
+        if name not in FIELDS:
+            raise UserError(f"Unknown setting {name!r}.{did_you_mean(name, FIELDS)}", exit_code=2)
+    read = {name: checked.read(FIELDS[name][1], value) for name, value in {**base, **given}.items()}
+    rows, before = read.get("rows"), base.get("rows")
+    scales = read.get("scales", ())
+    if "rows" in given and before is not None:
+        share = rows / int(before)
+        if "cols" in base and "cols" not in given:
+            read["cols"] = max(1, round(read["cols"] * share))
+        if len(scales) > 1 and "scales" not in given:
+            read["scales"] = tuple(max(1, round(scale * share)) for scale in scales)
+    elif len(scales) > 1 and "rows" not in given:
+        read["rows"] = scales[-1]
+    return read
+
+
+def did_you_mean(name: str, known: Mapping[str, Any]) -> str:
+    """The sentence that proposes another name, where one of `known` is like it; else nothing."""
+    like = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {like[0]}?" if like else ""

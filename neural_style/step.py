@@ -1,0 +1,40 @@
+"""What every method yields: where an iteration ended."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """Where an iteration ended.
+
+    Attributes:
+      index: 0 for the start, then 1, 2, …; anew at each scale.
+      image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
+      loss: at `image`.
+      terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
+      gradient_norm: Euclidean norm of the loss's gradient by `image`.
+      losses: of each evaluation of the objective in this iteration, in order.
+      seconds: that this iteration took.
+      scale: how many coarser scales lie before.
+      facts: what was decided on the way: "device", "precision", "tile" (pixels; None where the image is taken whole),
+        "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
+    """
+
+    index: int
+    image: np.ndarray
+    loss: float
+    terms: Mapping[str, float]
+    gradient_norm: float
+    losses: tuple[float, ...]
+    seconds: float
+    scale: int = 0
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the objective, in this iteration."""
+        return len(self.losses)

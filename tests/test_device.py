@@ -1,0 +1,10 @@
+from neural_style.vgg import device
+
+
+def test_instructions_are_read_from_the_flags_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(device, "CPUINFO", tmp_path / "cpuinfo")
+    assert not device.has_any("avx2")
+    (tmp_path / "cpuinfo").write_text("model name\t: amx_bf16 lookalike\nflags\t\t: fpu avx2 avx512_bf16\n")
+    assert device.has_any("amx_bf16", "avx512_bf16")
+    assert not device.has_any("amx_bf16")
+    assert not device.has_any("avx512")

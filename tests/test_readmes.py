@@ -1,0 +1,63 @@
+"""READMEs and recipes' headers name only what exists: flags, files, public names; the Python lines run."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import COFFEE, SWIRLS
+
+import neural_style
+from neural_style.command.flags import GROUPS
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("neural_style", "configs", "scripts", "tests")
+READMES = [ROOT / "README.md", *sorted(path for name in FOLDERS for path in (ROOT / name).rglob("README.md"))]
+TEXTS = [*READMES, *sorted((ROOT / "configs").glob("*.flags"))]
+FLAGS = {name for group in GROUPS for name in group.__dataclass_fields__}
+FOREIGN = {"flags"}
+"""The word itself."""
+
+
+def named(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=named)
+def test_flags_exist(path):
+    found = set(re.findall(r"(?<![\w-])--(\w+)", path.read_text(encoding="utf-8"))) - FOREIGN
+    assert {name for name in found if name not in FLAGS and name.removeprefix("no") not in FLAGS} == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=named)
+def test_files_exist(path):
+    text = path.read_text(encoding="utf-8")
+    links = {path.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)}
+    words = re.findall(r"(?<![\w/.~-])(?:neural_style|scripts|tests|configs)/[\w./-]*\w", text)
+    assert [str(found) for found in (*links, *(ROOT / word for word in words)) if not found.exists()] == []
+
+
+def test_the_first_page_is_a_page():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_every_recipe_stands_in_their_readme():
+    text = (ROOT / "configs" / "README.md").read_text(encoding="utf-8")
+    assert [path.stem for path in (ROOT / "configs").glob("*.flags") if f"--recipe={path.stem}" not in text] == []
+
+
+def test_the_python_lines_run(monkeypatch, tmp_path):
+    """As they stand, but on small seeded pictures."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "photo.jpg").write_bytes(COFFEE.read_bytes())
+    (tmp_path / "painting.jpg").write_bytes(SWIRLS.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    quick = dict(weights="random", rows=32, scales=1, scale_iterations=1, iterations=1, evaluations_per_iteration=2)
+    read = neural_style.Settings.read
+    monkeypatch.setattr(neural_style.Settings, "read", lambda recipe=None, **given: read(recipe, **{**given, **quick}))
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert names["image"].size == (48, 32)
+    assert names["record"]["complete"]
+    assert names["maps"]["block4_conv2"].shape[-1] == 512
+    assert (tmp_path / "painted.jpg").exists()

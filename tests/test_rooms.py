@@ -1,0 +1,62 @@
+"""The house's rules: rooms import downwards only, methods not each other, absl stays in the command line."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "neural_style"
+FLOORS = [
+    {"errors"},
+    {"settings", "step", "cache"},
+    {"images"},
+    {"vgg", "losses"},
+    {"optimize"},
+    {"engine", "results"},
+    {"painting"},
+    {"command"},
+]
+"""From the ground up. What lies on one floor does not know its neighbours."""
+PASSAGES = {("video", "optimize")}
+"""The one method that builds on another."""
+LIGHT = {"errors", "settings", "step", "cache", "images", "command"}
+"""What must not wait for TensorFlow."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[:2] != "__")
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every name that a module imports, also within functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def floor(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_its_room_and_from_below(path):
+    room = room_of(path.relative_to(PACKAGE).parts)
+    for name in imports(path):
+        first, *rest = name.split(".")
+        if first == "absl":
+            assert room == "command", name
+        if first in ("tensorflow", "keras"):
+            assert room not in LIGHT, name
+        if first == "neural_style" and rest[0] != "__version__":
+            other = rest[0]
+            assert other == room or floor(other) < floor(room) or (room, other) in PASSAGES, name
+
+
+def test_every_room_has_its_floor():
+    rooms = {room_of(path.relative_to(PACKAGE).parts) for path in MODULES}
+    assert rooms == set().union(*FLOORS)
