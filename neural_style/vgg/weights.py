@@ -1,4 +1,4 @@
-"""Where VGG's weights come from: ImageNet, a file, the images themselves, or chance."""
+"""Where VGG's weights come from: ImageNet, HED, a file, the images themselves, or chance."""
 
 import os
 import urllib.request
@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_style.errors import UserError
 from neural_style.settings import networks
-from neural_style.settings.network import NetworkSettings
+from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.vgg.model import Weights
 from neural_style.vgg.weight_files import from_file
 
@@ -32,7 +32,9 @@ def resolve(settings: NetworkSettings, learn: Callable[[], Weights], seed: int) 
     """
     source, network = settings.weights, settings.network
     if source == "auto":
-        source = "imagenet" if imagenet_at_hand(network) else "learned"
+        source = best_at_hand(network)
+    if source == "hed":
+        return source, from_file(hed_file(), network)
     if source == "imagenet":
         return source, imagenet(network)
     if source == "learned":
@@ -40,6 +42,13 @@ def resolve(settings: NetworkSettings, learn: Callable[[], Weights], seed: int) 
     if source == "random":
         return source, random(network, seed)
     return source, from_file(source, network)
+
+
+def best_at_hand(network: str) -> str:
+    """What "auto" stands for: ImageNet's weights where they can be had, else HED's where they fit, else "learned"."""
+    if imagenet_at_hand(network):
+        return "imagenet"
+    return "hed" if network == "vgg16" and hed_file() else "learned"
 
 
 def imagenet_path(network: str) -> Path:
