@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from neural_style.cache import Cache
 from neural_style.images import geometry, reading, sources
@@ -14,7 +15,7 @@ from neural_style.optimize.run import Run
 from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
-from neural_style.vgg import kmeans, model, weights
+from neural_style.vgg import device, kmeans, model, weights
 
 MEMORY = 2e9
 """Bytes of weights, networks and traces that an engine keeps."""
@@ -23,7 +24,8 @@ MEMORY = 2e9
 class Engine:
     """Makes runs, and keeps what the next one can use.
 
-    It may be called from any thread; one run at a time is carried out, and a second one waits.
+    It may be called from any thread; one run at a time is carried out, by the thread that began it, and a second one
+    waits: a run whose `steps` are not taken to their end is to be closed (`steps.close()`).
     """
 
     def __init__(self, memory: float = MEMORY):
@@ -48,7 +50,7 @@ class Engine:
 
         Args:
           given: the images, with their settings.
-          resumed: of `Run.state`, to go on from there.
+          resumed: the "scale" and "session" (`Step.state`) to go on from.
           watch: called after each evaluation, between two Steps.
         """
         return Run(given, self.cache, resumed, watch)
@@ -76,17 +78,21 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
       **given: settings by name; those of the network and of the picture's size count.
 
     Returns:
-      By layer [rows / stride, cols / stride, filters], and "image" [rows, cols, 3].
+      By layer [rows / stride, cols / stride, filters] float32, and "image" [rows, cols, 3].
 
     Raises:
       UserError: the image, a layer or the weights can't be had.
     """
     settings = Settings.read(**{**given, "content_layers": layers})
+    how, seed, wanted = settings.network, settings.picture.seed, settings.loss.content_layers
     read = reading.load(picture)
     rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
-    networks.check_size(rows, cols, layers)
+    networks.check_size(rows, cols, wanted)
     image = geometry.resize(read, rows, cols, settings.picture.resample)
-    how, seed = settings.network, settings.picture.seed
-    _, kernels = weights.resolve(how, lambda: kmeans.learn(how, [image], seed, layers), seed)
-    built = model.build(how, kernels, layers)
-    return {name: maps[0].numpy() for name, maps in built(image[np.newaxis].astype(np.float64)).items()}
+    _, kernels = weights.resolve(how, seed)
+    kernels = kernels or kmeans.learn(how, [image], seed, wanted)
+    if how.normalize_weights != "none":
+        kernels = model.normalize(how, kernels, sources.normalizing(how, [image]), wanted)
+    built = model.build(how, kernels, wanted, device.resolve_precision(how.precision))
+    found = built(image[np.newaxis].astype(np.float64))
+    return {name: tf.cast(maps[0], tf.float32).numpy() for name, maps in found.items()}

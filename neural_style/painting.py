@@ -1,7 +1,7 @@
 """From images to a painting: what the command line and Python share."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 from neural_style.images import sources, writing
 from neural_style.images.reading import Picture
 from neural_style.results.record import Record, header
-from neural_style.settings.settings import FIELDS, Settings
+from neural_style.settings.settings import Settings
 from neural_style.step import Step
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class Follower(Protocol):
     def add(self, step: Step) -> None:
         """Takes a step."""
 
-    def finish(self) -> None:
-        """The run is complete."""
+    def finish(self, result: np.ndarray) -> None:
+        """The run is complete; `result` is its last image [rows, cols, 3]."""
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
         """The run broke off; `best` [rows, cols, 3] is its image of the lowest loss, None before any."""
@@ -39,7 +39,7 @@ def follow(run: "Run", follower: Follower) -> None:
     except BaseException as error:
         follower.break_off(run.best(), str(error) or type(error).__name__)
         raise
-    follower.finish()
+    follower.finish(run.result())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,17 +64,17 @@ class _InMemory:
     """Follows a run that writes no files."""
 
     def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
-        self.record, self.last, self._callback = record, None, callback
+        self.record, self.result, self._callback = record, None, callback
 
     def add(self, step: Step) -> None:
         """See `Follower`."""
         self.record.add(step)
-        self.last = step
         if self._callback:
             self._callback(dataclasses.replace(step, image=step.image.copy()))
 
-    def finish(self) -> None:
+    def finish(self, result: np.ndarray) -> None:
         """See `Follower`."""
+        self.result = result
         self.record.end(broken_off=None)
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
@@ -108,19 +108,12 @@ def stylize(
       UserError: what is asked for can't be done.
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]
-    read = sources.read(content, styles, Settings.read(recipe, **_without_none(settings)))
+    read = sources.read(content, styles, Settings.read(recipe, **settings))
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 
     follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
     follow((engine or Engine()).run(read), follower)
-    array = follower.last.image
+    array = follower.result.copy()
     image = writing.to_image(array, read.settings.picture.denoise)
     image.info.update(read.content.info)
     return Painting(image, follower.record.as_dict(), array)
-
-
-def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with their defaults in place of None."""
-    return {
-        name: FIELDS[name][1].default if value is None and name in FIELDS else value for name, value in given.items()
-    }

@@ -1,7 +1,7 @@
 """What every method yields: where an iteration ended."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ class Step:
       scale: how many coarser scales lie before.
       facts: what was decided on the way: "device", "precision", "tile" (pixels; None where the image is taken whole),
         "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
+      state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
+        be called before the next step is asked for.
     """
 
     index: int
@@ -33,6 +35,7 @@ class Step:
     seconds: float
     scale: int = 0
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    state: Callable[[], dict[str, Any]] = dict
 
     @property
     def evaluations(self) -> int:

@@ -64,7 +64,7 @@ def test_what_is_kept_has_a_bound():
     engine = Engine(memory=1)  # a byte: only what was asked for last
     for rows in (32, 48):
         list(engine.steps(COFFEE, [SWIRLS], options("--weights=random", f"--rows={rows}", "--iterations=0")))
-    assert len(engine.kept) == 1
+    assert len(engine.cache) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,15 @@
+import itertools
 import json
+import shlex
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COFFEE, SWIRLS, options
+from conftest import COFFEE, DATA, SWIRLS, options
+from PIL import Image
 
+from neural_style.command import main, show
 from neural_style.engine import Engine
 from neural_style.errors import UserError
 from neural_style.images import sources
@@ -75,8 +81,9 @@ def test_complete_runs_are_known_by_their_record(tmp_path):
     assert not is_complete(digests={**DIGESTS, "a.jpg": "other"})
     record.write_text(json.dumps({**HEADER, "digests": DIGESTS, "broken_off": "KeyboardInterrupt"}))
     assert not is_complete()
-    record.write_text("{")
-    assert not is_complete()
+    for foreign in ("{", "[1]", "null", json.dumps({"complete": True}), json.dumps({"complete": True, "flags": 3})):
+        record.write_text(foreign)
+        assert not is_complete()
 
 
 @pytest.mark.parametrize(
@@ -93,10 +100,9 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     given = sources.read(COFFEE, [SWIRLS], settings)
     whole = Engine().run(given)
     steps = whole.steps()
-    for _ in range(3):
-        next(steps)
+    *_, last = (next(steps) for _ in range(3))
     record = [{"rows": 32}]
-    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, whole.state()["session"], []))
+    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, last.state(), []))
     *_, wanted = steps
 
     resumed = Engine().run(given, checkpoint.load(str(tmp_path / "out")).resumed)
@@ -104,5 +110,86 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     assert (third.index, fourth.index) == (3, 4)
     np.testing.assert_array_equal(fourth.image, wanted.image)
     assert fourth.loss == wanted.loss
-    losses = [run.state()["session"]["evaluator"]["losses"] for run in (resumed, whole)]
-    assert losses[0] == losses[1]
+    assert fourth.state()["evaluator"]["losses"] == wanted.state()["evaluator"]["losses"]
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing after it is written."""
+
+
+class Dying:
+    """A run that is killed after so many steps."""
+
+    def __init__(self, run, steps):
+        self._run, self._steps = run, steps
+
+    def steps(self):
+        yield from itertools.islice(self._run.steps(), self._steps)
+        raise Killed
+
+    def best(self):
+        raise Killed
+
+
+class DyingEngine:
+    """An engine whose runs are killed."""
+
+    def __init__(self, engine, steps):
+        self._engine, self._steps = engine, steps
+
+    def run(self, *arguments):
+        return Dying(self._engine.run(*arguments), self._steps)
+
+
+def test_a_run_killed_after_any_step_leaves_the_same_files(tmp_path, engine):
+    """Also after a scale's last step, and after the very last, when only the result was missing."""
+    flags = ["--scales=32,48", "--scale_iterations=2,2", "--evaluations_per_iteration=3", "--preview=gif"]
+    settings, written = options("--weights=random", *flags), {}
+    for killed_after in (None, 1, 2, 3, 4, 5, 6):
+        folder = tmp_path / str(killed_after)
+        folder.mkdir()
+        words = [str(COFFEE), str(SWIRLS), str(folder / "out")]
+        if killed_after:
+            with pytest.raises(Killed):
+                main.paint(words, settings, lambda after=killed_after: DyingEngine(engine, after))
+        assert main.paint(words, settings, lambda: engine, resume=True)
+        record = json.loads((folder / "out.json").read_text())
+        losses = [(scale["losses"], scale["initial"]["loss"]) for scale in record["scales"]]
+        pictures = {path.name: pixels(path) for path in folder.iterdir() if path.suffix != ".json"}
+        written[killed_after] = losses, record["complete"], pictures
+    assert all(found == written[None] for found in written.values())
+    assert "out_scale_32.png" in written[None][2]
+
+
+def pixels(path):
+    """What a picture shows; its text names the prefix."""
+    with Image.open(path) as image:
+        return getattr(image, "n_frames", 1), image.convert("RGB").tobytes()
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path, monkeypatch):
+    for name in ("coffee.png", "swirls.png", "old_run.json", "old_run.state"):
+        shutil.copy(DATA / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (command,) = show.text("old_run.json").splitlines()[1:]
+    assert command == (
+        "neural-style coffee.png swirls.png old_run --rows=32 --weights=random --iterations=3 "
+        "--evaluations_per_iteration=4"
+    )
+    before = json.loads(Path("old_run.json").read_text())
+    assert main.main([*shlex.split(command)[1:], "--resume"]) == 0
+    after = json.loads(Path("old_run.json").read_text())
+    assert after["complete"]
+    assert after["losses"][: len(before["losses"])] == before["losses"]
+    assert [i["index"] for i in after["iterations"]] == [1, 2, 3]
+    assert after["iterations"][2]["loss"] < before["iterations"][1]["loss"]
+
+
+def test_other_weights_than_before_the_break_are_told():
+    settings = options("--weights=random", "--rows=32", "--iterations=2", "--evaluations_per_iteration=2")
+    steps = Engine().run(sources.read(COFFEE, [SWIRLS], settings)).steps()
+    state = next(steps).state()
+    state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
+    again = Engine().run(sources.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
+    with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
+        next(again.steps())

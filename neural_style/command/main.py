@@ -98,9 +98,7 @@ def paint(
     resume: bool = False,
     skip_complete: bool = False,
 ) -> bool:
-    """Stylises one photograph, scale by scale, and writes the results' files.
-
-    Ctrl-C and a loss that is not finite end the run; the best image so far is written all the same.
+    """Stylises one photograph and writes the results' files; what breaks a run off leaves the best image so far.
 
     Args:
       words: content, styles and the results' prefix.
@@ -116,15 +114,13 @@ def paint(
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the files are written.
     """
-    if len(words) < 3:
-        received = " ".join(words) or "none"
-        raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)
     from neural_style import painting  # reads images, which help and the like do not need
     from neural_style.images import sources
     from neural_style.results import checkpoint, files, record
+    from neural_style.results.progress import Progress
     from neural_style.results.report import Report
 
-    content, *styles, output = words
+    content, *styles, output = _named(words)
     prefix, ending = files.split(output)
     read = sources.read(content, styles, settings)
     header = record.header(content, styles, (prefix, ending), settings)
@@ -135,11 +131,17 @@ def paint(
     state = checkpoint.load(prefix) if resume else None
     if state:
         checkpoint.check_same(state, header, digests)
-    ready = engine()
-    report = Report(read, (prefix, ending), header, digests, state)
-    run = ready.run(read, state and state.resumed, report.progress.watch)
-    report.state = run.state
-    painting.follow(run, report)
+    progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
+    run = engine().run(read, state and state.resumed, progress.watch)
+    painting.follow(run, Report(read, (prefix, ending), header, digests, progress, state))
     rows, cols = read.sizes[-1]
     print(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
+
+
+def _named(words: Sequence[str]) -> Sequence[str]:
+    """The arguments, of which there must be content, style and prefix."""
+    if len(words) < 3:
+        received = " ".join(words) or "none"
+        raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)
+    return words

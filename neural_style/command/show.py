@@ -9,7 +9,9 @@ from PIL import Image
 
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
+from neural_style.results.record import as_today
 from neural_style.settings import recipes
+from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings
 
 
@@ -22,10 +24,8 @@ def text(path: str) -> str:
     try:
         made = _made(path)
         words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
-        flags, version = dict(made["flags"]), made["versions"]["neural_style"]
-        recipe = flags.pop("recipe", None)
-        options = [] if recipe is None else [f"--recipe={recipe}"]
-        lines = f"# neural-style {version}\n", words, options
+        recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
+        flags = {name: as_today(name, value) for name, value in made["flags"].items() if _shown(name)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
@@ -36,10 +36,12 @@ def text(path: str) -> str:
             f"{path!r} was made with the recipe {recipe!r}, which this version does not have: its flags stand in the "
             "record."
         )
-    base = Settings.read(recipe).values()
-    options += [_flag(name, value) for name, value in flags.items() if name in FIELDS and _differs(name, value, base)]
-    head, words, _ = lines
-    return f"{head}neural-style {shlex.join([*words, *options])}"
+    base = Settings.defaults(recipe)
+    if base["preprocess"] == "auto":
+        base["preprocess"] = preprocessing(flags.get("weights", base["weights"]))[0]
+    options = [] if recipe is None else [f"--recipe={recipe}"]
+    options += [_flag(name, value) for name, value in flags.items() if json.loads(json.dumps(base[name])) != value]
+    return f"# neural-style {version}\nneural-style {shlex.join([*words, *options])}"
 
 
 def _made(path: str) -> dict[str, Any]:
@@ -49,8 +51,9 @@ def _made(path: str) -> dict[str, Any]:
         return json.loads(image.info.get(TEXT_KEY, "null"))
 
 
-def _differs(name: str, value: Any, base: dict[str, Any]) -> bool:
-    return json.loads(json.dumps(base[name])) != value
+def _shown(name: str) -> bool:
+    """Whether a record's flag makes the picture."""
+    return name in FIELDS and FIELDS[name][0] != "output"
 
 
 def _flag(name: str, value: Any) -> str:

@@ -34,6 +34,8 @@ def load(picture: Picture) -> Image.Image:
         return to_rgb(picture)
     if isinstance(picture, np.ndarray):
         return to_rgb(_from_array(picture))
+    if not isinstance(picture, str | os.PathLike):
+        raise UserError(f"Expected an image: a path, a Pillow image or an array, received a {type(picture).__name__}.")
     path = Path(picture)
     if not path.exists():
         raise UserError(f"Expected an image file, but {str(path)!r} does not exist.")
@@ -55,6 +57,12 @@ def _from_array(array: np.ndarray) -> Image.Image:
     shown = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     if not (shown.ndim == 2 or (shown.ndim == 3 and shown.shape[-1] in (2, 3, 4))) or shown.size == 0:
         raise UserError(f"Expected an image array [rows, cols, 3] in 0..255, received one of shape {array.shape}.")
+    if shown.dtype == bool:  # a mask
+        shown = shown * np.uint8(255)
+    if shown.dtype.kind == "f" and 0 < shown.max() <= 1:
+        raise UserError(
+            "Expected an image array in 0..255, received one in 0..1: multiply it by 255 (a mask may be of booleans)."
+        )
     if not np.isfinite(shown).all() or shown.min() < 0 or shown.max() > 255:
         raise UserError(f"Expected an image array in 0..255, received values in {shown.min()}..{shown.max()}.")
     return Image.fromarray(shown.round().astype(np.uint8))

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, in_profile, load
 from neural_style.images.scene import Region, Scene
 from neural_style.settings import networks
+from neural_style.settings.network import NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
 
@@ -137,6 +139,16 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
     )
     networks.check_size(*sources.sizes[0], settings.loss.layers)
     return sources
+
+
+def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The images over which --normalize_weights normalises filters: `shown`, or a folder's in the first's size."""
+    if settings.normalize_weights == "images":
+        return list(shown)
+    paths = sorted(path for path in Path(settings.normalize_weights).iterdir() if path.is_file())
+    if not paths:
+        raise UserError(f"--normalize_weights takes a folder of images, and {settings.normalize_weights!r} is empty.")
+    return [geometry.resize(load(path), *shown[0].shape[:2]) for path in paths]
 
 
 def _is_word(init: Picture) -> bool:

@@ -1,5 +1,6 @@
 """Images out: 8 bits, a format by the name's ending, and what a file says besides its pixels."""
 
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,16 +46,17 @@ def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, c
     Raises:
       OSError: the file could not be written.
     """
-    carried, left = {name: value for name, value in carried.items() if value}, []
-    while True:
+    carried = {name: value for name, value in carried.items() if value}
+    tries = [kept for count in range(len(carried), -1, -1) for kept in itertools.combinations(carried, count)]
+    for kept in tries:
         try:
-            image.save(path, format=kind, **_options(kind, quality, carried))
-            return left
+            image.save(path, format=kind, **_options(kind, quality, {name: carried[name] for name in kept}))
         except Exception:  # Pillow raises many kinds for metadata that does not fit a format
-            if not carried:
+            if not kept:
                 raise
-            left.append(next(iter(carried)))
-            del carried[left[-1]]
+        else:
+            return [name for name in carried if name not in kept]
+    raise AssertionError("the last try carries nothing")
 
 
 def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, Any]:

@@ -222,6 +222,11 @@ def prepare(
     return {term.name: term.prepare(known(term, content), [known(term, s) for s in styles], scene) for term in terms}
 
 
+def maps_of(terms: Sequence[Term], scene: Scene, dtype: tf.DType) -> dict[str, Any]:
+    """The maps of each term by its name, but the content's features."""
+    return {term.name: term.maps(scene, dtype) for term in terms}
+
+
 def compared(terms: Sequence[Term], features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The maps of the terms that compare with the content's features, by their names."""
     return {term.name: features[term.layer] for term in terms if term.compares}
@@ -235,3 +240,14 @@ def sums(terms: Sequence[Term], features: Mapping[str, tf.Tensor], maps: Mapping
 def losses(terms: Sequence[Term], sums: Mapping[str, Any], prepared: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Each term by its name: [batch], weighted."""
     return {term.name: term.loss(sums[term.name], prepared[term.name]) for term in terms}
+
+
+def summed(losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Each term summed over the batch."""
+    return {name: tf.reduce_sum(values) for name, values in losses.items()}
+
+
+def total_loss(summed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The terms' sum, rounded once: added up in float32, its last bits would depend on the graph's order."""
+    values = list(summed.values())
+    return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in values]), values[0].dtype)

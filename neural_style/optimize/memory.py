@@ -33,28 +33,37 @@ CGROUPS = [
 """Where Linux tells a container's limit and what it uses, in its two versions."""
 
 
-def needed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
-    """Bytes that a run of `rows` x `cols` pixels needs at its peak.
+def computed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
+    """Bytes that an evaluation of `rows` x `cols` pixels needs where it is computed.
 
     Args:
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
-      settings: of the run; the optimiser and the convolution count.
+      settings: of the run; the convolution counts.
     """
-    per_pixel = (PER_PIXEL_ONEDNN if device.has_any("avx512f") else PER_PIXEL)[precision]
-    optimizer = settings.optimizer
-    per_pixel_kept = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
-    kept = BASE[settings.network.convolution] + per_pixel_kept * rows * cols
+    onednn = device.has_any("avx512f") and device.gpu_memory() is None
+    per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
     if tile is None:
-        return kept + per_pixel * rows * cols
+        return base + per_pixel * rows * cols
     lines = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
-    return kept + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
+    return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
+
+
+def kept(rows: int, cols: int, settings: Settings) -> float:
+    """Bytes that optimiser and evaluator keep in the machine's memory."""
+    optimizer = settings.optimizer
+    per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
+    return per_pixel * rows * cols
+
+
+def needed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
+    """Bytes that a run needs at its peak, on all devices together; see `computed`."""
+    return computed(rows, cols, tile, precision, settings) + kept(rows, cols, settings)
 
 
 def free() -> float:
-    """Bytes that the run may still take: of the GPU where there is one, else of the machine or its container."""
-    gpu = device.gpu_memory()
-    return gpu if gpu is not None else min(psutil.virtual_memory().available, _left_in_container())
+    """Bytes that the run may still take of the machine or its container, whichever is less."""
+    return min(psutil.virtual_memory().available, _left_in_container())
 
 
 def _left_in_container() -> float:
@@ -74,7 +83,7 @@ def choose_tile(rows: int, cols: int, precision: str, settings: Settings) -> int
     Raises:
       UserError: nothing fits.
     """
-    wanted, planned = settings.optimizer.tile, SHARE_PLANNED * free()
+    wanted, host, gpu = settings.optimizer.tile, free(), device.gpu_memory()
     if isinstance(wanted, int):
         stride = max(map(networks.stride, settings.loss.layers))
         candidates = [-(-wanted // stride) * stride]
@@ -83,12 +92,20 @@ def choose_tile(rows: int, cols: int, precision: str, settings: Settings) -> int
     else:
         candidates = [None]
     for tile in candidates:
-        if needed(rows, cols, tile, precision, settings) <= planned:
+        if _fits(computed(rows, cols, tile, precision, settings), kept(rows, cols, settings), host, gpu):
             return tile
     least = needed(rows, cols, candidates[-1], precision, settings) / 1e9
     advice = {"--tile=auto": wanted != "auto", "--optimizer=adam": settings.optimizer.optimizer == "lbfgs"}
     advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
+    there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
     raise UserError(
-        f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {planned / SHARE_PLANNED / 1e9:.1f} GB "
+        f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {there} "
         f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(advice)}."
     )
+
+
+def _fits(work: float, own: float, host: float, gpu: float | None) -> bool:
+    """Whether what is computed and what is kept find place: on one machine, or on a GPU and its host."""
+    if gpu is None:
+        return work + own <= SHARE_PLANNED * host
+    return work <= SHARE_PLANNED * gpu and own <= SHARE_PLANNED * host

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
-from neural_style.losses.terms import Term, compared, losses, measure, prepare, sums
+from neural_style.losses.terms import Term, compared, losses, maps_of, measure, prepare, summed, sums, total_loss
 
 Bound = Callable[[np.ndarray], tuple[Any, Any, Mapping[str, Any]]]
 """An image [rows, cols, 3] → its loss, the gradient of the same shape, and the terms, which add up to the loss."""
@@ -50,8 +50,8 @@ class Objective:
         """
         with tf.GradientTape() as tape:
             tape.watch(image)
-            found = _summed(self.losses(tf.expand_dims(image, 0), constants))
-            loss = _total(found)
+            found = summed(self.losses(tf.expand_dims(image, 0), constants))
+            loss = total_loss(found)
         return loss, tape.gradient(loss, image), found
 
     @property
@@ -79,8 +79,7 @@ class Objective:
         return lambda image: self.evaluate(tf.constant(image, tf.float64), constants)
 
     def _maps(self, scene: Scene) -> dict[str, Any]:
-        dtype = self.network.output["image"].dtype
-        return {term.name: term.maps(scene, dtype) for term in self.terms}
+        return maps_of(self.terms, scene, self.network.output["image"].dtype)
 
     @tf.function(autograph=False)
     def _measured(self, image: tf.Tensor, maps: dict, keep: bool) -> tuple[dict, dict]:
@@ -109,8 +108,8 @@ class Objective:
                 measured = [measure(self.terms, rows, {}) for rows in styles]
                 prepared = prepare(self.terms, measure(self.terms, content, maps), measured, scene)
                 constants = {"maps": maps | compared(self.terms, content), "prepared": prepared}
-                found = _summed(self._losses(combination, constants))
-                loss = _total(found)
+                found = summed(self._losses(combination, constants))
+                loss = total_loss(found)
             return loss, tape.gradient(loss, image), found
 
         return lambda image: evaluate(tf.constant(image, tf.float64))
@@ -118,14 +117,3 @@ class Objective:
 
 def _batch(image: np.ndarray) -> tf.Tensor:
     return tf.constant(image[np.newaxis], tf.float64)
-
-
-def _total(terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Their sum, rounded once: added up in float32, the last bits would depend on the graph's order."""
-    values = list(terms.values())
-    return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in values]), values[0].dtype)
-
-
-def _summed(terms: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Each term summed over the batch."""
-    return {name: tf.reduce_sum(values) for name, values in terms.items()}

@@ -1,15 +1,16 @@
 """A run: from a run's images to its Steps, scale by scale."""
 
 import functools
+import math
+import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from neural_style.cache import Cache
-from neural_style.errors import UserError
-from neural_style.images import geometry, reading
+from neural_style.images import sources
 from neural_style.images.scene import Scene
 from neural_style.images.sources import Sources
 from neural_style.losses import terms
@@ -18,6 +19,7 @@ from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Bound, Objective
 from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.settings.network import SOURCES
 from neural_style.step import Step
 from neural_style.vgg import device, kmeans, model, weights
 
@@ -30,22 +32,21 @@ class Run:
 
     def __init__(
         self,
-        sources: Sources,
+        given: Sources,
         cache: Cache,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
     ):
         """
         Args:
-          sources: the images and settings.
+          given: the images and settings.
           cache: holds what earlier runs made, and takes what this one makes.
-          resumed: of `state`, to go on from there.
+          resumed: the "scale" and the "session" (`Step.state`) to go on from.
           watch: called after each evaluation.
         """
-        self._sources, self._settings = sources, sources.settings
+        self._sources, self._settings = given, given.settings
         self._cache, self._resumed, self._watch = cache, resumed, watch
         self._session: Session | None = None
-        self._scale = 0
 
     def steps(self) -> Iterator[Step]:
         """The start and each iteration of each scale; after a break those that are still to come.
@@ -58,7 +59,10 @@ class Run:
                 yield from session.steps()
 
     def sessions(self) -> Iterator[Session]:
-        """A session for each scale, from coarse to fine; each is to be run before the next is asked for."""
+        """A session for each scale, from coarse to fine; each is to be run before the next is asked for.
+
+        `steps` does so, while it holds the cache.
+        """
         settings, sizes, image = self._settings, self._sources.sizes, None
         precision = device.resolve_precision(settings.network.precision)
         tiles = [memory.choose_tile(*size, precision, settings) for size in sizes]
@@ -77,7 +81,7 @@ class Run:
             session = Session(scene, evaluator, optimizer, count, scale, {**facts, "tile": tiles[scale]})
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
-            self._session, self._scale = session, scale
+            self._session = session
             yield session
             image = session.result()
 
@@ -85,9 +89,9 @@ class Run:
         """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
         return self._session and self._session.best()
 
-    def state(self) -> dict[str, Any]:
-        """What a run needs to go on after the last step as if there had been no break: JSON's types and arrays."""
-        return {"scale": self._scale, "session": self._session.state()}
+    def result(self) -> np.ndarray:
+        """The image [rows, cols, 3] of the last step, also where a resumed run had nothing left to do."""
+        return self._session.result()
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
         """Where the weights come from, the weights, and the key by which a network of them can be kept.
@@ -95,27 +99,18 @@ class Run:
         The key is None where the weights are of these very images.
         """
         how, seed = self._settings.network, self._settings.picture.seed
-        if how.weights != "learned":
-            key = ("weights", how.weights, how.network, seed)
-            origin, kernels = self._cache.get(
-                key, lambda: weights.resolve(how, lambda: None, seed), lambda found: _bytes_of(found[1])
-            )
-        if how.weights == "learned" or kernels is None:
-            shown = [scene.content, *scene.styles]
-            origin, kernels, key = "learned", kmeans.learn(how, shown, seed, self._settings.loss.layers), None
+        shown, layers = [scene.content, *scene.styles], self._settings.loss.layers
+        if how.weights == "learned":
+            origin, kernels, key = "learned", None, None
+        else:
+            key = ("weights", how.weights, how.network, *_version(how.weights, seed))
+            resolve = functools.partial(weights.resolve, how, seed)
+            origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
+        if kernels is None:
+            kernels, key = kmeans.learn(how, shown, seed, layers), None
         if how.normalize_weights != "none":
-            kernels, key = model.normalize(how, kernels, self._shown(scene), self._settings.loss.layers), None
+            kernels, key = model.normalize(how, kernels, sources.normalizing(how, shown), layers), None
         return origin, kernels, key
-
-    def _shown(self, scene: Scene) -> list[np.ndarray]:
-        """The images over which filters are normalised: content and style, or a folder's, in the content's size."""
-        over = self._settings.network.normalize_weights
-        if over == "images":
-            return [scene.content, *scene.styles]
-        paths = sorted(path for path in Path(over).iterdir() if path.is_file())
-        if not paths:
-            raise UserError(f"--normalize_weights takes a folder of images, and {over!r} is empty.")
-        return [geometry.resize(reading.load(path), *scene.content.shape[:2]) for path in paths]
 
     def _bound(
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
@@ -137,10 +132,21 @@ class Run:
         return TiledObjective(network, of, tile) if tiled else Objective(network, of)
 
 
+def _version(source: str, seed: int) -> tuple:
+    """What else the weights of a source depend on: the seed, or which file it is by now."""
+    if source == "random":
+        return (seed,)
+    if source in SOURCES:
+        return ()
+    found = os.stat(source)
+    return found.st_mtime_ns, found.st_size
+
+
 def _bytes_of(kernels: model.Weights | None) -> float:
     return sum(kernel.nbytes for kernel, _ in (kernels or {}).values())
 
 
 def _objective_bytes(objective: Objective | TiledObjective) -> float:
     """The bytes of an objective's network and traces."""
-    return sum(variable.numpy().nbytes for variable in objective.network.weights) + TRACE_BYTES * objective.traces
+    values = sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in objective.network.weights)
+    return values + TRACE_BYTES * objective.traces

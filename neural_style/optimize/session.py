@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neural_style.errors import UserError
 from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
@@ -43,7 +44,8 @@ class Session:
             if self.evaluator.refined:
                 self.facts.setdefault("float32_from_iteration", step.index)
             image, facts = self.scene.finished(step.image), dict(self.facts)
-            self._last = dataclasses.replace(step, image=image, scale=self._scale, facts=facts)
+            image.flags.writeable = False  # the next scale starts from it
+            self._last = dataclasses.replace(step, image=image, scale=self._scale, facts=facts, state=self.state)
             if step.index > self._done:
                 yield self._last
 
@@ -62,12 +64,24 @@ class Session:
         """What `restore` needs to go on from the last step as if there had been no break."""
         return {
             "index": self._last.index,
+            "facts": self.facts,
             "evaluator": self.evaluator.state(),
             "optimizer": self._optimizer.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to where `state` was taken."""
+        """Goes back to where `state` was taken.
+
+        Raises:
+          UserError: the weights come from elsewhere now.
+        """
+        then = state.get("facts", {})
+        if then.get("weights", self.facts["weights"]) != self.facts["weights"]:
+            raise UserError(
+                f"--resume goes on with the same weights: these were {then['weights']} and --weights=auto comes to "
+                f"{self.facts['weights']} now; name them, or leave out --resume to start anew."
+            )
+        self.facts = {**then, **self.facts}
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
         self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)

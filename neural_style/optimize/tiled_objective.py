@@ -16,7 +16,18 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
-from neural_style.losses.terms import BEYOND, Term, compared, losses, measure, prepare, sums
+from neural_style.losses.terms import (
+    BEYOND,
+    Term,
+    compared,
+    losses,
+    maps_of,
+    measure,
+    prepare,
+    summed,
+    sums,
+    total_loss,
+)
 from neural_style.optimize.objective import Bound
 from neural_style.settings import networks
 from neural_style.vgg import seams
@@ -83,7 +94,7 @@ class TiledObjective:
 
     def bind(self, scene: Scene) -> Bound:
         """As `Objective.bind`."""
-        maps = {term.name: term.maps(scene, self._dtype) for term in self.terms}
+        maps = maps_of(self.terms, scene, self._dtype)
         layers, pixels = [term.layer for term in self.terms if term.compares], scene.content.size / 3
         size = sum(4 * pixels * networks.channels(layer) / networks.stride(layer) ** 2 for layer in layers)
         content, kept = self._measure(scene.content, maps, keep=size <= self._kept_bytes)
@@ -178,14 +189,14 @@ class TiledObjective:
         upstream = [tf.reshape(slope, tf.shape(maps)) for slope, maps in zip(upstream, handed, strict=True)]
         return tape.gradient([total, *handed], sources, [tf.ones_like(total), *upstream])
 
-    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
+    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[tf.Tensor, np.ndarray, dict[str, tf.Tensor]]:
         """Loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
-        total, inputs = self._pass(image, lambda tile, inputs: self._forward(inputs, self._maps_of(tile, constants)))
+        added, inputs = self._pass(image, lambda tile, inputs: self._forward(inputs, self._maps_of(tile, constants)))
         with tf.GradientTape() as tape:
-            tape.watch(total)
-            found = losses(self.terms, total, constants.prepared)
-            loss = tf.add_n([tf.reduce_sum(value) for value in found.values()])
-        slopes = tape.gradient(loss, total)
+            tape.watch(added)
+            found = summed(losses(self.terms, added, constants.prepared))
+            loss = total_loss(found)
+        slopes = tape.gradient(loss, added)
         gradient, above, left = np.zeros_like(image), {}, {}
         for tile in reversed(list(inputs)):
             row, col = tile.place
@@ -194,5 +205,4 @@ class TiledObjective:
                 inputs.pop(tile), self._maps_of(tile, constants), slopes, *handed
             )
             cut(gradient, tile.seen())[...] += by_image
-        found = {name: float(tf.reduce_sum(value)) for name, value in found.items()}
-        return sum(found.values()), gradient[0], found
+        return loss, gradient[0], found

@@ -21,7 +21,7 @@ class Checkpoint:
       header: of the run's record.
       digests: of the files that it reads.
       scales: of the run's record, the last one being in work.
-      session: of that scale, as the run's `state` has it.
+      session: of that scale, see `Step.state`.
       frames: of the preview so far, RGB [rows, cols, 3] uint8.
     """
 
@@ -33,7 +33,7 @@ class Checkpoint:
 
     @property
     def resumed(self) -> dict:
-        """What a run goes on from, as of its `state`."""
+        """What a run goes on from."""
         return {"scale": len(self.scales) - 1, "session": self.session}
 
 
@@ -82,7 +82,7 @@ def load(prefix: str) -> Checkpoint | None:
 
 
 def remove(prefix: str) -> None:
-    """Removes the state of a run that is complete, or that starts anew."""
+    """Removes the state of a run that is complete."""
     path(prefix).unlink(missing_ok=True)
     files.partial_path(path(prefix)).unlink(missing_ok=True)
 
@@ -100,9 +100,9 @@ def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
         return False
     try:
         found = json.loads(record.read_text())
-    except ValueError:
+        return found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
+    except (ValueError, KeyError, TypeError, AttributeError):  # somebody else's file
         return False
-    return found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
 
 
 def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:

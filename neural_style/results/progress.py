@@ -1,7 +1,7 @@
 """The progress line of a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -21,17 +21,19 @@ class Progress:
     """A line for each scale, which each evaluation moves on; where the output is no terminal, nothing."""
 
     def __init__(
-        self, sizes: Sequence[tuple[int, int]], settings: OptimizerSettings, scale: int = 0, evaluations: int = 0
+        self, sizes: Sequence[tuple[int, int]], settings: OptimizerSettings, scales: Sequence[Mapping[str, Any]] = ()
     ):
         """
         Args:
           sizes: (rows, cols) of each scale.
           settings: say how many evaluations there will be.
-          scale, evaluations: where an interrupted run goes on.
+          scales: of the record of an interrupted run that goes on.
         """
         self._sizes, self._iterations = sizes, settings.iterations_at(len(sizes))
         self._each = settings.evaluations_per_iteration
-        self._scale, self._before = scale, evaluations
+        self._scale, self._before = (len(scales) - 1, len(scales[-1]["losses"])) if scales else (0, 0)
+        if scales and len(scales[-1]["iterations"]) == self._iterations[self._scale]:
+            self._scale, self._before = self._scale + 1, 0
         self._bar: tqdm | None = None
 
     def watch(self, evaluation: Evaluated) -> None:

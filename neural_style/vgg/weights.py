@@ -2,7 +2,6 @@
 
 import os
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +18,25 @@ REACH_SECONDS = 5
 """How long a silent network is waited for."""
 
 
-def resolve(settings: NetworkSettings, learn: Callable[[], Weights], seed: int) -> tuple[str, Weights]:
+def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     """The weights that --weights names.
 
     Args:
       settings: of the network.
-      learn: learns weights from the images; called only where learned weights are wanted.
       seed: of random weights.
 
     Returns:
-      Where they come from ("auto" decided), and the weights.
+      Where they come from ("auto" decided), and the weights; None where they are to be learned from the images.
     """
     source, network = settings.weights, settings.network
     if source == "auto":
         source = best_at_hand(network)
+    if source == "learned":
+        return source, None
     if source == "hed":
         return source, from_file(hed_file(), network)
     if source == "imagenet":
         return source, imagenet(network)
-    if source == "learned":
-        return source, learn()
     if source == "random":
         return source, random(network, seed)
     return source, from_file(source, network)
