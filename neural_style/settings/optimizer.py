@@ -26,7 +26,10 @@ class OptimizerSettings(Checked):
     )
     iterations: int = setting(10, Whole(0, 10**9), "Iterations; 0 measures the start and writes it.")
     scale_iterations: tuple[int, ...] = setting(
-        (), Many(Whole(0, 10**9), most=16), "Iterations at each of --scales; by default --iterations."
+        (),
+        Many(Whole(0, 10**9), most=16),
+        "Iterations at each of --scales; by default --iterations. With --scales=auto the last is the result's, and "
+        "scales coarser than those named take the first.",
     )
     evaluations_per_iteration: int = setting(20, Whole(1, 10**6), "Evaluations of loss and gradient in each iteration.")
     optimizer: str = setting("lbfgs", Choice(OPTIMIZERS), "What moves the image.")
@@ -55,5 +58,6 @@ class OptimizerSettings(Checked):
         return self.optimizer == "lbfgs" and not self.restart_each_iteration
 
     def iterations_at(self, scales: int) -> tuple[int, ...]:
-        """Iterations at each of so many scales."""
-        return self.scale_iterations or (self.iterations,) * scales
+        """Iterations at each of so many scales, coarse to fine."""
+        named = self.scale_iterations or (self.iterations,)
+        return ((named[0],) * scales + named)[-scales:] if len(named) > 1 else named * scales

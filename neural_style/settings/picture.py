@@ -10,6 +10,8 @@ from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture,
 
 STARTS = ("content", "style", "noise")
 """What --init takes besides an image."""
+COARSEST = 96
+"""Rows that --scales=auto goes down to at most."""
 LONGEST = 100_000
 """Rows or columns of a picture at most."""
 
@@ -24,11 +26,12 @@ class PictureSettings(Checked):
         Optional(Whole(1, LONGEST)),
         "Width of the result, in pixels; by default it follows the content's aspect.",
     )
-    scales: tuple[int, ...] = setting(
+    scales: tuple[int, ...] | str = setting(
         (),
-        Many(Whole(1, LONGEST), most=16),
-        "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), or their number (3: --rows, "
-        "half of it, and a quarter). Each starts from the one before, enlarged.",
+        WordOr(["auto"], Many(Whole(1, LONGEST), most=16)),
+        "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), their number (3: --rows, half "
+        "of it, and a quarter), or auto, which halves --rows as long as 96 are left, so that a picture looks alike at "
+        "any size. Each starts from the one before, enlarged.",
     )
     resample: str = setting(
         "nearest", Choice(["nearest", "lanczos"]), "How images are resized: as Keras does, or smoothly."
@@ -120,6 +123,8 @@ class PictureSettings(Checked):
         self._check_scales()
 
     def _check_scales(self) -> None:
+        if self.scales == "auto":
+            return
         given = self.scales
         if len(given) == 1 and self.rows >> (given[0] - 1) < 1:
             raise UserError(f"--scales={given[0]} would halve {self.rows} rows to nothing: name fewer scales.")
@@ -138,6 +143,10 @@ class PictureSettings(Checked):
     @property
     def scale_rows(self) -> tuple[int, ...]:
         """The rows of each scale, coarse to fine."""
-        if len(self.scales) == 1:
-            return tuple(self.rows >> halvings for halvings in reversed(range(self.scales[0])))
-        return self.scales or (self.rows,)
+        if self.scales == "auto":
+            count = max(1, (self.rows // COARSEST).bit_length())
+        elif len(self.scales) == 1:
+            count = self.scales[0]
+        else:
+            return self.scales or (self.rows,)
+        return tuple(self.rows >> halvings for halvings in reversed(range(count)))

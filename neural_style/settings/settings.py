@@ -46,7 +46,7 @@ class Settings:
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
-        if given not in (0, scales):
+        if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
@@ -129,6 +129,7 @@ def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     }
     rows, before = read.get("rows"), base.get("rows")
     scales = read.get("scales", ())
+    scales = scales if isinstance(scales, tuple) else ()
     if "rows" in given and before is not None:
         share = rows / int(before)
         if "cols" in base and "cols" not in given:
