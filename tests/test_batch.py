@@ -96,7 +96,7 @@ def test_a_missing_table_and_arguments_besides(tmp_path):
 def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
-    def paint(images, settings, engine, resume, skip_complete):
+    def paint(images, settings, resume, skip_complete):
         if images[0] == "a":
             raise MemoryError("no more")
         done.append(images)

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from neural_style.command import main
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.settings.settings import Settings
@@ -19,7 +18,7 @@ def run(given: Command, paint: Callable) -> int:
 
     Args:
       given: the command line, whose flags hold for every row; a row's own win.
-      paint: of `main`.
+      paint: of `main`, with its engine.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
@@ -30,12 +29,12 @@ def run(given: Command, paint: Callable) -> int:
     path = given.command.manifest
     if given.words:
         raise UserError(f"--manifest names the images, and {' '.join(given.words)} was given besides.", exit_code=2)
-    jobs, engine = _jobs(given, path), main.engine_maker()
+    jobs = _jobs(given, path)
     made, skipped, failed = 0, 0, []
     for number, images, settings in jobs:
         print(f"{path}, line {number}: {' '.join(images)}", flush=True)
         try:
-            if paint(images, settings, engine, given.command.resume, skip_complete=True):
+            if paint(images, settings, resume=given.command.resume, skip_complete=True):
                 made += 1
             else:
                 skipped += 1

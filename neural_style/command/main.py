@@ -1,6 +1,7 @@
 """The command line: read the flags, check, wire, run, report."""
 
 import contextlib
+import functools
 import os
 import sys
 import tempfile
@@ -53,7 +54,7 @@ def _run(given: flags.Command) -> int:
     elif command.manifest:
         from neural_style.command import batch
 
-        return batch.run(given, paint)
+        return batch.run(given, functools.partial(paint, engine=engine_maker()))
     else:
         paint(given.words, given.settings(), engine_maker(), resume=command.resume)
     return 0

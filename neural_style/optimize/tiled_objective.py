@@ -189,7 +189,7 @@ class TiledObjective:
         upstream = [tf.reshape(slope, tf.shape(maps)) for slope, maps in zip(upstream, handed, strict=True)]
         return tape.gradient([total, *handed], sources, [tf.ones_like(total), *upstream])
 
-    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[tf.Tensor, np.ndarray, dict[str, tf.Tensor]]:
+    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
         """Loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
         added, inputs = self._pass(image, lambda tile, inputs: self._forward(inputs, self._maps_of(tile, constants)))
         with tf.GradientTape() as tape:
@@ -205,4 +205,4 @@ class TiledObjective:
                 inputs.pop(tile), self._maps_of(tile, constants), slopes, *handed
             )
             cut(gradient, tile.seen())[...] += by_image
-        return loss, gradient[0], found
+        return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
