@@ -15,7 +15,7 @@ from neural_style.optimize.run import Run
 from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
-from neural_style.vgg import device, kmeans, model, weights
+from neural_style.vgg import device, model, weights
 
 MEMORY = 2e9
 """Bytes of weights, networks and traces that an engine keeps."""
@@ -90,9 +90,7 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     networks.check_size(rows, cols, wanted)
     image = geometry.resize(read, rows, cols, settings.picture.resample)
     _, kernels = weights.resolve(how, seed)
-    kernels = kernels or kmeans.learn(how, [image], seed, wanted)
-    if how.normalize_weights != "none":
-        kernels = model.normalize(how, kernels, sources.normalizing(how, [image]), wanted)
+    kernels = weights.fitted(how, kernels, [image], seed, wanted)
     built = model.build(how, kernels, wanted, device.resolve_precision(how.precision))
     found = built(image[np.newaxis].astype(np.float64))
     return {name: tf.cast(maps[0], tf.float32).numpy() for name, maps in found.items()}

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.cache import Cache
-from neural_style.images import sources
 from neural_style.images.scene import Scene
 from neural_style.images.sources import Sources
 from neural_style.losses import terms
@@ -21,7 +20,7 @@ from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.network import SOURCES
 from neural_style.step import Step
-from neural_style.vgg import device, kmeans, model, weights
+from neural_style.vgg import device, model, weights
 
 TRACE_BYTES = 20e6
 """What a trace is taken to hold."""
@@ -100,17 +99,11 @@ class Run:
         """
         how, seed = self._settings.network, self._settings.picture.seed
         shown, layers = [scene.content, *scene.styles], self._settings.loss.layers
-        if how.weights == "learned":
-            origin, kernels, key = "learned", None, None
-        else:
-            key = ("weights", how.weights, how.network, *_version(how.weights, seed))
-            resolve = functools.partial(weights.resolve, how, seed)
-            origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
-        if kernels is None:
-            kernels, key = kmeans.learn(how, shown, seed, layers), None
-        if how.normalize_weights != "none":
-            kernels, key = model.normalize(how, kernels, sources.normalizing(how, shown), layers), None
-        return origin, kernels, key
+        key = ("weights", how.weights, how.network, *_version(how.weights, seed))
+        resolve = functools.partial(weights.resolve, how, seed)
+        origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
+        own = kernels is None or how.normalize_weights != "none"
+        return origin, weights.fitted(how, kernels, shown, seed, layers), None if own else key
 
     def _bound(
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str

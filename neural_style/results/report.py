@@ -67,12 +67,11 @@ class Report:
         self._progress.add(step)
         self._record.add(step)
         self._writer.add(step)
-        image = self._writer.painted(step.image)
         if self._settings.output.preview != "none":
-            self._frames.append(plots.frame(image))
+            self._frames.append(plots.frame(self._writer.painted(step.image)))
         if self._board:
             number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
-            self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(image))
+            self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
         self._write_record()
         if self._settings.output.keep_state:
             found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)

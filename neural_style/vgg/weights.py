@@ -2,13 +2,16 @@
 
 import os
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from neural_style.errors import UserError
+from neural_style.images import sources
 from neural_style.settings import networks
 from neural_style.settings.network import NetworkSettings, hed_file
+from neural_style.vgg import kmeans, model
 from neural_style.vgg.model import Weights
 from neural_style.vgg.weight_files import from_file
 
@@ -40,6 +43,24 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     if source == "random":
         return source, random(network, seed)
     return source, from_file(source, network)
+
+
+def fitted(
+    settings: NetworkSettings, weights: Weights | None, shown: Sequence[np.ndarray], seed: int, layers: Sequence[str]
+) -> Weights:
+    """Weights as the images make them: learned where there are none, normalised where --normalize_weights says so.
+
+    Args:
+      settings: of the network.
+      weights: of `resolve`.
+      shown: RGB images [rows, cols, 3] in 0..255.
+      seed: of learned weights.
+      layers: whose deepest is the last to be learned or normalised.
+    """
+    found = weights or kmeans.learn(settings, shown, seed, layers)
+    if settings.normalize_weights == "none":
+        return found
+    return model.normalize(settings, found, sources.normalizing(settings, shown), layers)
 
 
 def best_at_hand(network: str) -> str:
@@ -84,10 +105,10 @@ def imagenet(network: str) -> Weights:
 
     builder = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
     try:
-        model = builder(include_top=False, weights="imagenet")
+        built = builder(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises bare Exceptions for downloads, OSErrors for broken files.
         raise UserError(f"{advice} ({error}).") from error
-    return {name: tuple(model.get_layer(name).get_weights()) for name in networks.layer_names(network)}
+    return {name: tuple(built.get_layer(name).get_weights()) for name in networks.layer_names(network)}
 
 
 def random(network: str, seed: int) -> Weights:
