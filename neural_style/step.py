@@ -20,6 +20,7 @@ class Step:
       losses: of each evaluation of the objective in this iteration, in order.
       seconds: that this iteration took.
       scale: how many coarser scales lie before.
+      iterations_left, scales_left: how many iterations this scale still has, and how many finer ones follow it.
       facts: what was decided on the way: "device", "precision", "tile" (pixels; None where the image is taken whole),
         "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
       state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
@@ -34,6 +35,8 @@ class Step:
     losses: tuple[float, ...]
     seconds: float
     scale: int = 0
+    iterations_left: int = 0
+    scales_left: int = 0
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     state: Callable[[], dict[str, Any]] = dict
 

@@ -9,7 +9,7 @@ from neural_style.results.record import by_kind
 
 def advised(initial, final, *arguments):
     terms = [dict(zip(("content", "style"), pair, strict=True)) for pair in (initial, final)]
-    return advice(options(*arguments), *terms, 20)
+    return advice(options(*arguments).values(), *terms, 20)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_advice(arguments, initial, final, expected):
 
 def test_a_run_that_has_hardly_begun_is_not_judged():
     terms = {"content": 0, "style": 100}, {"content": 1e-9, "style": 50}
-    assert advice(options(), *terms, 20)
-    assert advice(options(), *terms, 5) is None
+    assert advice(options().values(), *terms, 20)
+    assert advice(options().values(), *terms, 5) is None
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_advice_is_right(flag, drowned, turned):
         run = session(*common, *arguments)
         steps = list(run.steps())
         terms = [by_kind(step.terms) for step in (steps[0], steps[-1])]
-        return advice(options(*common, *arguments), *terms, run.evaluator.evaluations)
+        return advice(options(*common, *arguments).values(), *terms, run.evaluator.evaluations)
 
     sentence = ran(flag)
     assert f"drowns the {drowned}" in sentence

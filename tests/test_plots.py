@@ -35,7 +35,7 @@ def test_losses_of_zero_are_drawn_without_a_logarithm(tmp_path):
 
 def test_a_comparison_shows_content_styles_and_result():
     content, style = Image.new("RGB", (200, 100), "red"), Image.new("RGB", (50, 100), "blue")
-    sheet = plots.comparison(content, [style, style], Image.new("RGB", (80, 40), "green"))
+    sheet = plots.comparison([content, style, style, Image.new("RGB", (80, 40), "green")])
     assert sheet.size == (80 + 20 + 20 + 80 + 3 * plots.GAP, 40)
     starts = [0, 80 + plots.GAP, 100 + 2 * plots.GAP, 120 + 3 * plots.GAP]
     assert [sheet.getpixel((x + 5, 20)) for x in starts] == [(255, 0, 0), (0, 0, 255), (0, 0, 255), (0, 128, 0)]

@@ -36,6 +36,7 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: import from neural_style, not relatively"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -55,6 +56,13 @@ def test_a_module_imports_only_from_its_room_and_from_below(path):
         if first == "neural_style" and rest[0] != "__version__":
             other = rest[0]
             assert other == room or floor(other) < floor(room) or (room, other) in PASSAGES, name
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "results").glob("*.py")), ids=lambda path: path.name)
+def test_results_know_steps_and_not_what_made_them(path):
+    allowed = ("step.", "settings.", "results.", "errors.", "images.writing", "__version__")
+    ours = [name.removeprefix("neural_style.") for name in imports(path) if name.startswith("neural_style.")]
+    assert all(name.startswith(allowed) for name in ours), ours
 
 
 def test_every_room_has_its_floor():

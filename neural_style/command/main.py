@@ -134,7 +134,8 @@ def paint(
         checkpoint.check_same(state, header, digests)
     progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
     run = engine().run(read, state and state.resumed, progress.watch)
-    painting.follow(run, Report(read, (prefix, ending), header, digests, progress, state))
+    shown = [read.content, *read.styles]
+    painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     rows, cols = read.sizes[-1]
     print(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True

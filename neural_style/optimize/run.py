@@ -77,7 +77,8 @@ class Run:
             finer = functools.partial(bound, "float32") if precision == "bfloat16" else None
             evaluator = Evaluator(bound(precision), scene.content.shape, finer, self._watch)
             optimizer = optimizers.of(settings.optimizer, scene.content.size)
-            session = Session(scene, evaluator, optimizer, count, scale, {**facts, "tile": tiles[scale]})
+            where = scale, len(sizes) - 1 - scale
+            session = Session(scene, evaluator, optimizer, count, where, {**facts, "tile": tiles[scale]})
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session

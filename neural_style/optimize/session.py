@@ -24,16 +24,23 @@ class Session:
     """
 
     def __init__(
-        self, scene: Scene, evaluator: Evaluator, optimizer: Optimizer, iterations: int, scale: int, facts: dict
+        self,
+        scene: Scene,
+        evaluator: Evaluator,
+        optimizer: Optimizer,
+        iterations: int,
+        scale: tuple[int, int],
+        facts: dict,
     ):
         """
         Args:
           scene, evaluator, optimizer, iterations: see `transfer`.
-          scale: how many coarser scales lie before.
+          scale: how many coarser scales lie before, and how many finer ones are left.
           facts: see `Step`.
         """
         self.scene, self.evaluator, self.facts = scene, evaluator, facts
-        self._optimizer, self._iterations, self._scale = optimizer, iterations, scale
+        self._optimizer, self._iterations = optimizer, iterations
+        self._where = {"scale": scale[0], "scales_left": scale[1]}
         self._last: Step | None = None
         self._done, self._start = -1, scene.start
 
@@ -45,7 +52,8 @@ class Session:
                 self.facts.setdefault("float32_from_iteration", step.index)
             image, facts = self.scene.finished(step.image), dict(self.facts)
             image.flags.writeable = False  # the next scale starts from it
-            self._last = dataclasses.replace(step, image=image, scale=self._scale, facts=facts, state=self.state)
+            where = {**self._where, "iterations_left": self._iterations - step.index}
+            self._last = dataclasses.replace(step, image=image, facts=facts, state=self.state, **where)
             if step.index > self._done:
                 yield self._last
 

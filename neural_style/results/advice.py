@@ -1,8 +1,7 @@
 """Whether one term drowns another, and which flag mends it."""
 
 from collections.abc import Mapping
-
-from neural_style.settings.settings import Settings
+from typing import Any
 
 DROWNED = 1e-3
 """A term that is less than this share of the other has no say."""
@@ -15,7 +14,7 @@ SETTLED = 20
 
 
 def advice(
-    settings: Settings, initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
+    flags: Mapping[str, Any], initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
 ) -> str | None:
     """A sentence that says which flag to turn and by how much, or None where both terms have their say.
 
@@ -25,16 +24,15 @@ def advice(
     start high and are compared there.
 
     Args:
-      settings: of the run.
+      flags: of the run's record.
       initial, final: the weighted terms by kind, at the start and at the end.
       evaluations: from the one to the other.
     """
-    loss, picture = settings.loss, settings.picture
-    if not (loss.content_weight and loss.style_weight and evaluations >= SETTLED):
+    if not (flags["content_weight"] and flags["style_weight"] and evaluations >= SETTLED):
         return None
     content, style = final["content"], final["style"]
     gain = initial["style"] - style
-    if not isinstance(picture.init, str) or picture.init != "content" or picture.init_blend:
+    if flags["init"] != "content" or flags["init_blend"]:
         return _at_start(initial)
     if gain > STUCK * initial["style"] and content < DROWNED * gain:
         return _turn("style", "content", WANTED * gain / max(content, DROWNED**2 * gain))
@@ -43,7 +41,7 @@ def advice(
     return None
 
 
-def _at_start(initial: dict[str, float]) -> str | None:
+def _at_start(initial: Mapping[str, float]) -> str | None:
     content, style = initial["content"], initial["style"]
     if content < DROWNED * style:
         return _turn("style", "content", WANTED * style / max(content, DROWNED**2 * style))

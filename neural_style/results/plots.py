@@ -45,11 +45,11 @@ def losses(path: str, scales: Sequence[dict]) -> None:
     files.write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=120))
 
 
-def comparison(content: Image.Image, styles: Sequence[Image.Image], result: Image.Image) -> Image.Image:
-    """The photograph, the styles and the result side by side, at the result's height."""
-    shown = [_at_height(image, result.height) for image in (content, *styles)] + [result]
+def comparison(images: Sequence[Image.Image]) -> Image.Image:
+    """Images side by side, at the last one's height."""
+    shown = [_at_height(image, images[-1].height) for image in images[:-1]] + [images[-1]]
     width = sum(image.width for image in shown) + GAP * (len(shown) - 1)
-    sheet, left = Image.new("RGB", (width, result.height), "white"), 0
+    sheet, left = Image.new("RGB", (width, shown[-1].height), "white"), 0
     for image in shown:
         sheet.paste(image, (left, 0))
         left += image.width + GAP

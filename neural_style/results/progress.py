@@ -18,7 +18,10 @@ class Evaluated(Protocol):
 
 
 class Progress:
-    """A line for each scale, which each evaluation moves on; where the output is no terminal, nothing."""
+    """A line for each scale, which each evaluation moves on; where the output is no terminal, nothing.
+
+    An iteration takes half a minute, so that a line fed by Steps alone would stand still.
+    """
 
     def __init__(
         self, sizes: Sequence[tuple[int, int]], settings: OptimizerSettings, scales: Sequence[Mapping[str, Any]] = ()
@@ -48,8 +51,8 @@ class Progress:
         """Takes a step; searches that needed more evaluations than planned make the line longer."""
         if self._bar is None:
             return
-        self._bar.total = self._bar.n + (self._iterations[self._scale] - step.index) * self._each
-        if step.index == self._iterations[self._scale]:
+        self._bar.total = self._bar.n + step.iterations_left * self._each
+        if not step.iterations_left:
             self.close()
             self._scale, self._before = self._scale + 1, 0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from neural_style import __version__
 from neural_style.settings import checked
-from neural_style.settings.network import SOURCES
+from neural_style.settings.network import NORMALIZERS, SOURCES
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
 from neural_style.step import Step
@@ -95,7 +95,7 @@ def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str
     picture, network = settings.picture, settings.network
     paths = [content, *styles, *picture.style_masks, picture.content_mask]
     paths += [path for path, words in ((picture.init, STARTS), (network.weights, SOURCES)) if path not in words]
-    if network.normalize_weights not in ("none", "images"):
+    if network.normalize_weights not in NORMALIZERS:
         paths.append(network.normalize_weights)
     return {str(path): _digest(Path(path)) for path in paths if path}
 

