@@ -77,8 +77,8 @@ class Run:
             finer = functools.partial(bound, "float32") if precision == "bfloat16" else None
             evaluator = Evaluator(bound(precision), scene.content.shape, finer, self._watch)
             optimizer = optimizers.of(settings.optimizer, scene.content.size)
-            where = scale, len(sizes) - 1 - scale
-            session = Session(scene, evaluator, optimizer, count, where, {**facts, "tile": tiles[scale]})
+            left, decided = len(sizes) - 1 - scale, {**facts, "tile": tiles[scale]}
+            session = Session(scene, evaluator, optimizer, count, scale, left, decided)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session

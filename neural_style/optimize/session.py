@@ -29,18 +29,18 @@ class Session:
         evaluator: Evaluator,
         optimizer: Optimizer,
         iterations: int,
-        scale: tuple[int, int],
+        scale: int,
+        scales_left: int,
         facts: dict,
     ):
         """
         Args:
           scene, evaluator, optimizer, iterations: see `transfer`.
-          scale: how many coarser scales lie before, and how many finer ones are left.
-          facts: see `Step`.
+          scale, scales_left, facts: see `Step`.
         """
         self.scene, self.evaluator, self.facts = scene, evaluator, facts
         self._optimizer, self._iterations = optimizer, iterations
-        self._where = {"scale": scale[0], "scales_left": scale[1]}
+        self._scale, self._scales_left = scale, scales_left
         self._last: Step | None = None
         self._done, self._start = -1, scene.start
 
@@ -52,8 +52,15 @@ class Session:
                 self.facts.setdefault("float32_from_iteration", step.index)
             image, facts = self.scene.finished(step.image), dict(self.facts)
             image.flags.writeable = False  # the next scale starts from it
-            where = {**self._where, "iterations_left": self._iterations - step.index}
-            self._last = dataclasses.replace(step, image=image, facts=facts, state=self.state, **where)
+            self._last = dataclasses.replace(
+                step,
+                image=image,
+                scale=self._scale,
+                iterations_left=self._iterations - step.index,
+                scales_left=self._scales_left,
+                facts=facts,
+                state=self.state,
+            )
             if step.index > self._done:
                 yield self._last
 

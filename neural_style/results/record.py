@@ -94,9 +94,8 @@ def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str
     """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed."""
     picture, network = settings.picture, settings.network
     paths = [content, *styles, *picture.style_masks, picture.content_mask]
-    paths += [path for path, words in ((picture.init, STARTS), (network.weights, SOURCES)) if path not in words]
-    if network.normalize_weights not in NORMALIZERS:
-        paths.append(network.normalize_weights)
+    either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
+    paths += [path for path, words in either if path not in words]
     return {str(path): _digest(Path(path)) for path in paths if path}
 
 
