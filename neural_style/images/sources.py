@@ -15,7 +15,7 @@ from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, in_profile, load
 from neural_style.images.scene import Region, Scene
 from neural_style.settings import networks
-from neural_style.settings.network import NetworkSettings
+from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
 
@@ -143,7 +143,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
 
 def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The images over which --normalize_weights normalises filters: `shown`, or a folder's in the first's size."""
-    if settings.normalize_weights == "images":
+    if settings.normalize_weights in NORMALIZERS:
         return list(shown)
     paths = sorted(path for path in Path(settings.normalize_weights).iterdir() if path.is_file())
     if not paths:

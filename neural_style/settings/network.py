@@ -23,7 +23,7 @@ PREPROCESSING = {
 """What images may be turned into for the weights of each source, first what --preprocess=auto means."""
 SOURCES = tuple(PREPROCESSING)
 """What --weights takes besides a file."""
-NORMALIZERS = ("none", "images")
+NORMALIZERS = ("none", "images", "imagenet")
 """What --normalize_weights takes besides a folder."""
 
 
@@ -44,7 +44,8 @@ class NetworkSettings(Checked):
         "none",
         WordOr(NORMALIZERS, File()),
         "Scale each filter so that its mean activation is 1 (Gatys et al. 2016), over these images: images (content "
-        "and style), or a folder of images. none leaves the filters alone.",
+        "and style), or a folder of images; or imagenet: scale each layer so that its mean activation is that of "
+        "ImageNet's VGG19, for which recipes' weights were published. none leaves the filters alone.",
     )
     precision: str = setting(
         "float32",
@@ -95,8 +96,8 @@ class NetworkSettings(Checked):
             raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {self.weights!r} is no file.")
         if self.normalize_weights not in NORMALIZERS and not Path(self.normalize_weights).is_dir():
             raise UserError(
-                f"--normalize_weights takes none, images or a folder of images, and {self.normalize_weights!r} is no "
-                "folder."
+                f"--normalize_weights takes {', '.join(NORMALIZERS)} or a folder of images, and "
+                f"{self.normalize_weights!r} is no folder."
             )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from neural_style.errors import UserError
 
 # Filters and number of 3x3 convolutions of each block; a 2x2 pooling follows every block.
@@ -9,6 +11,16 @@ BLOCKS = {
     "vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),
     "vgg19": ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
 }
+
+IMAGENET_MEANS = {
+    "block1_conv1": 24.0,
+    "block2_conv1": 49.0,
+    "block3_conv1": 60.0,
+    "block4_conv1": 307.0,
+    "block4_conv2": 252.0,
+    "block5_conv1": 13.4,
+}
+"""Mean activations of ImageNet's VGG19 with Keras' preprocessing, out of published losses (vgg/README.md)."""
 
 
 def layer_names(network: str) -> list[str]:
@@ -63,6 +75,13 @@ def smallest_tile(network: str, layers: Iterable[str]) -> int:
     """The pixels that a tile needs at least, so that each has a part of the deepest of `layers`."""
     layers = list(layers)
     return reach(network, layers) + max(stride(layer) for layer in layers)
+
+
+def imagenet_mean(network: str, layer: str) -> float:
+    """The mean activation of `layer` in a network trained on ImageNet, by its neighbours where it was not published."""
+    names = layer_names(network)
+    known = [names.index(name) for name in IMAGENET_MEANS]
+    return float(np.exp(np.interp(names.index(layer), known, np.log(list(IMAGENET_MEANS.values())))))
 
 
 def check_layers(network: str, layers: list[str], flag: str) -> None:

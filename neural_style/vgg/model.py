@@ -100,10 +100,11 @@ def _features(settings: NetworkSettings, image, layers: set[str], dtype: str, jo
 def normalize(
     settings: NetworkSettings, weights: Weights, pictures: Iterable[np.ndarray], layers: Iterable[str]
 ) -> Weights:
-    """Scales each filter so that its mean activation over pictures and positions is 1 (Gatys et al. 2016, section 2).
+    """Scales filters so that mean activations over pictures and positions are what --normalize_weights says.
 
-    The next layer's kernel takes that back, so that only the units of the features change: the network is
-    made of convolutions, ReLUs and poolings, which all let a channel's factor through.
+    Each filter's becomes 1 (Gatys et al. 2016, section 2), or each layer's that of ImageNet's VGG19. The next layer's
+    kernel takes that back, so that only the units of the features change: the network is made of convolutions, ReLUs
+    and poolings, which all let a channel's factor through.
 
     Args:
       settings: of the network; features are taken after the ReLU, directly convolved, whatever they say.
@@ -121,10 +122,12 @@ def normalize(
     ]
     changed, before = {}, np.ones(3, np.float32)
     for name in names:
-        mean = np.maximum(np.mean([total[name] for total in totals], axis=0), 1e-6)
+        units = np.maximum(np.mean([total[name] for total in totals], axis=0), 1e-6)
+        if settings.normalize_weights == "imagenet":
+            units = np.full_like(units, units.mean() / networks.imagenet_mean(settings.network, name))
         kernel, bias = weights[name]
-        changed[name] = (kernel * before[:, np.newaxis] / mean).astype(np.float32), (bias / mean).astype(np.float32)
-        before = mean
+        changed[name] = (kernel * before[:, np.newaxis] / units).astype(np.float32), (bias / units).astype(np.float32)
+        before = units
     return changed
 
 
