@@ -1,5 +1,7 @@
+import contextlib
 import os
 import pickle
+import random
 import zipfile
 
 import numpy as np
@@ -45,3 +47,117 @@ def test_text_is_no_torch_file(tmp_path):
     (tmp_path / "text.pth").write_text("no tensors")
     with pytest.raises(UserError, match="Expected a torch file of tensors"):
         torch_files.load(tmp_path / "text.pth")
+
+
+@pytest.mark.parametrize("name", ["torch_zip.pth", "torch_legacy.pth", "torch_parameters.pth"])
+def test_a_file_cut_off_anywhere_is_refused_in_words(tmp_path, name):
+    whole, cut = (DATA / name).read_bytes(), tmp_path / "cut.pth"
+    for length in range(len(whole)):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(UserError, match="Expected a torch file of tensors"):
+            torch_files.load(cut)
+
+
+@pytest.mark.parametrize("name", ["torch_zip.pth", "torch_legacy.pth", "torch_parameters.pth"])
+def test_flipped_bits_give_the_shapes_that_were_there_or_words(tmp_path, name):
+    whole, flipped, rng = (DATA / name).read_bytes(), tmp_path / "flipped.pth", random.Random(0)
+    for _ in range(500):
+        changed = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        flipped.write_bytes(changed)
+        with contextlib.suppress(UserError):  # whatever else is raised fails
+            assert sum(tensor.nbytes for tensor in torch_files.load(flipped).values()) <= len(whole)
+
+
+class Storage:
+    """Pickles as a storage of float32 that lies outside the pickle."""
+
+
+class Claim:
+    """Pickles as a tensor with any numbers."""
+
+    def __init__(self, offset, shape, strides):
+        self.numbers = Storage(), offset, shape, strides, False, {}
+
+    def __reduce__(self):
+        return rebuild, self.numbers
+
+
+def rebuild(*ignored):
+    raise AssertionError("run by the reader")
+
+
+rebuild.__module__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+
+
+class Pickler(pickle._Pickler):
+    def persistent_id(self, item):
+        return ("storage", Kind, "0", "cpu", 4) if isinstance(item, Storage) else None
+
+    def save_global(self, item, name=None):
+        # Names that need not be importable here.
+        module, named = ("torch", "FloatStorage") if item is Kind else (item.__module__, item.__qualname__)
+        self.write(f"c{module}\n{named}\n".encode())
+
+    dispatch = {**pickle._Pickler.dispatch, type(rebuild): save_global, type: save_global}
+
+
+class Kind:
+    """Pickles as torch.FloatStorage."""
+
+
+def claiming(path, *numbers):
+    """A file with a storage of four numbers, and a tensor of them with `numbers`: offset, shape, strides."""
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("archive/data.pkl", "w") as file:
+            Pickler(file, protocol=2).dump({"features.0.weight": Claim(*numbers)})
+        archive.writestr("archive/data/0", np.arange(4, dtype="<f4").tobytes())
+    return path
+
+
+def test_a_tensor_lies_within_its_storage(tmp_path):
+    found = torch_files.load(claiming(tmp_path / "good.pth", 1, (3,), (1,)))
+    np.testing.assert_array_equal(found["features.0.weight"], [1, 2, 3])
+    found = torch_files.load(claiming(tmp_path / "turned.pth", 0, (2, 2), (1, 2)))
+    np.testing.assert_array_equal(found["features.0.weight"], [[0, 2], [1, 3]])
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (-1, (3,), (1,)),
+        (0, (5,), (1,)),
+        (2, (3,), (1,)),
+        (1 << 62, (3,), (1,)),
+        (0, (3,), (1 << 40,)),
+        (0, (3,), (-1,)),
+        (3, (4,), (-1,)),
+        (0, (1 << 40,), (0,)),
+        (0, (1 << 40, 1 << 40), (0, 0)),
+        (0, (-2, -2), (1, 1)),
+        (0, (2, 2), (1,)),
+        (4, (), ()),
+        (0.5, (2,), (1,)),
+    ],
+)
+def test_a_tensor_that_claims_what_its_storage_has_not_is_refused(tmp_path, numbers):
+    with pytest.raises(UserError, match="Expected a torch file of tensors"):
+        torch_files.load(claiming(tmp_path / "lies.pth", *numbers))
+
+
+def test_bfloat16_and_a_state_dict_within_a_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("archive/data.pkl", "w") as file:
+            Pickler(file, protocol=2).dump({"epoch": 3, "state_dict": {"bias": Claim(0, (4,), (1,))}})
+        archive.writestr("archive/data/0", np.arange(4, dtype="<f4").tobytes())
+    np.testing.assert_array_equal(torch_files.load(path)["bias"], [0, 1, 2, 3])
+
+    with zipfile.ZipFile(path) as archive:
+        pickled = archive.read("archive/data.pkl").replace(b"FloatStorage", b"BFloat16Storage")
+    with zipfile.ZipFile(tmp_path / "half.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/data/0", (np.arange(4, dtype="<f4").view("<u4") >> 16).astype("<u2").tobytes())
+    found = torch_files.load(tmp_path / "half.pth")["bias"].astype(np.float32)
+    np.testing.assert_array_equal(found, [0, 1, 2, 3])

@@ -218,3 +218,29 @@ def test_a_broken_safetensors_file(tmp_path):
     (tmp_path / "text.safetensors").write_text("no tensors")
     with pytest.raises(UserError, match=r"Expected a .safetensors file"):
         weight_files.from_file(tmp_path / "text.safetensors", "vgg19")
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, vgg19, wrong):
+    kernels = {name: (kernel.copy(), bias.copy()) for name, (kernel, bias) in vgg19.items()}
+    kernels["block3_conv2"][1][7] = wrong
+    keras_2_file(tmp_path / "nan.h5", kernels)
+    with pytest.raises(UserError, match="is damaged: block3_conv2 holds numbers that are not finite"):
+        weight_files.from_file(tmp_path / "nan.h5", "vgg19")
+
+
+@pytest.mark.parametrize("lie", ["strings", "far too large", "cut off"])
+def test_an_hdf5_file_that_lies_is_refused_in_words(tmp_path, lie):
+    path = tmp_path / "lies.h5"
+    with h5py.File(path, "w") as file:
+        if lie == "strings":
+            file["block1_conv1/kernel"] = np.full((3, 3, 3, 64), b"seven")
+            file["block1_conv1/bias"] = np.zeros(64)
+        else:  # 32 TB, of which nothing is written
+            rows = 3 if lie == "cut off" else 1 << 30
+            file.create_dataset("block1_conv1/kernel", (3, 3, rows, 1 << 10), np.float64, chunks=(3, 3, 3, 64))
+            file.create_dataset("block1_conv1/bias", (1 << 42,), np.float64, chunks=(64,))
+    if lie == "cut off":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"can't be read as one|does not hold the 16 convolutions"):
+        weight_files.from_file(path, "vgg19")

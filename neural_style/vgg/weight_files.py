@@ -11,6 +11,9 @@ from neural_style.settings import networks
 from neural_style.settings.network import SOURCES
 from neural_style.vgg import torch_files
 
+LARGEST = max(filters for filters, _ in networks.BLOCKS["vgg19"])
+"""Filters that a convolution of VGG has at most."""
+
 
 def from_file(path: str | os.PathLike, network: str) -> dict:
     """Reads VGG weights from a file, with or without the layers after the convolutions.
@@ -42,8 +45,7 @@ def _of_h5(path: Path) -> dict:
     kernels, biases = {}, {}
 
     def visit(name, item):
-        # Convolutions of one position, as HED's side outputs, are none of VGG's.
-        if isinstance(item, h5py.Dataset) and (item.ndim == 1 or (item.ndim == 4 and item.shape[:2] == (3, 3))):
+        if isinstance(item, h5py.Dataset) and _is_of_vgg(item.shape):
             group = name.rsplit("/", 1)[0].removesuffix("/vars")
             layer = next((part for part in name.split("/") if re.fullmatch(r"block\d_conv\d", part)), group)
             (kernels if item.ndim == 4 else biases)[layer] = item[()].astype(np.float32)
@@ -51,7 +53,7 @@ def _of_h5(path: Path) -> dict:
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-    except OSError as error:
+    except Exception as error:  # what h5py raises for a broken file depends on where it is broken
         raise UserError(
             f"Expected a Keras weight file (.h5 or .weights.h5), but {str(path)!r} can't be read as one: {error}"
         ) from error
@@ -60,6 +62,11 @@ def _of_h5(path: Path) -> dict:
         return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", layer)]
 
     return {layer: (kernels[layer], biases[layer]) for layer in sorted(kernels, key=in_order) if layer in biases}
+
+
+def _is_of_vgg(shape: tuple[int, ...]) -> bool:
+    """Whether a bias or a 3x3 kernel of VGG's can have this shape; HED's side outputs, and false claims, can't."""
+    return (len(shape) == 1 or (len(shape) == 4 and shape[:2] == (3, 3))) and max(shape) <= LARGEST
 
 
 def _of_safetensors(path: Path) -> dict:
@@ -107,3 +114,5 @@ def check(weights: dict, network: str, origin: str) -> None:
                 f"{origin!r} does not fit {network}: {name} should have a kernel of shape {shape}, "
                 f"it has {kernel.shape}; choose another file or another --network."
             )
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise UserError(f"{origin!r} is damaged: {name} holds numbers that are not finite; choose another file.")
