@@ -1,4 +1,4 @@
-"""The one exception that a user, not a programmer, is meant to read."""
+"""The exceptions that are meant for a user, not a programmer."""
 
 
 class UserError(ValueError):
@@ -11,3 +11,13 @@ class UserError(ValueError):
     def __init__(self, message: str, exit_code: int = 1):
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked the program to end: it does as after Ctrl-C. `exit_code` is what shells have for the signal."""
+
+    CTRL_C = 130
+
+    def __init__(self, number: int):
+        super().__init__(f"signal {number}")
+        self.exit_code = 128 + number

@@ -2,17 +2,14 @@
 
 import contextlib
 import fcntl
-import functools
 import json
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
 import termios
-import time
 
 import numpy as np
 import pytest
@@ -70,28 +67,6 @@ def test_no_iterations_measure_the_start_and_write_it(tmp_path):
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.png"]
     assert json.loads((tmp_path / "out.json").read_text())["iterations"] == []
-
-
-def test_ctrl_c_ends_cleanly_with_the_best_image_written(tmp_path):
-    command = [*COMMAND, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK, "--iterations=10000"]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # A shell's background jobs, which these tests may be, ignore Ctrl-C and hand that on.
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, **pipes, preexec_fn=heed) as process:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "out_at_iteration_1.png").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        try:
-            _, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130
-    assert errors == "neural-style: interrupted.\n"
-    record = json.loads((tmp_path / "out.json").read_text())
-    assert record["broken_off"] == "KeyboardInterrupt"
-    assert Image.open(tmp_path / "out.png").size == (48, 32)
-    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_loss_that_is_not_finite_ends_with_one_sentence(tmp_path):

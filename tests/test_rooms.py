@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neural_style"
 FLOORS = [
-    {"errors"},
+    {"errors", "terminal"},
     {"settings", "step", "cache"},
     {"images"},
     {"vgg", "losses"},
@@ -20,7 +20,7 @@ FLOORS = [
 """From the ground up. What lies on one floor does not know its neighbours."""
 PASSAGES = {("video", "optimize")}
 """The one method that builds on another."""
-LIGHT = {"errors", "settings", "step", "cache", "images", "command"}
+LIGHT = {"errors", "terminal", "settings", "step", "cache", "images", "command"}
 """What must not wait for TensorFlow."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[:2] != "__")
@@ -60,7 +60,7 @@ def test_a_module_imports_only_from_its_room_and_from_below(path):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "results").glob("*.py")), ids=lambda path: path.name)
 def test_results_know_steps_and_not_what_made_them(path):
-    allowed = ("step.", "settings.", "results.", "errors.", "images.writing", "__version__")
+    allowed = ("step.", "settings.", "results.", "errors.", "terminal.", "images.writing", "__version__")
     ours = [name.removeprefix("neural_style.") for name in imports(path) if name.startswith("neural_style.")]
     assert all(name.startswith(allowed) for name in ours), ours
 

@@ -1,7 +1,6 @@
 """Batches: the runs of a CSV file, one after the other, in one process."""
 
 import csv
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.settings.settings import Settings
+from neural_style.terminal import say, warn
 
 COLUMNS = ("content", "style", "prefix")
 
@@ -32,7 +32,7 @@ def run(given: Command, paint: Callable) -> int:
     jobs = _jobs(given, path)
     made, skipped, failed = 0, 0, []
     for number, images, settings in jobs:
-        print(f"{path}, line {number}: {' '.join(images)}", flush=True)
+        say(f"{path}, line {number}: {' '.join(images)}")
         try:
             if paint(images, settings, resume=given.command.resume, skip_complete=True):
                 made += 1
@@ -42,9 +42,9 @@ def run(given: Command, paint: Callable) -> int:
             failed.append(number)
             if not isinstance(error, UserError):
                 traceback.print_exc()
-            print(f"neural-style: {path}, line {number}: {error}", file=sys.stderr, flush=True)
+            warn(f"{path}, line {number}: {error}")
     lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
-    print(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
+    say(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
     return 1 if failed else 0
 
 

@@ -1,30 +1,19 @@
 """The command line: read the flags, check, wire, run, report."""
 
-import contextlib
 import functools
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from neural_style import __version__
 from neural_style.command import flags, help_text
+from neural_style.command.loading import engine_maker
 from neural_style.errors import UserError
 from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
+from neural_style.terminal import say, warn
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
-
-def console() -> None:
-    """The command `neural-style`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is not the user's concern
-    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,25 +21,22 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(flags.parse(arguments))
     except UserError as error:
-        print(f"neural-style: {error}", file=sys.stderr)
+        warn(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        print("neural-style: interrupted.", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _run(given: flags.Command) -> int:
     command = given.command
     if command.help or command.helpfull:
-        print(help_text.text(full=command.helpfull))
+        say(help_text.text(full=command.helpfull))
     elif command.version:
-        print(f"neural-style {__version__}")
+        say(f"neural-style {__version__}")
     elif command.list_recipes:
-        print(recipes.text())
+        say(recipes.text())
     elif command.show:
         from neural_style.command import show
 
-        print(show.text(command.show))
+        say(show.text(command.show))
     elif command.manifest:
         from neural_style.command import batch
 
@@ -58,38 +44,6 @@ def _run(given: flags.Command) -> int:
     else:
         paint(given.words, given.settings(), engine_maker(), resume=command.resume)
     return 0
-
-
-def engine_maker() -> Callable[[], "Engine"]:
-    """A function that makes an engine when it is first called, and imports TensorFlow no sooner."""
-    made = []
-
-    def engine() -> "Engine":
-        if not made:
-            with _quiet():
-                from neural_style.engine import Engine
-            made.append(Engine())
-        return made[0]
-
-    return engine
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps off the terminal what libraries in C++ write to file descriptor 2 while they load."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as chatter:
-        terminal = os.dup(2)
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            chatter.seek(0)
-            os.write(terminal, chatter.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
 
 
 def paint(
@@ -127,7 +81,7 @@ def paint(
     header = record.header(content, styles, (prefix, ending), settings)
     digests = record.digests(content, styles, settings)
     if (resume or skip_complete) and checkpoint.is_complete(prefix, header, digests, ending):
-        print(f"{prefix}{ending} is complete already.")
+        say(f"{prefix}{ending} is complete already.")
         return False
     state = checkpoint.load(prefix) if resume else None
     if state:
@@ -137,7 +91,7 @@ def paint(
     shown = [read.content, *read.styles]
     painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     rows, cols = read.sizes[-1]
-    print(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
+    say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
 
 

@@ -24,6 +24,7 @@ def text(path: str) -> str:
     try:
         made = _made(path)
         words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
+        dashes = ["--"] if any(word.startswith("-") for word in words) else []
         recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
         flags = {name: as_today(name, value) for name, value in made["flags"].items() if _shown(name)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -41,7 +42,8 @@ def text(path: str) -> str:
         base["preprocess"] = preprocessing(flags.get("weights", base["weights"]))[0]
     options = [] if recipe is None else [f"--recipe={recipe}"]
     options += [_flag(name, value) for name, value in flags.items() if json.loads(json.dumps(base[name])) != value]
-    return f"# neural-style {version}\nneural-style {shlex.join([*words, *options])}"
+    command = [*options, *dashes, *words] if dashes else [*words, *options]
+    return f"# neural-style {str(version).encode('unicode_escape').decode()}\nneural-style {shlex.join(command)}"
 
 
 def _made(path: str) -> dict[str, Any]:

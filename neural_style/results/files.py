@@ -1,5 +1,6 @@
 """The results' files: their names, and how each is written whole or not at all."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,8 +43,11 @@ def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
     """Calls `write(temporary path)`, then renames the file to `path`: a kill never leaves half a file."""
     partial = partial_path(path)
     try:
+        partial.unlink(missing_ok=True)  # a link there would be written through
         write(partial)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{str(path)!r} could not be written: {error}") from error
+        raise UserError(f"{str(path)!r} could not be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The progress line of a terminal."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -64,11 +65,11 @@ class Progress:
 
     def _begin(self) -> None:
         rows, cols = self._sizes[self._scale]
-        # tqdm itself stays quiet where the output is no terminal.
+        # tqdm itself stays quiet where standard error is no terminal, though not where it is closed.
         self._bar = tqdm(
             total=1 + self._iterations[self._scale] * self._each,
             initial=self._before,
-            disable=None,
+            disable=None if sys.stderr else True,
             desc=f"{rows} x {cols}",
             dynamic_ncols=True,
             bar_format="{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",

@@ -14,9 +14,10 @@ from neural_style.results.checkpoint import Checkpoint
 from neural_style.results.progress import Progress
 from neural_style.results.record import Record
 from neural_style.results.tensorboard import Board
-from neural_style.results.writer import Writer, warn
+from neural_style.results.writer import Writer
 from neural_style.settings.output import OutputSettings
 from neural_style.step import Step
+from neural_style.terminal import say, warn
 
 CHOSEN = {
     "imagenet": "ImageNet's",
@@ -63,7 +64,7 @@ class Report:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
         if not self._said and self._header["flags"]["weights"] == "auto":
             self._said = True
-            print(f"Weights: {CHOSEN[step.facts['weights']]}.", flush=True)
+            say(f"Weights: {CHOSEN[step.facts['weights']]}.")
         self._progress.add(step)
         self._record.add(step)
         self._writer.add(step)
@@ -102,6 +103,8 @@ class Report:
         if best is not None:
             self._writer.save("", self._writer.painted(best))
             self._write_record()
+            how = "; with --resume the run goes on" if checkpoint.path(self._prefix).exists() else ""
+            say(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
 
     def _write_record(self) -> None:
         text = json.dumps(self._record.as_dict(), indent=1)

@@ -1,7 +1,6 @@
 """The images that a run leaves behind."""
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from neural_style.images import writing
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
 from neural_style.step import Step
+from neural_style.terminal import warn
 
 NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "text": "text of how it was made"}
 """What an image carries, in words."""
@@ -53,8 +53,3 @@ class Writer:
         for what in set(left) - self._told:
             self._told.add(what)
             warn(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
-
-
-def warn(sentence: str) -> None:
-    """A sentence for the user, who goes on without it."""
-    print(f"neural-style: {sentence}", file=sys.stderr)
