@@ -85,9 +85,9 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     """
     settings = Settings.read(**{**given, "content_layers": layers})
     how, seed, wanted = settings.network, settings.picture.seed, settings.loss.content_layers
-    read = reading.load(picture)
+    read = reading.load(picture, settings.picture.largest_image)
     rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
-    networks.check_size(rows, cols, wanted)
+    networks.check_size(rows, cols, wanted, "the image")
     image = geometry.resize(read, rows, cols, settings.picture.resample)
     _, kernels = weights.resolve(how, seed)
     kernels = weights.fitted(how, kernels, [image], seed, wanted)

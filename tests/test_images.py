@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from conftest import COFFEE
@@ -163,3 +165,80 @@ def test_colours_are_converted_between_profiles(colors):
     np.testing.assert_allclose(np.asarray(swapped, float), colors[..., [1, 0, 2]], atol=3)
     for same in (None, profile("sRGB")):
         assert reading.in_profile(image, same) is image
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0 not at all",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x02x\0\0\0\0\0\0\0",  # an orientation in letters
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\0\0\x09\0\0\0\x01\xff\xff\xff\xff\0\0\0\0",  # a negative width
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12\0\x03",
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\xff\xff\xff\x7f\0\0\0\0",  # a folder beyond the end
+    ],
+)
+def test_broken_exif_data_do_not_keep_a_photograph_from_being_read(tmp_path, exif):
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "photo.jpg", exif=exif)
+    read = reading.load(tmp_path / "photo.jpg")
+    assert read.size == (6, 4)
+    assert read.getpixel((0, 0)) == pytest.approx((255, 0, 0), abs=2)
+
+
+@pytest.mark.parametrize("profile", [b"no profile", b"\0" * 200, b"acsp" * 40])
+def test_a_broken_colour_profile_does_not_either(tmp_path, profile):
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "photo.png", icc_profile=profile)
+    read = reading.load(tmp_path / "photo.png")
+    assert reading.in_profile(read, None).getpixel((0, 0)) == (255, 0, 0)
+    assert reading.in_profile(Image.new("RGB", (6, 4), "red"), profile).getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 127, 255]], np.int32), [0, 127, 255]),
+        (np.array([[0, 32768, 65535]], np.int32), [0, 128, 255]),
+        (np.array([[0, 255]], np.uint16), [0, 1]),
+        (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
+        (np.array([[0, 127.4, 255]], np.float32), [0, 127, 255]),
+    ],
+)
+def test_deep_images_are_scaled_by_what_they_hold(tmp_path, values, expected):
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    read = np.asarray(reading.load(tmp_path / "deep.tif"))
+    assert read[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e6])
+def test_numbers_that_are_no_grey_levels_are_told(tmp_path, value):
+    Image.fromarray(np.array([[0, value]], np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(UserError, match=r"Expected grey levels in 0..1, 0..255, 0..65535, received"):
+        reading.load(tmp_path / "float.tif")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (40_000, 25_000)).save(path)  # a gigapixel in kilobytes
+    with pytest.raises(UserError, match="holds 40000 x 25000 pixels, and --largest_image=250 takes 250 million"):
+        reading.load(path)
+    assert Image.MAX_IMAGE_PIXELS
+    Image.new("RGB", (1001, 1000)).save(path)
+    with pytest.raises(UserError, match="raise --largest_image"):
+        reading.load(path, most=1)
+    assert reading.load(path, most=2).size == (1001, 1000)
+
+
+def test_what_people_take_for_images(tmp_path):
+    (tmp_path / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(UserError, match="save it as JPEG first"):
+        reading.load(tmp_path / "photo.HEIC")
+    with pytest.raises(UserError, match="is a web address: download it first"):
+        reading.load("https://example.org/photo.jpg")
+    with pytest.raises(UserError, match="can't be opened: File name too long"):
+        reading.load("x" * 300)
+    with pytest.raises(UserError, match="can't be opened"):
+        reading.load("a\0b")
+    for array in (np.array([[None]]), np.array([["red"]]), np.array([[1j]])):
+        with pytest.raises(UserError, match="of numbers in 0..255"):
+            reading.load(array)
+    with Image.open(io.BytesIO(COFFEE.read_bytes()[:5000])) as cut, pytest.raises(UserError, match="can't be read as"):
+        reading.load(cut)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import options, pair, prepared
+from conftest import COFFEE, SWIRLS, options, pair, prepared
 from PIL import Image
 from test_objective import objective
 
+from neural_style.images import sources
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.regions import masked, weights_at
 from neural_style.losses.style import STATISTICS
@@ -71,3 +72,13 @@ def test_the_photograph_stays_where_the_content_mask_is_black(tmp_path, optimize
     for image in (start.image, end.image, session.best()):
         np.testing.assert_array_equal(image[kept], session.scene.content[kept])
     assert np.abs(end.image - start.image)[:, :25].max() > 0.1
+
+
+def test_where_a_mask_is_transparent_it_does_not_apply(tmp_path):
+    painted = Image.new("RGBA", (48, 32), (0, 0, 0, 0))
+    painted.paste((255, 255, 255, 255), (0, 0, 24, 32))
+    painted.save(tmp_path / "mask.png")
+    read = sources.read(COFFEE, [SWIRLS], options("--rows=32", f"--content_mask={tmp_path / 'mask.png'}"))
+    grey = np.asarray(read.keep)
+    assert grey[:, :20].min() == 255
+    assert grey[:, 28:].max() == 0

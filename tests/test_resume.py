@@ -33,7 +33,7 @@ def check_every_file_is_whole(folder):
             with Image.open(path) as image:
                 image.load()
         else:
-            assert path.suffix in (".state", ".partial")
+            assert path.suffix in (".state", ".partial", ".lock")
 
 
 def progress(folder):

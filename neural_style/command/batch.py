@@ -1,12 +1,14 @@
 """Batches: the runs of a CSV file, one after the other, in one process."""
 
 import csv
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
+from neural_style.results import files
 from neural_style.settings.settings import Settings
 from neural_style.terminal import say, warn
 
@@ -30,6 +32,10 @@ def run(given: Command, paint: Callable) -> int:
     if given.words:
         raise UserError(f"--manifest names the images, and {' '.join(given.words)} was given besides.", exit_code=2)
     jobs = _jobs(given, path)
+    for number, images, _ in jobs:
+        for image in images[:-1]:
+            if not os.path.isfile(image):  # told now, not when hours later its turn comes; the rest go on
+                warn(f"{path}, line {number}: {image!r} is no file, this row will fail.")
     made, skipped, failed = 0, 0, []
     for number, images, settings in jobs:
         say(f"{path}, line {number}: {' '.join(images)}")
@@ -58,14 +64,10 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
             raise UserError(
                 f"{path}, line {number}: expected content, style and prefix, received {images}.", exit_code=2
             )
-        if row["prefix"] in lines:
-            raise UserError(
-                f"{path}, line {number}: the prefix {row['prefix']!r} is line {lines[row['prefix']]}'s: each row needs "
-                "its own.",
-                exit_code=2,
-            )
-        lines[row["prefix"]] = number
         try:
+            place = files.key(files.split(row["prefix"], row["content"])[0])
+            if lines.setdefault(place, number) != number:
+                raise UserError(f"the prefix {row['prefix']!r} is line {lines[place]}'s: each row needs its own.")
             jobs.append((number, images, given.settings(**own)))
         except UserError as error:
             raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error

@@ -71,12 +71,12 @@ def paint(
     """
     from neural_style import painting  # reads images, which help and the like do not need
     from neural_style.images import sources
-    from neural_style.results import checkpoint, files, record
+    from neural_style.results import checkpoint, files, record, targets
     from neural_style.results.progress import Progress
     from neural_style.results.report import Report
 
     content, *styles, output = _named(words)
-    prefix, ending = files.split(output)
+    prefix, ending = files.split(output, content)
     read = sources.read(content, styles, settings)
     header = record.header(content, styles, (prefix, ending), settings)
     digests = record.digests(content, styles, settings)
@@ -86,10 +86,13 @@ def paint(
     state = checkpoint.load(prefix) if resume else None
     if state:
         checkpoint.check_same(state, header, digests)
-    progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
-    run = engine().run(read, state and state.resumed, progress.watch)
-    shown = [read.content, *read.styles]
-    painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
+    iterations = settings.optimizer.iterations_at(len(read.sizes))[-1]
+    targets.check(prefix, ending, digests, settings.output, iterations, fresh=state is None)
+    with targets.claimed(prefix):
+        progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
+        run = engine().run(read, state and state.resumed, progress.watch)
+        shown = [read.content, *read.styles]
+        painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     rows, cols = read.sizes[-1]
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True

@@ -5,13 +5,26 @@ import math
 import numpy as np
 from PIL import Image
 
+from neural_style.errors import UserError
+from neural_style.settings.picture import LONGEST
+
 RGB = np.ndarray
 """[rows, cols, 3] float32, red, green, blue in 0..255."""
 
 
 def size_of(image: Image.Image, rows: int, cols: int | None = None) -> tuple[int, int]:
-    """The (rows, cols) to work at: `cols` follows the image's aspect, truncated as in Keras' example."""
-    return rows, cols or int(image.width * rows / image.height)
+    """The (rows, cols) to work at: `cols` follows the image's aspect, truncated as in Keras' example.
+
+    Raises:
+      UserError: the picture would be wider than any may be.
+    """
+    cols = cols or int(image.width * rows / image.height)
+    if cols > LONGEST:
+        raise UserError(
+            f"An image of {image.width} x {image.height} pixels at {rows} rows would have {cols} columns, and "
+            f"{LONGEST} are the most: choose fewer --rows, or --cols."
+        )
+    return rows, cols
 
 
 def resize(image: Image.Image, rows: int, cols: int, resample: str = "nearest") -> RGB:
@@ -38,9 +51,23 @@ def rotate(image: Image.Image, degrees: float) -> Image.Image:
     """`image` turned counter-clockwise, cropped to the largest frame of its own aspect without empty corners."""
     if degrees == 0:
         return image
+    return image.rotate(degrees, Image.Resampling.BICUBIC).crop(frame_turned(image, degrees))
+
+
+def frame_turned(image: Image.Image, degrees: float) -> tuple[int, int, int, int]:
+    """The largest frame (left, top, right, bottom) of `image`'s own aspect without empty corners once it is turned.
+
+    Raises:
+      UserError: nothing is left.
+    """
     sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
     longer = max(image.width / image.height, image.height / image.width)
-    share = 1 / (cosine + longer * sine)
-    margins = image.width * (1 - share) / 2, image.height * (1 - share) / 2
-    turned = image.rotate(degrees, Image.Resampling.BICUBIC)
-    return turned.crop((*map(math.ceil, margins), *(int(s - m) for s, m in zip(image.size, margins, strict=True))))
+    kept = 1 / (cosine + longer * sine)
+    across, down = image.width * (1 - kept) / 2, image.height * (1 - kept) / 2
+    frame = math.ceil(across), math.ceil(down), int(image.width - across), int(image.height - down)
+    if frame[0] >= frame[2] or frame[1] >= frame[3]:
+        raise UserError(
+            f"An image of {image.width} x {image.height} pixels turned by {degrees:g} degrees has no frame of its own "
+            "aspect: crop it, or turn it less (--style_rotation)."
+        )
+    return frame

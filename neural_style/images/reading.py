@@ -1,62 +1,113 @@
 """Images in: everything between a file, a Pillow image or an array and an RGB array in 0..255."""
 
+import contextlib
 import io
 import os
-from pathlib import Path
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from neural_style.errors import UserError
+from neural_style.settings.picture import LARGEST_IMAGE
 
 Picture = str | os.PathLike | Image.Image | np.ndarray
 """What an image may be given as."""
+HINTS = {
+    (".heic", ".heif"): " (Pillow does not read it: save it as JPEG first)",
+    (".cr2", ".nef", ".arw", ".dng"): " (it is a camera's raw file: save it as TIFF or JPEG first)",
+}
+"""What helps with files that people take for images, by ending."""
 
 
-def load(picture: Picture) -> Image.Image:
+def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") -> Image.Image:
     """Any image as 8-bit RGB, upright.
 
-    The EXIF orientation is applied; grey, palette, CMYK and 16-bit images are converted; transparent
+    The EXIF orientation is applied; grey, palette, CMYK, 16-bit and float images are converted; transparent
     pixels are laid on white (Keras' `load_img` shows whatever colour hides beneath them).
 
     Args:
       picture: the path of a file that Pillow reads, a Pillow image, or an array [rows, cols], [rows, cols, 1 to 4]
         in 0..255.
+      most: millions of pixels that a file may hold; one that holds more is not decoded.
+      beneath: the colour that transparent pixels are laid on.
 
     Returns:
-      An image whose `info` holds, where there are any, "exif" (without the orientation) and the ICC profile that its
-      colours are meant by as "icc_profile".
+      An image whose `info` holds, where there are any, "exif" (without the orientation), the ICC profile that its
+      colours are meant by as "icc_profile", and as "unreadable" the names of what of them is broken and was left out.
 
     Raises:
-      UserError: the path is missing, a folder, or no image; the array has another shape.
+      UserError: the path is missing, a folder, or no image, or too large a one; the array is none.
     """
-    if isinstance(picture, Image.Image):
-        return to_rgb(picture)
     if isinstance(picture, np.ndarray):
-        return to_rgb(_from_array(picture))
+        return to_rgb(_from_array(picture), beneath)
+    if isinstance(picture, Image.Image):
+        with _told("the Pillow image given", ""):
+            picture.load()
+            return to_rgb(picture, beneath)
     if not isinstance(picture, str | os.PathLike):
         raise UserError(f"Expected an image: a path, a Pillow image or an array, received a {type(picture).__name__}.")
-    path = Path(picture)
-    if not path.exists():
-        raise UserError(f"Expected an image file, but {str(path)!r} does not exist.")
-    if path.is_dir():
-        raise UserError(f"Expected an image file, but {str(path)!r} is a folder.")
+    path = os.fspath(picture)
+    _check_file(path)
+    hint = next((hint for ends, hint in HINTS.items() if path.lower().endswith(ends)), "")
+    with _told(repr(path), hint), _any_size(), Image.open(path) as image:
+        if image.width * image.height > most * 10**6:
+            raise UserError(
+                f"{path!r} holds {image.width} x {image.height} pixels, and --largest_image={most} takes {most} "
+                "million: shrink it, or raise --largest_image."
+            )
+        image.load()
+        return to_rgb(image, beneath)
+
+
+def _check_file(path: str) -> None:
+    """Raises a UserError where a path is no file that can be read."""
+    if "://" in path and not os.path.exists(path):
+        raise UserError(f"Expected an image file, and {path!r} is a web address: download it first.")
     try:
-        with Image.open(path) as image:
-            image.load()
-            return to_rgb(image)
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{str(path)!r} is too large an image: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError:
+        raise UserError(f"Expected an image file, but {path!r} does not exist.") from None
+    except IsADirectoryError:
+        raise UserError(f"Expected an image file, but {path!r} is a folder.") from None
+    except (OSError, ValueError) as error:  # a name that is too long, or forbidden, or holds a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"Expected an image file, but {path!r} can't be opened: {reason}.") from error
+
+
+@contextlib.contextmanager
+def _told(named: str, hint: str) -> Iterator[None]:
+    """Turns what Pillow raises for an image that it can't decode into a UserError, and keeps its warnings to itself."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds
         raise UserError(
-            f"Expected an image file (PNG, JPEG, WebP, TIFF …), but {str(path)!r} can't be read as one: {error}"
+            f"Expected an image file (PNG, JPEG, WebP, TIFF …), but {named} can't be read as one{hint}: {error}"
         ) from error
+
+
+@contextlib.contextmanager
+def _any_size() -> Iterator[None]:
+    """Lets Pillow open what a phone of today takes; `load` has a bound of its own, before anything is decoded."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
     shown = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     if not (shown.ndim == 2 or (shown.ndim == 3 and shown.shape[-1] in (2, 3, 4))) or shown.size == 0:
         raise UserError(f"Expected an image array [rows, cols, 3] in 0..255, received one of shape {array.shape}.")
+    if shown.dtype.kind not in "buif":
+        raise UserError(f"Expected an image array of numbers in 0..255, received one of {array.dtype}.")
     if shown.dtype == bool:  # a mask
         shown = shown * np.uint8(255)
     if shown.dtype.kind == "f" and 0 < shown.max() <= 1:
@@ -68,27 +119,55 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(shown.round().astype(np.uint8))
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, beneath: str = "white") -> Image.Image:
     """`image`, of any mode, upright in 8-bit RGB; see `load`."""
-    image = ImageOps.exif_transpose(image)
-    exif, profile = image.getexif(), image.info.get("icc_profile")
+    image, exif, unreadable = _upright(image)
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float32)
-        # 16-bit greys; Pillow hands them over in several modes and converts them by clipping.
-        full_scale = 65535.0 if image.mode != "F" else max(1.0, float(values.max()))
-        image = Image.fromarray((np.clip(values / full_scale, 0, 1) * 255).round().astype(np.uint8))
+        image = _of_numbers(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, beneath), image)
     if profile and _color_space(profile) != image.mode:  # RGB passes as RGB; CMYK and grey are left behind
         if image.mode == "CMYK" and _color_space(profile) == "CMYK":
             image = _convert(image, profile, None)
         profile = profile if _color_space(profile) == "RGB" else None
     image = image.convert("RGB")
-    kept = {"exif": exif.tobytes() if exif else b"", "icc_profile": profile}
+    kept = {"exif": exif, "icc_profile": profile, "unreadable": unreadable}
     image.info = {name: value for name, value in kept.items() if value}
     return image
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, bytes, tuple[str, ...]]:
+    """`image` turned as its EXIF data say, those data without the turn, and the name of what of it is broken."""
+    try:
+        turned = ImageOps.exif_transpose(image)
+        exif = turned.getexif()
+        return turned, exif.tobytes() if exif else b"", ()
+    except Exception:  # what Pillow raises for a broken tag depends on the tag
+        bare = image.copy()
+        for name in ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"):
+            bare.info.pop(name, None)
+        return bare, b"", ("exif",)
+
+
+def _of_numbers(image: Image.Image) -> Image.Image:
+    """Whole numbers of 16 or 32 bits, or floats, as 8-bit grey; white is the least of 1, 255 and 65535 that holds them.
+
+    16-bit modes always count to 65535, 32-bit ones not to 1.
+
+    Raises:
+      UserError: the numbers are not finite, or larger.
+    """
+    values = np.asarray(image, np.float32)
+    whites = [65535] if image.mode.startswith("I;16") else [255, 65535] if image.mode == "I" else [1, 255, 65535]
+    white = next((white for white in whites if values.max() <= white), None)
+    if white is None or not np.isfinite(values).all():
+        raise UserError(
+            f"Expected grey levels in 0..{', 0..'.join(map(str, whites))}, received {values.min():g}..{values.max():g} "
+            f"in an image of mode {image.mode}: save it as 8 or 16 bits."
+        )
+    return Image.fromarray((np.clip(values / white, 0, 1) * 255).round().astype(np.uint8))
 
 
 def in_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -115,4 +194,9 @@ def _color_space(profile: bytes) -> str:
 
 
 def _is_srgb(profile: bytes | None) -> bool:
-    return profile is None or "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    if profile is None:
+        return True
+    try:
+        return "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (OSError, ImageCms.PyCMSError):
+        return False

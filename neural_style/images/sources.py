@@ -53,6 +53,11 @@ class Sources:
         """(rows, cols) of each scale, coarse to fine."""
         return [self.size(rows) for rows in self.settings.picture.scale_rows]
 
+    def largest_style(self, rows: int, cols: int) -> int:
+        """The pixels of the largest version of any style beside a result of `rows` x `cols`."""
+        sizes = [size for style in self.styles for size in _version_sizes(style, rows, cols, self.settings.picture)]
+        return max(math.prod(size) for size in sizes)
+
     def at(self, rows: int, coarser: np.ndarray | None = None) -> Scene:
         """Everything in the size of one scale.
 
@@ -122,7 +127,8 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
     picture = settings.picture
     if not styles:
         raise UserError("Expected at least one style, received none.")
-    photograph = load(content)
+    most = picture.largest_image
+    photograph = load(content, most)
     if len(picture.style_masks) not in (0, len(styles)):
         raise UserError(
             f"--style_masks takes one mask for each of the {len(styles)} styles, received {len(picture.style_masks)}."
@@ -130,15 +136,26 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
     profile = photograph.info.get("icc_profile")
     sources = Sources(
         photograph,
-        [in_profile(load(style), profile) for style in styles],
+        [in_profile(load(style, most), profile) for style in styles],
         _style_weights(picture.style_blend, len(styles)),
-        [_load_mask(mask) for mask in picture.style_masks],
-        None if picture.content_mask is None else _load_mask(picture.content_mask),
-        None if _is_word(picture.init) else in_profile(load(picture.init), profile),
+        [_load_mask(mask, most) for mask in picture.style_masks],
+        None if picture.content_mask is None else _load_mask(picture.content_mask, most),
+        None if _is_word(picture.init) else in_profile(load(picture.init, most), profile),
         settings,
     )
-    networks.check_size(*sources.sizes[0], settings.loss.layers)
+    _check_sizes(sources)
     return sources
+
+
+def _check_sizes(sources: Sources) -> None:
+    """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
+    picture, layers = sources.settings.picture, sources.settings.loss.layers
+    networks.check_size(*sources.sizes[0], layers, "the result")
+    for style in sources.styles:
+        for size in _version_sizes(style, *sources.sizes[0], picture):
+            networks.check_size(*size, layers, "a style (--style_scale, --style_frame)")
+        for angle in picture.style_rotation:
+            geometry.frame_turned(style, angle)
 
 
 def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -155,8 +172,9 @@ def _is_word(init: Picture) -> bool:
     return isinstance(init, str) and init in STARTS
 
 
-def _load_mask(mask: Picture) -> Image.Image:
-    read = load(mask).convert("L")
+def _load_mask(mask: Picture, most: int) -> Image.Image:
+    """A mask as grey; where it is transparent it does not apply."""
+    read = load(mask, most, beneath="black").convert("L")
     if not read.getbbox():
         named = repr(mask) if isinstance(mask, str) else "given"
         raise UserError(f"The mask {named} is black all over: white is where it applies.")
@@ -180,8 +198,8 @@ def _style_weights(blend: Sequence[float], count: int) -> list[float]:
     return [weight / sum(blend) for weight in blend]
 
 
-def _versions(painting: Image.Image, rows: int, cols: int, picture: PictureSettings) -> list[np.ndarray]:
-    """The style image at each of --style_scale and --style_rotation.
+def _version_sizes(painting: Image.Image, rows: int, cols: int, picture: PictureSettings) -> list[tuple[int, int]]:
+    """(rows, cols) of the style image at each of --style_scale.
 
     "stretch" gives it the content's size, as Keras' example does; "aspect" keeps its own aspect, at about
     as many pixels. A stroke size multiplies both sides, and with them the size of the strokes.
@@ -189,9 +207,11 @@ def _versions(painting: Image.Image, rows: int, cols: int, picture: PictureSetti
     if picture.style_frame == "aspect":
         side = math.sqrt(rows * cols / (painting.width * painting.height))
         rows, cols = painting.height * side, painting.width * side
-    sizes = [(max(1, round(rows * stroke)), max(1, round(cols * stroke))) for stroke in picture.style_scale]
-    return [
-        geometry.resize(geometry.rotate(painting, angle), *size, picture.resample)
-        for size in sizes
-        for angle in picture.style_rotation
-    ]
+    return [(max(1, round(rows * stroke)), max(1, round(cols * stroke))) for stroke in picture.style_scale]
+
+
+def _versions(painting: Image.Image, rows: int, cols: int, picture: PictureSettings) -> list[np.ndarray]:
+    """The style image at each of --style_scale and --style_rotation."""
+    turned = [geometry.rotate(painting, angle) for angle in picture.style_rotation]
+    sizes = _version_sizes(painting, rows, cols, picture)
+    return [geometry.resize(one, *size, picture.resample) for size in sizes for one in turned]

@@ -12,14 +12,18 @@ from neural_style.errors import UserError
 from neural_style.images.writing import FORMATS
 
 
-def split(output: str) -> tuple[str, str]:
+def split(output: str, content: str) -> tuple[str, str]:
     """The prefix of the results' names, and the images' ending: "out/cat.jpg" is ("out/cat", ".jpg").
 
-    Without the ending of an image format, the ending is ".png".
+    Without the ending of an image format, the ending is ".png". A folder that exists gets results by the name of the
+    photograph: "out" is ("out/photo", ".png").
 
     Raises:
       UserError: results can't be written there, or not in that format.
     """
+    if os.path.isdir(output):
+        output = os.path.join(output, Path(content).stem)
+        output += ".png" if Path(output).suffix.lower() in FORMATS else ""  # a photograph's own name with a dot
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
@@ -27,11 +31,16 @@ def split(output: str) -> tuple[str, str]:
         raise UserError(
             f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
         )
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another prefix.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"The results' folder {str(folder)!r} can't be written: choose another prefix.")
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
+
+
+def key(prefix: str) -> str:
+    """A prefix by which two spellings of one place are the same."""
+    return os.path.join(os.path.realpath(os.path.dirname(prefix)), os.path.basename(prefix))
 
 
 def partial_path(path: str | os.PathLike) -> Path:

@@ -31,6 +31,8 @@ class Writer:
         self._output = output
         self._carried = {name: info.get(name) for name in ("exif", "icc_profile")} | {"text": json.dumps(header)}
         self._told: set[str] = set()
+        for name in info.get("unreadable", ()):
+            warn(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def add(self, step: Step) -> None:
         """Writes an iteration's image where one is due, and where a coarser scale ends, its last one."""

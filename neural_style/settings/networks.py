@@ -97,11 +97,11 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
             )
 
 
-def check_size(rows: int, cols: int, layers: list[str]) -> None:
-    """Raises a UserError where an image of `rows` x `cols` pixels vanishes before the deepest of `layers`."""
+def check_size(rows: int, cols: int, layers: list[str], what: str) -> None:
+    """Raises a UserError where an image, called `what`, vanishes before the deepest of `layers`."""
     smallest = max([2] + [stride(layer) for layer in layers])
     if min(rows, cols) < smallest:
         raise UserError(
-            f"The network's layers need at least {smallest} rows and {smallest} columns, the image would have "
+            f"The network's layers need at least {smallest} rows and {smallest} columns, and {what} would have "
             f"{rows} rows and {cols} columns: raise --rows, or choose shallower layers."
         )

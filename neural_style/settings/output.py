@@ -16,6 +16,12 @@ class OutputSettings(Checked):
         1, Whole(0, 10**9), "PREFIX_at_iteration_N is written every so many iterations; 0 writes none."
     )
     output_quality: int = setting(95, Whole(1, 100), "Of JPEG and WebP, 1 to 100.")
+    overwrite: bool = setting(
+        False,
+        Switch(),
+        "Replace files that neural-style did not write, where the results' names are theirs; what a run reads is never "
+        "written over.",
+    )
     plots: bool = setting(
         True,
         Switch(),

@@ -14,12 +14,19 @@ COARSEST = 96
 """Rows that --scales=auto goes down to at most."""
 LONGEST = 100_000
 """Rows or columns of a picture at most."""
+LARGEST_IMAGE = 250
+"""Millions of pixels of an image that is read, at most: the largest of today's phones have 200."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PictureSettings(Checked):
     """The picture."""
 
+    largest_image: int = setting(
+        LARGEST_IMAGE,
+        Whole(1, 100_000),
+        "Millions of pixels that a photograph, style or mask may hold; a larger file is refused before it is decoded.",
+    )
     rows: int = setting(400, Whole(1, LONGEST), "Height of the result, in pixels.")
     cols: int | None = setting(
         None,

@@ -1,0 +1,141 @@
+"""Which files a run will write, and whether it may: nothing of the user's is written over."""
+
+import contextlib
+import glob
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import filelock
+from PIL import Image
+
+from neural_style.errors import UserError
+from neural_style.images.writing import TEXT_KEY
+from neural_style.results import files
+from neural_style.settings.output import OutputSettings
+from neural_style.terminal import warn
+
+NUMBERED = ("_at_iteration_", "_scale_")
+"""What precedes the number of an image along the way."""
+
+
+def check(
+    prefix: str, ending: str, inputs: Iterable[str], output: OutputSettings, iterations: int, fresh: bool = True
+) -> None:
+    """Checks, before any work, that every file a run may write can be named and is nobody else's.
+
+    Args:
+      prefix, ending: of the results' names.
+      inputs: paths of the files that the run reads.
+      output: says which files there will be, and whether files of others may be replaced.
+      iterations: of the finest scale.
+      fresh: whether the run begins anew.
+
+    Raises:
+      UserError: a name is too long, or a file stands there that is read or that neural-style did not write.
+    """
+    ends = _ends(ending, output)
+    _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
+    along = [path for word in NUMBERED for path in sorted(glob.glob(f"{glob.escape(prefix + word)}*{ending}"))]
+    standing = [path for path in (*(prefix + end for end in ends), *along) if os.path.lexists(path)]
+    free = f"such as {_free(prefix, ends)!r}"
+    for path in standing:
+        for given in inputs:
+            if _same(path, given):
+                raise UserError(f"{path!r} would be written over, and it is read: choose another prefix, {free}.")
+    made = _made(prefix)
+    foreign = [path for path in standing if not _is_own(path, prefix + ending, made)]
+    if foreign and not output.overwrite:
+        raise UserError(
+            f"{foreign[0]!r} is there already, and neural-style did not write it as a part of {prefix!r}: choose "
+            f"another prefix, {free}, or say --overwrite."
+        )
+    if fresh and f"{prefix}.state" in standing:
+        warn(f"{prefix}.state of an interrupted run is replaced; with --resume that run would have gone on.")
+    later = [path for path in along if _number(path, prefix, ending) > iterations]
+    if fresh and later:
+        warn(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
+
+
+@contextlib.contextmanager
+def claimed(prefix: str) -> Iterator[None]:
+    """Keeps other runs from writing the same results meanwhile.
+
+    Raises:
+      UserError: another run is at it.
+    """
+    path = Path(prefix).with_name(f".{Path(prefix).name}.lock")
+    try:
+        with filelock.FileLock(path, timeout=0):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)  # older versions of the library leave it
+    except filelock.Timeout as error:
+        raise UserError(f"Another run is writing {prefix!r} just now: choose another prefix, or wait.") from error
+
+
+def _ends(ending: str, output: OutputSettings) -> list[str]:
+    """What follows the prefix in the names of a run's files, but for those with numbers."""
+    also = {"_losses.png": output.plots, "_comparison.png": output.plots, ".state": output.keep_state}
+    preview = [] if output.preview == "none" else [f"_preview.{output.preview}"]
+    return [ending, ".json", *(end for end, wanted in also.items() if wanted), *preview]
+
+
+def _check_length(prefix: str, ends: Sequence[str]) -> None:
+    """Raises a UserError where the longest name, with what a file is called before it is whole, can't be one."""
+    name, folder = Path(prefix).name, Path(prefix).parent
+    longest = max((files.partial_path(f"{name}{end}").name for end in ends), key=lambda name: len(os.fsencode(name)))
+    try:
+        most = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows does not say
+        most = 255
+    over = len(os.fsencode(longest)) - most
+    if over > 0:
+        raise UserError(
+            f"The results' names would be {over} bytes longer than the {most} that {str(folder)!r} takes: choose a "
+            f"shorter prefix than {name[:40]!r}…"
+        )
+
+
+def _same(path: str, given: str) -> bool:
+    """Whether two paths are one file, or one name: a link that is read is not to be replaced either."""
+    with contextlib.suppress(OSError, ValueError):
+        if os.path.samefile(path, given):
+            return True
+        first, second = (os.path.join(os.path.realpath(os.path.dirname(p)), os.path.basename(p)) for p in (path, given))
+        return first == second
+    return False
+
+
+def _made(prefix: str) -> dict | None:
+    """The record of an earlier run with this prefix; None where PREFIX.json is none."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads(Path(f"{prefix}.json").read_text())
+        if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions"}:
+            return found
+    return None
+
+
+def _is_own(path: str, result: str, made: dict | None) -> bool:
+    """Whether neural-style wrote a file: the record beside it or, in PNG, its own text says so."""
+    if made and (path != result or path.endswith(made.get("ending", ".png"))):
+        return True
+    with contextlib.suppress(Exception), Image.open(path) as image:  # Pillow raises many kinds for broken files
+        return image.format == "PNG" and TEXT_KEY in image.info
+    return False
+
+
+def _number(path: str, prefix: str, ending: str) -> int:
+    """N of PREFIX_at_iteration_N; 0 of anything else."""
+    number = path.removeprefix(prefix + NUMBERED[0]).removesuffix(ending)
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def _free(prefix: str, ends: Sequence[str]) -> str:
+    """A prefix that no file begins with yet."""
+    number = 2
+    while any(os.path.lexists(f"{prefix}_{number}{end}") for end in ends):
+        number += 1
+    return f"{prefix}_{number}"
