@@ -23,6 +23,10 @@ _HOMES = {
 __all__ = ["Engine", "Painting", "Settings", "Step", "UserError", "__version__", "features", "stylize"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

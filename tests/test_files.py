@@ -40,22 +40,22 @@ def save(path, image, quality, carried):
     ],
 )
 def test_the_ending_says_the_format(output, expected):
-    assert files.split(output) == expected
+    assert files.split(output, "photo.png") == expected
 
 
 def test_prefixes(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
-        files.split(str(tmp_path / "missing" / "name"))
+        files.split(str(tmp_path / "missing" / "name"), "photo.png")
     with pytest.raises(UserError, match="Expected a prefix"):
-        files.split(f"{tmp_path}/")
+        files.split(f"{tmp_path}/missing/", "photo.png")
     with pytest.raises(UserError, match=".bmp is none of them"):
-        files.split("cat.bmp")
+        files.split("cat.bmp", "photo.png")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(UserError, match="can't be written"):
-        files.split(str(tmp_path / "name"))
+        files.split(str(tmp_path / "name"), "photo.png")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -52,7 +52,8 @@ def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
 
 def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
     def needed(pixels, tile, precision="float32", *flags):
-        return memory.needed(pixels, pixels, tile, precision, options(*flags))
+        size = pixels, pixels
+        return memory.computed(*size, tile, precision, options(*flags)) + memory.kept(*size, options(*flags))
 
     assert needed(2048, 256) < needed(2048, 512) < needed(2048, None)
     assert needed(512, None, "bfloat16") < needed(512, None)
@@ -104,3 +105,15 @@ def test_a_tiled_run_follows_the_whole_one():
     assert (whole.facts["tile"], tiled.facts["tile"]) == (None, 64)
     ends = [list(run.steps())[-1] for run in (whole, tiled)]
     assert ends[1].loss == pytest.approx(ends[0].loss, rel=1e-4)
+
+
+def test_styles_and_stacked_images_count(free, kinds):
+    free(6)
+    settings = options("--optimizer=adam")
+    assert memory.choose_tile(400, 400, "float32", settings, largest_style=400 * 400) is None
+    with pytest.raises(UserError, match="try a smaller --style_scale"):
+        memory.choose_tile(400, 400, "float32", settings, largest_style=400 * 400 * 10**4)
+    whole = options("--optimizer=adam", "--noreuse_constant_rows")
+    assert memory.choose_tile(400, 400, "float32", whole, styles=1) is None
+    with pytest.raises(UserError, match="of memory"):
+        memory.choose_tile(400, 400, "float32", whole, styles=20)

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from conftest import COFFEE, SWIRLS, options
 
+from neural_style.engine import Engine
 from neural_style.errors import UserError
+from neural_style.images import geometry, sources
 from neural_style.optimize import optimizers
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
@@ -168,3 +171,26 @@ def test_a_stall_in_coarse_arithmetic_is_mended_by_the_finer_one(rng, name):
     again.restore(evaluator.state())
     assert again.refined
     assert again.at(np.full(60, 7.0)).loss == pytest.approx(fine(np.full(SHAPE, 7.0))[0])
+
+
+def test_a_break_before_a_finer_scales_first_evaluation_keeps_the_coarser_image():
+    settings = options("--weights=random", "--scales=16,32", "--iterations=1", "--evaluations_per_iteration=2")
+    run = Engine().run(sources.read(COFFEE, [SWIRLS], settings))
+    sessions = run.sessions()
+    list(next(sessions).steps())
+    coarser = run.result()
+    next(sessions)
+    np.testing.assert_allclose(run.best(), geometry.enlarge(coarser, 32, 48))
+
+
+def test_a_break_while_the_finer_precision_is_made_keeps_the_best_image():
+    def objective(image):
+        return np.square(image).sum(), 2 * image, {}
+
+    evaluator = Evaluator(objective, (1, 1, 3), lambda: objective)
+    best = evaluator.at(np.ones(3))
+    evaluator.at(2 * np.ones(3))
+    evaluator.refine()
+    assert evaluator.best is None
+    assert evaluator.lowest is best
+    assert evaluator.at(3 * np.ones(3)) is evaluator.lowest

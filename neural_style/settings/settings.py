@@ -84,10 +84,11 @@ class Settings:
         return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
 
     @classmethod
-    def read(cls, recipe: str | None = None, **given: Any) -> "Settings":
+    def read(cls, /, recipe: str | None = None, **given: Any) -> "Settings":
         """Settings by their names, such as rows=300; what is given wins over the recipe, and that over the defaults.
 
-        Where the recipe names scales or columns and only --rows is given, these change in proportion.
+        Where the recipe names scales or columns and only --rows is given, these change in proportion; --iterations
+        sets the iterations of every scale.
 
         Args:
           recipe: the name of one of `recipes.by_name`.
@@ -101,10 +102,14 @@ class Settings:
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
         made = cls(**{part: settings(**parts[part]) for part, settings in PARTS.items()}, recipe=recipe)
-        made.picture.check_files()
-        made.network.check_files()
-        made.output.check_packages()
+        made.check_surroundings()
         return made
+
+    def check_surroundings(self) -> None:
+        """Raises a UserError where a file, folder or package that the settings name is missing."""
+        self.picture.check_files()
+        self.network.check_files()
+        self.output.check_packages()
 
     @staticmethod
     def defaults(recipe: str | None = None) -> dict[str, Any]:
@@ -127,18 +132,28 @@ def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         name: fields[name].default if value is None else checked.read(fields[name], value)
         for name, value in {**base, **given}.items()
     }
-    rows, before = read.get("rows"), base.get("rows")
-    scales = read.get("scales", ())
-    scales = scales if isinstance(scales, tuple) else ()
-    if "rows" in given and before is not None:
-        share = rows / int(before)
-        if "cols" in base and "cols" not in given:
-            read["cols"] = max(1, round(read["cols"] * share))
-        if len(scales) > 1 and "scales" not in given:
-            read["scales"] = tuple(max(1, round(scale * share)) for scale in scales)
-    elif len(scales) > 1 and "rows" not in given:
-        read["rows"] = scales[-1]
-    return read
+    return _in_proportion(read, base, given)
+
+
+def _in_proportion(values: dict[str, Any], base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recipe says of sizes and iterations, made to fit what was given instead of a part of it."""
+    scales = values.get("scales", ())
+    listed = scales if isinstance(scales, tuple) and len(scales) > 1 else ()
+    if listed and "rows" not in given:
+        values["rows"] = listed[-1]
+    ratio = values["rows"] / int(base["rows"]) if "rows" in base else 1
+    if "cols" in base and "cols" not in given:
+        values["cols"] = max(1, round(values["cols"] * ratio))
+    if listed and "scales" not in given:
+        values["scales"] = tuple(sorted({max(1, round(scale * ratio)) for scale in listed}))
+    if "scale_iterations" in base and "scale_iterations" not in given:
+        if "iterations" in given:
+            del values["scale_iterations"]
+        elif "scales" in given and scales != "auto":
+            count = len(listed) or (scales[0] if scales else 1)
+            named = values["scale_iterations"]
+            values["scale_iterations"] = ((named[0],) * count + named)[-count:]
+    return values
 
 
 def did_you_mean(name: str, known: Mapping[str, Any]) -> str:

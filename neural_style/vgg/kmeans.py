@@ -20,8 +20,6 @@ FLATTEST = 0.2
 """The share of patches with the least contrast, which are dropped."""
 ROUNDING = 1e-4
 """Patches with less contrast than this share of their length are flat but for rounding, and dropped too."""
-RAREST = 1e-3
-"""A filter with less mean activation than this share of its layer's is scaled as the layer."""
 
 
 def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, layers: Iterable[str]) -> model.Weights:
@@ -49,9 +47,9 @@ def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, 
         kernel = kernel.T.reshape(shape)
         maps = [tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "VALID")) for x in padded]
         mean = np.mean([tf.reduce_mean(x, axis=[0, 1, 2]) for x in maps], axis=0)
-        scale = 1 / np.where(mean > RAREST * mean.mean(), mean, mean.mean() or 1)
-        maps = [x * scale for x in maps]
-        weights[name] = (kernel * scale).astype(np.float32), np.zeros(shape[3], np.float32)
+        factor = 1 / model.units(mean)
+        maps = [x * factor for x in maps]
+        weights[name] = (kernel * factor).astype(np.float32), np.zeros(shape[3], np.float32)
     return weights
 
 

@@ -14,8 +14,8 @@ from neural_style.vgg import seams, winograd
 
 WINOGRAD_FILTERS = 256
 """With fewer, moving the tiles costs about as much as the products that they save."""
-RARE = 0.01
-"""A filter whose mean activation is below this part of its layer's is taken for one that the images do not show."""
+RAREST = 1e-3
+"""A filter with less mean activation than this part of its layer's is scaled as the layer."""
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
@@ -107,7 +107,7 @@ def normalize(
     Each filter's becomes 1 (Gatys et al. 2016, section 2), or each layer's that of ImageNet's VGG19. The next layer's
     kernel takes that back, so that only the units of the features change: the network is made of convolutions, ReLUs
     and poolings, which all let a channel's factor through. Departs from the paper, which measured a hundred thousand
-    images, where a filter sees next to nothing in these few: it is scaled up as if its mean were `RARE` of its layer's.
+    images, where a filter sees next to nothing in these few: see `units`.
 
     Args:
       settings: of the network; features are taken after the ReLU, directly convolved, whatever they say.
@@ -125,14 +125,23 @@ def normalize(
     ]
     changed, before = {}, np.ones(3, np.float32)
     for name in names:
-        units = np.mean([total[name] for total in totals], axis=0)
-        units = np.maximum(units, max(RARE * units.mean(), 1e-6))
+        means = np.mean([total[name] for total in totals], axis=0)
         if settings.normalize_weights == "imagenet":
-            units = np.full_like(units, units.mean() / networks.imagenet_mean(settings.network, name))
+            unit = np.full_like(means, means.mean() / networks.imagenet_mean(settings.network, name))
+        else:
+            unit = units(means)
         kernel, bias = weights[name]
-        changed[name] = (kernel * before[:, np.newaxis] / units).astype(np.float32), (bias / units).astype(np.float32)
-        before = units
+        changed[name] = (kernel * before[:, np.newaxis] / unit).astype(np.float32), (bias / unit).astype(np.float32)
+        before = unit
     return changed
+
+
+def units(means: np.ndarray) -> np.ndarray:
+    """What filters are divided by, by their mean activations [filters], so that these become 1.
+
+    A filter that the images hardly show is scaled as its layer, or it would be blown up.
+    """
+    return np.where(means > RAREST * means.mean(), means, means.mean() or 1)
 
 
 def _convolution(name: str, filters: int, padding: str, convolution: str, dtype: str) -> keras.layers.Layer:

@@ -8,7 +8,7 @@ import numpy as np
 
 from neural_style.errors import UserError
 from neural_style.settings import networks
-from neural_style.settings.network import SOURCES
+from neural_style.settings.network import TORCH_ENDINGS, check_weight_file
 from neural_style.vgg import torch_files
 
 LARGEST = max(filters for filters, _ in networks.BLOCKS["vgg19"])
@@ -25,10 +25,12 @@ def from_file(path: str | os.PathLike, network: str) -> dict:
       UserError: the file is missing, unreadable, or holds another network.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
-    readers = {".safetensors": _of_safetensors, ".pth": _of_torch, ".pt": _of_torch}
-    found = readers.get(path.suffix.lower(), _of_h5)(path)
+    check_weight_file(path)
+    ending = path.suffix.lower()
+    if ending == ".safetensors":
+        found = _of_safetensors(path)
+    else:
+        found = (_of_torch if ending in TORCH_ENDINGS else _of_h5)(path)
     shapes = networks.kernel_shapes(network)
     if set(shapes) & set(found):
         found = {name: found[name] for name in shapes if name in found}

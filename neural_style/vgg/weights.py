@@ -10,7 +10,7 @@ import numpy as np
 from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.settings import networks
-from neural_style.settings.network import NetworkSettings, hed_file
+from neural_style.settings.network import SOURCES, NetworkSettings, hed_file
 from neural_style.vgg import kmeans, model
 from neural_style.vgg.model import Weights
 from neural_style.vgg.weight_files import from_file
@@ -67,7 +67,7 @@ def best_at_hand(network: str) -> str:
     """What "auto" stands for: ImageNet's weights where they can be had, else HED's where they fit, else "learned"."""
     if imagenet_at_hand(network):
         return "imagenet"
-    return "hed" if network == "vgg16" and hed_file() else "learned"
+    return "hed" if network in SOURCES["hed"].networks and hed_file() else "learned"
 
 
 def imagenet_path(network: str) -> Path:

@@ -1,0 +1,97 @@
+"""What a person says wins over a recipe, and the recipe's other sizes and iterations follow."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import COFFEE, SWIRLS
+
+import neural_style
+from neural_style.command import batch, flags
+from neural_style.engine import Engine
+from neural_style.errors import UserError
+from neural_style.images import color, sources
+from neural_style.optimize import memory, optimizers
+from neural_style.settings.settings import Settings
+
+
+def values(recipe, **given):
+    return Settings.read(recipe, **given).values()
+
+
+def test_iterations_win_over_a_recipes_for_each_scale():
+    for recipe in ("paint", "fast", "highres"):
+        assert values(recipe, weights="random", iterations=0)["scale_iterations"] == ()
+        assert values(recipe, weights="random")["scale_iterations"] != ()
+
+
+@pytest.mark.parametrize(("scales", "expected"), [("2", (6, 2)), ("4", (8, 8, 6, 2)), ("128,512", (6, 2)), ("1", (2,))])
+def test_a_recipes_iterations_fit_the_scales_given(scales, expected):
+    assert values("paint", weights="random", scales=scales)["scale_iterations"] == expected
+
+
+def test_a_recipes_columns_follow_the_scales_given():
+    found = values("vgg16_notebook", scales="75,150")
+    assert (found["rows"], found["cols"]) == (150, 250)
+
+
+def test_a_recipes_scales_follow_the_rows_and_fall_together_where_they_are_few():
+    assert values("cnnmrf", rows=96)["scales"] == (24, 48, 96)
+    assert values("cnnmrf", rows=2)["scales"] == (1, 2) == tuple(sorted(values("cnnmrf", rows=2)["scales"]))
+
+
+@pytest.mark.parametrize("name", ["self", "cls", "given"])
+def test_names_of_python_are_no_settings(tmp_path, name):
+    with pytest.raises(UserError, match=f"Unknown setting {name!r}"):
+        Settings.read(**{name: 1})
+    (tmp_path / "pairs.csv").write_text(f"content,style,prefix,{name}\na,b,c,1\n")
+    with pytest.raises(UserError, match=f"line 2: Unknown setting {name!r}"):
+        batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), None)
+
+
+def test_tables_of_one_choice_agree():
+    choices = {name: kind.choices for name, kind in _choices().items()}
+    assert {"lbfgs", *optimizers.FIRST_ORDER} == set(choices["optimizer"]) == set(memory.PER_PIXEL_KEPT)
+    assert set(color.TRANSFORMS) == set(choices["color_match"])
+
+
+def _choices():
+    parts = (type(getattr(Settings(), part)) for part in ("picture", "optimizer"))
+    kinds = {field.name: field.metadata["kind"] for part in parts for field in dataclasses.fields(part)}
+    return {name: kind for name, kind in kinds.items() if hasattr(kind, "choices")}
+
+
+@pytest.mark.parametrize(("scale", "frame"), [("0.01", "stretch"), ("1,0.1", "stretch"), ("0.3", "aspect")])
+def test_styles_too_small_for_the_network_are_told_before_it_is_made(scale, frame):
+    settings = Settings.read(rows=48, style_scale=scale, style_frame=frame)
+    with pytest.raises(UserError, match=r"a style \(--style_scale, --style_frame\) would have"):
+        sources.read(COFFEE, [SWIRLS], settings)
+
+
+def test_narrow_paintings():
+    narrow = np.zeros((5000, 10, 3), np.uint8)
+    with pytest.raises(UserError, match="a style .* would have"):
+        sources.read(COFFEE, [narrow], Settings.read(rows=48, style_frame="aspect"))
+    with pytest.raises(UserError, match="turned by 45 degrees has no frame of its own aspect"):
+        sources.read(COFFEE, [narrow], Settings.read(rows=48, style_rotation=45))
+    with pytest.raises(UserError, match="would have 200000 columns, and 100000 are the most"):
+        sources.read(np.zeros((10, 5000, 3), np.uint8), [SWIRLS], Settings.read())
+
+
+def test_a_folder_to_normalise_by_holds_images(tmp_path):
+    (tmp_path / "README").write_text("no image")
+    settings = Settings.read(normalize_weights=str(tmp_path), weights="random", rows=32, iterations=0)
+    with pytest.raises(UserError, match="takes a folder of images, and .* holds none"):
+        sources.read(COFFEE, [SWIRLS], settings)
+    (tmp_path / "a.png").write_bytes(COFFEE.read_bytes())
+    assert len(list(Engine().steps(COFFEE, [SWIRLS], settings))) == 1
+
+
+def test_files_are_looked_for_also_where_settings_were_made_by_hand():
+    network = dataclasses.replace(Settings().network, weights="none.h5")
+    with pytest.raises(UserError, match="'none.h5' is no file"):
+        Engine().steps(COFFEE, [SWIRLS], dataclasses.replace(Settings(), network=network))
+
+
+def test_the_packages_names_are_listed():
+    assert dir(neural_style) == sorted(neural_style.__all__)
