@@ -62,7 +62,7 @@ def test_a_flag_that_the_state_lacks_had_todays_default():
 
 def test_a_state_that_can_not_be_read(tmp_path):
     checkpoint.path(str(tmp_path / "out")).write_text("no state")
-    with pytest.raises(UserError, match="out.state.*remove the file to start anew"):
+    with pytest.raises(UserError, match="out.state.*, and it is damaged or of another program: leave out --resume"):
         checkpoint.load(str(tmp_path / "out"))
 
 
@@ -86,6 +86,25 @@ def test_complete_runs_are_known_by_their_record(tmp_path):
         assert not is_complete()
 
 
+def test_more_iterations_and_another_path_to_the_same_file_go_on():
+    then = {"rows": 32, "iterations": 8, "weights": "w.h5"}
+    held = Checkpoint({**HEADER, "flags": then}, {**DIGESTS, "w.h5": "5"}, [], {}, ())
+    again = {"./a.jpg": "1", "/b.jpg": "2", "x/w.h5": "5"}
+    now = {
+        **HEADER,
+        "content": "./a.jpg",
+        "styles": ["/b.jpg"],
+        "flags": {**then, "iterations": 12, "weights": "x/w.h5"},
+    }
+    checkpoint.check_same(held, now, again)
+    with pytest.raises(UserError, match=r"content \(was a.jpg, is ./a.jpg\)"):
+        checkpoint.check_same(held, now, {**again, "./a.jpg": "other"})
+    with pytest.raises(UserError, match=r"--weights"):
+        checkpoint.check_same(held, now, {**again, "x/w.h5": "other"})
+    with pytest.raises(UserError, match=r"--iterations \(was 8, is 4\)"):
+        checkpoint.check_same(held, {**now, "flags": {**then, "iterations": 4}}, again)
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -96,8 +115,8 @@ def test_complete_runs_are_known_by_their_record(tmp_path):
     ],
 )
 def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
-    settings = options(*flags, "--weights=random", "--rows=32", "--iterations=4", "--evaluations_per_iteration=4")
-    given = sources.read(COFFEE, [SWIRLS], settings)
+    flags = [*flags, "--weights=random", "--rows=32", "--evaluations_per_iteration=4"]
+    given = sources.read(COFFEE, [SWIRLS], options(*flags, "--iterations=4"))
     whole = Engine().run(given)
     steps = whole.steps()
     *_, last = (next(steps) for _ in range(3))
@@ -105,8 +124,9 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, last.state(), []))
     *_, wanted = steps
 
-    resumed = Engine().run(given, checkpoint.load(str(tmp_path / "out")).resumed)
-    third, fourth = resumed.steps()
+    longer = sources.read(COFFEE, [SWIRLS], options(*flags, "--iterations=5"))  # than it was to be
+    resumed = Engine().run(longer, checkpoint.load(str(tmp_path / "out")).resumed)
+    third, fourth = itertools.islice(resumed.steps(), 2)
     assert (third.index, fourth.index) == (3, 4)
     np.testing.assert_array_equal(fourth.image, wanted.image)
     assert fourth.loss == wanted.loss

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,8 @@ def load(prefix: str) -> Checkpoint | None:
             return Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
     except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
         raise UserError(
-            f"--resume expected the state of an interrupted run in {str(path(prefix))!r}, which can't be read "
-            f"({error}): remove the file to start anew."
+            f"--resume expected the state of an interrupted run in {str(path(prefix))!r}, and it is damaged or of "
+            "another program: leave out --resume to start anew."
         ) from error
 
 
@@ -106,8 +107,11 @@ def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
 
 
 def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:
-    """Raises a UserError that names what is asked for now and was not then."""
-    found = changes(checkpoint.header, header, checkpoint.digests, digests)
+    """Raises a UserError that names what is asked for now and was not then; more iterations may be asked for."""
+    then, wanted = checkpoint.header, header["flags"].get("iterations", 0)
+    if then["flags"].get("iterations", math.inf) <= wanted:
+        then = {**then, "flags": {**then["flags"], "iterations": wanted}}
+    found = changes(then, header, checkpoint.digests, digests)
     if found:
         raise UserError(
             f"--resume goes on with the same images and flags, and these have changed: {', '.join(found)}; give "

@@ -110,16 +110,32 @@ def _digest(path: Path) -> str:
 def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
     """What two runs' headers and files differ in: flags with their values, images, files that hold something else.
 
-    A flag that the older record lacks had today's default; one that only says what a run leaves behind does not count.
+    A flag that the older record lacks had today's default; one that only says what a run leaves behind does not count,
+    nor does another path to the same bytes.
     """
-    found = []
+    files_then, found = digests_then or {}, []
+
+    def same(before: Any, value: Any) -> bool:
+        """Whether two values are one, or paths of files that hold the same."""
+        if isinstance(value, list) and isinstance(before, list) and len(value) == len(before):
+            return all(map(same, before, value))
+        if before == value:
+            return True
+        return (
+            isinstance(value, str)
+            and digests_now.get(value) is not None
+            and (files_then.get(before) == digests_now[value])
+        )
+
     for name, value in now["flags"].items():
         before = as_today(name, then["flags"].get(name))
-        if before != value:
+        if not same(before, value):
             found.append(f"--{name} (was {before}, is {value})")
-    found += [f"{name} (was {then[name]}, is {now[name]})" for name in ("content", "styles") if then[name] != now[name]]
-    kept = (digests_then or {}).keys() & digests_now.keys()
-    return found + [f"the file {name!r}" for name in sorted(kept) if digests_then[name] != digests_now[name]]
+    for name in ("content", "styles"):
+        if not same(then[name], now[name]):
+            found.append(f"{name} (was {then[name]}, is {now[name]})")
+    kept = files_then.keys() & digests_now.keys()
+    return found + [f"the file {name!r}" for name in sorted(kept) if files_then[name] != digests_now[name]]
 
 
 def as_today(name: str, value: Any) -> Any:
