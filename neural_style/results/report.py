@@ -1,13 +1,17 @@
 """What follows a run from the command line: the progress line, images, record, state, and pictures about it."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from neural_style.errors import UserError
+from neural_style.images.writing import FORMATS
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
@@ -52,6 +56,7 @@ class Report:
         self._progress = progress
         self._board = Board(output.tensorboard) if output.tensorboard else None
         self._said = False
+        self._given_up: set[str] = set()
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
@@ -60,29 +65,35 @@ class Report:
             say(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)
         self._record.add(step)
-        self._writer.add(step)
+        self._beside("images along the way", lambda: self._writer.add(step))
         if self._output.preview != "none":
             self._frames.append(plots.frame(self._writer.painted(step.image)))
         if self._board:
-            number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
-            self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
-        self._write_record()
+            self._beside("what TensorBoard shows", lambda: self._show(step))
+        self._beside("the record", self._write_record)
         if self._output.keep_state:
-            found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
-            checkpoint.save(self._prefix, found)
+            self._beside("the state that --resume needs", lambda: self._write_state(step))
 
     def finish(self, image: np.ndarray) -> None:
-        """Takes the last image and writes what a complete run leaves; the record, which says so, comes last."""
+        """Takes the last image and writes what a complete run leaves; the record, which says so, comes last.
+
+        Raises:
+          UserError: the result could not be written where it was to lie; it lies elsewhere, or nowhere.
+        """
         self._progress.close()
         result, scales = self._writer.painted(image), self._record.scales
-        self._writer.save("", result)
+        misplaced = self._save_result(result)
         if self._output.plots:
-            plots.losses(f"{self._prefix}_losses.png", scales)
-            self._writer.save("_comparison", plots.comparison([*self._shown, result]), ".png")
+            self._beside("the plot of the losses", lambda: plots.losses(f"{self._prefix}_losses.png", scales))
+            shown = [*self._shown, result]
+            self._beside("the comparison", lambda: self._writer.save("_comparison", plots.comparison(shown), ".png"))
         if self._output.preview != "none":
-            plots.preview(f"{self._prefix}_preview.{self._output.preview}", self._frames)
+            path = f"{self._prefix}_preview.{self._output.preview}"
+            self._beside("the preview", lambda: plots.preview(path, self._frames))
+        if misplaced:
+            raise UserError(misplaced)
         self._record.end(broken_off=None)
-        self._write_record()
+        self._beside("the record", self._write_record)
         checkpoint.remove(self._prefix)
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
         sentence = advice(self._header["flags"], scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
@@ -93,13 +104,47 @@ class Report:
         """Writes the best image so far and the record, which says what broke the run off."""
         self._progress.close()
         self._record.end(broken_off=reason)
-        if best is not None:
-            self._writer.save("", self._writer.painted(best))
+        misplaced = self._save_result(self._writer.painted(best)) if best is not None else None
         if self._record.scales:
-            self._write_record()
-        if best is not None:
+            self._beside("the record", self._write_record)
+        if misplaced:
+            warn(misplaced)
+        elif best is not None:
             how = "; with --resume the run goes on" if checkpoint.path(self._prefix).exists() else ""
             say(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
+
+    def _beside(self, what: str, write: Callable[[], Any]) -> None:
+        """Writes what the picture can do without; where that fails it is told, once, and not tried again."""
+        if what in self._given_up:
+            return
+        try:
+            write()
+        except Exception as error:  # whatever it is, the picture counts more
+            self._given_up.add(what)
+            warn(f"the run goes on without {what}: {error}")
+
+    def _save_result(self, image: Image.Image) -> str | None:
+        """Writes the result, elsewhere if need be; then a sentence says where it lies."""
+        try:
+            self._writer.save("", image)
+        except UserError as error:
+            for folder in (tempfile.gettempdir(), Path.home(), "."):
+                with contextlib.suppress(OSError):
+                    name, ending = Path(self._prefix).name, self._header["ending"]
+                    handle, place = tempfile.mkstemp(ending, f"{name[:100]}_", folder)
+                    with open(handle, "wb") as file:
+                        image.save(file, FORMATS[ending.lower()])
+                    return f"{error} The picture lies in {place!r}."
+            return f"{error} It could not be written elsewhere either."
+        return None
+
+    def _show(self, step: Step) -> None:
+        number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
+        self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
+
+    def _write_state(self, step: Step) -> None:
+        found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
+        checkpoint.save(self._prefix, found)
 
     def _write_record(self) -> None:
         text = json.dumps(self._record.as_dict(), indent=1)

@@ -29,7 +29,9 @@ class Writer:
         """
         self._prefix, self._ending, self._denoise = header["prefix"], header["ending"], header["flags"]["denoise"]
         self._output = output
-        self._carried = {name: info.get(name) for name in ("exif", "icc_profile")} | {"text": json.dumps(header)}
+        self._carried = {"icc_profile": info.get("icc_profile")}
+        if output.metadata:
+            self._carried |= {"exif": info.get("exif"), "text": json.dumps(header)}
         self._told: set[str] = set()
         for name in info.get("unreadable", ()):
             warn(f"the photograph's {NAMES[name]} can't be read and is left out.")

@@ -22,6 +22,12 @@ class OutputSettings(Checked):
         "Replace files that neural-style did not write, where the results' names are theirs; what a run reads is never "
         "written over.",
     )
+    metadata: bool = setting(
+        True,
+        Switch(),
+        "Carry the photograph's EXIF data along and write into PNGs how they were made; --nometadata leaves out both, "
+        "and with them where the photograph was taken and the files' paths. PREFIX.json names the paths all the same.",
+    )
     plots: bool = setting(
         True,
         Switch(),
