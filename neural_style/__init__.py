@@ -5,9 +5,14 @@ imported when the first picture is painted.
 """
 
 import importlib
+import os
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
+
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that this runs on, whatever keras.json says
 
 _HOMES = {
     "Engine": "engine",

@@ -10,6 +10,7 @@ from neural_style.cache import Cache
 from neural_style.images import geometry, reading, sources
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
+from neural_style.optimize import memory
 from neural_style.optimize.evaluator import Watch
 from neural_style.optimize.run import Run
 from neural_style.settings import networks
@@ -87,10 +88,12 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     how, seed, wanted = settings.network, settings.picture.seed, settings.loss.content_layers
     read = reading.load(picture, settings.picture.largest_image)
     rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
-    networks.check_size(rows, cols, wanted, "the image")
+    networks.check_size(rows, cols, settings.loss.least_side, "the image")
+    precision = device.resolve_precision(how.precision)
+    memory.check_forward(rows, cols, precision, settings)
     image = geometry.resize(read, rows, cols, settings.picture.resample)
     _, kernels = weights.resolve(how, seed)
     kernels = weights.fitted(how, kernels, [image], seed, wanted)
-    built = model.build(how, kernels, wanted, device.resolve_precision(how.precision))
+    built = model.build(how, kernels, wanted, precision)
     found = built(image[np.newaxis].astype(np.float64))
     return {name: tf.cast(maps[0], tf.float32).numpy() for name, maps in found.items()}

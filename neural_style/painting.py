@@ -1,12 +1,14 @@
 """From images to a painting: what the command line and Python share."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from neural_style.errors import UserError
 from neural_style.images import sources, writing
 from neural_style.images.reading import Picture
 from neural_style.results.record import Record, header
@@ -59,6 +61,21 @@ class Painting:
     def __iter__(self) -> Iterator[Any]:
         return iter((self.image, self.record))
 
+    def save(self, path: str | os.PathLike, quality: int = 95) -> None:
+        """Writes the image with the photograph's EXIF data and colour profile, which Pillow's own `save` leaves out.
+
+        Args:
+          path: of a PNG, JPEG, WebP or TIFF file.
+          quality: of JPEG and WebP, 1 to 100.
+
+        Raises:
+          UserError: the ending is none of these.
+          OSError: the file can't be written.
+        """
+        if os.path.splitext(path)[1].lower() not in writing.FORMATS:
+            raise UserError(f"Expected a path that ends in {', '.join(writing.FORMATS)}, received {str(path)!r}.")
+        writing.save(path, writing.kind_of(path), self.image, quality, self.image.info)
+
 
 class _InMemory:
     """Follows a run that writes no files."""
@@ -107,6 +124,8 @@ def stylize(
     Raises:
       UserError: what is asked for can't be done.
     """
+    if not (callback is None or callable(callback)):
+        raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
     styles = list(style) if isinstance(style, list | tuple) else [style]
     read = sources.read(content, styles, Settings.read(recipe, **settings))
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once

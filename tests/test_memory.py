@@ -41,7 +41,7 @@ def test_auto_takes_what_fits_whole_and_tiles_the_rest(free, kinds):
 
 
 def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
-    free(6)
+    free(12)
     with pytest.raises(UserError, match=r"4096 x 4096 pixels would need about .* try --tile=auto or fewer --rows"):
         choose("none", 4096)
     with pytest.raises(UserError, match="try --optimizer=adam or fewer --rows"):

@@ -99,21 +99,61 @@ def test_results_of_its_own_are_replaced_and_another_ending_is_not_taken_for_one
     assert "'out.jpg' is there already" in told(capsys, "photo.png", "style.png", "out.jpg")
 
 
+def test_another_prefixs_picture_and_companion_are_others(folder, capsys):
+    assert main(["photo.png", "style.png", "one", *QUICK]) == 0
+    shutil.copy("one.png", "two.png")
+    shutil.copy("one.png", "one_2_comparison.png")
+    capsys.readouterr()
+    assert "'two.png' is there already" in told(capsys, "photo.png", "style.png", "two")
+    assert "'one_2_comparison.png' is there already" in told(capsys, "photo.png", "style.png", "one_2")
+    assert main(["photo.png", "style.png", "one_comparison", *QUICK]) == 1  # which is one's comparison
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.json", "out_losses.png", "out.state"])
+def test_a_folder_in_a_results_place_is_told_before_any_work(folder, capsys, name):
+    (folder / name).mkdir()
+    assert f"{name!r} is a folder where a result is to lie" in told(
+        capsys, "photo.png", "style.png", "out", "--overwrite"
+    )
+
+
+def test_the_manifest_and_flagfiles_are_not_written_over(folder, capsys):
+    (folder / "out.json").write_text("content,style,prefix\nphoto.png,style.png,out\n")
+    assert main(["--manifest=out.json", "--overwrite", *QUICK]) == 1
+    assert "'out.json' would be written over, and it is read" in capsys.readouterr().err
+    (folder / "flags.json").write_text("--rows=32\n")
+    assert "'flags.json' would be written over" in told(
+        capsys, "photo.png", "style.png", "flags", "--overwrite", "--flagfile=flags.json"
+    )
+
+
+def test_a_place_that_takes_no_files(folder, capsys):
+    assert "Results can't be written beside '/proc/x'" in told(capsys, "photo.png", "style.png", "/proc/x")
+    os.symlink("elsewhere", ".out.neural-style.lock")
+    assert "Results can't be written beside 'out'" in told(capsys, "photo.png", "style.png", "out")
+    assert not os.path.exists("elsewhere")
+
+
+def test_formats_have_a_largest_side(folder, capsys):
+    wide = ["photo.png", "style.png", "out.webp", "--cols=16384"]
+    assert ".webp takes at most 16383 rows and columns" in told(capsys, *wide)
+
+
 def test_a_link_is_not_followed(folder):
     (folder / "elsewhere").mkdir()
     Image.new("RGB", (8, 8)).save("elsewhere/kept.png")
     kept = (folder / "elsewhere" / "kept.png").read_bytes()
     os.symlink("elsewhere/kept.png", "out.png")
-    os.symlink("elsewhere/kept.png", ".out.png.partial")
+    os.symlink("elsewhere/kept.png", ".out.png.neural-style.partial")
     assert main(["photo.png", "style.png", "out", "--overwrite", *QUICK]) == 0
     assert (folder / "elsewhere" / "kept.png").read_bytes() == kept
     assert not os.path.islink("out.png")
-    assert not os.path.lexists(".out.png.partial")
+    assert not os.path.lexists(".out.png.neural-style.partial")
 
 
 @pytest.mark.parametrize("letter", ["x", "猫"])
 def test_names_as_long_as_can_be_and_one_longer(folder, capsys, letter):
-    most = (os.pathconf(".", "PC_NAME_MAX") - len("._at_iteration_1.png.partial")) // len(letter.encode())
+    most = (os.pathconf(".", "PC_NAME_MAX") - len("._at_iteration_1.png.neural-style.partial")) // len(letter.encode())
     assert main(["photo.png", "style.png", letter * most, *QUICK]) == 0
     capsys.readouterr()
     before = snapshot(folder)

@@ -76,6 +76,8 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
 
 def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
     """Each row's line number and its values by column."""
+    if not os.path.isfile(path):
+        raise UserError(f"--manifest takes a CSV file, and {path!r} is no file.", exit_code=2)
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True, restval="")
@@ -85,6 +87,11 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
         ) from error
+    if not rows:
+        raise UserError(f"{path} holds no rows: each names content, style and prefix.", exit_code=2)
+    twice = {name for name in columns if columns.count(name) > 1}
+    if twice:
+        raise UserError(f"{path}: the column {min(twice)} stands there twice: leave out one.", exit_code=2)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise UserError(

@@ -1,10 +1,9 @@
-"""The command `neural-style`: the surroundings that it may be called in, and the signals that end it."""
+"""The command `neural-style`, and the surroundings that it may be called in."""
 
 import os
-import signal
 import sys
-from types import FrameType
 
+from neural_style.command import signals
 from neural_style.errors import Ended
 from neural_style.terminal import warn
 
@@ -13,17 +12,18 @@ def console() -> None:
     """Runs the command line and ends the process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is not the user's concern
     _open_streams()
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(number, _end)
     try:
-        from neural_style.command.main import main
-
+        signals.heed()
+        with signals.held():
+            from neural_style.command.main import main
+        os.getcwd()
         code = main(sys.argv[1:])
     except KeyboardInterrupt as error:
         warn("interrupted.")
         code = getattr(error, "exit_code", Ended.CTRL_C)
+    except FileNotFoundError:
+        warn("the folder that this was called in does not exist any more: change to another.")
+        code = 1
     sys.exit(code)
 
 
@@ -37,8 +37,3 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream:
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal's encoding has not
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second one is not to break off what the first one has written
-    raise Ended(number)

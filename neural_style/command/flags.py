@@ -1,13 +1,15 @@
 """The command line's flags, made of the settings: absl reads the words, the settings read the values."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from neural_style.errors import UserError
-from neural_style.settings.checked import Checked
+from neural_style.settings.checked import Checked, short
 from neural_style.settings.kinds import Kind, Optional, Switch, setting
 from neural_style.settings.settings import PARTS, Settings
 
@@ -54,11 +56,13 @@ class Command:
       words: the arguments that are no flags.
       command: what the command does.
       given: the run's settings that were named, as text by name.
+      files: that the command was read from: flagfiles and a manifest.
     """
 
     words: list[str]
     command: CommandSettings
     given: dict[str, Any]
+    files: list[str]
 
     def settings(self, /, **given: Any) -> Settings:
         """The settings of a run; `given` wins over the command line."""
@@ -71,16 +75,55 @@ def parse(arguments: Sequence[str]) -> Command:
     Raises:
       UserError: with exit code 2, where the command line can't be read.
     """
-    values = _define()
+    values, files = _define(), []
     try:
-        words = values(["neural-style", *arguments])[1:]
+        words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
         raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
     given = {name: values[name].value for name in values if values[name].present}
     given["help"] = given.pop("h", given.get("help", False))
     own = {field.name for field in dataclasses.fields(CommandSettings)}
     command = CommandSettings(**{name: value for name, value in given.items() if name in own})
-    return Command(words, command, {name: value for name, value in given.items() if name not in own})
+    files += [command.manifest] if command.manifest else []
+    return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
+
+
+def _with_flagfiles(arguments: Sequence[str], read: list[str]) -> list[str]:
+    """The arguments, with the lines of each --flagfile in its place.
+
+    A flagfile holds a flag on each line, also another --flagfile; lines that are empty or begin with # say nothing.
+
+    Args:
+      arguments: of the command line, or of a flagfile.
+      read: the flagfiles that were read, to which those found are added.
+
+    Raises:
+      UserError: a flagfile can't be read, or leads back to itself.
+    """
+    found, rest = [], iter(arguments)
+    for argument in rest:
+        name, equals, path = argument.partition("=")
+        if argument == "--":
+            return [*found, argument, *rest]
+        if name not in ("--flagfile", "-flagfile"):
+            found.append(argument)
+            continue
+        path = path if equals else next(rest, "")
+        if not os.path.isfile(path):
+            raise UserError(f"--flagfile takes a file of flags, and {path!r} is none.", exit_code=2)
+        if path in read:
+            raise UserError(f"--flagfile={path} is read twice, or leads back to itself.", exit_code=2)
+        read.append(path)
+        try:
+            lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"--flagfile takes a text file of flags, and {path!r} is none.", exit_code=2) from error
+        lines = [line for line in lines if line and not line.startswith("#")]
+        for line in lines:
+            if not line.startswith("-"):
+                raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
+        found += _with_flagfiles(lines, read)
+    return found
 
 
 def _define() -> flags.FlagValues:

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+
+from neural_style.command import signals
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
@@ -18,7 +19,7 @@ def engine_maker() -> Callable[[], "Engine"]:
 
     def engine() -> "Engine":
         if not made:
-            with _held(), _quiet():
+            with _announced("Loading TensorFlow …"), signals.held(), _quiet():
                 from neural_style.engine import Engine
             made.append(Engine())
         return made[0]
@@ -27,21 +28,16 @@ def engine_maker() -> Callable[[], "Engine"]:
 
 
 @contextlib.contextmanager
-def _held() -> Iterator[None]:
-    """Holds back the signals that end a run: libraries in C++ do not survive one while they load."""
-    came: list[int] = []
-    named = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
-    before = {number: signal.getsignal(number) for number in named if number}
-    caught = [number for number, handler in before.items() if callable(handler)]
-    for number in caught:
-        signal.signal(number, lambda number, frame: came.append(number))
+def _announced(what: str) -> Iterator[None]:
+    """Shows on a terminal what takes seconds, for as long as it takes."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield
+        return
+    print(what, end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        for number in caught:
-            signal.signal(number, before[number])
-    for number in came:
-        signal.raise_signal(number)
+        print("\r" + " " * len(what) + "\r", end="", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -40,9 +40,9 @@ def _run(given: flags.Command) -> int:
     elif command.manifest:
         from neural_style.command import batch
 
-        return batch.run(given, functools.partial(paint, engine=engine_maker()))
+        return batch.run(given, functools.partial(paint, engine=engine_maker(), also_read=given.files))
     else:
-        paint(given.words, given.settings(), engine_maker(), resume=command.resume)
+        paint(given.words, given.settings(), engine_maker(), resume=command.resume, also_read=given.files)
     return 0
 
 
@@ -52,6 +52,7 @@ def paint(
     engine: Callable[[], "Engine"],
     resume: bool = False,
     skip_complete: bool = False,
+    also_read: Sequence[str] = (),
 ) -> bool:
     """Stylises one photograph and writes the results' files; what breaks a run off leaves the best image so far.
 
@@ -61,6 +62,7 @@ def paint(
       engine: makes the engine, once everything is checked that needs none.
       resume: whether an interrupted run is gone on with.
       skip_complete: whether a run that is complete already is left alone, as `resume` does.
+      also_read: files besides the images that the command was read from.
 
     Returns:
       Whether there was anything to do.
@@ -70,7 +72,7 @@ def paint(
       KeyboardInterrupt: after the files are written.
     """
     from neural_style import painting  # reads images, which help and the like do not need
-    from neural_style.images import sources
+    from neural_style.images import sources, writing
     from neural_style.results import checkpoint, files, record, targets
     from neural_style.results.progress import Progress
     from neural_style.results.report import Report
@@ -78,6 +80,8 @@ def paint(
     content, *styles, output = _named(words)
     prefix, ending = files.split(output, content)
     read = sources.read(content, styles, settings)
+    rows, cols = read.sizes[-1]
+    writing.check_size(ending, rows, cols)
     header = record.header(content, styles, (prefix, ending), settings)
     digests = record.digests(content, styles, settings)
     if (resume or skip_complete) and checkpoint.is_complete(prefix, header, digests, ending):
@@ -87,13 +91,12 @@ def paint(
     if state:
         checkpoint.check_same(state, header, digests)
     iterations = settings.optimizer.iterations_at(len(read.sizes))[-1]
-    targets.check(prefix, ending, digests, settings.output, iterations, fresh=state is None)
+    targets.check(prefix, ending, [*digests, *also_read], settings.output, iterations, fresh=state is None)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
         run = engine().run(read, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
-    rows, cols = read.sizes[-1]
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
 

@@ -1,6 +1,7 @@
 """How an image was made: the command that makes it again."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def text(path: str) -> str:
         dashes = ["--"] if any(word.startswith("-") for word in words) else []
         recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
         flags = {name: as_today(name, value) for name, value in made["flags"].items() if _shown(name)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
             "made."
@@ -47,6 +48,8 @@ def text(path: str) -> str:
 
 
 def _made(path: str) -> dict[str, Any]:
+    if not os.path.isfile(path):
+        raise ValueError
     if Path(path).suffix.lower() == ".json":
         return json.loads(Path(path).read_text())
     with Image.open(path) as image:

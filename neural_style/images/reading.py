@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 
@@ -66,12 +67,17 @@ def _check_file(path: str) -> None:
     if "://" in path and not os.path.exists(path):
         raise UserError(f"Expected an image file, and {path!r} is a web address: download it first.")
     try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise UserError(f"Expected an image file, but {path!r} is a folder.")
+        if not stat.S_ISREG(mode):
+            raise UserError(f"Expected an image file, but {path!r} is a pipe or device: save it as a file first.")
         with open(path, "rb"):
             pass
     except FileNotFoundError:
         raise UserError(f"Expected an image file, but {path!r} does not exist.") from None
-    except IsADirectoryError:
-        raise UserError(f"Expected an image file, but {path!r} is a folder.") from None
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # a name that is too long, or forbidden, or holds a null byte
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"Expected an image file, but {path!r} can't be opened: {reason}.") from error
@@ -110,7 +116,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
         raise UserError(f"Expected an image array of numbers in 0..255, received one of {array.dtype}.")
     if shown.dtype == bool:  # a mask
         shown = shown * np.uint8(255)
-    if shown.dtype.kind == "f" and 0 < shown.max() <= 1:
+    if 0 < shown.max() < 2:
         raise UserError(
             "Expected an image array in 0..255, received one in 0..1: multiply it by 255 (a mask may be of booleans)."
         )

@@ -33,6 +33,7 @@ class Scene:
       content, start: RGB [rows, cols, 3] float32 in 0..255, in one size.
       regions: which styles apply where.
       keep: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
+      photograph: RGB [rows, cols, 3], what shows where the photograph stays; None is `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
     """
 
@@ -40,6 +41,7 @@ class Scene:
     regions: list[Region]
     start: np.ndarray
     keep: np.ndarray | None = None
+    photograph: np.ndarray | None = None
     chroma: np.ndarray | None = None
 
     @property
@@ -49,11 +51,15 @@ class Scene:
 
     def finished(self, painted: np.ndarray) -> np.ndarray:
         """What is shown of `painted` [rows, cols, 3]: the photograph where it stays, and its chroma."""
-        shown = masks.blend(self.content, painted, self.keep)
+        shown = masks.blend(self._beneath, painted, self.keep)
         return shown if self.chroma is None else shown + self.chroma
 
     def through(self, objective: Callable) -> Callable:
         """`objective`, a function of the image, as a function of what is painted."""
         if self.chroma is not None:
             objective = color.through_grey(objective)
-        return masks.through(objective, self.content, self.keep)
+        return masks.through(objective, self._beneath, self.keep)
+
+    @property
+    def _beneath(self) -> np.ndarray:
+        return self.content if self.photograph is None else self.photograph

@@ -70,7 +70,7 @@ class Sources:
         content = geometry.resize(self.content, rows, cols, picture.resample)
         first = geometry.resize(self.styles[0], rows, cols, picture.resample)
         versions = [_versions(painting, rows, cols, picture) for painting in self.styles]
-        chroma, paint = None, None
+        chroma, paint, photograph = None, None, content
         if picture.recolor_content:
             content = color.match(content, versions[0][0], picture.color_match).clip(0, 255)
         if picture.preserve_color == "match":
@@ -78,14 +78,14 @@ class Sources:
         elif picture.preserve_color == "luminance":
             paint = functools.partial(color.match_luminance, reference=content)
             chroma = content - color.grey(content)
-            content = color.grey(content)
+            photograph = content = color.grey(content)
         if paint:
             first, versions = paint(first), [[paint(version) for version in group] for group in versions]
         start = self._start(content, first) if coarser is None else geometry.enlarge(coarser, rows, cols)
         if chroma is not None:
             start = color.grey(start)
         keep = _mask(self.keep, rows, cols) if self.keep else None
-        return Scene(content, self._regions(versions, rows, cols), start, keep, chroma)
+        return Scene(content, self._regions(versions, rows, cols), start, keep, photograph, chroma)
 
     def _regions(self, versions: Sequence[list[np.ndarray]], rows: int, cols: int) -> list[Region]:
         """One region for each style where there are masks, else one for all styles together."""
@@ -118,13 +118,15 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
     """Reads the images, and checks what can be known of them before any heavy work.
 
     Args:
-      content, styles: paths, Pillow images or arrays.
+      content, styles: paths, Pillow images or arrays; one style need not be in a list.
       settings: of the run.
 
     Raises:
       UserError: an image can't be read, is too small for the network, or does not fit the settings.
     """
-    picture = settings.picture
+    if not isinstance(settings, Settings):
+        raise UserError(f"Expected Settings, such as Settings.read(rows=300), received a {type(settings).__name__}.")
+    picture, styles = settings.picture, list(styles) if isinstance(styles, list | tuple) else [styles]
     settings.check_surroundings()
     if settings.network.normalize_weights not in NORMALIZERS:
         _images_in(settings.network.normalize_weights)
@@ -152,11 +154,11 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
 
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
-    picture, layers = sources.settings.picture, sources.settings.loss.layers
-    networks.check_size(*sources.sizes[0], layers, "the result")
+    picture, least = sources.settings.picture, sources.settings.loss.least_side
+    networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
         for size in _version_sizes(style, *sources.sizes[0], picture):
-            networks.check_size(*size, layers, "a style (--style_scale, --style_frame)")
+            networks.check_size(*size, least, "a style (--style_scale, --style_frame)")
         for angle in picture.style_rotation:
             geometry.frame_turned(style, angle)
 

@@ -1,17 +1,21 @@
 """Images out: 8 bits, a format by the name's ending, and what a file says besides its pixels."""
 
 import itertools
+import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from neural_style.errors import UserError
+
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Pillow's name of each format that results are written in, by ending."""
+MOST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+"""Rows and columns that a format takes at most."""
 TEXT_KEY = "neural_style"
 """The key of the PNG text that says how an image was made."""
 
@@ -65,13 +69,23 @@ def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, A
     if kind == "PNG" and "text" in carried:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])
-    elif kind == "TIFF":
-        options["compression"] = "tiff_deflate"
-    elif kind != "PNG":
+    elif kind == "TIFF" and "exif" not in carried:
+        options["compression"] = "tiff_deflate"  # by libtiff, which can't write EXIF's inner folders
+    elif kind in ("JPEG", "WEBP"):
         options["quality"] = quality
     return options
 
 
+def check_size(ending: str, rows: int, cols: int) -> None:
+    """Raises a UserError where the format that an ending says takes no image of `rows` x `cols`."""
+    most = MOST_SIDE.get(kind_of(ending), math.inf)
+    if max(rows, cols) > most:
+        raise UserError(
+            f"{ending} takes at most {most} rows and columns, and the result would have {rows} x {cols}: choose .png, "
+            "or fewer rows."
+        )
+
+
 def kind_of(path: str | os.PathLike) -> str:
-    """Pillow's name of the format that a path's ending says."""
-    return FORMATS[Path(path).suffix.lower()]
+    """Pillow's name of the format that a path's ending, or the ending alone, says."""
+    return FORMATS[os.path.splitext("x" + os.fspath(path))[1].lower()]

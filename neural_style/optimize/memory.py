@@ -107,10 +107,12 @@ def choose_tile(
         if _fits(work, own, host, gpu):
             return tile
     least = (work + own) / 1e9
+    lighter = own - kept(rows, cols, settings) + PER_PIXEL_KEPT["adam"] * rows * cols
+    smallest = computed(rows, cols, TILES[-1], precision, settings)
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,
-        "--tile=auto": wanted != "auto",
-        "--optimizer=adam": settings.optimizer.optimizer == "lbfgs",
+        "--tile=auto": wanted != "auto" and settings.tileable and _fits(smallest, own, host, gpu),
+        "--optimizer=adam": _fits(work, lighter, host, gpu),
     }
     advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
     there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
@@ -118,6 +120,16 @@ def choose_tile(
         f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {there} "
         f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(advice)}."
     )
+
+
+def check_forward(rows: int, cols: int, precision: str, settings: Settings) -> None:
+    """Raises a UserError where an image of `rows` x `cols` can't go through the network, forward only."""
+    work, host, gpu = computed(0, 0, None, precision, settings, rows * cols), free(), device.gpu_memory()
+    if not _fits(work, 12 * rows * cols, host, gpu):
+        raise UserError(
+            f"The features of {rows} x {cols} pixels would need about {work / 1e9:.1f} GB of memory, and "
+            f"{host / 1e9:.1f} GB are free: choose fewer rows."
+        )
 
 
 def _fits(work: float, own: float, host: float, gpu: float | None) -> bool:

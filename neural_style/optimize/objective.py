@@ -81,7 +81,7 @@ class Objective:
     def _maps(self, scene: Scene) -> dict[str, Any]:
         return maps_of(self.terms, scene, self.network.output["image"].dtype)
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, reduce_retracing=True)
     def _measured(self, image: tf.Tensor, maps: dict, keep: bool) -> tuple[dict, dict]:
         """What the terms measure of an image, and the features to keep as the maps of terms that compare with them."""
         features = self.network(image)

@@ -91,8 +91,18 @@ class Session:
         """Goes back to where `state` was taken.
 
         Raises:
-          UserError: the weights come from elsewhere now.
+          UserError: the weights come from elsewhere now, or the state is none of this run.
         """
+        try:
+            self._restore(state)
+        except UserError:
+            raise
+        except Exception as error:  # whatever a state lacks, or holds instead
+            raise UserError(
+                "The state that --resume goes on from is damaged: leave out --resume to start anew."
+            ) from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
         then = state.get("facts", {})
         if then.get("weights", self.facts["weights"]) != self.facts["weights"]:
             raise UserError(
@@ -103,3 +113,5 @@ class Session:
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
         self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)
+        if not (0 <= self._done <= self._iterations and np.isfinite(self._start).all()):
+            raise ValueError

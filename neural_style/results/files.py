@@ -25,7 +25,7 @@ def split(output: str, content: str) -> tuple[str, str]:
         output = os.path.join(output, Path(content).stem)
         output += ".png" if Path(output).suffix.lower() in FORMATS else ""  # a photograph's own name with a dot
     folder, ending = Path(output).parent, Path(output).suffix.lower()
-    if output.endswith(("/", os.sep)) or Path(output).name in ("", ".", ".."):
+    if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
     if ending not in FORMATS and ending in Image.registered_extensions():
         raise UserError(
@@ -45,7 +45,7 @@ def key(prefix: str) -> str:
 
 def partial_path(path: str | os.PathLike) -> Path:
     """Where a file is written before it is renamed to `path`."""
-    return Path(path).with_name(f".{Path(path).name}.partial")
+    return Path(path).with_name(f".{Path(path).name}.neural-style.partial")
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:

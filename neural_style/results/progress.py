@@ -1,6 +1,7 @@
 """The progress line of a terminal."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,10 @@ from tqdm import tqdm
 from neural_style.results.record import by_kind
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.step import Step
+from neural_style.terminal import say
+
+QUIET_SECONDS = 30
+"""Between two lines where the output is no terminal."""
 
 
 class Evaluated(Protocol):
@@ -39,6 +44,7 @@ class Progress:
         if scales and len(scales[-1]["iterations"]) == self._iterations[self._scale]:
             self._scale, self._before = self._scale + 1, 0
         self._bar: tqdm | None = None
+        self._told = time.monotonic()
 
     def watch(self, evaluation: Evaluated) -> None:
         """Moves on by one evaluation of the objective."""
@@ -49,9 +55,17 @@ class Progress:
         self._bar.update()
 
     def add(self, step: Step) -> None:
-        """Takes a step; searches that needed more evaluations than planned make the line longer."""
+        """Takes a step; searches that needed more evaluations than planned make the line longer.
+
+        Where the output is no terminal, a line is printed now and then.
+        """
         if self._bar is None:
             return
+        if self._bar.disable and time.monotonic() - self._told > QUIET_SECONDS:
+            self._told = time.monotonic()
+            rows, cols = self._sizes[self._scale]
+            of = step.index + step.iterations_left
+            say(f"{rows} x {cols}: iteration {step.index} of {of}, loss {step.loss:.4g}")
         self._bar.total = self._bar.n + step.iterations_left * self._each
         if not step.iterations_left:
             self.close()

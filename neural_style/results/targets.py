@@ -44,8 +44,11 @@ def check(
         for given in inputs:
             if _same(path, given):
                 raise UserError(f"{path!r} would be written over, and it is read: choose another prefix, {free}.")
+    folders = [path for path in standing if os.path.isdir(path)]
+    if folders:
+        raise UserError(f"{folders[0]!r} is a folder where a result is to lie: choose another prefix, {free}.")
     made = _made(prefix)
-    foreign = [path for path in standing if not _is_own(path, prefix + ending, made)]
+    foreign = [path for path in standing if not _is_own(path, prefix, ending, made)]
     if foreign and not output.overwrite:
         raise UserError(
             f"{foreign[0]!r} is there already, and neural-style did not write it as a part of {prefix!r}: choose "
@@ -65,15 +68,23 @@ def claimed(prefix: str) -> Iterator[None]:
     Raises:
       UserError: another run is at it.
     """
-    path = Path(prefix).with_name(f".{Path(prefix).name}.lock")
+    path = Path(prefix).with_name(f".{Path(prefix).name}.neural-style.lock")
+    lock = filelock.FileLock(path, timeout=0)
     try:
-        with filelock.FileLock(path, timeout=0):
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)  # older versions of the library leave it
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)))
+        lock.acquire()
     except filelock.Timeout as error:
         raise UserError(f"Another run is writing {prefix!r} just now: choose another prefix, or wait.") from error
+    except OSError as error:
+        raise UserError(
+            f"Results can't be written beside {prefix!r} ({error.strerror or error}): choose another prefix."
+        ) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # older versions of the library leave it
+        lock.release()
 
 
 def _ends(ending: str, output: OutputSettings) -> list[str]:
@@ -118,13 +129,17 @@ def _made(prefix: str) -> dict | None:
     return None
 
 
-def _is_own(path: str, result: str, made: dict | None) -> bool:
-    """Whether neural-style wrote a file: the record beside it or, in PNG, its own text says so."""
-    if made and (path != result or path.endswith(made.get("ending", ".png"))):
-        return True
+def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
+    """Whether neural-style wrote a file as a part of `prefix`.
+
+    In PNG, its own text says so; for other files the record that lies beside them.
+    """
+    name = Path(prefix).name
     with contextlib.suppress(Exception), Image.open(path) as image:  # Pillow raises many kinds for broken files
-        return image.format == "PNG" and TEXT_KEY in image.info
-    return False
+        if image.format == "PNG" and TEXT_KEY in image.info:
+            return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
+    recorded = made is not None and Path(str(made.get("prefix", name))).name == name
+    return recorded and (path != prefix + ending or path.endswith(made.get("ending", ".png")))
 
 
 def _number(path: str, prefix: str, ending: str) -> int:

@@ -23,7 +23,7 @@ class Board:
             self._writer = tf.summary.create_file_writer(folder)
         except tf.errors.OpError as error:
             raise UserError(
-                f"--tensorboard takes a folder that can be written, received {folder!r}: {error}"
+                f"--tensorboard takes a folder that can be written, received {folder!r}: choose another."
             ) from error
 
     def add(self, number: int, values: dict[str, float], image: np.ndarray) -> None:

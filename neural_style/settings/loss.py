@@ -4,6 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 from neural_style.errors import UserError
+from neural_style.settings import networks
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Kind, Many, Number, Optional, setting
 
@@ -17,10 +18,12 @@ class StyleLoss(NamedTuple):
     Attributes:
       summed: whether it is of sums over positions, so that an image can be taken tile by tile.
       normalizations: those that it allows.
+      side: rows and columns of a layer that it needs at least.
     """
 
     summed: bool
     normalizations: tuple[str, ...]
+    side: int = 1
 
 
 STYLE_LOSSES = {
@@ -29,7 +32,7 @@ STYLE_LOSSES = {
     "polynomial": StyleLoss(True, FOR_ANY_LOSS),
     "gaussian": StyleLoss(False, FOR_ANY_LOSS),
     "batch_norm": StyleLoss(True, FOR_ANY_LOSS),
-    "mrf": StyleLoss(False, FOR_ANY_LOSS),
+    "mrf": StyleLoss(False, FOR_ANY_LOSS, side=3),
 }
 """The choices of --style_loss; `losses.style` computes them."""
 
@@ -88,6 +91,8 @@ class LossSettings(Checked):
                     f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of "
                     f"--{kind}_layers, received {len(weights)}."
                 )
+        if not (self.content_weight or self.style_weight or self.tv_weight):
+            raise UserError("--content_weight, --style_weight and --tv_weight are all 0: nothing would be painted.")
         allowed = STYLE_LOSSES[self.style_loss].normalizations
         if self.normalization not in allowed:
             raise UserError(
@@ -99,6 +104,14 @@ class LossSettings(Checked):
     def layers(self) -> tuple[str, ...]:
         """Every layer whose features are compared."""
         return self.content_layers + self.style_layers
+
+    @property
+    def least_side(self) -> int:
+        """Rows and columns that an image needs at least."""
+        side = STYLE_LOSSES[self.style_loss].side
+        return max(
+            [2, *map(networks.stride, self.layers), *(side * networks.stride(name) for name in self.style_layers)]
+        )
 
     def layer_weights(self, kind: str) -> dict[str, float]:
         """The weight of each layer of a kind, "content" or "style"."""

@@ -97,11 +97,10 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
             )
 
 
-def check_size(rows: int, cols: int, layers: list[str], what: str) -> None:
-    """Raises a UserError where an image, called `what`, vanishes before the deepest of `layers`."""
-    smallest = max([2] + [stride(layer) for layer in layers])
-    if min(rows, cols) < smallest:
+def check_size(rows: int, cols: int, least: int, what: str) -> None:
+    """Raises a UserError where an image, called `what`, has fewer than `least` rows or columns."""
+    if min(rows, cols) < least:
         raise UserError(
-            f"The network's layers need at least {smallest} rows and {smallest} columns, and {what} would have "
+            f"The network's layers need at least {least} rows and {least} columns, and {what} would have "
             f"{rows} rows and {cols} columns: raise --rows, or choose shallower layers."
         )

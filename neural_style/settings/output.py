@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import os
 
 from neural_style.errors import UserError
 from neural_style.settings.checked import Checked
@@ -47,5 +48,7 @@ class OutputSettings(Checked):
 
     def check_packages(self) -> None:
         """Raises a UserError where a package that these settings need is missing."""
+        if self.tensorboard and os.path.exists(self.tensorboard) and not os.path.isdir(self.tensorboard):
+            raise UserError(f"--tensorboard takes a folder, and {self.tensorboard!r} is none.")
         if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")

@@ -20,7 +20,7 @@ def read(name: str) -> dict[str, str | bool]:
       UserError: with exit code 2; there is no such recipe.
     """
     known = by_name()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise UserError(f"--recipe takes one of {', '.join(known)}; received {name!r}.", exit_code=2)
     found = {}
     lines = known[name].read_text(encoding="utf-8").splitlines()

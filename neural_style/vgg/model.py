@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neural_style.errors import UserError
 from neural_style.images.preprocessing import CAFFE_MEAN, TORCH_MEAN, TORCH_STD
 from neural_style.settings import networks
 from neural_style.settings.network import NetworkSettings
@@ -56,7 +57,15 @@ def build(
       [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image", in float64
       for that `dtype`, else in float32. A tiled one maps a dict of "image", "edges", "above" and "left" to one of
       "features", "below" and "right": what `seams.Seam` takes and hands on, by layer.
+
+    Raises:
+      UserError: Keras does not run on TensorFlow.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"Keras was loaded with the backend {keras.backend.backend()!r} before neural_style: import neural_style "
+            "first, or set KERAS_BACKEND=tensorflow."
+        )
     layers, image = set(layers), keras.Input((None, None, 3), dtype="float64", name="image")
     joints = seams.Seams(dtype) if tiled else None
     features = _features(settings, image, layers, dtype, joints)
@@ -149,7 +158,7 @@ def _convolution(name: str, filters: int, padding: str, convolution: str, dtype:
     if convolution == "winograd" and dtype != "bfloat16" and filters >= WINOGRAD_FILTERS:
         return winograd.Convolution(**known)
     # The real kernels follow; random ones would cost start-up time.
-    return keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", **known)
+    return keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", data_format="channels_last", **known)
 
 
 def pad(x, padding: str):
@@ -160,4 +169,4 @@ def pad(x, padding: str):
 
 def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
     layer = keras.layers.MaxPooling2D if pooling == "max" else keras.layers.AveragePooling2D
-    return layer(2, dtype=dtype)
+    return layer(2, dtype=dtype, data_format="channels_last")

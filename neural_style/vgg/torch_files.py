@@ -123,6 +123,8 @@ def _read_zip(path: str | os.PathLike) -> tuple[dict, dict[str, bytes]]:
 def _read_legacy(path: str | os.PathLike) -> tuple[dict, dict[str, bytes]]:
     # A memory map reads no more than there is, whatever a file claims.
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        if held[:2] == b"PK":
+            raise ValueError("it is cut off")
         magic, _, _ = (_Unpickler(held).load() for _ in range(3))  # then protocol and byte order
         if magic != LEGACY_MAGIC:
             raise ValueError("it does not begin as torch's files do")

@@ -1,0 +1,42 @@
+"""The signals that end the program: as after Ctrl-C, and not while libraries load."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from neural_style.errors import Ended
+
+
+def heed() -> None:
+    """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does."""
+    for number in _known("SIGTERM", "SIGHUP"):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, _end)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Holds back the signals that end a run: libraries in C and C++ do not survive one while they load."""
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in _known("SIGINT", "SIGTERM", "SIGHUP")}
+    caught = [number for number, handler in before.items() if callable(handler)]
+    for number in caught:
+        signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])
+    for number in came:
+        signal.raise_signal(number)
+
+
+def _known(*names: str) -> list[int]:
+    """The numbers of those signals that the system has; Windows has no SIGHUP."""
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one is not to break off what the first one has written
+    raise Ended(number)
