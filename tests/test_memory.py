@@ -44,7 +44,11 @@ def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
     free(12)
     with pytest.raises(UserError, match=r"4096 x 4096 pixels would need about .* try --tile=auto or fewer --rows"):
         choose("none", 4096)
+    free(30)
     with pytest.raises(UserError, match="try --optimizer=adam or fewer --rows"):
+        choose("auto", 8192, optimizer="lbfgs")
+    free(6)
+    with pytest.raises(UserError, match="try fewer --rows"):  # adam's images are too many as well
         choose("auto", 8192, optimizer="lbfgs")
     with pytest.raises(UserError, match="would need"):
         choose("auto", 4096, "--noreuse_constant_rows")

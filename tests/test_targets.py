@@ -112,9 +112,8 @@ def test_another_prefixs_picture_and_companion_are_others(folder, capsys):
 @pytest.mark.parametrize("name", ["out.png", "out.json", "out_losses.png", "out.state"])
 def test_a_folder_in_a_results_place_is_told_before_any_work(folder, capsys, name):
     (folder / name).mkdir()
-    assert f"{name!r} is a folder where a result is to lie" in told(
-        capsys, "photo.png", "style.png", "out", "--overwrite"
-    )
+    message = told(capsys, "photo.png", "style.png", "out", "--overwrite")
+    assert f"{name!r} is a folder where a result is to lie" in message
 
 
 def test_the_manifest_and_flagfiles_are_not_written_over(folder, capsys):
