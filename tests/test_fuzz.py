@@ -1,0 +1,204 @@
+"""Commands drawn by chance: the answer is a picture or one sentence, and nothing else is touched."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import random
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from neural_style.command.flags import GROUPS
+from neural_style.command.main import main
+from neural_style.settings import kinds, networks, recipes
+
+BASE = ["--weights=random", "--network=vgg16", "--rows=24", "--iterations=1", "--evaluations_per_iteration=2"]
+BASE += ["--style_layers=block1_conv1", "--content_layers=block1_conv2", "--noplots", "--save_every=0"]
+HEAVY = {"rows", "cols", "scales", "iterations", "scale_iterations", "evaluations_per_iteration", "style_scale"}
+"""Flags whose largest values mean hours of honest work."""
+APART = {"help", "helpfull", "version", "list_recipes", "flagfile", "manifest", "undefok", "tensorboard"}
+"""Flags that have tests of their own."""
+FIELDS = {field.name: field for group in GROUPS for field in dataclasses.fields(group) if field.name not in APART}
+NOISE = [
+    "",
+    " ",
+    "nan",
+    "inf",
+    "-1",
+    "0",
+    "²",
+    "1e400",
+    "0x10",
+    "none",
+    "auto",
+    "猫",
+    "a\0b",
+    ",",
+    "1,,2",
+    "-",
+    "x" * 5000,
+]
+SECONDS, BYTES = 60, 8e9
+DEFAULT = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def values(field):
+    """Text for a flag: the edges of what it takes, and now and then what it does not take."""
+    taken = _of_kind(field.metadata["kind"], field.name in HEAVY)
+    return st.one_of(taken, taken, taken, st.sampled_from(NOISE))
+
+
+def _of_kind(kind, heavy):
+    if isinstance(kind, kinds.Optional):
+        return _of_kind(kind.other, heavy)
+    if isinstance(kind, kinds.WordOr):
+        return st.one_of(st.sampled_from(kind.words), _of_kind(kind.other, heavy))
+    if isinstance(kind, kinds.Many):
+        return st.lists(_of_kind(kind.each, heavy), max_size=3).map(",".join)
+    if isinstance(kind, kinds.Choice):
+        return st.sampled_from(kind.choices)
+    if isinstance(kind, kinds.Switch):
+        return st.sampled_from(["true", "false", "maybe"])
+    if isinstance(kind, kinds.Number):
+        edges = [kind.least, 1, 2, 3]
+        edges += [24, 33] if heavy else [kind.most, kind.most * 2 + 1, kind.least - 1, (kind.least + kind.most) / 2]
+        return st.sampled_from([f"{int(edge)}" if isinstance(kind, kinds.Whole) else f"{edge!r}" for edge in edges])
+    layers = networks.layer_names("vgg16")[:4]
+    return st.sampled_from([*layers, *recipes.by_name(), "photo.png", "style.png", "mask.png", "missing.png", "."])
+
+
+def lines(name):
+    """A flag with a value, a flag alone, or its opposite."""
+    with_value = values(FIELDS[name]).map(lambda value: f"--{name}={value}")
+    return st.one_of(with_value, with_value, st.sampled_from([f"--{name}", f"--no{name}"]))
+
+
+FLAGS = st.lists(st.sampled_from(sorted(FIELDS)).flatmap(lines), max_size=4)
+
+
+@contextlib.contextmanager
+def folder():
+    """A working folder with small images."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as name:
+        os.chdir(name)
+        rng = np.random.default_rng(0)
+        for image, size in {"photo.png": (24, 32), "style.png": (30, 20), "mask.png": (8, 8)}.items():
+            Image.fromarray(rng.integers(0, 255, (*size, 3), np.uint8)).save(image)
+        try:
+            yield Path(name)
+        finally:
+            os.chdir(before)
+
+
+def check(arguments, *inputs):
+    """Runs a command; `inputs` are files that it must leave as they are."""
+    before = {path: path.read_bytes() for path in map(Path, ("photo.png", "style.png", "mask.png", *inputs))}
+    out, err, began = io.StringIO(), io.StringIO(), time.monotonic()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    event(f"exit code {code}")
+    told = [line for line in err.getvalue().splitlines() if not line.startswith("neural-style: ")]
+    assert code in (0, 1, 2), (arguments, code)
+    assert not told, (arguments, told)
+    assert code == 0 or err.getvalue().count("\n") <= 2, (arguments, err.getvalue())
+    assert not [path for path in Path(".").rglob("*.neural-style.*")], arguments
+    assert all(path.read_bytes() == data for path, data in before.items()), arguments
+    assert time.monotonic() - began < SECONDS, arguments
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BYTES, arguments
+    return code
+
+
+def commands(flags):
+    with folder():
+        check(["photo.png", "style.png", "out", *BASE, *flags])
+
+
+def encoded(mode, size, ending, seed):
+    """A file's bytes."""
+    rng, file = np.random.default_rng(seed), io.BytesIO()
+    image = Image.fromarray(rng.integers(0, 255, (size[1], size[0], 4), np.uint8), "RGBA")
+    image = image.convert("RGB").convert("F") if mode == "F" else image.convert(mode)
+    try:
+        image.save(file, ending)
+    except (OSError, ValueError):  # a mode that the format does not take
+        assume(False)
+    return file.getvalue()
+
+
+SIDES = st.sampled_from([1, 2, 3, 7, 24, 100, 1000, 10_000])
+MODES = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F"])
+HARM = st.sampled_from(["none", "cut", "flip", "both"])
+
+
+def images(mode, width, height, ending, harm, seed):
+    assume(width * height <= 10**6)
+    data, rng = bytearray(encoded(mode, (width, height), ending, seed)), random.Random(seed)
+    if harm in ("flip", "both"):
+        for _ in range(rng.randint(1, 8)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    if harm in ("cut", "both"):
+        data = data[: rng.randrange(len(data))]
+    with folder():
+        Path("drawn").write_bytes(data)
+        words = ["photo.png", "style.png", "out"]
+        words[rng.randrange(2)] = "drawn"
+        mask = ["--content_mask=drawn"] if rng.random() < 0.3 else []
+        check([*words, *BASE, *mask], "drawn")
+
+
+CELL = st.one_of(
+    st.sampled_from(["photo.png", "style.png", "photo.png;style.png", "out", "a/b", "32", "paint", *NOISE])
+)
+HEADER = st.sampled_from(["content", "style", "prefix", "rows", "seed", "recipe", "init", "noplots", "", "self"])
+
+
+def tables(kind, rows, junk):
+    rows = [[cell.replace("\0", "") for cell in row] for row in rows]
+    text = "\n".join(",".join(row) for row in rows)
+    with folder():
+        if kind == "manifest":
+            given = "content,style,prefix" + (f",{junk}" if junk else "") + "\n" + text
+            Path("drawn").write_text(given, encoding="utf-8")
+            check_batch(["--manifest=drawn", *BASE])
+        else:
+            Path("drawn").write_text("\n".join("=".join(row) for row in rows), encoding="utf-8")
+            check(["photo.png", "style.png", "out", *BASE, "--flagfile=drawn"], "drawn")
+
+
+def check_batch(arguments):
+    """A batch may tell a sentence for each row."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    event(f"exit code {code}")
+    assert code in (0, 1, 2)
+    assert all(line.startswith("neural-style: ") for line in err.getvalue().splitlines()), err.getvalue()
+
+
+ROWS = st.lists(st.lists(CELL, min_size=1, max_size=5), max_size=4)
+IMAGES = dict(
+    mode=MODES,
+    width=SIDES,
+    height=SIDES,
+    ending=st.sampled_from(["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"]),
+    harm=HARM,
+    seed=st.integers(0, 10**6),
+)
+TABLES = dict(kind=st.sampled_from(["manifest", "flagfile"]), rows=ROWS, junk=HEADER)
+
+test_commands = DEFAULT(given(FLAGS)(commands))
+test_images = DEFAULT(given(**IMAGES)(images))
+test_tables = DEFAULT(given(**TABLES)(tables))
+test_many_commands = pytest.mark.slow(settings(LONG, max_examples=500)(given(FLAGS)(commands)))
+test_many_images = pytest.mark.slow(LONG(given(**IMAGES)(images)))
+test_many_tables = pytest.mark.slow(LONG(given(**TABLES)(tables)))
