@@ -2,6 +2,7 @@ import itertools
 import json
 import shlex
 import shutil
+import types
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,36 @@ def test_other_weights_than_before_the_break_are_told():
     again = Engine().run(sources.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
     with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
         next(again.steps())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"header": {}},
+        {"header": 3},
+        {"session": {}},
+        {"session": [1]},
+        {"scales": [{"rows": 32}] * 9},
+        {"scales": []},
+        {"nonsense": 1},
+    ],
+)
+def test_damaged_states_are_told(tmp_path, engine, damage):
+    given = sources.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
+    step = next(engine.run(given).steps())
+    whole = vars(Checkpoint(HEADER, DIGESTS, [{"rows": 32}], step.state(), []))
+    checkpoint.save(str(tmp_path / "out"), types.SimpleNamespace(**{**whole, **damage}))
+    with pytest.raises(UserError, match=r"leave out --resume to start anew"):
+        list(engine.run(given, checkpoint.load(str(tmp_path / "out")).resumed).steps())
+
+
+@pytest.mark.parametrize("damage", [np.array(["text"]), np.zeros(5), np.full(32 * 48 * 3, np.nan), 10**9])
+def test_states_of_other_pictures_are_told(engine, damage):
+    given = sources.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
+    state = next(engine.run(given).steps()).state()
+    if isinstance(damage, int):
+        state["index"] = damage
+    else:
+        state["evaluator"]["last"] = {**state["evaluator"]["last"], "x": damage}
+    with pytest.raises(UserError, match="is damaged: leave out --resume"):
+        list(engine.run(given, {"scale": 0, "session": state}).steps())

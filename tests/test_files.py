@@ -172,3 +172,19 @@ def test_what_tells_nothing(tmp_path, photograph):
     for name in ("plain.png", "other.json", "missing.png"):
         with pytest.raises(UserError, match=f"--show takes a PNG or a record .*{name}"):
             show.text(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif"])
+def test_exif_with_its_inner_folders_is_carried_into_every_format(tmp_path, capfd, ending):
+    exif = Image.Exif()
+    exif[0x0110] = "camera"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "photo.jpg", exif=exif)
+    photograph = reading.load(tmp_path / "photo.jpg")
+    assert save(tmp_path / f"out{ending}", photograph, 95, {"exif": photograph.info["exif"]}) == []
+    found = Image.open(tmp_path / f"out{ending}").getexif()
+    assert found[0x0110] == "camera"
+    assert found.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+    assert found.get_ifd(0x8825)[1] == "N"
+    assert capfd.readouterr().err == ""

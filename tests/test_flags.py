@@ -114,3 +114,30 @@ def test_help_shows_the_common_flags_and_helpfull_all():
     assert "--tv_exponent" not in short
     for name in FIELDS:
         assert f"--{name}\n" in full or f"--[no]{name}\n" in full
+
+
+def test_flagfiles_are_read_in_their_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.flags").write_text("# more\n\n--seed=7\n")
+    (tmp_path / "look.flags").write_text("--rows=40\n--flagfile=more.flags\n--noplots\n", encoding="utf-8-sig")
+    read = flags.parse(["a", "--rows=30", "--flagfile=look.flags", "--seed=8", "--", "--flagfile=x"])
+    assert (read.given["rows"], read.given["seed"], read.given["plots"]) == ("40", "8", False)
+    assert read.words == ["a", "--flagfile=x"]
+    assert read.files == ["look.flags", "more.flags"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"--flagfile=look.flags\n", "read twice, or leads back to itself"),
+        (b"--flagfile=none\n", "takes a file of flags, and 'none' is none"),
+        (bytes(range(256)), "takes a text file of flags"),
+        (b"--rows=3\nphoto.png\n", "expected a flag on each line, received 'photo.png'"),
+    ],
+)
+def test_flagfiles_that_are_none(tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "look.flags").write_bytes(text)
+    with pytest.raises(UserError, match=message) as caught:
+        flags.parse(["--flagfile=look.flags"])
+    assert caught.value.exit_code == 2

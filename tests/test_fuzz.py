@@ -51,10 +51,9 @@ DEFAULT = settings(max_examples=25, deadline=None, derandomize=True, suppress_he
 LONG = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def values(field):
+def values(field, chance):
     """Text for a flag: the edges of what it takes, and now and then what it does not take."""
-    taken = _of_kind(field.metadata["kind"], field.name in HEAVY)
-    return st.one_of(taken, taken, taken, st.sampled_from(NOISE))
+    return st.sampled_from(NOISE) if chance == 9 else _of_kind(field.metadata["kind"], field.name in HEAVY)
 
 
 def _of_kind(kind, heavy):
@@ -77,9 +76,11 @@ def _of_kind(kind, heavy):
 
 
 def lines(name):
-    """A flag with a value, a flag alone, or its opposite."""
-    with_value = values(FIELDS[name]).map(lambda value: f"--{name}={value}")
-    return st.one_of(with_value, with_value, st.sampled_from([f"--{name}", f"--no{name}"]))
+    """A flag with a value; a switch alone or turned off."""
+    bare = st.sampled_from([f"--{name}", f"--no{name}"])
+    if isinstance(FIELDS[name].metadata["kind"], kinds.Switch):
+        return bare
+    return st.integers(0, 9).flatmap(lambda chance: values(FIELDS[name], chance).map(lambda v: f"--{name}={v}"))
 
 
 FLAGS = st.lists(st.sampled_from(sorted(FIELDS)).flatmap(lines), max_size=4)

@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -242,3 +243,16 @@ def test_what_people_take_for_images(tmp_path):
             reading.load(array)
     with Image.open(io.BytesIO(COFFEE.read_bytes()[:5000])) as cut, pytest.raises(UserError, match="can't be read as"):
         reading.load(cut)
+
+
+@pytest.mark.parametrize("array", [np.eye(4, dtype=np.uint8), np.eye(4) * 1.01, np.eye(4, dtype=np.float32)])
+def test_arrays_in_0_to_1_are_told(array):
+    with pytest.raises(UserError, match="received one in 0..1: multiply it by 255"):
+        reading.load(array)
+
+
+def test_pipes_and_devices_are_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(UserError, match="is a pipe or device: save it as a file first"):
+            reading.load(path)

@@ -9,6 +9,7 @@ from neural_style.images import sources
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.regions import masked, weights_at
 from neural_style.losses.style import STATISTICS
+from neural_style.settings.settings import Settings
 
 
 def half(rows, cols, side):
@@ -82,3 +83,14 @@ def test_where_a_mask_is_transparent_it_does_not_apply(tmp_path):
     grey = np.asarray(read.keep)
     assert grey[:, :20].min() == 255
     assert grey[:, 28:].max() == 0
+
+
+def test_under_a_mask_the_photograph_stays_although_the_content_is_recoloured():
+    mask = np.zeros((32, 48), np.uint8)
+    mask[:, 24:] = 255
+    settings = Settings.read(weights="random", rows=32, recolor_content=True, content_mask=mask)
+    scene = sources.read(COFFEE, [SWIRLS], settings).at(32)
+    photograph = sources.read(COFFEE, [SWIRLS], options("--rows=32")).at(32).content
+    shown = scene.finished(scene.start)
+    np.testing.assert_array_equal(shown[:, :20], photograph[:, :20])
+    assert np.abs(scene.content[:, :20] - photograph[:, :20]).mean() > 5

@@ -3,10 +3,11 @@ import threading
 import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, session
-from PIL import Image
+from PIL import Image, ImageCms
 from safetensors.numpy import save_file
 
 import neural_style
+from neural_style.errors import UserError
 from neural_style.images import geometry, reading
 from neural_style.vgg import weights
 
@@ -127,3 +128,44 @@ def test_a_step_keeps_what_the_run_goes_on_from():
     steps = neural_style.Engine().steps(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK))
     with pytest.raises(ValueError, match="read-only"):
         next(steps).image[:] = 0
+
+
+def test_a_painting_is_saved_with_what_the_photograph_carried(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0110] = "camera"
+    Image.open(COFFEE).convert("RGB").save(tmp_path / "photo.jpg", exif=exif, icc_profile=profile)
+    look = dict(weights="random", rows=32, iterations=0)
+    painting = neural_style.stylize(tmp_path / "photo.jpg", SWIRLS, **look)
+    for ending in ("jpg", "png", "webp", "tif"):
+        painting.save(tmp_path / f"out.{ending}")
+        found = Image.open(tmp_path / f"out.{ending}")
+        assert found.getexif()[0x0110] == "camera"
+        assert found.info["icc_profile"] == profile
+    with pytest.raises(UserError, match=r"Expected a path that ends in .png"):
+        painting.save(tmp_path / "out.bmp")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"recipe": ["paint"]}, "--recipe takes one of"),
+        ({"callback": 5}, "Expected a function of a Step as callback, received a int"),
+        ({"content_weight": 0, "style_weight": 0, "tv_weight": 0}, "are all 0: nothing would be painted"),
+    ],
+)
+def test_wrong_kinds_of_arguments_are_told(wrong, message):
+    with pytest.raises(UserError, match=message):
+        neural_style.stylize(COFFEE, SWIRLS, **wrong)
+
+
+def test_one_style_need_not_be_in_a_list_and_settings_are_settings(engine):
+    settings = neural_style.Settings.read(weights="random", rows=32, iterations=0)
+    assert len(list(engine.steps(COFFEE, SWIRLS, settings))) == 1
+    with pytest.raises(UserError, match="Expected Settings, such as"):
+        engine.steps(COFFEE, [SWIRLS], {"rows": 32})
+
+
+def test_features_that_do_not_fit_into_memory_are_told():
+    with pytest.raises(UserError, match="The features of 60000 x 90000 pixels would need about"):
+        neural_style.features(COFFEE, ["block5_conv4"], weights="random", rows=60000, largest_image=1)

@@ -119,7 +119,9 @@ def test_show_prints_a_command_and_nothing_that_a_record_plants(tmp_path):
     assert command.endswith(f" -- -photo.png {SWIRLS} ./-out")
 
 
-@pytest.mark.parametrize("made", ["[]", "7", '{"content": 3, "styles": [1], "prefix": "a", "ending": ".png"}', '"a"'])
+@pytest.mark.parametrize(
+    "made", ["[]", "7", '{"content": 3, "styles": [1], "prefix": "a", "ending": ".png"}', '"a"', "[" * 200_000]
+)
 def test_a_record_that_was_made_up_says_nothing(tmp_path, made):
     (tmp_path / "made.json").write_text(made)
     done = in_shell("$NS --show=made.json", tmp_path)
@@ -128,3 +130,29 @@ def test_a_record_that_was_made_up_says_nothing(tmp_path, made):
         "neural-style: --show takes a PNG or a record (.json) that neural-style wrote, and 'made.json' says nothing of "
         "how it was made.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "told", [{"KERAS_BACKEND": "torch"}, {"KERAS_BACKEND": "nonsense"}, "jax", "channels_first"], ids=str
+)
+def test_keras_runs_on_tensorflow_whatever_it_is_told(tmp_path, told):
+    environment = told if isinstance(told, dict) else {"KERAS_HOME": str(tmp_path)}
+    config = {"backend": "jax" if told == "jax" else "tensorflow", "image_data_format": "channels_first"}
+    (tmp_path / "keras.json").write_text(json.dumps(config))
+    done = in_shell("$RUN out", tmp_path, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_folder_that_is_gone(tmp_path):
+    done = in_shell("mkdir gone; cd gone; rmdir ../gone; $RUN out", tmp_path)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "neural-style: the folder that this was called in does not exist any more: change to another.\n"
+    )
+
+
+@pytest.mark.parametrize("line", ["--manifest=pipe", "--show=pipe", "--flagfile=pipe", "--manifest=/dev/zero"])
+def test_pipes_are_not_waited_for(tmp_path, line):
+    done = in_shell(f"mkfifo pipe; timeout 20 $NS {line}", tmp_path)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("neural-style: ")

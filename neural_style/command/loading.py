@@ -20,7 +20,10 @@ def engine_maker() -> Callable[[], "Engine"]:
     def engine() -> "Engine":
         if not made:
             with _announced("Loading TensorFlow …"), signals.held(), _quiet():
+                import tensorflow as tf
+
                 from neural_style.engine import Engine
+            tf.get_logger().setLevel("ERROR")  # a trace for each size of picture is meant
             made.append(Engine())
         return made[0]
 
