@@ -1,5 +1,7 @@
 import io
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -218,7 +220,10 @@ def test_numbers_that_are_no_grey_levels_are_told(tmp_path, value):
 
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     path, before = tmp_path / "bomb.png", Image.MAX_IMAGE_PIXELS
-    Image.new("1", (40_000, 25_000)).save(path)  # a gigapixel in kilobytes
+    Image.new("L", (4, 4)).save(path)
+    small = path.read_bytes()
+    head = b"IHDR" + struct.pack(">II", 40_000, 25_000) + small[24:29]  # claims a gigapixel
+    path.write_bytes(small[:12] + head + struct.pack(">I", zlib.crc32(head)) + small[33:])
     with pytest.raises(UserError, match="holds 40000 x 25000 pixels, and --largest_image=250 takes 250 million"):
         reading.load(path)
     assert before == Image.MAX_IMAGE_PIXELS

@@ -68,3 +68,13 @@ def test_results_know_steps_and_not_what_made_them(path):
 def test_every_room_has_its_floor():
     rooms = {room_of(path.relative_to(PACKAGE).parts) for path in MODULES}
     assert rooms == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_are_of_a_sitting_and_functions_of_a_screen(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            said = len((ast.get_docstring(node, clean=False) or "").splitlines())
+            assert node.end_lineno - node.lineno + 1 - said <= 40, node.name

@@ -13,7 +13,7 @@ from conftest import COFFEE, SWIRLS
 from PIL import Image
 
 COMMAND = [sys.executable, "-m", "neural_style"]
-QUICK = ["--weights=random", "--rows=32"]
+QUICK = ["--weights=random", "--rows=32", "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 SHORT = [*QUICK, "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
 PIPES = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -53,7 +53,7 @@ def test_a_signal_ends_cleanly_with_the_best_image_written(tmp_path, number):
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize("seconds", [0.8, 2.0])
 def test_a_signal_while_the_program_loads_ends_it_without_a_traceback(tmp_path, seconds):
     begun = time.monotonic()
     code, _, errors = ended_by(signal.SIGINT, tmp_path, lambda: time.monotonic() > begun + seconds)

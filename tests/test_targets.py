@@ -13,6 +13,7 @@ from PIL import Image
 from neural_style.command.main import main
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2"]
+QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_folder_takes_results_by_the_photographs_name(folder):
 
 
 def test_two_runs_with_one_prefix_at_once(folder):
-    command = [sys.executable, "-m", "neural_style", "photo.png", "style.png", "out", *QUICK[:2], "--iterations=10000"]
+    command = [sys.executable, "-m", "neural_style", "photo.png", "style.png", "out", *QUICK, "--iterations=10000"]
     with subprocess.Popen(command) as first:
         while not (folder / "out.json").exists() and first.poll() is None:
             pass

@@ -1,6 +1,7 @@
 """TensorFlow, loaded when it is first needed, and quietly."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -20,10 +21,8 @@ def engine_maker() -> Callable[[], "Engine"]:
     def engine() -> "Engine":
         if not made:
             with _announced("Loading TensorFlow …"), signals.held(), _quiet():
-                import tensorflow as tf
-
                 from neural_style.engine import Engine
-            tf.get_logger().setLevel("ERROR")  # a trace for each size of picture is meant
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a trace for each size of picture is meant
             made.append(Engine())
         return made[0]
 

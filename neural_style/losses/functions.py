@@ -28,7 +28,7 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(features)
     flat = tf.reshape(features, [shape[0], -1, features.shape[-1]])
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor):
         symmetric = tf.cast(upstream + tf.linalg.matrix_transpose(upstream), flat.dtype)
         return tf.reshape(flat @ symmetric, shape)
 

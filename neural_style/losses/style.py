@@ -151,7 +151,7 @@ def best_matches(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     count, step = tf.shape(queries)[0], tf.maximum(BLOCK // tf.shape(keys)[0], 1)
     starts = tf.range(0, count, step)
 
-    def match(start):
+    def match(start: Any):
         # The last block begins early enough to be as long as the others.
         block = queries[tf.maximum(tf.minimum(start, count - step), 0) :][:step]
         return tf.argmax(tf.matmul(block, directions, transpose_b=True), axis=1)

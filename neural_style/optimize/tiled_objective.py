@@ -41,14 +41,14 @@ def _for_any_size(method: Callable) -> Callable:
     """A method as a tf.function, traced once for maps [1, rows, cols, channels] of whatever size."""
     traced = tf.function(method, autograph=False)
 
-    def spec(value) -> tf.TensorSpec | None:
+    def spec(value: Any) -> tf.TensorSpec | None:
         if value is None:
             return None
         shape = [1, None, None, value.shape[-1]] if len(value.shape) == 4 else value.shape
         return tf.TensorSpec(shape, value.dtype)
 
     @functools.wraps(method)
-    def call(self, *arguments):
+    def call(self: Any, *arguments):
         function = traced.__get__(self, type(self))
         # TensorFlow takes the most general trace that it has; left alone, it would make one for each kind of tile.
         function.get_concrete_function(*tf.nest.map_structure(spec, arguments))

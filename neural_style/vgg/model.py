@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
 
 
-def preprocess(image, mode: str):
+def preprocess(image: Any, mode: str) -> Any:
     """What the network sees of an RGB image [..., 3] in 0..255 (an array, a tensor or a Keras tensor).
 
     Args:
@@ -81,10 +82,10 @@ def build(
     return model
 
 
-def _features(settings: NetworkSettings, image, layers: set[str], dtype: str, joints: seams.Seams | None) -> dict:
+def _features(settings: NetworkSettings, image: Any, layers: set[str], dtype: str, joints: seams.Seams | None) -> dict:
     """The Keras tensors of `layers`, and "image", of a model's input."""
 
-    def seen(x, name: str, kept: int, padding: str):
+    def seen(x: Any, name: str, kept: int, padding: str):
         """What the layer `name` sees of `x`; a convolution pads with zeros itself."""
         if joints:
             return joints.join(x, name, kept, padding)
@@ -161,7 +162,7 @@ def _convolution(name: str, filters: int, padding: str, convolution: str, dtype:
     return keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", data_format="channels_last", **known)
 
 
-def pad(x, padding: str):
+def pad(x: Any, padding: str) -> Any:
     """`x` with one more pixel on each side, zero or the border's own ("replicate")."""
     # Mirroring one pixel with the border itself repeats the border.
     return keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="constant" if padding == "zeros" else "symmetric")

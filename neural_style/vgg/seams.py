@@ -8,6 +8,8 @@ reused data of fused layers (Alwani et al. 2016, "Fused-layer CNN accelerators")
 image's own border, where the network pads.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ class Seam(keras.layers.Layer):
         super().__init__(**kwargs)
         self._kept, self._padding = kept, padding
 
-    def call(self, x, above, left, edges):
+    def call(self, x: tf.Tensor, above: tf.Tensor, left: tf.Tensor, edges: tf.Tensor) -> tuple:
         """
         Args:
           x: [1, rows, cols, channels].
@@ -40,18 +42,18 @@ class Seam(keras.layers.Layer):
         x, right = self._joined(x, left, 2, first, last)
         return x, below, right
 
-    def compute_output_shape(self, x_shape, *_):
+    def compute_output_shape(self, x_shape: Any, *_) -> tuple:
         """As Keras asks of a layer."""
         return [(1, None, None, x_shape[-1])] * 3
 
-    def _joined(self, x, before, axis: int, first, last):
+    def _joined(self, x: tf.Tensor, before: tf.Tensor, axis: int, first: tf.Tensor, last: tf.Tensor):
         shape = tf.unstack(tf.shape(x))
         size, shape[axis] = shape[axis], -1
         borders = (0, 0) if self._padding == "none" else (first, last)
 
         # TensorFlow's own gradient would fill a map with zeros for each slice, and add them up.
         @tf.custom_gradient
-        def join(x, before):
+        def join(x: tf.Tensor, before: tf.Tensor):
             padding = [_slice(x, axis, 0, borders[0]), _slice(x, axis, size - borders[1], borders[1])]
             if self._padding == "zeros":
                 padding = [tf.zeros_like(border) for border in padding]
@@ -59,7 +61,7 @@ class Seam(keras.layers.Layer):
             kept = self._kept * (1 - last)
             handed = tf.shape(joined)[axis] - kept
 
-            def gradient(by_joined, by_handed):
+            def gradient(by_joined: tf.Tensor, by_handed: tf.Tensor):
                 sizes = [borders[0], tf.shape(before)[axis], size, borders[1]]
                 by_start, by_before, by_x, by_end = tf.split(_added(by_joined, axis, handed, by_handed), sizes, axis)
                 if self._padding == "replicate":
@@ -71,11 +73,11 @@ class Seam(keras.layers.Layer):
         return join(x, tf.reshape(before, shape))
 
 
-def _slice(x, axis: int, start, size):
+def _slice(x: tf.Tensor, axis: int, start: Any, size: Any):
     return x[:, start : start + size] if axis == 1 else x[:, :, start : start + size]
 
 
-def _added(x, axis: int, start, values):
+def _added(x: tf.Tensor, axis: int, start: Any, values: Any):
     """`x` with `values` added from `start` on, along `axis`."""
     size = tf.shape(values)[axis]
     before, changed, after = tf.split(x, [start, size, tf.shape(x)[axis] - start - size], axis)
@@ -100,7 +102,7 @@ class Seams:
         self.inputs = {"edges": keras.Input(batch_shape=(4,), dtype="int32", name="edges"), "above": {}, "left": {}}
         self.outputs = {"below": {}, "right": {}}
 
-    def join(self, x, name: str, kept: int, padding: str):
+    def join(self, x: tf.Tensor, name: str, kept: int, padding: str) -> Any:
         """What the layer `name` sees of `x`: `x` itself where nothing is kept; `kept` and `padding` as of `Seam`."""
         if not kept:
             return x

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def _of_h5(path: Path) -> dict:
 
     kernels, biases = {}, {}
 
-    def visit(name, item):
+    def visit(name: str, item: Any):
         if isinstance(item, h5py.Dataset) and _is_of_vgg(item.shape):
             group = name.rsplit("/", 1)[0].removesuffix("/vars")
             layer = next((part for part in name.split("/") if re.fullmatch(r"block\d_conv\d", part)), group)
@@ -60,7 +61,7 @@ def _of_h5(path: Path) -> dict:
             f"Expected a Keras weight file (.h5 or .weights.h5), but {str(path)!r} can't be read as one: {error}"
         ) from error
 
-    def in_order(layer):
+    def in_order(layer: str):
         return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", layer)]
 
     return {layer: (kernels[layer], biases[layer]) for layer in sorted(kernels, key=in_order) if layer in biases}
@@ -91,7 +92,7 @@ def _of_torch(path: Path) -> dict:
 def _from_torch_layout(tensors: dict[str, np.ndarray]) -> dict:
     """Convolutions of a torch state dict ("features.0.weight" [filters, fan in, rows, cols]) in their order."""
 
-    def number(name):
+    def number(name: str):
         return [int(digits) for digits in re.findall(r"\d+", name)]
 
     kernels = sorted((name for name, tensor in tensors.items() if tensor.ndim == 4), key=number)

@@ -5,6 +5,8 @@ that it sees and the kernel g. The products over all tiles are 36 matrix product
 Rounding is about twice oneDNN's direct convolution's in float32; bfloat16 is too coarse for it.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -59,21 +61,21 @@ class Convolution(keras.layers.Layer):
         super().__init__(**kwargs)
         self._filters, self._padding = filters, padding
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """As Keras asks of a layer."""
         self._kernel = self.add_weight(shape=(36, input_shape[-1], self._filters), initializer="zeros", name="kernel")
         self._bias = self.add_weight(shape=(self._filters,), initializer="zeros", name="bias")
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Any) -> None:
         """Takes the kernel [3, 3, fan in, filters] and the bias [filters] of a direct convolution."""
         kernel, bias = weights
         super().set_weights([transform(kernel), bias])
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """As Keras asks of a layer."""
         return convolve(x, self._kernel, self._padding) + self._bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         """As Keras asks of a layer."""
         return (*input_shape[:-1], self._filters)
 
@@ -98,8 +100,8 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, padding: str) -> tf.Tensor:
     outputs = tf.constant(np.kron(OUTPUT, OUTPUT), x.dtype)
 
     @tf.custom_gradient
-    def filtered(x):
-        def gradient(upstream):
+    def filtered(x: tf.Tensor):
+        def gradient(upstream: tf.Tensor):
             products = tf.matmul(outputs, grid.tiles(upstream), transpose_a=True)
             windows = tf.matmul(inputs, _multiply(products, kernel, transpose=True), transpose_a=True)
             return grid.summed(windows, fan_in)
@@ -124,7 +126,7 @@ class _Grid:
     those at the right border each row of tiles ends with an empty one.
     """
 
-    def __init__(self, batch, rows, cols, border):
+    def __init__(self, batch: Any, rows: Any, cols: Any, border: tf.Tensor):
         """Of an input [batch, rows, cols] with `border` zeros added on each side."""
         self._batch, self._border, self._input = batch, border, (rows, cols)
         self._output = rows + 2 * border - 2, cols + 2 * border - 2
@@ -158,7 +160,7 @@ class _Grid:
             parts.append(tf.pad(part, [[0, 2 * below], [0, 2 * right], [0, 0], [start, whole - size - start]]))
         return self._image(tf.add_n(parts), self._border, self._input, self._down + 2, channels)
 
-    def _phases(self, x: tf.Tensor, border: int, down) -> tf.Tensor:
+    def _phases(self, x: tf.Tensor, border: int, down: tf.Tensor) -> tf.Tensor:
         _, rows, cols, channels = keras.ops.shape(x)
         below, right = SIZE * down - rows - border, SIZE * self._across - cols - border
         x = tf.pad(x, [[0, 0], [border, below], [border, right], [0, 0]])
@@ -167,7 +169,7 @@ class _Grid:
             tf.transpose(x, [2, 4, 0, 1, 3, 5]), [SIZE, SIZE, self._batch, down * self._across * channels]
         )
 
-    def _image(self, phases: tf.Tensor, border: int, size: tuple, down, channels: int) -> tf.Tensor:
+    def _image(self, phases: tf.Tensor, border: int, size: tuple, down: tf.Tensor, channels: int) -> tf.Tensor:
         x = tf.reshape(phases, [SIZE, SIZE, self._batch, down, self._across, channels])
         x = tf.transpose(x, [2, 3, 0, 4, 1, 5])
         x = tf.reshape(x, [self._batch, SIZE * down, SIZE * self._across, channels])
