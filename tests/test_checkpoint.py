@@ -247,3 +247,10 @@ def test_states_of_other_pictures_are_told(engine, damage):
         state["evaluator"]["last"] = {**state["evaluator"]["last"], "x": damage}
     with pytest.raises(UserError, match="is damaged: leave out --resume"):
         list(engine.run(given, {"scale": 0, "session": state}).steps())
+
+
+def test_a_state_that_holds_more_than_it_is_long_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "bomb", text=np.array("{}"), array_0=np.zeros(10**6))
+    (tmp_path / "bomb.npz").rename(tmp_path / "out.state")
+    with pytest.raises(UserError, match="is damaged or of another program"):
+        checkpoint.load(str(tmp_path / "out"))

@@ -21,7 +21,7 @@ from neural_style.command.main import main
 from neural_style.settings import kinds, networks, recipes
 
 BASE = ["--weights=random", "--network=vgg16", "--rows=24", "--iterations=1", "--evaluations_per_iteration=2"]
-BASE += ["--style_layers=block1_conv1", "--content_layers=block1_conv2", "--noplots", "--save_every=0"]
+BASE += ["--style_layers=block1_conv1", "--content_layers=block1_conv2", "--noplots"]
 HEAVY = {"rows", "cols", "scales", "iterations", "scale_iterations", "evaluations_per_iteration", "style_scale"}
 """Flags whose largest values mean hours of honest work."""
 APART = {"help", "helpfull", "version", "list_recipes", "flagfile", "manifest", "undefok", "tensorboard"}
@@ -104,6 +104,7 @@ def folder():
 def check(arguments, *inputs):
     """Runs a command; `inputs` are files that it must leave as they are."""
     before = {path: path.read_bytes() for path in map(Path, ("photo.png", "style.png", "mask.png", *inputs))}
+    standing = set(Path(".").rglob(".*"))
     out, err, began = io.StringIO(), io.StringIO(), time.monotonic()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(arguments)
@@ -112,16 +113,31 @@ def check(arguments, *inputs):
     assert code in (0, 1, 2), (arguments, code)
     assert not told, (arguments, told)
     assert code == 0 or err.getvalue().count("\n") <= 2, (arguments, err.getvalue())
-    assert not [path for path in Path(".").rglob("*.neural-style.*")], arguments
+    assert not set(Path(".").rglob(".*.neural-style.*")) - standing, arguments
     assert all(path.read_bytes() == data for path, data in before.items()), arguments
     assert time.monotonic() - began < SECONDS, arguments
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BYTES, arguments
     return code
 
 
-def commands(flags):
+PREFIXES = ["out", "photo", "style.png", "mask", "./photo.png", "x" * 240, "猫" * 90, "none/out"]
+PREFIXES += [".", "", "out.jpg", "-out"]
+STANDING = ["out.png", "out.json", "out.state", "photo.json", "out_at_iteration_1.png"]
+STANDING += [".out.json.neural-style.partial"]
+SHAPES = [(30, 20), (1, 1), (1, 300), (300, 1), (9, 200)]
+DEEPEST = ["block1_conv1", "block3_conv1"]
+
+
+def commands(flags, prefix, standing, shape, deepest):
     with folder():
-        check(["photo.png", "style.png", "out", *BASE, *flags])
+        Image.fromarray(np.full((*shape, 3), 90, np.uint8)).save("style.png")
+        for name in standing:
+            Path(name).write_text('["somebody\'s"]')
+        words = (
+            ["--", "photo.png", "style.png", prefix] if prefix.startswith("-") else ["photo.png", "style.png", prefix]
+        )
+        others = [name for name in standing if "partial" not in name and "--overwrite" not in flags]
+        check([*BASE, f"--style_layers={deepest}", *flags, *words], *others)
 
 
 def encoded(mode, size, ending, seed):
@@ -129,13 +145,17 @@ def encoded(mode, size, ending, seed):
     rng, file = np.random.default_rng(seed), io.BytesIO()
     image = Image.fromarray(rng.integers(0, 255, (size[1], size[0], 4), np.uint8), "RGBA")
     image = image.convert("RGB").convert("F") if mode == "F" else image.convert(mode)
+    exif = {"exif": b"Exif\0\0" + EXIF[seed // 2 % len(EXIF)] + rng.bytes(int(rng.integers(0, 40)))} if seed % 2 else {}
     try:
-        image.save(file, ending)
-    except (OSError, ValueError):  # a mode that the format does not take
+        image.save(file, ending, **exif)
+    except Exception:  # a mode or EXIF data that the format does not take
         assume(False)
     return file.getvalue()
 
 
+EXIF = [b"", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x02x\0\0\0\0\0\0\0"]
+EXIF += [b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08\0\x05"]
+"""Beginnings of EXIF data: nothing, an orientation in letters, and tables that are cut off."""
 SIDES = st.sampled_from([1, 2, 3, 7, 24, 100, 1000, 10_000])
 MODES = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F"])
 HARM = st.sampled_from(["none", "cut", "flip", "both"])
@@ -197,9 +217,17 @@ IMAGES = dict(
 )
 TABLES = dict(kind=st.sampled_from(["manifest", "flagfile"]), rows=ROWS, junk=HEADER)
 
-test_commands = DEFAULT(given(FLAGS)(commands))
+COMMANDS = dict(
+    flags=FLAGS,
+    prefix=st.sampled_from(PREFIXES),
+    standing=st.lists(st.sampled_from(STANDING), max_size=2),
+    shape=st.sampled_from(SHAPES),
+    deepest=st.sampled_from(DEEPEST),
+)
+
+test_commands = DEFAULT(given(**COMMANDS)(commands))
 test_images = DEFAULT(given(**IMAGES)(images))
 test_tables = DEFAULT(given(**TABLES)(tables))
-test_many_commands = pytest.mark.slow(settings(LONG, max_examples=500)(given(FLAGS)(commands)))
+test_many_commands = pytest.mark.slow(settings(LONG, max_examples=500)(given(**COMMANDS)(commands)))
 test_many_images = pytest.mark.slow(LONG(given(**IMAGES)(images)))
 test_many_tables = pytest.mark.slow(LONG(given(**TABLES)(tables)))

@@ -121,3 +121,8 @@ def test_styles_and_stacked_images_count(free, kinds):
     assert memory.choose_tile(400, 400, "float32", whole, styles=1) is None
     with pytest.raises(UserError, match="of memory"):
         memory.choose_tile(400, 400, "float32", whole, styles=20)
+
+
+def test_a_machine_that_does_not_say_what_is_free(monkeypatch):
+    monkeypatch.setattr("psutil.PROCFS_PATH", "/nowhere")
+    assert memory.choose_tile(64, 64, "float32", options()) is None

@@ -156,3 +156,11 @@ def test_pipes_are_not_waited_for(tmp_path, line):
     done = in_shell(f"mkfifo pipe; timeout 20 $NS {line}", tmp_path)
     assert done.returncode in (1, 2)
     assert done.stderr.startswith("neural-style: ")
+
+
+@pytest.mark.parametrize("kilobytes", [300_000, 1_500_000])
+def test_too_little_memory_for_tensorflow(tmp_path, kilobytes):
+    done = in_shell(f"ulimit -v {kilobytes}; $RUN out", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("neural-style: TensorFlow can't be loaded (")
+    assert done.stderr.count("\n") == 1

@@ -9,19 +9,29 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from neural_style.command import signals
+from neural_style.errors import UserError
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
 
 
 def engine_maker() -> Callable[[], "Engine"]:
-    """A function that makes an engine when it is first called, and imports TensorFlow no sooner."""
+    """A function that makes an engine when it is first called, and imports TensorFlow no sooner.
+
+    The function raises a UserError where TensorFlow can't be loaded.
+    """
     made = []
 
     def engine() -> "Engine":
         if not made:
-            with _announced("Loading TensorFlow …"), signals.held(), _quiet():
-                from neural_style.engine import Engine
+            try:
+                with _announced("Loading TensorFlow …"), signals.held(), _quiet():
+                    from neural_style.engine import Engine
+            except (ImportError, MemoryError, OSError) as error:
+                raise UserError(
+                    f"TensorFlow can't be loaded ({error}): it needs about 2 GB of memory and the packages that pip "
+                    "installs with neural-style."
+                ) from error
             logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a trace for each size of picture is meant
             made.append(Engine())
         return made[0]
@@ -52,10 +62,6 @@ def _quiet() -> Iterator[None]:
         os.dup2(chatter.fileno(), 2)
         try:
             yield
-        except BaseException:
-            chatter.seek(0)
-            os.write(terminal, chatter.read())
-            raise
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)

@@ -64,8 +64,12 @@ def kept(rows: int, cols: int, settings: Settings) -> float:
 
 
 def free() -> float:
-    """Bytes that the run may still take of the machine or its container, whichever is less."""
-    return min(psutil.virtual_memory().available, _left_in_container())
+    """Bytes that a run may still take of the machine or its container, whichever is less; infinite where none says."""
+    try:
+        machine = psutil.virtual_memory().available
+    except (OSError, RuntimeError):  # no /proc
+        machine = math.inf
+    return min(machine, _left_in_container())
 
 
 def _left_in_container() -> float:

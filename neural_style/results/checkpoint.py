@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,9 @@ def load(prefix: str) -> Checkpoint | None:
     if not path(prefix).exists():
         return None
     try:
+        with zipfile.ZipFile(path(prefix)) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("compressed, so that it could hold far more than it is long")
         with np.load(path(prefix)) as found:
 
             def put_back(item: dict) -> Any:
