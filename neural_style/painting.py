@@ -35,13 +35,17 @@ class Follower(Protocol):
 
 def follow(run: "Run", follower: Follower) -> None:
     """Carries out a run, to its end or to where an exception (Ctrl-C too) breaks it off."""
+    finished = False
     try:
         for step in run.steps():
             follower.add(step)
+        finished = True
+        follower.finish(run.result())
     except BaseException as error:
-        follower.break_off(run.best(), str(error) or type(error).__name__)
+        # A UserError of `finish` has the result written already, Ctrl-C may have come before it was.
+        if not (finished and isinstance(error, UserError)):
+            follower.break_off(run.best(), str(error) or type(error).__name__)
         raise
-    follower.finish(run.result())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_a_batch_goes_on_after_a_failure_and_a_second_run_does_what_is_missing(t
     assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
     first, then = err.splitlines()  # told at once, and when its turn has come
     assert "line 3: '" in first
-    assert "missing.png' is no file, this row will fail" in first
+    assert "missing.png' is no file yet" in first
     assert "line 3: Expected an image file" in then
     assert json.loads((tmp_path / "a.json").read_text())["flags"]["style_weight"] == 2.0
     assert len(json.loads((tmp_path / "c.json").read_text())["styles"]) == 2
@@ -98,7 +98,7 @@ def test_a_missing_table_and_arguments_besides(tmp_path):
 def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
-    def paint(images, settings, resume, skip_complete):
+    def paint(images, settings, resume, skip_complete, also_read):
         if images[0] == "a":
             raise MemoryError("no more")
         done.append(images)

@@ -19,10 +19,11 @@ from neural_style.results.checkpoint import Checkpoint
 
 HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "style_scale": [1.0], "cols": None}}
 DIGESTS = {"a.jpg": "1", "b.jpg": "2"}
+SCALE = {"rows": 32, "cols": 48, "iterations": [], "losses": []}
 
 
 def state(session, frames=()):
-    return Checkpoint(HEADER, DIGESTS, [{"rows": 32, "iterations": []}], session, frames)
+    return Checkpoint(HEADER, DIGESTS, [SCALE], session, frames)
 
 
 def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path, rng):
@@ -35,7 +36,7 @@ def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path, rng):
     assert back.frames[0].dtype == np.uint8
     assert (back.session["index"], back.session["first"], back.session["best"]) == (3, 0.1 + 0.2, None)
     assert back.resumed["scale"] == 0
-    checkpoint.check_same(back, HEADER, DIGESTS)
+    checkpoint.check_same(back, HEADER, DIGESTS, 9)
     checkpoint.remove(str(tmp_path / "out"))
     assert checkpoint.load(str(tmp_path / "out")) is None
     assert list(tmp_path.iterdir()) == []
@@ -44,7 +45,7 @@ def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path, rng):
 def test_what_has_changed_is_named():
     now = {**HEADER, "styles": ["c.jpg"], "flags": {"rows": 64, "style_scale": [1.0], "cols": None}}
     with pytest.raises(UserError) as caught:
-        checkpoint.check_same(state({}), now, {"a.jpg": "other", "c.jpg": "3"})
+        checkpoint.check_same(state({}), now, {"a.jpg": "other", "c.jpg": "3"}, 9)
     for part in ("--rows (was 32, is 64)", "styles (was ['b.jpg'], is ['c.jpg'])", "the file 'a.jpg'"):
         assert part in str(caught.value)
     assert "--style_scale" not in str(caught.value)
@@ -56,9 +57,9 @@ def test_a_flag_that_the_state_lacks_had_todays_default():
     old = {"rows": 32, "style_scale": [1.0], "tile": "512", "scales": "", "style_blend": None, "plots": False}
     then = Checkpoint({**HEADER, "flags": old}, DIGESTS, [], {}, ())
     new = {"rows": 32, "style_scale": [1.0], "tile": 512, "scales": [], "style_blend": [], "denoise": 0}
-    checkpoint.check_same(then, {**HEADER, "flags": new}, DIGESTS)
+    checkpoint.check_same(then, {**HEADER, "flags": new}, DIGESTS, 9)
     with pytest.raises(UserError, match=r"--denoise \(was 0, is 3\)"):
-        checkpoint.check_same(then, {**HEADER, "flags": {**new, "denoise": 3}}, DIGESTS)
+        checkpoint.check_same(then, {**HEADER, "flags": {**new, "denoise": 3}}, DIGESTS, 9)
 
 
 def test_a_state_that_can_not_be_read(tmp_path):
@@ -97,13 +98,13 @@ def test_more_iterations_and_another_path_to_the_same_file_go_on():
         "styles": ["/b.jpg"],
         "flags": {**then, "iterations": 12, "weights": "x/w.h5"},
     }
-    checkpoint.check_same(held, now, again)
+    checkpoint.check_same(held, now, again, 9)
     with pytest.raises(UserError, match=r"content \(was a.jpg, is ./a.jpg\)"):
-        checkpoint.check_same(held, now, {**again, "./a.jpg": "other"})
+        checkpoint.check_same(held, now, {**again, "./a.jpg": "other"}, 9)
     with pytest.raises(UserError, match=r"--weights"):
-        checkpoint.check_same(held, now, {**again, "x/w.h5": "other"})
+        checkpoint.check_same(held, now, {**again, "x/w.h5": "other"}, 9)
     with pytest.raises(UserError, match=r"--iterations \(was 8, is 4\)"):
-        checkpoint.check_same(held, {**now, "flags": {**then, "iterations": 4}}, again)
+        checkpoint.check_same(held, {**now, "flags": {**then, "iterations": 4}}, again, 9)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     whole = Engine().run(given)
     steps = whole.steps()
     *_, last = (next(steps) for _ in range(3))
-    record = [{"rows": 32}]
+    record = [SCALE]
     checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, last.state(), []))
     *_, wanted = steps
 
@@ -224,6 +225,7 @@ def test_other_weights_than_before_the_break_are_told():
         {"session": {}},
         {"session": [1]},
         {"scales": [{"rows": 32}] * 9},
+        {"scales": [SCALE] * 9},
         {"scales": []},
         {"nonsense": 1},
     ],
@@ -231,7 +233,7 @@ def test_other_weights_than_before_the_break_are_told():
 def test_damaged_states_are_told(tmp_path, engine, damage):
     given = sources.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
     step = next(engine.run(given).steps())
-    whole = vars(Checkpoint(HEADER, DIGESTS, [{"rows": 32}], step.state(), []))
+    whole = vars(Checkpoint(HEADER, DIGESTS, [SCALE], step.state(), []))
     checkpoint.save(str(tmp_path / "out"), types.SimpleNamespace(**{**whole, **damage}))
     with pytest.raises(UserError, match=r"leave out --resume to start anew"):
         list(engine.run(given, checkpoint.load(str(tmp_path / "out")).resumed).steps())

@@ -118,3 +118,15 @@ def test_metadata_can_be_left_out(tmp_path, monkeypatch):
         data = (tmp_path / "out.png").read_bytes()
         assert (b"at home" in data) == kept
         assert (b"photo.jpg" in data) == kept
+
+
+def test_where_there_is_no_temporary_folder_the_picture_lies_in_the_next_place(tmp_path, engine, monkeypatch):
+    def none():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match="The picture lies in"):
+        followed(engine, tmp_path / "out" / "cat", lambda: shutil.rmtree(tmp_path / "out"))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".png"]

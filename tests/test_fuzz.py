@@ -112,6 +112,7 @@ def check(arguments, *inputs):
     told = [line for line in err.getvalue().splitlines() if not line.startswith("neural-style: ")]
     assert code in (0, 1, 2), (arguments, code)
     assert not told, (arguments, told)
+    assert code or out.getvalue(), arguments
     assert code == 0 or err.getvalue().count("\n") <= 2, (arguments, err.getvalue())
     assert not set(Path(".").rglob(".*.neural-style.*")) - standing, arguments
     assert all(path.read_bytes() == data for path, data in before.items()), arguments

@@ -57,7 +57,7 @@ def test_the_python_lines_run(monkeypatch, tmp_path):
     names = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
-    assert names["image"].size == (48, 32)
-    assert names["record"]["complete"]
+    assert names["painting"].image.size == (48, 32)
+    assert names["painting"].record["complete"]
     assert names["maps"]["block4_conv2"].shape[-1] == 512
     assert (tmp_path / "painted.jpg").exists()

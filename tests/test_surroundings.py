@@ -35,6 +35,7 @@ def ended_by(number, folder, when):
         while not when() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(number)
+        process.send_signal(signal.SIGTERM)  # a second one does not keep the first from its work
         try:
             output, errors = process.communicate(timeout=60)
         finally:

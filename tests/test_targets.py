@@ -72,7 +72,7 @@ def test_what_is_read_is_never_written_over(folder, capsys, case, overwrite):
 
 
 @pytest.mark.parametrize(
-    "standing", ["out.png", "out.json", "out_comparison.png", "out_at_iteration_7.png", "out.state", "out_losses.png"]
+    "standing", ["out.png", "out.json", "out_comparison.png", "out_at_iteration_1.png", "out.state", "out_losses.png"]
 )
 def test_a_file_of_others_is_replaced_only_when_told_to(folder, capsys, standing):
     if standing.endswith(".png"):
@@ -206,3 +206,32 @@ def test_prefixes_of_a_manifest_are_compared_as_places(folder, capsys):
         rows = ["photo.png,style.png,m/e", f"photo.png,style.png,{other.format(folder.name)}"]
         (folder / "pairs.csv").write_text("\n".join(["content,style,prefix", *rows]))
         assert "is line 2's: each row needs its own" in told(capsys, "--manifest=pairs.csv")
+
+
+def test_a_state_of_others_is_not_removed(folder):
+    (folder / "out.state").write_text("mine")
+    assert main(["photo.png", "style.png", "out", "--nokeep_state", *QUICK]) == 0
+    assert (folder / "out.state").read_text() == "mine"
+
+
+def test_names_that_only_look_like_results_are_in_nobodys_way(folder):
+    shutil.copy("photo.png", "out_scale_bar.png")
+    shutil.copy("photo.png", "out_at_iteration_99.png")
+    assert main(["out_scale_bar.png", "style.png", "out", *QUICK]) == 0
+
+
+def test_the_input_of_another_row_is_not_written_over(folder, capsys):
+    shutil.copy("photo.png", "b.png")
+    (folder / "pairs.csv").write_text("content,style,prefix\nphoto.png,style.png,b\nb.png,style.png,c\n")
+    before = (folder / "b.png").read_bytes()
+    assert main(["--manifest=pairs.csv", *QUICK]) == 1
+    assert "'b.png' is there already" in capsys.readouterr().err
+    assert (folder / "b.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("photograph", ["scan.bmp.png", "best.fit.png"])
+def test_a_folder_takes_photographs_with_dots_in_their_names(folder, photograph):
+    (folder / "out").mkdir()
+    shutil.copy("photo.png", photograph)
+    assert main([photograph, "style.png", "out", *QUICK]) == 0
+    assert (folder / "out" / photograph).exists()

@@ -35,12 +35,15 @@ def run(given: Command, paint: Callable) -> int:
     for number, images, _ in jobs:
         for image in images[:-1]:
             if not os.path.isfile(image):  # told now, not when hours later its turn comes; the rest go on
-                warn(f"{path}, line {number}: {image!r} is no file, this row will fail.")
+                warn(f"{path}, line {number}: {image!r} is no file yet.")
+    results = {"".join(files.split(images[-1], images[0])) for _, images, _ in jobs}
+    read = {image for _, images, _ in jobs for image in images[:-1] if os.path.isfile(image)} - results
     made, skipped, failed = 0, 0, []
     for number, images, settings in jobs:
         say(f"{path}, line {number}: {' '.join(images)}")
         try:
-            if paint(images, settings, resume=given.command.resume, skip_complete=True):
+            also_read = [*given.files, *read]
+            if paint(images, settings, resume=given.command.resume, skip_complete=True, also_read=also_read):
                 made += 1
             else:
                 skipped += 1

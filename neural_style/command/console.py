@@ -16,15 +16,21 @@ def console() -> None:
         signals.heed()
         with signals.held():
             from neural_style.command.main import main
-        os.getcwd()
-        code = main(sys.argv[1:])
+        code = main(sys.argv[1:]) if _is_somewhere() else 1
     except KeyboardInterrupt as error:
         warn("interrupted.")
         code = getattr(error, "exit_code", Ended.CTRL_C)
-    except FileNotFoundError:
-        warn("the folder that this was called in does not exist any more: change to another.")
-        code = 1
     sys.exit(code)
+
+
+def _is_somewhere() -> bool:
+    """Whether the folder that this is called in still exists; else the user is told."""
+    try:
+        os.getcwd()
+    except OSError:
+        warn("the folder that this was called in does not exist any more: change to another.")
+        return False
+    return True
 
 
 def _open_streams() -> None:

@@ -88,7 +88,7 @@ def parse(arguments: Sequence[str]) -> Command:
     return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
 
 
-def _with_flagfiles(arguments: Sequence[str], read: list[str]) -> list[str]:
+def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:
     """The arguments, with the lines of each --flagfile in its place.
 
     A flagfile holds a flag on each line, also another --flagfile; lines that are empty or begin with # say nothing.
@@ -96,6 +96,7 @@ def _with_flagfiles(arguments: Sequence[str], read: list[str]) -> list[str]:
     Args:
       arguments: of the command line, or of a flagfile.
       read: the flagfiles that were read, to which those found are added.
+      within: the flagfiles that these arguments stand in.
 
     Raises:
       UserError: a flagfile can't be read, or leads back to itself.
@@ -108,21 +109,21 @@ def _with_flagfiles(arguments: Sequence[str], read: list[str]) -> list[str]:
         if name not in ("--flagfile", "-flagfile"):
             found.append(argument)
             continue
-        path = path if equals else next(rest, "")
+        path = os.path.expanduser(path if equals else next(rest, ""))
         if not os.path.isfile(path):
             raise UserError(f"--flagfile takes a file of flags, and {path!r} is none.", exit_code=2)
-        if path in read:
-            raise UserError(f"--flagfile={path} is read twice, or leads back to itself.", exit_code=2)
+        if path in within:
+            raise UserError(f"--flagfile={path} leads back to itself.", exit_code=2)
         read.append(path)
         try:
             lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"--flagfile takes a text file of flags, and {path!r} is none.", exit_code=2) from error
-        lines = [line for line in lines if line and not line.startswith("#")]
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
         for line in lines:
             if not line.startswith("-"):
                 raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
-        found += _with_flagfiles(lines, read)
+        found += _with_flagfiles(lines, read, (*within, path))
     return found
 
 

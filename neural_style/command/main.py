@@ -40,7 +40,7 @@ def _run(given: flags.Command) -> int:
     elif command.manifest:
         from neural_style.command import batch
 
-        return batch.run(given, functools.partial(paint, engine=engine_maker(), also_read=given.files))
+        return batch.run(given, functools.partial(paint, engine=engine_maker()))
     else:
         paint(given.words, given.settings(), engine_maker(), resume=command.resume, also_read=given.files)
     return 0
@@ -89,7 +89,7 @@ def paint(
         return False
     state = checkpoint.load(prefix) if resume else None
     if state:
-        checkpoint.check_same(state, header, digests)
+        checkpoint.check_same(state, header, digests, len(read.sizes))
     iterations = settings.optimizer.iterations_at(len(read.sizes))[-1]
     targets.check(prefix, ending, [*digests, *also_read], settings.output, iterations, fresh=state is None)
     with targets.claimed(prefix):

@@ -7,11 +7,15 @@ from types import FrameType
 
 from neural_style.errors import Ended
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""The signals that end the program."""
+
 
 def heed() -> None:
-    """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does."""
-    for number in _known("SIGTERM", "SIGHUP"):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+    """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
+    for number in _known(*ENDING):
+        # nohup has SIGHUP ignored, and a shell's background jobs have SIGINT.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
 
 
@@ -19,7 +23,7 @@ def heed() -> None:
 def held() -> Iterator[None]:
     """Holds back the signals that end a run: libraries in C and C++ do not survive one while they load."""
     came: list[int] = []
-    before = {number: signal.getsignal(number) for number in _known("SIGINT", "SIGTERM", "SIGHUP")}
+    before = {number: signal.getsignal(number) for number in _known(*ENDING)}
     caught = [number for number, handler in before.items() if callable(handler)]
     for number in caught:
         signal.signal(number, lambda number, frame: came.append(number))
@@ -38,5 +42,6 @@ def _known(*names: str) -> list[int]:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # a second one is not to break off what the first one has written
+    for other in _known(*ENDING):
+        signal.signal(other, signal.SIG_IGN)  # a second one is not to break off what the first one has written
     raise Ended(number)

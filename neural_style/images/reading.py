@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ HINTS = {
     (".cr2", ".nef", ".arw", ".dng"): " (it is a camera's raw file: save it as TIFF or JPEG first)",
 }
 """What helps with files that people take for images, by ending."""
+
+_OPENING = threading.Lock()
 
 
 def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") -> Image.Image:
@@ -101,11 +104,12 @@ def _told(named: str, hint: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _any_size() -> Iterator[None]:
     """Lets Pillow open what a phone of today takes; `load` has a bound of its own, before anything is decoded."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with _OPENING:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -79,13 +79,23 @@ def load(prefix: str) -> Checkpoint | None:
                 return found[f"array_{item['array']}"] if item.keys() == {"array"} else item
 
             read = Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
-            changes(read.header, read.header, read.digests, {})  # fails where the header is none
+            _check(read)
             return read
     except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
         raise UserError(
             f"--resume expected the state of an interrupted run in {str(path(prefix))!r}, and it is damaged or of "
             "another program: leave out --resume to start anew."
         ) from error
+
+
+def _check(read: Checkpoint) -> None:
+    """Raises any of several errors where what was read is none of our states."""
+    changes(read.header, read.header, read.digests, {})
+    int(read.header["flags"].get("iterations", 0))
+    for scale in read.scales:
+        len(scale["losses"]), len(scale["iterations"]), scale["rows"] + scale["cols"]
+    if not read.scales or not isinstance(read.session, dict):
+        raise ValueError("a scale or the session is missing")
 
 
 def remove(prefix: str) -> None:
@@ -112,8 +122,14 @@ def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
         return False
 
 
-def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:
-    """Raises a UserError that names what is asked for now and was not then; more iterations may be asked for."""
+def check_same(checkpoint: Checkpoint, header: dict, digests: dict, scales: int) -> None:
+    """Raises a UserError that names what is asked for now and was not then; more iterations may be asked for.
+
+    Args:
+      checkpoint: of the run that is gone on with.
+      header, digests: of the run that is asked for.
+      scales: how many it has.
+    """
     then, wanted = checkpoint.header, header["flags"].get("iterations", 0)
     if then["flags"].get("iterations", math.inf) <= wanted:
         then = {**then, "flags": {**then["flags"], "iterations": wanted}}
@@ -124,3 +140,5 @@ def check_same(checkpoint: Checkpoint, header: dict, digests: dict) -> None:
             "them as they were, or leave out --resume to start anew.",
             exit_code=2,
         )
+    if len(checkpoint.scales) > scales:
+        raise UserError("The state that --resume goes on from is damaged: leave out --resume to start anew.")

@@ -22,8 +22,7 @@ def split(output: str, content: str) -> tuple[str, str]:
       UserError: results can't be written there, or not in that format.
     """
     if os.path.isdir(output):
-        output = os.path.join(output, Path(content).stem)
-        output += ".png" if Path(output).suffix.lower() in FORMATS else ""  # a photograph's own name with a dot
+        output = os.path.join(output, f"{Path(content).stem}.png")
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
@@ -40,7 +39,7 @@ def split(output: str, content: str) -> tuple[str, str]:
 
 def key(prefix: str) -> str:
     """A prefix by which two spellings of one place are the same."""
-    return os.path.join(os.path.realpath(os.path.dirname(prefix)), os.path.basename(prefix))
+    return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(prefix)), os.path.basename(prefix)))
 
 
 def partial_path(path: str | os.PathLike) -> Path:

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from neural_style.errors import UserError
-from neural_style.images.writing import FORMATS
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
@@ -57,6 +56,7 @@ class Report:
         self._board = Board(output.tensorboard) if output.tensorboard else None
         self._said = False
         self._given_up: set[str] = set()
+        self._has_state = state is not None
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
@@ -93,8 +93,10 @@ class Report:
         if misplaced:
             raise UserError(misplaced)
         self._record.end(broken_off=None)
+        self._given_up.discard("the record")
         self._beside("the record", self._write_record)
-        checkpoint.remove(self._prefix)
+        if self._has_state:
+            self._beside("removing the state", lambda: checkpoint.remove(self._prefix))
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
         sentence = advice(self._header["flags"], scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
         if sentence:
@@ -110,7 +112,7 @@ class Report:
         if misplaced:
             warn(misplaced)
         elif best is not None:
-            how = "; with --resume the run goes on" if checkpoint.path(self._prefix).exists() else ""
+            how = "; with --resume the run goes on" if self._has_state else ""
             say(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
 
     def _beside(self, what: str, write: Callable[[], Any]) -> None:
@@ -127,14 +129,10 @@ class Report:
         """Writes the result, elsewhere if need be; then a sentence says where it lies."""
         try:
             self._writer.save("", image)
-        except UserError as error:
-            for folder in (tempfile.gettempdir(), Path.home(), "."):
-                with contextlib.suppress(OSError):
-                    name, ending = Path(self._prefix).name, self._header["ending"]
-                    handle, place = tempfile.mkstemp(ending, f"{name[:100]}_", folder)
-                    with open(handle, "wb") as file:
-                        image.save(file, FORMATS[ending.lower()])
-                    return f"{error} The picture lies in {place!r}."
+        except Exception as error:  # whatever it is, the picture is tried elsewhere
+            for folder in (tempfile.gettempdir, Path.home, Path.cwd):
+                with contextlib.suppress(Exception):
+                    return f"{error} The picture lies in {self._writer.save_elsewhere(folder(), image)!r}."
             return f"{error} It could not be written elsewhere either."
         return None
 
@@ -145,6 +143,7 @@ class Report:
     def _write_state(self, step: Step) -> None:
         found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
         checkpoint.save(self._prefix, found)
+        self._has_state = True
 
     def _write_record(self) -> None:
         text = json.dumps(self._record.as_dict(), indent=1)

@@ -1,9 +1,11 @@
 """Which files a run will write, and whether it may: nothing of the user's is written over."""
 
 import contextlib
+import errno
 import glob
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -37,8 +39,10 @@ def check(
     """
     ends = _ends(ending, output)
     _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
-    along = [path for word in NUMBERED for path in sorted(glob.glob(f"{glob.escape(prefix + word)}*{ending}"))]
-    standing = [path for path in (*(prefix + end for end in ends), *along) if os.path.lexists(path)]
+    along = _along(prefix, ending)
+    later = [path for path in along if NUMBERED[0] in path and _number(path, ending) > iterations]
+    written = [*(prefix + end for end in ends), *(path for path in along if path not in later)]
+    standing = [path for path in written if os.path.lexists(path)]
     free = f"such as {_free(prefix, ends)!r}"
     for path in standing:
         for given in inputs:
@@ -56,7 +60,6 @@ def check(
         )
     if fresh and f"{prefix}.state" in standing:
         warn(f"{prefix}.state of an interrupted run is replaced; with --resume that run would have gone on.")
-    later = [path for path in along if _number(path, prefix, ending) > iterations]
     if fresh and later:
         warn(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
 
@@ -71,8 +74,15 @@ def claimed(prefix: str) -> Iterator[None]:
     path = Path(prefix).with_name(f".{Path(prefix).name}.neural-style.lock")
     lock = filelock.FileLock(path, timeout=0)
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)))
-        lock.acquire()
+        if path.is_symlink():
+            raise OSError(f"{str(path)!r} is a link")
+        partial = files.partial_path(path)
+        partial.unlink(missing_ok=True)
+        partial.touch(exist_ok=False)  # tells at once whether the folder takes files
+        partial.unlink()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _acquire(lock)
     except filelock.Timeout as error:
         raise UserError(f"Another run is writing {prefix!r} just now: choose another prefix, or wait.") from error
     except OSError as error:
@@ -85,6 +95,17 @@ def claimed(prefix: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)  # older versions of the library leave it
         lock.release()
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # Windows can't remove it before
+
+
+def _acquire(lock: filelock.FileLock) -> None:
+    """Takes the lock; on a file system that has none, the run goes on without."""
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
 
 
 def _ends(ending: str, output: OutputSettings) -> list[str]:
@@ -142,10 +163,16 @@ def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
     return recorded and (path != prefix + ending or path.endswith(made.get("ending", ".png")))
 
 
-def _number(path: str, prefix: str, ending: str) -> int:
-    """N of PREFIX_at_iteration_N; 0 of anything else."""
-    number = path.removeprefix(prefix + NUMBERED[0]).removesuffix(ending)
-    return int(number) if number.isascii() and number.isdigit() else 0
+def _along(prefix: str, ending: str) -> list[str]:
+    """The images along the way that stand there: a number between their names' parts."""
+    found = (path for word in NUMBERED for path in sorted(glob.glob(f"{glob.escape(prefix + word)}[0-9]*{ending}")))
+    return [path for path in found if _number(path, ending) >= 0]
+
+
+def _number(path: str, ending: str) -> int:
+    """N of PREFIX_at_iteration_N or PREFIX_scale_N; -1 of anything else."""
+    number = path.removesuffix(ending).rpartition("_")[2]
+    return int(number) if number.isascii() and number.isdigit() else -1
 
 
 def _free(prefix: str, ends: Sequence[str]) -> str:

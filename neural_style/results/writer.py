@@ -1,6 +1,8 @@
 """The images that a run leaves behind."""
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,3 +59,14 @@ class Writer:
         for what in set(left) - self._told:
             self._told.add(what)
             warn(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
+
+    def save_elsewhere(self, folder: str | os.PathLike, image: Image.Image) -> str:
+        """Writes the result into another folder, under a name that is free there; returns its path."""
+        handle, place = tempfile.mkstemp(self._ending, f"{os.path.basename(self._prefix)[:100]}_", folder)
+        os.close(handle)
+        try:
+            writing.save(place, writing.kind_of(place), image, self._output.output_quality, self._carried)
+        except BaseException:
+            os.unlink(place)
+            raise
+        return place
