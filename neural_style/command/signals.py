@@ -43,5 +43,9 @@ def _known(*names: str) -> list[int]:
 
 def _end(number: int, frame: FrameType | None) -> None:
     for other in _known(*ENDING):
-        signal.signal(other, signal.SIG_IGN)  # a second one is not to break off what the first one has written
+        signal.signal(other, _ignore)  # a second one is not to break off what the first one has written
     raise Ended(number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """As signal.SIG_IGN, which complains of a signal that is on its way."""
