@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import options, pair, prepared
+from conftest import DATA, SWIRLS, options, pair, prepared
 
 from neural_style.images.scene import Region, Scene
 from neural_style.losses import terms
@@ -14,7 +12,6 @@ from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model
 
-SAMPLES = Path(__file__).parent.parent / "neural_style" / "samples"
 LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 BUILT = {"convolution", "padding", "pooling"}
 
@@ -130,7 +127,7 @@ def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
     for rows in (128, 512):
         flags = ("--recipe=highres", "--scales=", "--scale_iterations=", f"--rows={rows}", "--tv_weight=1")
         settings = options(*flags, "--weights=random", f"--normalization={normalization}")
-        session = prepared(settings, SAMPLES / "chelsea.jpg", [SAMPLES / "swirls.jpg"])
+        session = prepared(settings, DATA / "chelsea.jpg", [SWIRLS])
         content, style = session.scene.content, session.scene.styles[0]
         for share in (0.5, 0.75):
             image = (content + share * (style - content)).astype(np.float64)

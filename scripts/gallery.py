@@ -1,0 +1,131 @@
+"""Makes the gallery: every recipe on one photograph and painting, eight paintings on one photograph, what flags do.
+
+The flags stand here alone; the table in configs/README.md is written from them, and the pictures lie beside it. What is
+complete in results/gallery is not made again.
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from neural_style.command.main import main
+
+ROOT = Path(__file__).parent.parent
+GALLERY, RESULTS = ROOT / "configs" / "gallery", ROOT / "results" / "gallery"
+SAMPLES = ROOT / "neural_style" / "samples"
+PHOTOGRAPH, PAINTING = "kodim20.jpg", "van_gogh_starry_night.jpg"
+HED = "--weights=hed --network=vgg16"
+PUBLISHED = f"{HED} --normalize_weights=imagenet --padding=replicate --convolution=winograd --rows=320"
+"""HED's features at the magnitudes that a recipe's weights were published for."""
+PAINT = "--recipe=paint --weights=hed --rows=320"
+RECIPES = {
+    "paint": (PAINT, ""),
+    "keras": (f"--recipe=keras {PUBLISHED}", ""),
+    "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
+    "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
+    "vgg16_notebook": (f"--recipe=vgg16_notebook {PUBLISHED} --cols=482", "from white noise"),
+    "gatys": (f"--recipe=gatys {PUBLISHED}", "at unit means, which the recipe asks for, 1000 hardly paints"),
+    "slides": (f"--recipe=slides {PUBLISHED} --content_layers=block4_conv3", "from white noise; VGG16 has no conv4_4"),
+    "prisma": (f"--recipe=prisma {PUBLISHED}", "from grey; its content weight has no say"),
+    "pytorch_tutorial": (
+        f"--recipe=pytorch_tutorial {PUBLISHED} --normalize_weights=images --preprocess=auto",
+        "torchvision's features are about 1, as normalised ones",
+    ),
+    "mmd": (f"--recipe=mmd {PUBLISHED}", ""),
+    "cnnmrf": (f"--recipe=cnnmrf {PUBLISHED} --scales=80,160,320", ""),
+    "highres": (
+        f"--recipe=highres {HED} --rows=640 --scales=2 --scale_iterations=4,2",
+        "640 rows",
+    ),
+    "offline": ("--recipe=offline --rows=320", "features learned from the two images"),
+}
+"""By recipe its flags, and what is to be said of it."""
+PAINTINGS = [
+    "gauguin_tahiti.jpg",
+    "hokusai_great_wave.jpg",
+    "turner_shipwreck.jpg",
+    "van_gogh_houses.jpg",
+    "van_gogh_night_cafe.jpg",
+    "van_gogh_olive_trees.jpg",
+    "van_gogh_starry_night.jpg",
+    "van_gogh_wheat_field.jpg",
+]
+TWO = "gauguin_tahiti.jpg van_gogh_starry_night.jpg"
+MASKS = "--style_masks=left.png,right.png"
+SHEETS = {
+    "paintings": [(name, PAINT) for name in PAINTINGS],
+    "flags": [
+        *((PAINTING, f"{PAINT} --style_scale={value}") for value in (0.5, 1, 2)),
+        *((PAINTING, f"{PAINT} --style_weight={value}") for value in (5, 50, 500)),
+        *((PAINTING, f"{PAINT} --preserve_color={value}") for value in ("none", "match", "luminance")),
+        *((TWO, f"{PAINT} --style_blend={value}") for value in ("0.8,0.2", "0.5,0.5", "0.2,0.8")),
+        (TWO, f"{PAINT} {MASKS}"),
+        (PAINTING, f"{PAINT} --content_mask=right.png"),
+        (PAINTING, f"{PAINT} --init_blend=0.3"),
+    ],
+}
+"""By sheet its pictures, three to a row: the paintings and the flags."""
+
+
+def painted(name: str, paintings: str, flags: str) -> Image.Image:
+    """The picture that a command makes, in results/gallery."""
+    styles = [str(next(path for path in (GALLERY / one, SAMPLES / one) if path.exists())) for one in paintings.split()]
+    flags = flags.replace("left.png", str(RESULTS / "left.png")).replace("right.png", str(RESULTS / "right.png"))
+    words = [str(GALLERY / PHOTOGRAPH), *styles, str(RESULTS / name)]
+    print(f"{name}: {paintings} {flags}", flush=True)
+    if main([*words, *flags.split(), "--resume", "--noplots", "--save_every=0"]):
+        sys.exit(1)
+    return Image.open(RESULTS / f"{name}.png")
+
+
+def masks() -> None:
+    """left.png and right.png, each white on its half with a soft border."""
+    ramp = Image.linear_gradient("L").rotate(90).resize((480, 320)).point(lambda v: max(0, min(255, (v - 96) * 4)))
+    ramp.save(RESULTS / "right.png")
+    ImageOps.invert(ramp).save(RESULTS / "left.png")
+
+
+def sheet(name: str) -> None:
+    """Writes a sheet: its pictures, three to a row, each above its caption."""
+    font, cells = ImageFont.load_default(15), []
+    for index, (paintings, flags) in enumerate(SHEETS[name]):
+        picture = painted(f"{name}_{index}", paintings, flags)
+        caption = flags.removeprefix(PAINT).strip() or paintings.removesuffix(".jpg").replace("_", " ")
+        cell = Image.new("RGB", (picture.width + 6, picture.height + 26), "white")
+        cell.paste(picture)
+        ImageDraw.Draw(cell).text((4, picture.height + 3), caption, "black", font)
+        cells.append(cell)
+    width, height = cells[0].size
+    found = Image.new("RGB", (3 * width, -(-len(cells) // 3) * height), "white")
+    for index, cell in enumerate(cells):
+        found.paste(cell, (index % 3 * width, index // 3 * height))
+    found.save(GALLERY / f"{name}.jpg", quality=85, optimize=True)
+
+
+def table() -> str:
+    """The recipes' table, in Markdown."""
+    lines = [f"| recipe | result | `neural-style {PHOTOGRAPH} {PAINTING} out …` |", "|---|---|---|"]
+    for name, (flags, remark) in RECIPES.items():
+        title = f"{name} ({remark})" if remark else name
+        lines.append(f"| {title} | ![{name}](gallery/{name}.jpg) | `{flags}` |")
+    return "\n".join(lines)
+
+
+def write_table() -> None:
+    """Puts the table between its marks in configs/README.md."""
+    path = ROOT / "configs" / "README.md"
+    before, _, rest = path.read_text().partition("<!-- gallery -->\n")
+    _, end, after = rest.partition("<!-- end of gallery -->")
+    path.write_text(f"{before}<!-- gallery -->\n{table()}\n{end}{after}")
+
+
+if __name__ == "__main__":
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    masks()
+    for wanted in sys.argv[1:] or (*RECIPES, *SHEETS):
+        if wanted in SHEETS:
+            sheet(wanted)
+        else:
+            painted(wanted, PAINTING, RECIPES[wanted][0]).save(GALLERY / f"{wanted}.jpg", quality=88, optimize=True)
+    write_table()
