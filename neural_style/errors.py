@@ -13,6 +13,9 @@ class UserError(ValueError):
         self.exit_code = exit_code
 
 
+DAMAGED_STATE = "The state that --resume goes on from is damaged: leave out --resume to start anew."
+
+
 class Ended(KeyboardInterrupt):
     """A signal asked the program to end: it does as after Ctrl-C. `exit_code` is what shells have for the signal."""
 

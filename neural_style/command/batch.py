@@ -38,11 +38,11 @@ def run(given: Command, paint: Callable) -> int:
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
     results = {"".join(files.split(images[-1], images[0])) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if os.path.isfile(image)} - results
+    also_read = [*given.files, *read]
     made, skipped, failed = 0, 0, []
     for number, images, settings in jobs:
         say(f"{path}, line {number}: {' '.join(images)}")
         try:
-            also_read = [*given.files, *read]
             if paint(images, settings, resume=given.command.resume, skip_complete=True, also_read=also_read):
                 made += 1
             else:

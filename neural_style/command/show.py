@@ -14,6 +14,7 @@ from neural_style.results.record import as_today
 from neural_style.settings import recipes
 from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings
+from neural_style.terminal import printable
 
 
 def text(path: str) -> str:
@@ -44,7 +45,8 @@ def text(path: str) -> str:
     options = [] if recipe is None else [f"--recipe={recipe}"]
     options += [_flag(name, value) for name, value in flags.items() if json.loads(json.dumps(base[name])) != value]
     command = [*options, *dashes, *words] if dashes else [*words, *options]
-    return f"# neural-style {str(version).encode('unicode_escape').decode()}\nneural-style {shlex.join(command)}"
+    named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
+    return f"# neural-style {named}\nneural-style {shlex.join(command)}"
 
 
 def _made(path: str) -> dict[str, Any]:

@@ -71,19 +71,17 @@ def _check_file(path: str) -> None:
         raise UserError(f"Expected an image file, and {path!r} is a web address: download it first.")
     try:
         mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise UserError(f"Expected an image file, but {path!r} is a folder.")
-        if not stat.S_ISREG(mode):
-            raise UserError(f"Expected an image file, but {path!r} is a pipe or device: save it as a file first.")
-        with open(path, "rb"):
-            pass
+        if stat.S_ISREG(mode):
+            open(path, "rb").close()
     except FileNotFoundError:
         raise UserError(f"Expected an image file, but {path!r} does not exist.") from None
-    except UserError:
-        raise
     except (OSError, ValueError) as error:  # a name that is too long, or forbidden, or holds a null byte
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"Expected an image file, but {path!r} can't be opened: {reason}.") from error
+    if stat.S_ISDIR(mode):
+        raise UserError(f"Expected an image file, but {path!r} is a folder.")
+    if not stat.S_ISREG(mode):
+        raise UserError(f"Expected an image file, but {path!r} is a pipe or device: save it as a file first.")
 
 
 @contextlib.contextmanager

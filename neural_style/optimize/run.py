@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.cache import Cache
-from neural_style.errors import UserError
+from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.images.scene import Scene
 from neural_style.images.sources import Sources
 from neural_style.losses import terms
@@ -71,7 +71,7 @@ class Run:
         facts = {"device": device.describe_device(), "precision": precision, "weights": origin}
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(sizes):
-            raise UserError("The state that --resume goes on from is damaged: leave out --resume to start anew.")
+            raise UserError(DAMAGED_STATE)
         for scale, count in enumerate(settings.optimizer.iterations_at(len(sizes))):
             if scale < resumed["scale"]:
                 continue

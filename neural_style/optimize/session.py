@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
@@ -98,9 +98,7 @@ class Session:
         except UserError:
             raise
         except Exception as error:  # whatever a state lacks, or holds instead
-            raise UserError(
-                "The state that --resume goes on from is damaged: leave out --resume to start anew."
-            ) from error
+            raise UserError(DAMAGED_STATE) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
         then = state.get("facts", {})

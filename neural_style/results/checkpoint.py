@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
 from neural_style.results.record import changes
 
@@ -141,4 +141,4 @@ def check_same(checkpoint: Checkpoint, header: dict, digests: dict, scales: int)
             exit_code=2,
         )
     if len(checkpoint.scales) > scales:
-        raise UserError("The state that --resume goes on from is damaged: leave out --resume to start anew.")
+        raise UserError(DAMAGED_STATE)

@@ -37,9 +37,9 @@ def split(output: str, content: str) -> tuple[str, str]:
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
 
 
-def key(prefix: str) -> str:
-    """A prefix by which two spellings of one place are the same."""
-    return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(prefix)), os.path.basename(prefix)))
+def key(path: str) -> str:
+    """A path or prefix by which two spellings of one place are the same; a link at its end is a place of its own."""
+    return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
 
 
 def partial_path(path: str | os.PathLike) -> Path:

@@ -134,10 +134,7 @@ def _check_length(prefix: str, ends: Sequence[str]) -> None:
 def _same(path: str, given: str) -> bool:
     """Whether two paths are one file, or one name: a link that is read is not to be replaced either."""
     with contextlib.suppress(OSError, ValueError):
-        if os.path.samefile(path, given):
-            return True
-        first, second = (os.path.join(os.path.realpath(os.path.dirname(p)), os.path.basename(p)) for p in (path, given))
-        return first == second
+        return os.path.samefile(path, given) or files.key(path) == files.key(given)
     return False
 
 
