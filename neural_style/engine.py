@@ -16,7 +16,7 @@ from neural_style.optimize.run import Run
 from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
-from neural_style.vgg import device, model, weights
+from neural_style.vgg import device, fitting, model, weights
 
 MEMORY = 2e9
 """Bytes of weights, networks and traces that an engine keeps."""
@@ -93,7 +93,7 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     memory.check_forward(rows, cols, precision, settings)
     image = geometry.resize(read, rows, cols, settings.picture.resample)
     _, kernels = weights.resolve(how, seed)
-    kernels = weights.fitted(how, kernels, [image], seed, wanted)
+    kernels = fitting.fitted(how, kernels, [image], seed, wanted)
     built = model.build(how, kernels, wanted, precision)
     found = built(image[np.newaxis].astype(np.float64))
     return {name: tf.cast(maps[0], tf.float32).numpy() for name, maps in found.items()}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,13 +12,28 @@ from PIL import Image
 from neural_style.errors import UserError
 from neural_style.images import sources, writing
 from neural_style.images.reading import Picture
+from neural_style.images.sources import Sources
+from neural_style.optimize.plan import plan
 from neural_style.results.record import Record, header
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
+from neural_style.vgg import device, weights
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
     from neural_style.optimize.run import Run
+
+
+def check(given: Sources) -> None:
+    """Raises a UserError where a run's weights can't be had or where it does not fit into memory.
+
+    The engine would tell the same, but seconds later: it has nothing to say once TensorFlow is loaded.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    weights.check(given.settings.network)
+    if not device.can_have_gpu():
+        plan(given)
 
 
 class Follower(Protocol):
@@ -132,6 +148,7 @@ def stylize(
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
     styles = list(style) if isinstance(style, list | tuple) else [style]
     read = sources.read(content, styles, Settings.read(recipe, **settings))
+    check(read)
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 
     follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)

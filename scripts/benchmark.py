@@ -3,7 +3,7 @@
 evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
              the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
 overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
-convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast is there
+convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast and paint are there
 sizes        seconds and peak memory at 200 to 1600 rows
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
@@ -18,22 +18,20 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "tests" / "data"
-PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
+from convergence import measure_convergence
+from sessions import COLS, ROWS, median_seconds, session
+
 RESULTS = Path("results") / "benchmarks.json"
-ROWS, COLS = 400, 533
 ROUNDS = 7
 SIZES = [
     f"{rows}x{rows * 4 // 3}:none:{kind}"
     for kind in ("float32", "float32:winograd", "bfloat16")
     for rows in (200, 400, 800, 1600)
 ]
-SPENT = 60
-"""Seconds after which a size is not measured once more."""
 
 
 def main() -> None:
@@ -70,31 +68,6 @@ def machine() -> str:
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
     units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if device.has_any(unit)]
     return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
-
-
-def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callable | None = None) -> Iterator:
-    """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
-    from neural_style.command import flags
-    from neural_style.engine import Engine
-    from neural_style.images import sources
-
-    settings = flags.parse([*arguments, "--weights=random", f"--rows={rows}", f"--cols={cols}"]).settings()
-    return Engine().run(sources.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
-
-
-def session(*arguments: str, **given):
-    """The first of `sessions`."""
-    return next(sessions(*arguments, **given))
-
-
-def median_seconds(run) -> float:
-    """Of three evaluations of a session, or of as many as `SPENT` allows; the first one traces and does not count."""
-    x, seconds = run.scene.start.astype("float64").reshape(-1), []
-    while len(seconds) < 4 and sum(seconds) < SPENT:
-        began = time.perf_counter()
-        run.evaluator.at(x + len(seconds))
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:] or seconds)
 
 
 def measure_evaluation() -> dict[str, float]:
@@ -199,41 +172,6 @@ def measure_overhead() -> dict[str, float]:
         print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[kind]:.1%} |")
     print(f"| from the first import to the end of the first evaluation, float32 | {found['start-up']:.1f} s |")
     return found
-
-
-def measure_convergence() -> dict[str, dict]:
-    """How soon --recipe=fast reaches the float32 loss of the example's ten iterations at 400 rows."""
-    results = {}
-    example = median_seconds(session("--noreuse_constant_rows"))
-    print("\n| total variation | the example's loss after 10 iterations | its seconds | fast | times faster |")
-    print("|---|---|---|---|---|")
-    for tv in (0.001, 1.0):
-        # The same losses as stacked, sooner; the example's time is its evaluations' times the stacked one's.
-        target = session(f"--tv_weight={tv}", "--iterations=10")
-        *_, last = target.steps()
-        seconds, reached = race(last.loss, f"--tv_weight={tv}")
-        slow = example * target.evaluator.evaluations
-        results[str(tv)] = {"target": last.loss, "example": slow, "fast": seconds, "losses": reached}
-        fast = f"{seconds:.0f} s" if seconds else "not reached"
-        print(f"| {tv} | {last.loss:.4g} | {slow:.0f} | {fast} | {slow / seconds if seconds else 0:.1f} |", flush=True)
-    return results
-
-
-def race(target: float, *arguments: str) -> tuple[float | None, list[tuple[float, float]]]:
-    """Seconds until --recipe=fast has an image whose float32 loss is `target`; and (seconds, float32 loss) on the way.
-
-    Start-up, tracing and the losses measured on the way do not count, as they do not in the example's time.
-    """
-    judge = session(*arguments).evaluator
-    spent, reached = 0.0, []
-    for run in sessions("--recipe=fast", *arguments):
-        for step in run.steps():
-            spent += step.seconds if step.index else 0.0
-            if step.image.shape[0] == ROWS:
-                reached.append((spent, judge.loss(step.image.astype("float64").reshape(-1))))
-                if reached[-1][1] <= target:
-                    return spent, reached
-    return None, reached
 
 
 def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:

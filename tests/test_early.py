@@ -1,5 +1,6 @@
 """What is wrong is told before anything heavy is loaded, and what needs nothing heavy loads nothing."""
 
+import os
 import subprocess
 import sys
 
@@ -17,7 +18,9 @@ sys.exit(code)
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, "-c", SAY, *arguments], capture_output=True, text=True, timeout=60)
+    away = {**os.environ, "KERAS_HOME": os.devnull, "https_proxy": "http://127.0.0.1:9"}
+    command = [sys.executable, "-c", SAY, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=away)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,10 @@ def run(*arguments):
         (["--recipe=none"], 2, "--recipe takes one of"),
         (["--style_masks=a.png,b.png"], 1, "--style_masks takes one mask for each of the 1 styles"),
         (["--init=missing.png"], 1, "is no file"),
+        (["--weights=imagenet"], 1, "weights of vgg19 could not be had"),
+        ([f"--weights={COFFEE}"], 1, "can't be read as one"),
+        (["--weights=random", "--rows=20000", "--tile=none"], 1, "GB of memory"),
+        ([f"--tensorboard={COFFEE}/board"], 1, "--tensorboard takes a folder that can be written"),
     ],
 )
 def test_a_wrong_value_or_combination(tmp_path, arguments, code, message):

@@ -83,15 +83,21 @@ def test_tiles_of_no_size(tile):
         options(f"--tile={tile}")
 
 
-def test_a_containers_limit_counts(free, monkeypatch, tmp_path):
+@pytest.mark.parametrize("controller", ["", "memory"])
+def test_the_least_that_a_control_group_leaves_counts(free, monkeypatch, tmp_path, controller):
     free(24)
-    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
-    monkeypatch.setattr(memory, "CGROUPS", [(tmp_path / "none", used), (limit, used)])
+    _, limit, used = memory.CGROUPS[controller]
+    monkeypatch.setattr(memory, "CGROUPS", {controller: (tmp_path, limit, used)})
+    monkeypatch.setattr(memory, "OWN_CGROUPS", tmp_path / "own")
     assert memory.free() == 24e9
-    limit.write_text("max\n")
-    used.write_text("500000000\n")
-    assert memory.free() == 24e9
-    limit.write_text("2000000000\n")
+    (tmp_path / "own").write_text(f"7:cpuset:/elsewhere\n5:{controller}:/service/run/unseen\n")
+    within = tmp_path / "service" / "run"
+    within.mkdir(parents=True)
+    for folder, most, now in ((tmp_path, "max", 5e8), (tmp_path / "service", 2e9, 5e8), (within, 1e9, 4e8)):
+        (folder / limit).write_text(f"{most if most == 'max' else int(most)}\n")
+        (folder / used).write_text(f"{int(now)}\n")
+    assert memory.free() == 6e8
+    (within / limit).write_text("max\n")
     assert memory.free() == 1.5e9
 
 

@@ -92,6 +92,7 @@ def paint(
         checkpoint.check_same(state, header, digests, len(read.sizes))
     iterations = settings.optimizer.iterations_at(len(read.sizes))[-1]
     targets.check(prefix, ending, [*digests, *also_read], settings.output, iterations, fresh=state is None)
+    painting.check(read)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
         run = engine().run(read, state and state.resumed, progress.watch)

@@ -29,11 +29,12 @@ PER_SEAM = 6000
 TILES = (1536, 1024, 768, 512, 384, 256)
 SHARE_PLANNED = 0.8
 """Of the free memory that a run may plan with."""
-CGROUPS = [
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-]
-"""Where Linux tells a container's limit and what it uses, in its two versions."""
+CGROUPS = {
+    "": (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    "memory": (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+}
+"""Where Linux tells control groups' limits and what they use, by the controller's name in its two versions."""
+OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def computed(
@@ -73,11 +74,22 @@ def free() -> float:
 
 
 def _left_in_container() -> float:
-    """What a control group (a container's limit) leaves; infinite where there is none."""
-    for limit, used in CGROUPS:
-        if limit.exists() and (most := limit.read_text().strip()).isdigit():
-            return int(most) - int(used.read_text())
-    return math.inf
+    """What the control groups leave that this process is in, each within another (a container, a service); or infinity.
+
+    Of a container's own groups the paths are often those outside: what is not there is passed over.
+    """
+    left = math.inf
+    for line in OWN_CGROUPS.read_text().splitlines() if OWN_CGROUPS.exists() else ():
+        _, controller, group = line.split(":", 2)
+        if controller not in CGROUPS:
+            continue
+        root, limit, used = CGROUPS[controller]
+        within = root / group.lstrip("/")
+        for folder in (within, *within.parents):
+            if folder.is_relative_to(root) and (folder / limit).exists():
+                most = (folder / limit).read_text().strip()
+                left = min(left, int(most) - int((folder / used).read_text()) if most.isdigit() else math.inf)
+    return left
 
 
 def choose_tile(

@@ -14,14 +14,15 @@ from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.images.scene import Scene
 from neural_style.images.sources import Sources
 from neural_style.losses import terms
-from neural_style.optimize import memory, optimizers
+from neural_style.optimize import optimizers
 from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Bound, Objective
+from neural_style.optimize.plan import plan
 from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.network import SOURCES
 from neural_style.step import Step
-from neural_style.vgg import device, model, weights
+from neural_style.vgg import device, fitting, model, weights
 
 TRACE_BYTES = 20e6
 """What a trace is taken to hold."""
@@ -64,11 +65,10 @@ class Run:
         `steps` does so, while it holds the cache.
         """
         settings, sizes, image = self._settings, self._sources.sizes, None
-        precision = device.resolve_precision(settings.network.precision)
-        tiles = [self._tile(size, precision) for size in sizes]
+        how = plan(self._sources)
         first = self._sources.at(sizes[0][0])
         origin, kernels, key = self._weights(first)
-        facts = {"device": device.describe_device(), "precision": precision, "weights": origin}
+        facts = {"device": device.describe_device(), "precision": how.precision, "weights": origin}
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(sizes):
             raise UserError(DAMAGED_STATE)
@@ -76,11 +76,11 @@ class Run:
             if scale < resumed["scale"]:
                 continue
             scene = self._sources.at(sizes[scale][0], image) if scale else first
-            bound = functools.partial(self._bound, kernels, key, scene, tiles[scale])
-            finer = functools.partial(bound, "float32") if precision == "bfloat16" else None
-            evaluator = Evaluator(bound(precision), scene.content.shape, finer, self._watch)
+            bound = functools.partial(self._bound, kernels, key, scene, how.tiles[scale])
+            finer = functools.partial(bound, "float32") if how.precision == "bfloat16" else None
+            evaluator = Evaluator(bound(how.precision), scene.content.shape, finer, self._watch)
             optimizer = optimizers.of(settings.optimizer, scene.content.size)
-            left, decided = len(sizes) - 1 - scale, {**facts, "tile": tiles[scale]}
+            left, decided = len(sizes) - 1 - scale, {**facts, "tile": how.tiles[scale]}
             session = Session(scene, evaluator, optimizer, count, scale, left, decided)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
@@ -96,11 +96,6 @@ class Run:
         """The image [rows, cols, 3] of the last step, also where a resumed run had nothing left to do."""
         return self._session.result()
 
-    def _tile(self, size: tuple[int, int], precision: str) -> int | None:
-        given, settings = self._sources, self._settings
-        versions = len(given.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
-        return memory.choose_tile(*size, precision, settings, given.largest_style(*size), versions)
-
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
         """Where the weights come from, the weights, and the key by which a network of them can be kept.
 
@@ -112,7 +107,7 @@ class Run:
         resolve = functools.partial(weights.resolve, how, seed)
         origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
         own = kernels is None or how.normalize_weights != "none"
-        return origin, weights.fitted(how, kernels, shown, seed, layers), None if own else key
+        return origin, fitting.fitted(how, kernels, shown, seed, layers), None if own else key
 
     def _bound(
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str

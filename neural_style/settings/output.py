@@ -47,8 +47,18 @@ class OutputSettings(Checked):
     )
 
     def check_packages(self) -> None:
-        """Raises a UserError where a package that these settings need is missing."""
-        if self.tensorboard and os.path.exists(self.tensorboard) and not os.path.isdir(self.tensorboard):
-            raise UserError(f"--tensorboard takes a folder, and {self.tensorboard!r} is none.")
+        """Raises a UserError where a package that these settings need is missing, or a folder can't be written."""
+        if self.tensorboard and not _can_be_written(self.tensorboard):
+            raise UserError(
+                f"--tensorboard takes a folder that can be written, received {self.tensorboard!r}: choose another."
+            )
         if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")
+
+
+def _can_be_written(folder: str) -> bool:
+    """Whether a folder is there, or can be made, and takes files."""
+    path = os.path.abspath(folder)
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)

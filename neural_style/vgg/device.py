@@ -1,11 +1,13 @@
-"""Where the work is done, and what that device can do."""
+"""Where the work is done, and what that device can do; asked without TensorFlow where no GPU can be."""
 
 import functools
+import sys
 from pathlib import Path
-
-import tensorflow as tf
+from typing import Any
 
 CPUINFO = Path("/proc/cpuinfo")
+GPU_FILES = ("nvidia[0-9]*", "kfd", "dxg")
+"""What Linux shows of NVIDIA's and AMD's GPUs, and of Windows' from within it."""
 
 
 def has_any(*instructions: str) -> bool:
@@ -16,11 +18,45 @@ def has_any(*instructions: str) -> bool:
     return bool(set(instructions) & set(flags.split()))
 
 
+def can_have_gpu() -> bool:
+    """Whether TensorFlow might find a GPU: what can be known before it is loaded."""
+    return not sys.platform.startswith("linux") or any(any(Path("/dev").glob(name)) for name in GPU_FILES)
+
+
 def gpu_memory() -> int | None:
     """The bytes of the first GPU that TensorFlow may use; None where there is none."""
-    if not tf.config.list_physical_devices("GPU"):
-        return None
-    return _first_gpu_memory()
+    return _first_gpu_memory() if _gpus() else None
+
+
+def resolve_precision(precision: str) -> str:
+    """The arithmetic that --precision names; "auto" is bfloat16 where the processor or GPU has units for it."""
+    if precision != "auto":
+        return precision
+    gpus = _gpus()
+    if gpus:
+        return "bfloat16" if _details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0) else "float32"
+    return "bfloat16" if has_any("amx_bf16", "avx512_bf16") else "float32"
+
+
+def describe_device() -> str:
+    """Where TensorFlow places the work: the first GPU's name, or the CPU."""
+    for gpu in _gpus():
+        return f"GPU: {_details(gpu).get('device_name', gpu.name)}"
+    return "CPU"
+
+
+def _gpus() -> list:
+    if not can_have_gpu():
+        return []
+    import tensorflow as tf
+
+    return tf.config.list_physical_devices("GPU")
+
+
+def _details(gpu: Any) -> dict:
+    import tensorflow as tf
+
+    return tf.config.experimental.get_device_details(gpu)
 
 
 @functools.cache
@@ -28,21 +64,3 @@ def _first_gpu_memory() -> int:
     from tensorflow.python.client import device_lib  # the one place where TensorFlow tells the limit
 
     return next(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")
-
-
-def resolve_precision(precision: str) -> str:
-    """The arithmetic that --precision names; "auto" is bfloat16 where the processor or GPU has units for it."""
-    if precision != "auto":
-        return precision
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
-        return "bfloat16" if capability >= (8, 0) else "float32"
-    return "bfloat16" if has_any("amx_bf16", "avx512_bf16") else "float32"
-
-
-def describe_device() -> str:
-    """Where TensorFlow places the work: the first GPU's name, or the CPU."""
-    for device in tf.config.list_physical_devices("GPU"):
-        return f"GPU: {tf.config.experimental.get_device_details(device).get('device_name', device.name)}"
-    return "CPU"

@@ -1,7 +1,7 @@
 """VGG16 and VGG19 as tf.keras models that map an image to a dict of features."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -13,14 +13,12 @@ from neural_style.images.preprocessing import CAFFE_MEAN, TORCH_MEAN, TORCH_STD
 from neural_style.settings import networks
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import seams, winograd
+from neural_style.vgg.weight_files import Weights
 
 WINOGRAD_FILTERS = 256
 """With fewer, moving the tiles costs about as much as the products that they save."""
 RAREST = 1e-3
 """A filter with less mean activation than this part of its layer's is scaled as the layer."""
-
-Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
-"""Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
 
 
 def preprocess(image: Any, mode: str) -> Any:

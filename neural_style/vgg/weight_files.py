@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from neural_style.settings import networks
 from neural_style.settings.network import TORCH_ENDINGS, check_weight_file
 from neural_style.vgg import torch_files
 
+Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
 LARGEST = max(filters for filters, _ in networks.BLOCKS["vgg19"])
 """Filters that a convolution of VGG has at most."""
 

@@ -2,18 +2,14 @@
 
 import os
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from neural_style.errors import UserError
-from neural_style.images import sources
 from neural_style.settings import networks
 from neural_style.settings.network import SOURCES, NetworkSettings, hed_file
-from neural_style.vgg import kmeans, model
-from neural_style.vgg.model import Weights
-from neural_style.vgg.weight_files import from_file
+from neural_style.vgg.weight_files import Weights, from_file
 
 IMAGENET_FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/{}/" + IMAGENET_FILE
@@ -45,22 +41,12 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     return source, from_file(source, network)
 
 
-def fitted(
-    settings: NetworkSettings, weights: Weights | None, shown: Sequence[np.ndarray], seed: int, layers: Sequence[str]
-) -> Weights:
-    """Weights as the images make them: learned where there are none, normalised where --normalize_weights says so.
-
-    Args:
-      settings: of the network.
-      weights: of `resolve`.
-      shown: RGB images [rows, cols, 3] in 0..255.
-      seed: of learned weights.
-      layers: whose deepest is the last to be learned or normalised.
-    """
-    found = weights or kmeans.learn(settings, shown, seed, layers)
-    if settings.normalize_weights == "none":
-        return found
-    return model.normalize(settings, found, sources.normalizing(settings, shown), layers)
+def check(settings: NetworkSettings) -> None:
+    """Raises a UserError where the weights that --weights names can't be had; needs no TensorFlow."""
+    if settings.weights == "imagenet":
+        _check_imagenet(settings.network)
+    elif settings.weights not in ("auto", "learned", "random"):
+        resolve(settings, 0)
 
 
 def best_at_hand(network: str) -> str:
@@ -94,21 +80,30 @@ def imagenet(network: str) -> Weights:
     Raises:
       UserError: they are not cached and can't be downloaded.
     """
-    advice = (
-        f"The ImageNet weights of {network} could not be had: Keras downloads {IMAGENET_URL.format(network, network)} "
-        f"and keeps it as {imagenet_path(network)}. Put the file there from another machine, pass one with "
-        "--weights=FILE, or learn filters from the images with --weights=learned (or --recipe=offline)"
-    )
-    if not imagenet_at_hand(network):
-        raise UserError(f"{advice} (the server did not answer).")
+    _check_imagenet(network)
     import keras
 
     builder = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
     try:
         built = builder(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises bare Exceptions for downloads, OSErrors for broken files.
-        raise UserError(f"{advice} ({error}).") from error
+        raise UserError(f"{_advice(network)} ({error}).") from error
     return {name: tuple(built.get_layer(name).get_weights()) for name in networks.layer_names(network)}
+
+
+def _check_imagenet(network: str) -> None:
+    """Raises a UserError where ImageNet's weights are not at hand."""
+    if not imagenet_at_hand(network):
+        raise UserError(f"{_advice(network)} (the server did not answer).")
+
+
+def _advice(network: str) -> str:
+    """What is told where ImageNet's weights can't be had."""
+    return (
+        f"The ImageNet weights of {network} could not be had: Keras downloads {IMAGENET_URL.format(network, network)} "
+        f"and keeps it as {imagenet_path(network)}. Put the file there from another machine, pass one with "
+        "--weights=FILE, or learn filters from the images with --weights=learned (or --recipe=offline)"
+    )
 
 
 def random(network: str, seed: int) -> Weights:

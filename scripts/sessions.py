@@ -1,0 +1,37 @@
+"""The sessions that the benchmarks measure, and the time of their evaluations."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+DATA = Path(__file__).parent.parent / "tests" / "data"
+PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
+ROWS, COLS = 400, 533
+SPENT = 60
+"""Seconds after which a size is not measured once more."""
+
+
+def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callable | None = None) -> Iterator:
+    """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
+    from neural_style.command import flags
+    from neural_style.engine import Engine
+    from neural_style.images import sources
+
+    settings = flags.parse(["--weights=random", *arguments, f"--rows={rows}", f"--cols={cols}"]).settings()
+    return Engine().run(sources.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
+
+
+def session(*arguments: str, **given):
+    """The first of `sessions`."""
+    return next(sessions(*arguments, **given))
+
+
+def median_seconds(run) -> float:
+    """Of three evaluations of a session, or of as many as `SPENT` allows; the first one traces and does not count."""
+    x, seconds = run.scene.start.astype("float64").reshape(-1), []
+    while len(seconds) < 4 and sum(seconds) < SPENT:
+        began = time.perf_counter()
+        run.evaluator.at(x + len(seconds))
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:] or seconds)
