@@ -1,5 +1,7 @@
 """Nothing of the user's is written over; names that can't be are told before any work."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +13,8 @@ from conftest import COFFEE, SWIRLS
 from PIL import Image
 
 from neural_style.command.main import main
+from neural_style.errors import UserError
+from neural_style.results import targets
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2"]
 QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
@@ -235,3 +239,24 @@ def test_a_folder_takes_photographs_with_dots_in_their_names(folder, photograph)
     shutil.copy("photo.png", photograph)
     assert main([photograph, "style.png", "out", *QUICK]) == 0
     assert (folder / "out" / photograph).exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_takes_results_all_the_same(folder, monkeypatch, number, recwarn):
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with targets.claimed("out"):
+        pass
+    assert sorted(os.listdir()) == ["photo.png", "style.png"]
+    assert not recwarn.list
+
+
+def test_a_lock_that_fails_otherwise_is_told(folder, monkeypatch):
+    def failed(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", failed)
+    with pytest.raises(UserError, match="can't be written beside 'out'"), targets.claimed("out"):
+        pass

@@ -103,6 +103,8 @@ def _acquire(lock: filelock.FileLock) -> None:
     """Takes the lock; on a file system that has none, the run goes on without."""
     try:
         lock.acquire()
+    except NotImplementedError:  # what older versions of the library make of ENOSYS
+        pass
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
