@@ -4,6 +4,7 @@ evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' examp
              the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
 overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
 convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast and paint are there
+operations   where an evaluation's time goes, by kind of operation
 sizes        seconds and peak memory at 200 to 1600 rows
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
@@ -23,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from convergence import measure_convergence
+from operations import measure_operations
 from sessions import COLS, ROWS, median_seconds, session
 
 RESULTS = Path("results") / "benchmarks.json"
@@ -37,7 +39,7 @@ SIZES = [
 def main() -> None:
     """Runs the parts named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all four where none is named")
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all where none is named")
     named = parser.parse_args().parts
     sizes = [name for name in named if name not in PARTS]
     results = {"machine": machine()}
@@ -221,6 +223,7 @@ PARTS: dict[str, Callable] = {
     "evaluation": measure_evaluation,
     "overhead": measure_overhead,
     "convergence": measure_convergence,
+    "operations": measure_operations,
     "sizes": measure_sizes,
 }
 
