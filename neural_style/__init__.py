@@ -22,10 +22,11 @@ _HOMES = {
     "UserError": "errors",
     "features": "engine",
     "stylize": "painting",
+    "stylize_film": "filming",
 }
 """Where each public name is at home."""
 
-__all__ = ["Engine", "Painting", "Settings", "Step", "UserError", "__version__", "features", "stylize"]
+__all__ = ["Engine", "Painting", "Settings", "Step", "UserError", "__version__", "features", "stylize", "stylize_film"]
 
 
 def __dir__() -> list[str]:

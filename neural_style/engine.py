@@ -1,6 +1,7 @@
 """The engine: from images and settings to Steps, with networks and traces kept from run to run."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, model, weights
+from neural_style.video.clip import Clip
+from neural_style.video.film import Film
 
 MEMORY = 2e9
 """Bytes of weights, networks and traces that an engine keeps."""
@@ -55,6 +58,17 @@ class Engine:
           watch: called after each evaluation, between two Steps.
         """
         return Run(given, self.cache, resumed, watch)
+
+    def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
+        """A film, to be painted by its `frames`.
+
+        Args:
+          clip: the film.
+          given: the images and settings of its first frame.
+          folder: keeps the painted frames.
+          watch: called after each evaluation.
+        """
+        return Film(clip, given, folder, lambda each: self.run(each, watch=watch))
 
     def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Iterator[Step]:
         """Paints `content` in the manner of `styles`: the start, then each iteration, scale by scale.

@@ -5,6 +5,7 @@ evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' examp
 overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
 convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast and paint are there
 operations   where an evaluation's time goes, by kind of operation
+video        how much a painted film flickers and what it costs, beside its frames painted one by one
 sizes        seconds and peak memory at 200 to 1600 rows
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
@@ -24,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from convergence import measure_convergence
+from films import measure_video
 from operations import measure_operations
 from sessions import COLS, ROWS, median_seconds, session
 
@@ -225,6 +227,7 @@ PARTS: dict[str, Callable] = {
     "convergence": measure_convergence,
     "operations": measure_operations,
     "sizes": measure_sizes,
+    "video": measure_video,
 }
 
 if __name__ == "__main__":

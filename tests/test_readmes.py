@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import COFFEE, SWIRLS
+from conftest import COFFEE, DATA, SWIRLS
 
 import neural_style
 from neural_style.command.flags import GROUPS
@@ -50,8 +50,11 @@ def test_the_python_lines_run(monkeypatch, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "photo.jpg").write_bytes(COFFEE.read_bytes())
     (tmp_path / "painting.jpg").write_bytes(SWIRLS.read_bytes())
+    (tmp_path / "film.mp4").write_bytes((DATA / "bunny.mp4").read_bytes())
     monkeypatch.chdir(tmp_path)
-    quick = dict(weights="random", rows=32, scales=1, scale_iterations=1, iterations=1, evaluations_per_iteration=2)
+    quick = dict(
+        weights="random", last_frame=3, rows=32, scales=1, scale_iterations=1, iterations=1, evaluations_per_iteration=2
+    )
     read = neural_style.Settings.read
     monkeypatch.setattr(neural_style.Settings, "read", lambda recipe=None, **given: read(recipe, **{**given, **quick}))
     names = {}
@@ -60,4 +63,5 @@ def test_the_python_lines_run(monkeypatch, tmp_path):
     assert names["painting"].image.size == (48, 32)
     assert names["painting"].record["complete"]
     assert names["maps"]["block4_conv2"].shape[-1] == 512
+    assert names["frame"].number == 3
     assert (tmp_path / "painted.jpg").exists()

@@ -6,11 +6,13 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from neural_style.command.film import is_film
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.results import files
 from neural_style.settings.settings import Settings
 from neural_style.terminal import say, warn
+from neural_style.video.clip import is_clip
 
 COLUMNS = ("content", "style", "prefix")
 
@@ -34,9 +36,11 @@ def run(given: Command, paint: Callable) -> int:
     jobs = _jobs(given, path)
     for number, images, _ in jobs:
         for image in images[:-1]:
-            if not os.path.isfile(image):  # told now, not when hours later its turn comes; the rest go on
+            if not (
+                os.path.isfile(image) or is_clip(image)
+            ):  # told now, not when hours later its turn comes; the rest go on
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
-    results = {"".join(files.split(images[-1], images[0])) for _, images, _ in jobs}
+    results = {"".join(_place(images)) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if os.path.isfile(image)} - results
     also_read = [*given.files, *read]
     made, skipped, failed = 0, 0, []
@@ -57,6 +61,11 @@ def run(given: Command, paint: Callable) -> int:
     return 1 if failed else 0
 
 
+def _place(images: list[str]) -> tuple[str, str]:
+    """The prefix of a row's results, and the ending of what it paints."""
+    return (images[-1], "") if is_film(images) else files.split(images[-1], images[0])
+
+
 def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
     """The line, the images and prefix, and the settings of each row."""
     jobs, lines = [], {}
@@ -68,7 +77,7 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
                 f"{path}, line {number}: expected content, style and prefix, received {images}.", exit_code=2
             )
         try:
-            place = files.key(files.split(row["prefix"], row["content"])[0])
+            place = files.key(_place(images)[0])
             if lines.setdefault(place, number) != number:
                 raise UserError(f"the prefix {row['prefix']!r} is line {lines[place]}'s: each row needs its own.")
             jobs.append((number, images, given.settings(**own)))

@@ -7,6 +7,7 @@ from neural_style.command.flags import GROUPS
 from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
+FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
 
 COMMON = (
     "recipe",
@@ -29,7 +30,8 @@ COMMON = (
 
 def text(full: bool) -> str:
     """The flags in groups, with defaults and what they take: the few common ones, or all."""
-    lines = [f"Usage: {USAGE}", "", "Paints the photograph CONTENT in the manner of the painting STYLE."]
+    lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
+    lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
     for group in GROUPS:
         shown = [field for field in dataclasses.fields(group) if full or field.name in COMMON]
         if shown:

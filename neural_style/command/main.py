@@ -72,12 +72,15 @@ def paint(
       KeyboardInterrupt: after the files are written.
     """
     from neural_style import painting  # reads images, which help and the like do not need
+    from neural_style.command import film
     from neural_style.images import sources, writing
     from neural_style.results import checkpoint, files, record, targets
     from neural_style.results.progress import Progress
     from neural_style.results.report import Report
 
     content, *styles, output = _named(words)
+    if film.is_film(words):
+        return film.paint(words, settings, engine, resume, skip_complete, also_read)
     prefix, ending = files.split(output, content)
     read = sources.read(content, styles, settings)
     rows, cols = read.sizes[-1]

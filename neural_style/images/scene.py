@@ -1,7 +1,7 @@
 """What one scale of a run works on: content, styles with their regions, start, and what stays as it is."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,6 +26,19 @@ class Region:
 
 
 @dataclasses.dataclass(frozen=True)
+class Carried:
+    """An earlier frame's painting, carried along by the film's motion.
+
+    Attributes:
+      image: RGB [rows, cols, 3] float32, about 0..255.
+      weights: [rows, cols] in 0..1: how far it can be trusted where it has come to.
+    """
+
+    image: np.ndarray
+    weights: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Scene:
     """What one scale of a run works on.
 
@@ -35,6 +48,7 @@ class Scene:
       keep: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
       photograph: RGB [rows, cols, 3], what shows where the photograph stays; None is `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
+      carried: what a film's earlier frames have here; nothing in a picture.
     """
 
     content: np.ndarray
@@ -43,6 +57,7 @@ class Scene:
     keep: np.ndarray | None = None
     photograph: np.ndarray | None = None
     chroma: np.ndarray | None = None
+    carried: Sequence[Carried] = ()
 
     @property
     def styles(self) -> list[np.ndarray]:

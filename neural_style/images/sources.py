@@ -13,7 +13,7 @@ from neural_style.errors import UserError
 from neural_style.images import color, geometry
 from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, in_profile, load
-from neural_style.images.scene import Region, Scene
+from neural_style.images.scene import Carried, Region, Scene
 from neural_style.settings import networks
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
@@ -30,8 +30,10 @@ class Sources:
       style_weights: the weight of each style; they add up to 1.
       masks: where each style applies; empty where all apply everywhere.
       keep: where the photograph is painted; None paints all of it.
-      start: where the combination starts; None where --init names no image.
+      start: where the combination starts: an image, or RGB [rows, cols, 3] in the finest scale's size; None where
+        --init names no image.
       settings: of the run.
+      carried: what a film's earlier frames have in this one, in the finest scale's size.
     """
 
     content: Image.Image
@@ -39,8 +41,11 @@ class Sources:
     style_weights: list[float]
     masks: list[Image.Image]
     keep: Image.Image | None
-    start: Image.Image | None
+    start: Image.Image | np.ndarray | None
     settings: Settings
+    carried: Sequence[Carried] = ()
+    _varied: dict[tuple[int, int], list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
+    """The versions of the styles by (rows, cols): of one film's frames they are the same."""
 
     def size(self, rows: int) -> tuple[int, int]:
         """(rows, cols) of a scale."""
@@ -69,7 +74,7 @@ class Sources:
         rows, cols = self.size(rows)
         content = geometry.resize(self.content, rows, cols, picture.resample)
         first = geometry.resize(self.styles[0], rows, cols, picture.resample)
-        versions = [_versions(painting, rows, cols, picture) for painting in self.styles]
+        versions = self._versions(rows, cols)
         chroma, paint, photograph = None, None, content
         if picture.recolor_content:
             content = color.match(content, versions[0][0], picture.color_match).clip(0, 255)
@@ -84,8 +89,17 @@ class Sources:
         start = self._start(content, first) if coarser is None else geometry.enlarge(coarser, rows, cols)
         if chroma is not None:
             start = color.grey(start)
+        carried = self.carried
+        if chroma is not None:
+            carried = [dataclasses.replace(each, image=color.grey(each.image)) for each in carried]
         keep = _mask(self.keep, rows, cols) if self.keep else None
-        return Scene(content, self._regions(versions, rows, cols), start, keep, photograph, chroma)
+        return Scene(content, self._regions(versions, rows, cols), start, keep, photograph, chroma, carried)
+
+    def _versions(self, rows: int, cols: int) -> list[list[np.ndarray]]:
+        """Each style's versions beside a result of `rows` x `cols`."""
+        if (rows, cols) not in self._varied:
+            self._varied[rows, cols] = [_versions(style, rows, cols, self.settings.picture) for style in self.styles]
+        return self._varied[rows, cols]
 
     def _regions(self, versions: Sequence[list[np.ndarray]], rows: int, cols: int) -> list[Region]:
         """One region for each style where there are masks, else one for all styles together."""
@@ -101,6 +115,8 @@ class Sources:
     def _start(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """The combination before the first step."""
         picture = self.settings.picture
+        if isinstance(self.start, np.ndarray):
+            return self.start
         if self.start:
             start = geometry.resize(self.start, *content.shape[:2], picture.resample)
         else:

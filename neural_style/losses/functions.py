@@ -47,6 +47,20 @@ def squared_distance(received: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.square(difference), axis=list(range(1, len(received.shape))))
 
 
+def weighted_distance(received: tf.Tensor, expected: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Sum of squared differences, each times its position's weight.
+
+    Args:
+      received, expected: [batch, rows, cols, channels].
+      weights: [batch, rows, cols, 1] in 0..1.
+
+    Returns:
+      [batch].
+    """
+    difference = widen(received) - widen(expected)
+    return tf.reduce_sum(widen(weights) * tf.square(difference), axis=[1, 2, 3])
+
+
 def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     """sum((dy^2 + dx^2)^exponent) over the top-left (rows - 1) x (cols - 1) pixels, as Keras' example.
 

@@ -182,8 +182,53 @@ class TotalVariation:
         return sums * prepared
 
 
-def of(settings: LossSettings) -> list[Term]:
-    """The terms that the settings name."""
+class Temporal:
+    """How far a frame is from what an earlier one's painting has become (Ruder et al. 2016, equation 7).
+
+    sum(c (x - w)^2) / (3 rows cols) over pixels and channels, with w the earlier painting carried along by the motion
+    and c in 0..1 where it can be trusted. With normalization "scale" it is divided by the variance of the photograph
+    instead of by 1, as the content's distance is, so that one weight goes with every film.
+    """
+
+    layer = "image"
+    beyond, compares = 0, False
+
+    def __init__(self, number: int, weight: float, normalization: str):
+        """
+        Args:
+          number: of `Scene.carried`.
+          weight: of the term.
+          normalization: of the loss.
+        """
+        self.name, self._number = f"temporal/{number + 1}", number
+        self._weight, self._normalization = weight, normalization
+
+    def maps(self, scene: Scene, dtype: tf.DType) -> tf.Tensor:
+        """What was carried along, with its weights as a fourth channel."""
+        carried = scene.carried[self._number]
+        return tf.cast(tf.concat([carried.image, carried.weights[..., None]], axis=-1)[None], dtype)
+
+    def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
+        """See `Term`."""
+        return style.moments(features) if self._normalization == "scale" else tf.zeros([1])
+
+    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> tf.Tensor:
+        """The factor."""
+        if self._normalization == "scale":
+            return self._weight * functions.reciprocal(functions.energy(content.value, content.count))
+        return self._weight / (content.channels * content.count)
+
+    def sums(self, features: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
+        """See `Term`."""
+        return functions.weighted_distance(features, maps[..., :-1], maps[..., -1:])
+
+    def loss(self, sums: tf.Tensor, prepared: tf.Tensor) -> tf.Tensor:
+        """See `Term`."""
+        return sums * prepared
+
+
+def of(settings: LossSettings, carried: int = 0) -> list[Term]:
+    """The terms that the settings name; in a film besides one for each earlier frame that is carried along."""
     s = settings
     content = [
         Content(layer, s.content_weight * weight, s.normalization)
@@ -193,7 +238,8 @@ def of(settings: LossSettings) -> list[Term]:
         Style(layer, s.style_weight * weight, s.normalization, s.style_loss)
         for layer, weight in s.layer_weights("style").items()
     ]
-    return [*content, *styles, TotalVariation(s.tv_weight, s.tv_exponent, s.normalization)]
+    temporal = [Temporal(number, s.temporal_weight, s.normalization) for number in range(carried)]
+    return [*content, *styles, TotalVariation(s.tv_weight, s.tv_exponent, s.normalization), *temporal]
 
 
 def _looked_at(term: Term, features: Mapping[str, tf.Tensor]) -> tf.Tensor:

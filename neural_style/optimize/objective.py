@@ -24,6 +24,7 @@ class Objective:
 
     def __init__(self, network: keras.Model, terms: Sequence[Term]):
         self.network, self.terms = network, terms
+        self._styles: tuple[list[np.ndarray], list[dict]] = [], []
 
     def losses(self, images: tf.Tensor, constants: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """The terms of `images`, to be differentiated by them, or by the weights of a network that made them.
@@ -63,8 +64,15 @@ class Objective:
         """What the terms compare with: {"maps": …, "prepared": …}, each by the terms' names."""
         maps = self._maps(scene)
         content, kept = self._measured(_batch(scene.content), maps, keep=True)
-        styles = [self._measured(_batch(style), {}, keep=False)[0] for style in scene.styles]
-        return {"maps": maps | kept, "prepared": prepare(self.terms, content, styles, scene)}
+        return {"maps": maps | kept, "prepared": prepare(self.terms, content, self._measured_styles(scene), scene)}
+
+    def _measured_styles(self, scene: Scene) -> list[dict]:
+        """What the terms measure of the styles; kept for the next scene with the very same ones, as a film's have."""
+        known, measured = self._styles
+        if len(known) != len(scene.styles) or any(a is not b for a, b in zip(known, scene.styles, strict=True)):
+            measured = [self._measured(_batch(style), {}, keep=False)[0] for style in scene.styles]
+            self._styles = scene.styles, measured
+        return measured
 
     def bind(self, scene: Scene, reuse: bool = True) -> Bound:
         """The function of the image alone.

@@ -113,18 +113,20 @@ class Run:
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
     ) -> Bound:
         """The loss as a function of what is painted."""
-        make = functools.partial(self._objective, kernels, tile, precision)
+        make = functools.partial(self._objective, kernels, tile, precision, len(scene.carried))
         if key is None:
             objective = make()
         else:
-            key = ("objective", key, self._settings.network, self._settings.loss, tile, precision)
+            key = ("objective", key, self._settings.network, self._settings.loss, tile, precision, len(scene.carried))
             objective = self._cache.get(key, make, _objective_bytes)
         how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
         return scene.through(objective.bind(scene, **how))
 
-    def _objective(self, kernels: model.Weights, tile: int | None, precision: str) -> Objective | TiledObjective:
+    def _objective(
+        self, kernels: model.Weights, tile: int | None, precision: str, carried: int
+    ) -> Objective | TiledObjective:
         settings = self._settings
-        tiled, of = tile is not None, terms.of(settings.loss)
+        tiled, of = tile is not None, terms.of(settings.loss, carried)
         network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled)
         return TiledObjective(network, of, tile) if tiled else Objective(network, of)
 

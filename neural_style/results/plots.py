@@ -1,8 +1,9 @@
 """Pictures about a run: its losses, what went in and came out, and how the image grew."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -40,6 +41,25 @@ def losses(path: str, scales: Sequence[dict]) -> None:
         start += 1 + len(scale["iterations"])
         axes.axvline(start - 0.5, color="grey", linewidth=0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    files.write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=120))
+
+
+def errors(path: str, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Draws how much a film's painted frames change from one to the next beside the motion, and how much its own do.
+
+    Args:
+      path: of the PNG.
+      facts: of each frame, in order: "number", and but at cuts "error" and "photograph_error".
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="frame", ylabel="warping error (mean square, values 0 to 1)", yscale="log")
+    numbers = [each["number"] for each in facts]
+    for name, label in (("error", "painted"), ("photograph_error", "the film's own")):
+        axes.plot(numbers, [each.get(name) or math.nan for each in facts], label=label, marker=".")
     axes.grid(alpha=0.3)
     axes.legend()
     files.write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=120))

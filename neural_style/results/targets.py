@@ -46,7 +46,7 @@ def check(
     free = f"such as {_free(prefix, ends)!r}"
     for path in standing:
         for given in inputs:
-            if _same(path, given):
+            if same(path, given):
                 raise UserError(f"{path!r} would be written over, and it is read: choose another prefix, {free}.")
     folders = [path for path in standing if os.path.isdir(path)]
     if folders:
@@ -133,7 +133,7 @@ def _check_length(prefix: str, ends: Sequence[str]) -> None:
         )
 
 
-def _same(path: str, given: str) -> bool:
+def same(path: str, given: str) -> bool:
     """Whether two paths are one file, or one name: a link that is read is not to be replaced either."""
     with contextlib.suppress(OSError, ValueError):
         return os.path.samefile(path, given) or files.key(path) == files.key(given)

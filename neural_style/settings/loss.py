@@ -47,6 +47,11 @@ class LossSettings(Checked):
     content_weight: float = setting(0.025, WEIGHT, "Weight of the content term: higher keeps more of the photograph.")
     style_weight: float = setting(1.0, WEIGHT, "Weight of the style term: higher paints more.")
     tv_weight: float = setting(1.0, WEIGHT, "Weight of the total variation: higher is smoother.")
+    temporal_weight: float = setting(
+        100.0,
+        WEIGHT,
+        "Of films: weight of the difference from the frames before, carried along by the motion: higher flickers less.",
+    )
     tv_exponent: float = setting(1.25, Number(1, 4), "Exponent of the total variation's squared differences.")
     content_layers: tuple[str, ...] = setting(
         ("block5_conv2",), Many(Kind(), fewest=1), "Convolutions whose features keep the content."

@@ -35,7 +35,10 @@ class OutputSettings(Checked):
         "Write PREFIX_losses.png (each term over the iterations) and PREFIX_comparison.png (content, style, result).",
     )
     preview: str = setting(
-        "none", Choice(["none", "webp", "gif"]), "Write PREFIX_preview, an animation of the iterations."
+        "none",
+        Choice(["none", "webp", "gif", "side"]),
+        "Write PREFIX_preview: webp or gif, an animation of the iterations; of "
+        "films side, photograph and painting side by side.",
     )
     tensorboard: str | None = setting(
         None, Optional(File()), "A folder to write losses and images to, for TensorBoard."

@@ -12,12 +12,14 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
+from neural_style.settings.video import VideoSettings
 
 PARTS = {
     "picture": PictureSettings,
     "loss": LossSettings,
     "network": NetworkSettings,
     "optimizer": OptimizerSettings,
+    "video": VideoSettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -29,7 +31,7 @@ class Settings:
     """The settings of a run; `read` makes them from names and values.
 
     Attributes:
-      picture, loss, network, optimizer, output: see their classes.
+      picture, loss, network, optimizer, video, output: see their classes.
       recipe: the recipe that they began with; None where there was none.
     """
 
@@ -37,6 +39,7 @@ class Settings:
     loss: LossSettings = LossSettings()
     network: NetworkSettings = NetworkSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    video: VideoSettings = VideoSettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 

@@ -1,0 +1,230 @@
+"""Films on the command line: names checked, frames painted, the film written however the run ends."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from neural_style import filming
+from neural_style.errors import UserError
+from neural_style.results import files, plots, record, targets
+from neural_style.results.progress import QUIET_SECONDS, Evaluated
+from neural_style.settings.settings import Settings
+from neural_style.terminal import say, warn
+from neural_style.video import clip as clips
+from neural_style.video import writing
+
+if TYPE_CHECKING:
+    from neural_style.engine import Engine
+    from neural_style.video.film import Film, Frame
+
+
+def is_film(words: Sequence[str]) -> bool:
+    """Whether the words ask for a film: by the result's ending, or by what is to be painted."""
+    content, output = words[0], words[-1]
+    return output.lower().endswith(writing.ENDINGS) or (clips.is_clip(content) and not content.lower().endswith(".gif"))
+
+
+def paint(
+    words: Sequence[str],
+    settings: Settings,
+    engine: Callable[[], "Engine"],
+    resume: bool = False,
+    skip_complete: bool = False,
+    also_read: Sequence[str] = (),
+) -> bool:
+    """Paints a film; see `main.paint`, whose arguments these are."""
+    content, *styles, output = words
+    clip, given = filming.read(content, styles, settings)
+    names = Names(output)
+    header = record.header(content, styles, (names.prefix, names.ending), settings)
+    digests = record.digests(content if os.path.exists(content) else str(Path(content).parent), styles, settings)
+    made = names.made()
+    same = made is not None and not record.changes(made, header, made.get("digests"), digests)
+    if (resume or skip_complete) and same and made.get("complete") and os.path.exists(output):
+        say(f"{output} is complete already.")
+        return False
+    if resume and made and not same and not made.get("complete"):
+        found = record.changes(made, header, made.get("digests"), digests)
+        raise UserError(
+            f"--resume goes on with the same film and flags, and these have changed: {', '.join(found)}; give them as "
+            "they were, or leave out --resume to start anew.",
+            exit_code=2,
+        )
+    names.check([*digests, *also_read], settings.output.overwrite, made)
+    with targets.claimed(names.prefix):
+        work = engine()
+        film = work.film(clip, given, names.frames, lambda evaluation: report.watch(evaluation))
+        if not (resume and same):
+            film.painted.remove()
+        report = _Report(names, {**header, "digests": digests}, clip, settings, film)
+        report.follow()
+    return True
+
+
+class Names:
+    """What a film's results are called.
+
+    Attributes:
+      ending: of the film; "" where the result is a folder of frames.
+      prefix: of what lies beside it.
+      frames: the folder of the frames.
+    """
+
+    def __init__(self, output: str):
+        """
+        Args:
+          output: a film file or a folder.
+
+        Raises:
+          UserError: nothing can be written there.
+        """
+        ending = Path(output).suffix.lower()
+        self.ending = ending if ending in writing.ENDINGS else ""
+        if ending and not self.ending:
+            known = ", ".join(writing.ENDINGS)
+            raise UserError(f"A film ends in {known}, or is a folder of frames without an ending; received {output!r}.")
+        self.output = output.rstrip("/")
+        self.prefix = self.output[: -len(ending)] if self.ending else self.output
+        folder = Path(self.prefix).parent
+        if not os.path.isdir(folder):
+            raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another.")
+        self.frames = Path(f"{self.prefix}_frames" if self.ending else self.output)
+
+    def made(self) -> dict | None:
+        """The record of an earlier film of this name."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            found = json.loads(Path(f"{self.prefix}.json").read_text())
+            if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions", "frames"}:
+                return found
+        return None
+
+    def check(self, inputs: Sequence[str], overwrite: bool, made: Mapping | None) -> None:
+        """Raises a UserError where a result's name is taken by what is read or by somebody else's file."""
+        written = [self.output, f"{self.prefix}.json", f"{self.prefix}_errors.png", self.preview, str(self.frames)]
+        for path in filter(os.path.lexists, written):
+            if any(targets.same(path, given) for given in inputs):
+                raise UserError(f"{path!r} would be written over, and it is read: choose another name.")
+            empty = os.path.isdir(path) and not os.listdir(path)
+            if not (made or overwrite or empty):
+                raise UserError(
+                    f"{path!r} is there already, and neural-style did not write it as a part of {self.output!r}: "
+                    "choose another name, or say --overwrite."
+                )
+            if os.path.isdir(path) != (path == str(self.frames)) or os.path.islink(path):
+                raise UserError(f"{path!r} is in the way of a result: choose another name.")
+
+    @property
+    def preview(self) -> str:
+        """Of photograph and painting side by side."""
+        return f"{self.prefix}_preview{self.ending or '.mp4'}"
+
+
+class _Report:
+    """Follows a film, and writes what it leaves behind."""
+
+    def __init__(self, names: Names, header: Mapping[str, Any], clip: clips.Clip, settings: Settings, film: "Film"):
+        self._names, self._header, self._clip, self._settings, self._film = names, header, clip, settings, film
+        self._facts: list[dict[str, Any]] = []
+        video, total = settings.video, clip.planned(settings.video)
+        self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
+        self._bar = tqdm(total=total, unit="frame", disable=None, dynamic_ncols=True)
+        self._told = time.monotonic()
+
+    def watch(self, evaluation: Evaluated) -> None:
+        """Shows the loss of the frame in work."""
+        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g}")
+
+    def follow(self) -> None:
+        """Takes the frames; whatever breaks the film off, those painted so far are a film."""
+        self._write_record({})
+        try:
+            for frame in self._film.frames():
+                self._add(frame)
+        except BaseException as error:
+            self._bar.close()
+            self._break_off(str(error) or type(error).__name__)
+            if isinstance(error, OSError) and not isinstance(error, UserError):
+                raise UserError(f"A frame could not be written: {error.strerror or error}.") from error
+            raise
+        self._bar.close()
+        self._finish()
+
+    def _add(self, frame: "Frame") -> None:
+        self._facts.append(frame.facts)
+        self._bar.update()
+        if self._bar.disable and time.monotonic() - self._told > QUIET_SECONDS:
+            self._told = time.monotonic()
+            say(
+                f"frame {frame.number} ({len(self._facts)} of {self._bar.total or '?'}), loss {frame.facts['loss']:.4g}"
+            )
+
+    def _break_off(self, reason: str) -> None:
+        painted = self._film.painted.numbers()
+        self._beside("the record", lambda: self._write_record({"broken_off": reason}))
+        if painted:
+            self._beside("the film so far", self._write_film)
+            say(f"{len(painted)} frames lie in {self._names.frames}; with --resume the film goes on.")
+
+    def _finish(self) -> None:
+        self._write_film()
+        if self._settings.output.plots:
+            shown = sorted(self._facts, key=lambda facts: facts["number"])
+            self._beside("the plot", lambda: plots.errors(f"{self._names.prefix}_errors.png", shown))
+        if self._settings.output.preview == "side":
+            self._beside("the preview", self._write_preview)
+        self._write_record({"complete": True})
+        rows, cols = self._film.size
+        say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
+        self._film.remove()
+        if self._names.ending:
+            self._film.painted.remove()
+
+    def _write_film(self) -> None:
+        if self._names.ending:
+            self._encode(self._names.output, self._painted())
+
+    def _write_preview(self) -> None:
+        photographs = self._clip.frames(self._settings.video)
+        pairs = zip(photographs, self._painted(), strict=False)
+        self._encode(self._names.preview, (plots.comparison([photograph, frame]) for (_, photograph), frame in pairs))
+
+    def _encode(self, path: str, frames: Iterator[Image.Image]) -> None:
+        video, ending = self._settings.video, Path(path).suffix.lower()
+        sound = None
+        if self._clip.path and not video.fps and ending != ".gif":
+            sound = self._clip.path, float((video.first_frame - 1) / self._clip.rate)
+        quality = self._settings.output.output_quality
+        files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
+
+    def _painted(self) -> Iterator[Image.Image]:
+        painted = self._film.painted
+        for number in painted.numbers():
+            with Image.open(painted.path(number)) as image:
+                yield image.convert("RGB")
+
+    def _write_record(self, ended: Mapping[str, Any]) -> None:
+        facts = sorted(self._facts, key=lambda each: each["number"])
+        found = {**self._header, "rate": float(self._rate), **_means(facts), "frames": facts, **ended}
+        text = json.dumps(found, indent=1)
+        files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))
+
+    def _beside(self, what: str, write: Callable[[], Any]) -> None:
+        try:
+            write()
+        except Exception as error:  # whatever it is, the frames count more
+            warn(f"the film goes without {what}: {error}")
+
+
+def _means(facts: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The warping errors' means over the frames that have one (Lai et al. 2018)."""
+    measured = [each for each in facts if "error" in each]
+    names = ("error", "photograph_error") if measured else ()
+    return {f"mean_{name}": sum(each[name] for each in measured) / len(measured) for name in names}

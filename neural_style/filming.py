@@ -1,0 +1,82 @@
+"""From a clip to a painted film: what the command line and Python share."""
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neural_style import painting
+from neural_style.errors import UserError
+from neural_style.images import sources
+from neural_style.images.reading import Picture
+from neural_style.images.sources import Sources
+from neural_style.settings.settings import Settings
+from neural_style.video import clip as clips
+from neural_style.video.clip import Clip
+
+if TYPE_CHECKING:
+    from neural_style.engine import Engine
+    from neural_style.video.film import Frame
+
+
+def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip, Sources]:
+    """The clip, and the images and settings of its first frame; what is wrong with them is told before any heavy work.
+
+    Args:
+      path: a film, a folder of frames, or a pattern such as "frames/*.png".
+      styles: the paintings.
+      settings: of the film.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
+    settings.video.check_surroundings()
+    clip = clips.opened(str(path))
+    first = next((image for _, image in clip.frames(settings.video)), None)
+    if first is None:
+        there = f"it has {clip.count}" if clip.count else "it is shorter"
+        raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {there}.")
+    given = sources.read(first, styles, settings)
+    painting.check(given)
+    return clip, given
+
+
+def stylize_film(
+    clip: str,
+    style: Picture | Sequence[Picture],
+    *,
+    folder: str | None = None,
+    engine: "Engine | None" = None,
+    recipe: str | None = None,
+    **settings: Any,
+) -> "Iterator[Frame]":
+    """Paints a film in the manner of `style`, frame by frame.
+
+    Args:
+      clip: the path of a film or of a folder of frames, or a pattern such as "frames/*.png".
+      style: the painting: a path, a Pillow image or an array, or a list of several.
+      folder: keeps the painted frames, so that a later call with the same arguments goes on where this one ended; by
+        default one that is removed at the end.
+      engine: keeps networks and traces for the next call.
+      recipe: the name of a recipe that the settings begin with.
+      **settings: the command line's flags by name.
+
+    Returns:
+      Each frame once it is painted: `frame.image` (Pillow, 8-bit RGB), `frame.number` and `frame.facts`.
+
+    Raises:
+      UserError: what is asked for can't be done; of what is known before the first frame at once.
+    """
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    opened, given = read(clip, styles, Settings.read(recipe, **settings))
+    from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
+
+    return _frames(engine or Engine(), opened, given, folder)
+
+
+def _frames(engine: "Engine", clip: Clip, given: Sources, folder: str | None) -> "Iterator[Frame]":
+    with tempfile.TemporaryDirectory() as passing:
+        for frame in engine.film(clip, given, Path(folder or passing)).frames():
+            frame.image.load()
+            yield dataclasses.replace(frame, image=frame.image.convert("RGB"))

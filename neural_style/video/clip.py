@@ -1,0 +1,149 @@
+"""Clips: the frames of a film, of a folder of pictures, or of a pattern."""
+
+import contextlib
+import dataclasses
+import functools
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from PIL import Image
+
+from neural_style.errors import UserError
+from neural_style.images import reading
+from neural_style.settings.video import VideoSettings
+from neural_style.terminal import warn
+
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
+"""Endings of files that are read as films."""
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+"""Endings of files that are a folder's frames."""
+PICTURES_RATE = Fraction(25)
+"""Frames a second where nothing says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A film, or pictures in order.
+
+    Attributes:
+      path: of the film; None where it is pictures.
+      pictures: their paths, in order; empty of a film.
+      rate: frames a second.
+      count: of frames; None where a film does not say.
+      size: (rows, cols) as shown.
+    """
+
+    path: str | None
+    pictures: Sequence[str]
+    rate: Fraction
+    count: int | None
+    size: tuple[int, int]
+
+    def frames(self, settings: VideoSettings) -> Iterator[tuple[int, Image.Image]]:
+        """The frames that the settings name, each with its number; the first is 1."""
+        last, told = settings.last_frame or float("inf"), False
+        every = self._decoded() if self.path else self._loaded()
+        for number, make in every:
+            if number > last:
+                break
+            if number >= settings.first_frame and (number - settings.first_frame) % settings.every == 0:
+                frame = make()
+                if frame.size[::-1] != self.size:
+                    if not told:
+                        warn(f"frame {number} has another size than the first: it is brought to the first one's.")
+                    told, frame = True, frame.resize(self.size[::-1])
+                yield number, frame
+
+    def planned(self, settings: VideoSettings) -> int | None:
+        """How many frames there are to paint; None where the film does not say."""
+        ends = [end for end in (self.count, settings.last_frame) if end]
+        return max(0, -(-(min(ends) - settings.first_frame + 1) // settings.every)) if self.count else None
+
+    def _loaded(self) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
+        for number, path in enumerate(self.pictures, 1):
+            yield number, functools.partial(reading.load, path)
+
+    def _decoded(self) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
+        """A film's frames, decoded one after the other; one that is corrupt is told and left out."""
+        import av
+
+        with av.open(self.path) as container:
+            stream, number = container.streams.video[0], 0
+            stream.thread_type = "AUTO"
+            packets = container.demux(stream)
+            while True:
+                try:
+                    decoded = next(packets).decode()
+                except (StopIteration, av.error.EOFError):
+                    return
+                except av.error.FFmpegError as error:
+                    warn(f"{self.path}: what follows frame {number} is corrupt and left out: {error}")
+                    continue
+                for frame in decoded:
+                    number += 1
+                    yield number, functools.partial(_upright, frame, stream)
+
+
+def opened(path: str) -> Clip:
+    """The clip of a film file, a folder, or a pattern such as 'frames/*.png'.
+
+    Raises:
+      UserError: there is none.
+    """
+    if os.path.isdir(path) or glob.has_magic(path):
+        return _of_pictures(path)
+    import av
+
+    try:
+        with av.open(path) as container:
+            if not container.streams.video:
+                raise UserError(f"Expected a film, and {path!r} holds no pictures.")
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate or PICTURES_RATE
+            count = stream.frames or _counted(container, stream, rate)
+            first = next(container.decode(stream), None)
+            if first is None:
+                raise UserError(f"Expected a film, and {path!r} holds no pictures.")
+            return Clip(path, (), Fraction(rate), count, _upright(first, stream).size[::-1])
+    except (OSError, ValueError) as error:  # av's errors are OSErrors or ValueErrors besides
+        raise UserError(f"Expected a film, but {path!r} can't be read as one: {error}") from error
+
+
+def is_clip(path: str) -> bool:
+    """Whether a path means a clip and not a picture."""
+    return os.path.isdir(path) or glob.has_magic(path) and not os.path.exists(path) or path.lower().endswith(FILMS)
+
+
+def _of_pictures(path: str) -> Clip:
+    found = glob.glob(os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path)
+    pictures = sorted((name for name in found if name.lower().endswith(PICTURES)), key=_in_order)
+    if not pictures:
+        raise UserError(f"Expected a folder or pattern of frames ({', '.join(PICTURES)}), and {path!r} has none.")
+    return Clip(None, pictures, PICTURES_RATE, len(pictures), reading.load(pictures[0]).size[::-1])
+
+
+def _in_order(path: str) -> list:
+    """Numbers in names count as numbers: frame_2 comes before frame_10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
+
+
+def _counted(container: Any, stream: Any, rate: Fraction) -> int | None:
+    """How many frames a film has by its length; None where it does not say."""
+    with contextlib.suppress(TypeError):
+        return max(1, round(float(stream.duration * stream.time_base * rate)))
+    with contextlib.suppress(TypeError):
+        return max(1, round(float(container.duration / 1e6 * rate)))
+    return None
+
+
+def _upright(frame: Any, stream: Any) -> Image.Image:
+    """A frame as it is to be shown: turned as the file says, its pixels made square."""
+    image = frame.to_image()
+    aspect = stream.sample_aspect_ratio
+    if aspect and aspect != 1:
+        image = image.resize((max(1, round(image.width * float(aspect))), image.height))
+    return image.rotate(frame.rotation, expand=True) if getattr(frame, "rotation", 0) else image

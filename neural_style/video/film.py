@@ -1,0 +1,206 @@
+"""A film, frame by frame: each is painted from the one before, carried along by the motion (Ruder et al. 2016)."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from neural_style.images import color, writing
+from neural_style.images.scene import Carried
+from neural_style.images.sources import Sources
+from neural_style.settings.settings import Settings
+from neural_style.step import Step
+from neural_style.video import consistency
+from neural_style.video.clip import Clip
+from neural_style.video.motion import Motion, Moved, moved
+from neural_style.video.store import Store
+
+
+class Run(Protocol):
+    """What paints one image."""
+
+    def steps(self) -> Iterator[Step]:
+        """Each iteration."""
+
+    def result(self) -> np.ndarray:
+        """The last one's image [rows, cols, 3]."""
+
+
+Painter = Callable[[Sources], Run]
+"""Makes a run of a frame's images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """A painted frame.
+
+    Attributes:
+      number: in the film; the first is 1.
+      image: 8-bit RGB.
+      facts: "number", "pass", "cut" (whether a shot begins here), "loss", "terms", "evaluations", "seconds", and, but
+        at cuts, "trusted" (the share of pixels whose motion can be trusted), "error" (the warping error to the frame
+        painted before) and "photograph_error" (the photographs' own).
+    """
+
+    number: int
+    image: Image.Image
+    facts: dict[str, Any]
+
+
+class Film:
+    """Paints a clip; what is painted lies in a folder, from which a film that broke off is gone on with."""
+
+    def __init__(self, clip: Clip, given: Sources, folder: Path, painter: Painter):
+        """
+        Args:
+          clip: the film.
+          given: the images and settings of its first frame.
+          folder: takes the frames, as 000001.png and so on.
+          painter: makes the run of a frame.
+        """
+        self._clip, self._given, self._painter = clip, given, painter
+        self._folder, self._passes = folder, given.settings.video.passes
+        self.painted = Store(folder)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(rows, cols) of a painted frame."""
+        return self._given.sizes[-1]
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames as they are painted; of several passes the last one's.
+
+        Raises:
+          UserError: the film can't be read, or a frame can't be painted.
+        """
+        for number in range(1, self._passes):
+            for _ in self._pass(number):
+                pass
+        yield from self._pass(self._passes)
+
+    def remove(self) -> None:
+        """Removes what only serves to go on from."""
+        for number in range(1, self._passes):
+            self._store(number).remove()
+        if self._passes > 1:
+            self._photographs.remove()
+
+    def _store(self, number: int) -> Store:
+        return self.painted if number == self._passes else Store(self._folder / f"pass_{number}")
+
+    @property
+    def _photographs(self) -> Store:
+        return Store(self._folder / "photographs")
+
+    def _pass(self, number: int) -> Iterator[Frame]:
+        """One pass: the first and every other one forward, the rest backward (section 4.3)."""
+        settings = self._given.settings
+        before, now = self._store(number - 1) if number > 1 else None, self._store(number)
+        way = moved(self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample)
+        with contextlib.closing(way):
+            for frame in way:
+                if not now.has(frame.number):
+                    began = time.perf_counter()
+                    image, facts = self._painted(frame, before, now)
+                    now.save(frame.number, image, {**facts, "seconds": round(time.perf_counter() - began, 2)})
+                facts = {"number": frame.number, "pass": number, **now.facts(frame.number)}
+                yield Frame(frame.number, Image.open(now.path(frame.number)), {**facts, **_measured(frame, now)})
+
+    def _ordered(self, number: int) -> Iterator[tuple[int, Image.Image]]:
+        """The frames in the order of a pass; the first pass keeps them for those that follow."""
+        if number > 1:
+            numbers = self._photographs.numbers()
+            for each in numbers if number % 2 else reversed(numbers):
+                yield each, Image.open(self._photographs.path(each))
+            return
+        for each, image in self._clip.frames(self._given.settings.video):
+            if self._passes > 1 and not self._photographs.has(each):
+                self._photographs.save(each, image, {})
+            yield each, image
+
+    def _painted(self, frame: Moved, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
+        """A frame's painting, and what came of it."""
+        carried = [_carried(motion, now) for motion in frame.held_to]
+        begins_shot = frame.nearest is None
+        start = None
+        if before:
+            start = _between(before.read(frame.number), carried)
+        elif carried:
+            # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
+            before_it = now.read(frame.held_to[0].number)
+            own = color.match(frame.photograph, before_it, "symmetric").clip(0, 255)
+            start = _between(own, carried, all_of_it=True)
+        settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
+        changed = {"content": frame.image, "settings": settings, "carried": carried}
+        run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
+        with contextlib.closing(run.steps()) as steps:
+            taken = list(_until_still(steps, 0 if start is None else settings.video.stop_share))
+        facts = {
+            "cut": begins_shot,
+            "loss": taken[-1].loss,
+            "terms": dict(taken[-1].terms),
+            "evaluations": sum(step.evaluations for step in taken),
+        }
+        return writing.to_image(run.result(), settings.picture.denoise), facts
+
+
+def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
+    """Steps until the loss falls by less than `share` of itself with each evaluation."""
+    last = None
+    for step in steps:
+        yield dataclasses.replace(step, state=dict)
+        if last is not None and share and last.loss - step.loss < share * last.loss * step.evaluations:
+            return
+        last = step
+
+
+def _carried(motion: Motion, painted: Store) -> Carried:
+    return Carried(consistency.sampled(painted.read(motion.number), motion.flow), motion.weights)
+
+
+def _between(own: np.ndarray, carried: list[Carried], all_of_it: bool = False) -> np.ndarray:
+    """Where a frame starts: what was carried to it where that is trusted, else what it has of its own.
+
+    With `all_of_it` the own image counts only where nothing is trusted; else both count alike, as between passes.
+    """
+    weights = sum(each.weights for each in carried)[..., np.newaxis] if carried else 0.0
+    brought = sum(each.image * each.weights[..., np.newaxis] for each in carried)
+    if all_of_it:
+        return (brought + (1 - weights) * own).astype(np.float32)
+    return ((own + brought) / (1 + weights)).astype(np.float32)
+
+
+def _of_first(settings: Settings) -> Settings:
+    """The settings of a shot's first frame."""
+    iterations = settings.video.first_iterations
+    if iterations is None:
+        return settings
+    optimizer = dataclasses.replace(settings.optimizer, iterations=iterations, scale_iterations=())
+    return dataclasses.replace(settings, optimizer=optimizer)
+
+
+def _of_following(settings: Settings) -> Settings:
+    """The settings of a frame that starts from another: the finest scale's alone."""
+    picture = dataclasses.replace(settings.picture, rows=settings.picture.scale_rows[-1], scales=(1,))
+    last = settings.optimizer.iterations_at(len(settings.picture.scale_rows))[-1]
+    optimizer = dataclasses.replace(settings.optimizer, iterations=last, scale_iterations=())
+    return dataclasses.replace(settings, picture=picture, optimizer=optimizer)
+
+
+def _measured(frame: Moved, painted: Store) -> dict[str, float]:
+    """How much the painting changes beside what moves, and how much the photographs do."""
+    nearest = frame.nearest
+    if nearest is None:
+        return {}
+    now, then = painted.read(frame.number), painted.read(nearest.number)
+    how = nearest.flow, nearest.trusted
+    return {
+        "trusted": float(nearest.trusted.mean()),
+        "error": consistency.error(now, then, *how),
+        "photograph_error": consistency.error(frame.photograph, frame.earlier, *how),
+    }

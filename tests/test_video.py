@@ -1,0 +1,531 @@
+"""Films: motion and where it is trusted, the temporal term, frames in and out, and what a break leaves."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from conftest import COFFEE, SWIRLS, options
+from PIL import Image
+
+import neural_style
+from neural_style import UserError
+from neural_style.command.main import main
+from neural_style.images.scene import Carried, Region, Scene
+from neural_style.losses import terms
+from neural_style.optimize.objective import Objective
+from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.settings.video import VideoSettings
+from neural_style.vgg import model
+from neural_style.video import clip, consistency, flow, motion, writing
+from neural_style.video.store import Store
+
+QUICK = ["--weights=random", "--rows=40", "--iterations=2", "--evaluations_per_iteration=4", "--normalization=scale"]
+QUICK += ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2", "--content_weight=1"]
+QUICK += ["--style_weight=20", "--norestart_each_iteration"]
+RATE = Fraction(12)
+
+
+@pytest.fixture(scope="module")
+def panorama():
+    """A photograph over which windows can move."""
+    return Image.open(COFFEE).convert("RGB").resize((150, 100), Image.Resampling.LANCZOS)
+
+
+def window(panorama, number, size=(60, 40)):
+    """The window of a frame: 2 pixels further to the right with each."""
+    left = 2 * number
+    return panorama.crop((left, 20, left + size[0], 20 + size[1]))
+
+
+def film_file(path, frames, sound=False):
+    """Writes frames, without loss to the eye, with a tone beside them."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=RATE)
+        video.width, video.height, video.pix_fmt, video.options = *frames[0].size, "yuv444p", {"crf": "4"}
+        if sound:
+            tone = output.add_stream("aac", rate=16000)
+            wave = np.sin(np.arange(int(16000 * len(frames) / RATE)) / 5).astype(np.float32)
+            heard = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+            heard.sample_rate = 16000
+            for packet in [*tone.encode(heard), *tone.encode()]:
+                output.mux(packet)
+        for frame in frames:
+            output.mux(video.encode(av.VideoFrame.from_image(frame)))
+        output.mux(video.encode())
+    return str(path)
+
+
+@pytest.fixture
+def film(tmp_path, panorama):
+    return film_file(tmp_path / "film.mp4", [window(panorama, number) for number in range(4)])
+
+
+def painted(path):
+    """The frames of a film file."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def moving_square():
+    """A square that moves by 5 to the right over still ground: the flows from the later frame back, and forth."""
+    back, forth = np.zeros((2, 40, 60, 2), np.float32)
+    back[10:25, 25:40, 0] = -5
+    forth[10:25, 20:35, 0] = 5
+    return back, forth
+
+
+def marks_by_hand(to, back):
+    """1, 0 and -1 of consistencyChecker.cpp, pixel by pixel; at the border bilinear samples need no second pixel."""
+    rows, cols = to.shape[:2]
+    found = np.zeros((rows, cols))
+    for row in range(rows):
+        for col in range(cols):
+            u, v = map(float, to[row, col])
+            x, y = col + u, row + v
+            if not (0 <= x <= cols - 1 and 0 <= y <= rows - 1):
+                continue
+            x0, y0 = min(int(x), cols - 2), min(int(y), rows - 2)
+            a, b = x - x0, y - y0
+            there = (1 - a) * (1 - b) * back[y0, x0] + a * (1 - b) * back[y0, x0 + 1]
+            there = there + (1 - a) * b * back[y0 + 1, x0] + a * b * back[y0 + 1, x0 + 1]
+            both = (u + there[0]) ** 2 + (v + there[1]) ** 2
+            if both >= 0.01 * (u * u + v * v + there[0] ** 2 + there[1] ** 2) + 0.5:
+                found[row, col] = -1
+                continue
+            up, down = to[max(row - 1, 0), col], to[min(row + 1, rows - 1), col]
+            left, right = to[row, max(col - 1, 0)], to[row, min(col + 1, cols - 1)]
+            slopes = (((right - left) / 2) ** 2).sum() + (((down - up) / 2) ** 2).sum()
+            found[row, col] = 1.0 if slopes <= 0.01 * (u * u + v * v) + 0.002 else 0.0
+    return found
+
+
+def smoothed_by_hand(marks):
+    """Five Gaussian taps of deviation 0.8 each way, clipped to 0..1."""
+    taps = np.exp(-(np.arange(-2, 3) ** 2) / (2 * 0.8**2))
+    taps /= taps.sum()
+    padded = np.pad(marks, 2, mode="edge")
+    rows, cols = marks.shape
+    down = sum(tap * padded[i : i + rows] for i, tap in enumerate(taps))
+    return sum(tap * down[:, i : i + cols] for i, tap in enumerate(taps)).clip(0, 1)
+
+
+def test_weights_are_the_papers(rng):
+    smooth = cv2.GaussianBlur(rng.standard_normal((40, 60, 2)).astype(np.float32), (0, 0), 6) * 20
+    noisy = -smooth + 0.3 * rng.standard_normal(smooth.shape).astype(np.float32)
+    for to, back in (moving_square(), (smooth, noisy)):
+        marks = marks_by_hand(to.astype(float), back.astype(float))
+        assert {-1, 0, 1} == set(marks.ravel())
+        np.testing.assert_array_equal(consistency.trusted(to, back), marks > 0)
+        np.testing.assert_allclose(consistency.weights(to, back), smoothed_by_hand(marks), atol=1e-6)
+
+
+def test_what_a_square_uncovers_is_not_trusted():
+    trusted = consistency.trusted(*moving_square())
+    assert not trusted[10:25, 20:25].any()  # what it uncovered
+    assert trusted[12:23, 27:38].all()  # itself, away from its edges
+    assert trusted[:8].all()
+    assert trusted[:, 42:].all()
+    still = np.zeros((7, 9, 2), np.float32)
+    assert consistency.weights(still, still).min() == 1
+
+
+@pytest.mark.parametrize(("apart", "trusted"), [(np.sqrt(0.5) - 1e-4, 1), (np.sqrt(0.5) + 1e-2, 0)])
+def test_how_far_flows_may_disagree_at_rest(apart, trusted):
+    to, back = np.zeros((2, 9, 9, 2), np.float32)
+    back[..., 0] = apart
+    assert consistency.trusted(to, back)[4, 4] == trusted
+
+
+def test_sampling_is_exact_where_nothing_or_whole_pixels_move(rng):
+    maps = rng.uniform(0, 255, (9, 12, 3)).astype(np.float32)
+    shift = np.zeros((9, 12, 2), np.float32)
+    np.testing.assert_array_equal(consistency.sampled(maps, shift), maps)
+    shift[...] = 3, -2
+    np.testing.assert_array_equal(consistency.sampled(maps, shift)[2:, :-3], maps[:-2, 3:])
+
+
+def test_long_term_weights_take_what_nearer_frames_leave():
+    near, middle, far = np.float32([[1, 0.25, 0]]), np.float32([[1, 0.5, 0.5]]), np.float32([[1, 1, 0.75]])
+    found = consistency.left_over([near, middle, far])
+    np.testing.assert_allclose(found, [[[1, 0.25, 0]], [[0, 0.25, 0.5]], [[0, 0.25, 0.25]]])
+
+
+def test_the_warping_error_counts_what_is_trusted(rng):
+    before, now = rng.uniform(0, 255, (2, 9, 12, 3)).astype(np.float32)
+    still, trusted = np.zeros((9, 12, 2), np.float32), np.zeros((9, 12), np.float32)
+    trusted[:3] = 1
+    assert consistency.error(now, before, still, trusted) == pytest.approx(
+        (((now - before)[:3] / 255) ** 2).mean(), rel=1e-6
+    )
+    assert consistency.error(now, before, still, 0 * trusted) == 0
+
+
+def textured(rng, shift=(0, 0), size=(80, 120)):
+    noise = cv2.GaussianBlur(rng.uniform(0, 255, (160, 200, 3)).astype(np.float32), (0, 0), 2)
+    noise = 255 * (noise - noise.min()) / np.ptp(noise)
+    right, down = shift
+    return noise[20 + down : 20 + down + size[0], 20 + right : 20 + right + size[1]]
+
+
+@pytest.mark.parametrize("kind", ["dis", "farneback"])
+def test_a_known_shift_is_found(kind):
+    # What is at (row, col) now was at (row - 2, col + 3) before.
+    now, before = (textured(np.random.RandomState(0), shift) for shift in ((3, -2), (0, 0)))
+    to, back = flow.finder(kind)(2, now, 1, before)
+    for found, expected in ((to, (3, -2)), (back, (-3, 2))):
+        assert np.abs(np.median(found[10:-10, 10:-10], axis=(0, 1)) - expected).max() < 0.1
+    assert consistency.trusted(to, back)[10:-10, 10:-10].mean() > 0.95
+
+
+def test_flow_files_are_middleburys(tmp_path, rng):
+    to, back = rng.standard_normal((2, 8, 12, 2)).astype(np.float32)
+    cv2.writeOpticalFlow(str(tmp_path / "backward_7_5.flo"), to)
+    cv2.writeOpticalFlow(str(tmp_path / "forward_5_7.flo"), back)
+    find, frame = flow.finder(str(tmp_path)), np.zeros((8, 12, 3), np.float32)
+    found = find(7, frame, 5, frame)
+    np.testing.assert_array_equal(found[0], to)
+    np.testing.assert_array_equal(found[1], back)
+    np.testing.assert_array_equal(find(5, frame, 7, frame)[0], back)
+    doubled = find(7, np.zeros((16, 24, 3), np.float32), 5, None)[0]
+    assert doubled.shape == (16, 24, 2)
+    np.testing.assert_allclose(doubled.mean(), 2 * to.mean(), rtol=0.2)
+    with pytest.raises(UserError, match="'.*backward_9_8.flo' is none of them"):
+        find(9, frame, 8, frame)
+    (tmp_path / "backward_2_1.flo").write_bytes(b"PIEH" + np.int32([1000, 1000]).tobytes() + b"1234")
+    with pytest.raises(UserError, match="no flow of the size that it claims"):
+        find(2, frame, 1, frame)
+
+
+def scene(rng, rows=48, cols=64):
+    content, style, start, warped = rng.uniform(0, 255, (4, rows, cols, 3)).astype(np.float32)
+    weights = rng.uniform(0, 1, (rows, cols)).astype(np.float32)
+    return Scene(content, [Region([style], [1.0], 1.0, None)], start, carried=[Carried(warped, weights)])
+
+
+@pytest.mark.parametrize("normalization", ["mean", "scale"])
+def test_the_temporal_term_is_the_papers(rng, vgg19, normalization):
+    settings = options(
+        "--temporal_weight=7", f"--normalization={normalization}", "--tv_weight=0", "--content_layers=block1_conv1"
+    )
+    given, loss = scene(rng), settings.loss
+    layers = ["block1_conv1"]
+    network = model.build(settings.network, vgg19, layers, "float64")
+    objective = Objective(network, terms.of(loss, 1)[-1:])
+    value, gradient, found = objective.bind(given)(given.start)
+    carried, difference = given.carried[0], given.start - given.carried[0].image
+    size = 3 * 48 * 64
+    if normalization == "scale":
+        size = float(np.square(given.content - given.content.mean((0, 1))).sum())
+    expected = 7 * float((carried.weights[..., None] * difference.astype(float) ** 2).sum()) / size
+    assert float(value) == pytest.approx(expected, rel=1e-6)
+    assert set(found) == {"temporal/1"}
+    np.testing.assert_allclose(gradient, 14 * carried.weights[..., None] * difference / size, rtol=1e-5, atol=1e-9)
+
+
+def test_tiles_cut_what_is_carried_along(rng, vgg19):
+    settings = options(
+        "--normalization=scale",
+        "--temporal_weight=500",
+        "--style_layers=block1_conv1,block2_conv1",
+        "--content_layers=block2_conv2",
+    )
+    how, layers, of = settings.network, settings.loss.layers, terms.of(settings.loss, 1)
+    given = scene(rng, 96, 112)
+    whole = Objective(model.build(how, vgg19, layers, "float64"), of).bind(given)(given.start)
+    tiled = TiledObjective(model.build(how, vgg19, layers, "float64", True), of, 64).bind(given)(given.start)
+    assert float(tiled[0]) == pytest.approx(float(whole[0]), rel=1e-10)
+    np.testing.assert_allclose(tiled[1], whole[1], rtol=1e-7, atol=1e-12)
+
+
+def test_a_cut_is_found_and_begins_anew(rng, panorama):
+    other = Image.open(SWIRLS).convert("RGB").resize((60, 40))
+    frames = [window(panorama, 0), window(panorama, 1), other, other.rotate(1)]
+    found = list(motion.moved(enumerate(frames, 1), (40, 60), VideoSettings(long_term=(1, 2)), "lanczos"))
+    assert [each.nearest is None for each in found] == [True, False, True, False]
+    assert [[m.number for m in each.held_to] for each in found] == [[], [1], [], [3]]
+
+
+def run(*arguments, **how):
+    return subprocess.run(
+        [sys.executable, "-m", "neural_style", *map(str, arguments)], capture_output=True, text=True, timeout=300, **how
+    )
+
+
+def test_a_film_flickers_less_than_its_frames_alone(tmp_path, panorama, capsys):
+    path = film_file(tmp_path / "film.mp4", [window(panorama, number) for number in range(4)], sound=True)
+    assert main([path, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK, "--preview=side"]) == 0
+    assert "Wrote" in capsys.readouterr().out
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["complete"]
+    assert [facts["number"] for facts in record["frames"]] == [1, 2, 3, 4]
+    assert [facts["cut"] for facts in record["frames"]] == [True, False, False, False]
+    with av.open(str(tmp_path / "out.mp4")) as made, av.open(path) as given:
+        assert made.streams.video[0].average_rate == RATE
+        sounds = [[p.size for p in c.demux(audio=0) if p.size] for c in (made, given)]
+    assert sounds[0] == sounds[1][: len(sounds[0])]
+    assert len(sounds[0]) >= len(sounds[1]) - 1
+    assert len(painted(tmp_path / "out.mp4")) == 4
+    assert painted(tmp_path / "out_preview.mp4")[0].shape[1] > 2 * 60
+    assert sorted(os.listdir(tmp_path)) == ["film.mp4", "out.json", "out.mp4", "out_errors.png", "out_preview.mp4"]
+    alone = [*QUICK, "--temporal_weight=0", "--noplots", "--init=noise", "--stop_share=0"]
+    frames = [np.asarray(window(panorama, number)) for number in range(4)]
+    each = [neural_style.stylize(f, str(SWIRLS), **by_name(alone), seed=i).array for i, f in enumerate(frames)]
+    still = np.full((40, 60, 2), (2, 0), np.float32)
+    inside = np.zeros((40, 60), np.float32)
+    inside[:, :-2] = 1
+    apart = np.mean([consistency.error(b, a, still, inside) for a, b in zip(each, each[1:], strict=False)])
+    assert record["mean_error"] < apart / 3
+
+
+def by_name(flags):
+    """Flags as `stylize` takes them."""
+    pairs = [flag.removeprefix("--").partition("=") for flag in flags]
+    return {
+        name.removeprefix("no") if not equals else name: value if equals else not name.startswith("no")
+        for name, equals, value in pairs
+    }
+
+
+def test_python_yields_the_same_frames(tmp_path, film):
+    assert main([film, str(SWIRLS), str(tmp_path / "out"), *QUICK]) == 0
+    flags = [flag for flag in QUICK if "=" in flag]
+    frames = list(neural_style.stylize_film(film, str(SWIRLS), restart_each_iteration=False, **by_name(flags)))
+    assert [frame.number for frame in frames] == [1, 2, 3, 4]
+    for frame in frames:
+        with Image.open(tmp_path / "out" / f"{frame.number:06d}.png") as there:
+            np.testing.assert_array_equal(np.asarray(frame.image), np.asarray(there))
+    assert {"loss", "terms", "evaluations", "seconds", "error", "photograph_error", "trusted"} <= set(frames[1].facts)
+
+
+def test_a_killed_film_goes_on_to_the_same_one(tmp_path, film):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main([film, str(SWIRLS), str(whole), *QUICK]) == 0
+    command = [sys.executable, "-m", "neural_style", film, str(SWIRLS), str(killed), *QUICK]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (killed / "000002.png").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = (killed / "000001.png").stat().st_mtime_ns
+    assert main([film, str(SWIRLS), str(killed), *QUICK, "--resume"]) == 0
+    assert (killed / "000001.png").stat().st_mtime_ns == first
+    for number in range(1, 5):
+        images = [np.asarray(Image.open(folder / f"{number:06d}.png")) for folder in (whole, killed)]
+        np.testing.assert_array_equal(*images)
+
+
+def test_what_breaks_a_film_off_leaves_a_playable_one(tmp_path, film):
+    command = [sys.executable, "-m", "neural_style", film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not (tmp_path / "out_frames" / "000002.png").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, (out, err)
+    assert "Traceback" not in err
+    assert "with --resume the film goes on" in out
+    there = len(painted(tmp_path / "out.mp4"))
+    assert 2 <= there <= 4
+    assert json.loads((tmp_path / "out.json").read_text())["broken_off"]
+    done = run(*command[3:], "--resume")
+    assert done.returncode == 0, done.stderr
+    assert len(painted(tmp_path / "out.mp4")) == 4
+    assert not (tmp_path / "out_frames").exists()
+    assert "is complete already" in run(*command[3:], "--resume").stdout
+
+
+def test_several_passes_and_long_term(tmp_path, film, capsys):
+    out = tmp_path / "out"
+    assert main([film, str(SWIRLS), str(out), *QUICK, "--passes=2", "--long_term=1,2", "--last_frame=3"]) == 0
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert [facts["pass"] for facts in record["frames"]] == [2, 2, 2]
+    assert sorted(os.listdir(out)) == ["000001.png", "000002.png", "000003.png"]
+    terms_of_first = record["frames"][0]["terms"]  # the last one painted, since the second pass goes backward
+    assert {"temporal/1", "temporal/2"} <= set(terms_of_first)
+
+
+@pytest.mark.parametrize("ending", [".webm", ".gif", ".mkv"])
+def test_odd_sizes_and_formats(tmp_path, panorama, ending):
+    frames = [window(panorama, number, (61, 41)) for number in range(2)]
+    path = tmp_path / f"film{ending}"
+    writing.write(path, iter(frames), RATE, 95)
+    read = clip.opened(str(path))
+    expected = (41, 61) if ending == ".gif" else (42, 62)
+    assert read.size == expected
+    found = [np.asarray(image) for _, image in read.frames(VideoSettings())]
+    assert len(found) == 2
+    for image, frame in zip(found, frames, strict=True):
+        assert np.abs(image[:41, :61].astype(float) - np.asarray(frame)).mean() < 6
+
+
+def test_which_frames(film):
+    read = clip.opened(film)
+    assert (read.count, read.rate, read.size) == (4, RATE, (40, 60))
+    some = VideoSettings(first_frame=2, last_frame=4, every=2)
+    assert [number for number, _ in read.frames(some)] == [2, 4]
+    assert read.planned(some) == 2
+
+
+def test_frames_of_a_folder_come_in_the_order_of_their_numbers(tmp_path, panorama):
+    for number in (10, 9, 2):
+        window(panorama, number).save(tmp_path / f"frame_{number}.png")
+    (tmp_path / "notes.txt").write_text("no frame")
+    for path in (str(tmp_path), str(tmp_path / "frame_*.png")):
+        found = [np.asarray(image) for _, image in clip.opened(path).frames(VideoSettings())]
+        for image, number in zip(found, (2, 9, 10), strict=True):
+            np.testing.assert_array_equal(image, np.asarray(window(panorama, number)))
+
+
+def test_rotation_is_honoured_and_pixels_made_square(tmp_path, panorama):
+    frames = [window(panorama, 0)] * 2
+    wide = tmp_path / "wide.mp4"
+    with av.open(str(wide), "w") as output:
+        video = output.add_stream("libx264", rate=RATE)
+        video.width, video.height, video.pix_fmt = 60, 40, "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(2)
+        for frame in frames:
+            output.mux(video.encode(av.VideoFrame.from_image(frame)))
+        output.mux(video.encode())
+    assert clip.opened(str(wide)).size == (40, 120)
+
+
+def test_a_film_that_lies_on_its_side_is_turned(tmp_path, film):
+    with open(film, "rb") as file:
+        raw = file.read()
+    upright = np.array([0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000], ">i4").tobytes()
+    clockwise = np.array([0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()
+    at = raw.index(upright, raw.index(b"tkhd"))
+    (tmp_path / "side.mp4").write_bytes(raw[:at] + clockwise + raw[at + len(upright) :])
+    turned = clip.opened(str(tmp_path / "side.mp4"))
+    assert turned.size == (60, 40)
+    (_, first), *_ = turned.frames(VideoSettings())
+    (_, expected), *_ = clip.opened(film).frames(VideoSettings())
+    np.testing.assert_array_equal(np.asarray(first), np.rot90(np.asarray(expected), -1))
+
+
+def test_a_film_without_a_known_length(tmp_path, panorama):
+    path = tmp_path / "film.h264"
+    with av.open(str(path), "w", format="h264") as output:
+        video = output.add_stream("libx264", rate=RATE)
+        video.width, video.height, video.pix_fmt = 60, 40, "yuv420p"
+        for number in range(3):
+            output.mux(video.encode(av.VideoFrame.from_image(window(panorama, number))))
+        output.mux(video.encode())
+    read = clip.opened(str(path))
+    assert (read.count, read.planned(VideoSettings())) == (None, None)
+    assert [number for number, _ in read.frames(VideoSettings())] == [1, 2, 3]
+
+
+def test_a_change_of_size_is_told_once(tmp_path, panorama, capsys):
+    for number, size in enumerate([(60, 40), (60, 40), (90, 60), (90, 60)]):
+        window(panorama, 0, size).save(tmp_path / f"{number}.png")
+    found = [frame.size for _, frame in clip.opened(str(tmp_path)).frames(VideoSettings())]
+    assert found == [(60, 40)] * 4
+    assert capsys.readouterr().err.count("frame 3 has another size") == 1
+
+
+def test_a_full_disk_leaves_the_frames_that_were_painted(tmp_path, film, monkeypatch, capsys):
+    save = Store.save
+
+    def filling(self, number, *what):
+        if number == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(self, number, *what)
+
+    monkeypatch.setattr(Store, "save", filling)
+    assert main([film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK]) == 1
+    out, err = capsys.readouterr()
+    assert err == "neural-style: A frame could not be written: No space left on device.\n"
+    assert "2 frames lie in" in out
+    assert len(painted(tmp_path / "out.mp4")) == 2
+
+
+def test_a_corrupt_frame_is_told_and_left_out(tmp_path, panorama, capsys):
+    frames = [Image.fromarray(np.random.RandomState(i).randint(0, 255, (64, 64, 3), np.uint8)) for i in range(6)]
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("mjpeg", rate=RATE)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuvj444p"
+        for number, frame in enumerate(frames):
+            for packet in video.encode(av.VideoFrame.from_image(frame)):
+                if number == 3:
+                    broken = av.Packet(b"\0" * packet.size)
+                    broken.stream, broken.time_base = packet.stream, packet.time_base
+                    broken.pts, broken.dts = packet.pts, packet.dts
+                    packet = broken
+                output.mux(packet)
+        output.mux(video.encode())
+    found = list(clip.opened(str(path)).frames(VideoSettings()))
+    assert len(found) == 5
+    assert "corrupt and left out" in capsys.readouterr().err
+
+
+def test_one_frame_is_a_film(tmp_path, film):
+    assert main([film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK, "--last_frame=1"]) == 0
+    assert len(painted(tmp_path / "out.mp4")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "message"),
+    [
+        (("missing.mp4",), (), "Expected a film, but"),
+        (("notes.mp4",), (), "Expected a film, but"),
+        (("empty",), (), "Expected a folder or pattern of frames"),
+        (("film.mp4",), ("--first_frame=9",), "--first_frame=9 is to be a frame of"),
+        (("film.mp4",), ("--first_frame=3", "--last_frame=2"), "--last_frame is to come after"),
+        (("film.mp4",), ("--flow=nowhere",), "a folder of .flo files"),
+        (("film.mp4",), ("--rows=1",), "need at least 2 rows"),
+        (("film.mp4", "out.avi"), (), "A film ends in"),
+        (("film.mp4", "nowhere/out.mp4"), (), "does not exist"),
+        (("film.mp4", "film.mp4"), (), "would be written over"),
+        (("film.mp4", "notes.mp4"), (), "neural-style did not write it"),
+        (("frames", "frames"), (), "would be written over"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(tmp_path, film, panorama, monkeypatch, capsys, words, flags, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.mp4").write_text("no film")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "frames").mkdir()
+    window(panorama, 0).save("frames/000001.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    content, output = (*words, "out.mp4")[:2]
+    assert main([content, str(SWIRLS), output, *QUICK, *flags]) in (1, 2)
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_missing_package_is_a_sentence(tmp_path, film):
+    hidden = (
+        "import sys; sys.modules['av'] = None; from neural_style.command.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, film, str(SWIRLS), str(tmp_path / "out.mp4")], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "pip install 'neural-style[video]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_manifest_takes_films_beside_pictures(tmp_path, film, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{film},{SWIRLS},out.mp4,2", f"{film},{SWIRLS},out.gif,1", f"{COFFEE},{SWIRLS},picture,"]
+    (tmp_path / "pairs.csv").write_text("\n".join(["content,style,prefix,last_frame", *rows]))
+    assert main(["--manifest=pairs.csv", *QUICK]) == 0
+    assert len(painted("out.mp4")) == 2
+    assert len(painted("out.gif")) == 1
+    assert os.path.exists("picture.png")
+    assert main(["--manifest=pairs.csv", *QUICK]) == 0
