@@ -48,7 +48,7 @@ class LossSettings(Checked):
     style_weight: float = setting(1.0, WEIGHT, "Weight of the style term: higher paints more.")
     tv_weight: float = setting(1.0, WEIGHT, "Weight of the total variation: higher is smoother.")
     temporal_weight: float = setting(
-        100.0,
+        8.0,
         WEIGHT,
         "Of films: weight of the difference from the frames before, carried along by the motion: higher flickers less.",
     )
