@@ -1,6 +1,6 @@
 """From a clip to a painted film: what the command line and Python share."""
 
-import dataclasses
+import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,7 +46,6 @@ def stylize_film(
     clip: str,
     style: Picture | Sequence[Picture],
     *,
-    folder: str | None = None,
     engine: "Engine | None" = None,
     recipe: str | None = None,
     **settings: Any,
@@ -56,8 +55,6 @@ def stylize_film(
     Args:
       clip: the path of a film or of a folder of frames, or a pattern such as "frames/*.png".
       style: the painting: a path, a Pillow image or an array, or a list of several.
-      folder: keeps the painted frames, so that a later call with the same arguments goes on where this one ended; by
-        default one that is removed at the end.
       engine: keeps networks and traces for the next call.
       recipe: the name of a recipe that the settings begin with.
       **settings: the command line's flags by name.
@@ -72,11 +69,13 @@ def stylize_film(
     opened, given = read(clip, styles, Settings.read(recipe, **settings))
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 
-    return _frames(engine or Engine(), opened, given, folder)
+    return _frames(engine or Engine(), opened, given)
 
 
-def _frames(engine: "Engine", clip: Clip, given: Sources, folder: str | None) -> "Iterator[Frame]":
-    with tempfile.TemporaryDirectory() as passing:
-        for frame in engine.film(clip, given, Path(folder or passing)).frames():
-            frame.image.load()
-            yield dataclasses.replace(frame, image=frame.image.convert("RGB"))
+def _frames(engine: "Engine", clip: Clip, given: Sources) -> "Iterator[Frame]":
+    with tempfile.TemporaryDirectory() as folder:
+        film = engine.film(clip, given, Path(folder))
+        with contextlib.closing(film.frames()) as frames:
+            for frame in frames:
+                if frame.facts["pass"] == given.settings.video.passes:
+                    yield frame

@@ -276,7 +276,9 @@ def test_a_film_flickers_less_than_its_frames_alone(tmp_path, panorama, capsys):
     assert len(painted(tmp_path / "out.mp4")) == 4
     assert painted(tmp_path / "out_preview.mp4")[0].shape[1] > 2 * 60
     assert sorted(os.listdir(tmp_path)) == ["film.mp4", "out.json", "out.mp4", "out_errors.png", "out_preview.mp4"]
-    alone = [*QUICK, "--temporal_weight=0", "--noplots", "--init=noise", "--stop_share=0"]
+    assert main([path, str(SWIRLS), str(tmp_path / "free.mp4"), *QUICK, "--temporal_weight=0"]) == 0
+    assert record["mean_error"] < 0.9 * json.loads((tmp_path / "free.json").read_text())["mean_error"]
+    alone = [*QUICK, "--noplots", "--init=noise"]
     frames = [np.asarray(window(panorama, number)) for number in range(4)]
     each = [neural_style.stylize(f, str(SWIRLS), **by_name(alone), seed=i).array for i, f in enumerate(frames)]
     still = np.full((40, 60, 2), (2, 0), np.float32)
@@ -343,6 +345,78 @@ def test_what_breaks_a_film_off_leaves_a_playable_one(tmp_path, film):
     assert len(painted(tmp_path / "out.mp4")) == 4
     assert not (tmp_path / "out_frames").exists()
     assert "is complete already" in run(*command[3:], "--resume").stdout
+
+
+def test_nothing_of_another_film_is_taken_for_this_one(tmp_path, film, monkeypatch):
+    flags = [*QUICK, "--passes=2", "--last_frame=2"]
+    assert main([film, str(SWIRLS), str(tmp_path / "whole"), *flags]) == 0
+    save = Store.save
+
+    def broken(self, number, *what):
+        if self.folder.name == "out" and number == 1:
+            raise KeyboardInterrupt
+        save(self, number, *what)
+
+    monkeypatch.setattr(Store, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        main([film, str(COFFEE), str(tmp_path / "out"), *flags])
+    monkeypatch.undo()
+    assert (tmp_path / "out" / "pass_1").exists()
+    assert main([film, str(SWIRLS), str(tmp_path / "out"), *flags]) == 0
+    for name in ("000001.png", "000002.png"):
+        images = [np.asarray(Image.open(tmp_path / folder / name)) for folder in ("whole", "out")]
+        np.testing.assert_array_equal(*images)
+    assert not (tmp_path / "out" / "pass_1").exists()
+
+
+def test_still_frames_stay_as_bright_as_they_are(tmp_path, panorama):
+    film = film_file(tmp_path / "film.mp4", [window(panorama, 0)] * 12)
+    flags = [*QUICK, "--iterations=0"]
+    assert main([film, str(SWIRLS), str(tmp_path / "out"), *flags]) == 0
+    first, last = (np.asarray(Image.open(tmp_path / "out" / f"{n:06d}.png"), float) for n in (1, 12))
+    assert abs(last.mean() - first.mean()) < 0.2
+
+
+def test_learned_filters_are_those_of_the_first_frame_throughout(film):
+    flags = dict(by_name([flag for flag in QUICK if "=" in flag]), weights="learned", last_frame=3)
+    engine = neural_style.Engine()
+    frames = list(neural_style.stylize_film(film, str(SWIRLS), engine=engine, **flags))
+    assert len(frames) == 3
+    assert engine.traces == 2  # of the first frame's loss, and of the others' with its temporal term
+
+
+def test_resuming_from_a_pattern_beside_the_results(tmp_path, panorama, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        window(panorama, number).save(f"shot_{number}.png")
+    for expected in ("Wrote", "complete already"):
+        assert main(["shot_*.png", str(SWIRLS), "out.gif", *QUICK, "--resume"]) == 0
+        assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("colors", [((0, 0, 255), (255, 0, 0)), ((0, 0, 0), None), (None, (0, 0, 0))])
+def test_a_cut_to_a_flat_frame_is_found(panorama, colors):
+    frames = [window(panorama, 0) if c is None else Image.new("RGB", (60, 40), c) for c in colors]
+    found = list(motion.moved(enumerate(frames, 1), (40, 60), VideoSettings(), "lanczos"))
+    assert found[1].nearest is None
+
+
+def test_sound_begins_with_the_first_frame_that_is_painted(tmp_path, panorama):
+    path = film_file(tmp_path / "film.mp4", [window(panorama, number) for number in range(24)], sound=True)
+    late = str(tmp_path / "film.ts")
+    with av.open(path) as source, av.open(late, "w", options={"output_ts_offset": "7"}) as output:
+        streams = {stream: output.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream]
+                output.mux(packet)
+    for start in (0.0, 1.0):
+        frames = [window(panorama, number) for number in range(12)]
+        writing.write(tmp_path / "out.mp4", iter(frames), RATE, 95, (late, start))
+        with av.open(str(tmp_path / "out.mp4")) as made:
+            times = [float(p.pts * p.time_base) for p in made.demux(audio=0) if p.size]
+        assert -0.1 < times[0] < 0.1
+        assert 0.8 < times[-1] < 1.1
 
 
 def test_several_passes_and_long_term(tmp_path, film, capsys):
@@ -436,14 +510,14 @@ def test_a_change_of_size_is_told_once(tmp_path, panorama, capsys):
 
 
 def test_a_full_disk_leaves_the_frames_that_were_painted(tmp_path, film, monkeypatch, capsys):
-    save = Store.save
+    synced = []
 
-    def filling(self, number, *what):
-        if number == 3:
+    def filling(file):
+        synced.append(file)
+        if len(synced) == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        save(self, number, *what)
 
-    monkeypatch.setattr(Store, "save", filling)
+    monkeypatch.setattr(os, "fsync", filling)
     assert main([film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK]) == 1
     out, err = capsys.readouterr()
     assert err == "neural-style: A frame could not be written: No space left on device.\n"
@@ -520,12 +594,19 @@ def test_a_missing_package_is_a_sentence(tmp_path, film):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_manifest_takes_films_beside_pictures(tmp_path, film, monkeypatch):
+def test_a_manifest_takes_films_beside_pictures(tmp_path, film, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    rows = [f"{film},{SWIRLS},out.mp4,2", f"{film},{SWIRLS},out.gif,1", f"{COFFEE},{SWIRLS},picture,"]
+    rows = [f"{film},{SWIRLS},out.mp4,2", f"{film},{SWIRLS},short.gif,1", f"{COFFEE},{SWIRLS},picture,"]
     (tmp_path / "pairs.csv").write_text("\n".join(["content,style,prefix,last_frame", *rows]))
     assert main(["--manifest=pairs.csv", *QUICK]) == 0
     assert len(painted("out.mp4")) == 2
-    assert len(painted("out.gif")) == 1
+    assert len(painted("short.gif")) == 1
     assert os.path.exists("picture.png")
+    capsys.readouterr()
     assert main(["--manifest=pairs.csv", *QUICK]) == 0
+    assert "0 made, 3 complete already, 0 failed" in capsys.readouterr().out
+    (tmp_path / "pairs.csv").write_text(
+        "\n".join(["content,style,prefix,last_frame", rows[0], rows[0].replace("mp4", "gif")])
+    )
+    assert main(["--manifest=pairs.csv", *QUICK]) == 2
+    assert "each row needs its own" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from neural_style.command.film import is_film
+from neural_style.command.film import Names, is_film
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.results import files
@@ -63,7 +63,10 @@ def run(given: Command, paint: Callable) -> int:
 
 def _place(images: list[str]) -> tuple[str, str]:
     """The prefix of a row's results, and the ending of what it paints."""
-    return (images[-1], "") if is_film(images) else files.split(images[-1], images[0])
+    if is_film(images):
+        names = Names(images[-1])
+        return names.prefix, names.ending
+    return files.split(images[-1], images[0])
 
 
 def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -16,6 +18,7 @@ from neural_style import filming
 from neural_style.errors import UserError
 from neural_style.results import files, plots, record, targets
 from neural_style.results.progress import QUIET_SECONDS, Evaluated
+from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
 from neural_style.terminal import say, warn
 from neural_style.video import clip as clips
@@ -42,10 +45,12 @@ def paint(
 ) -> bool:
     """Paints a film; see `main.paint`, whose arguments these are."""
     content, *styles, output = words
+    if settings.output.preview not in ("none", "side"):
+        raise UserError(f"--preview={settings.output.preview} is for pictures: of films, --preview=side.")
     clip, given = filming.read(content, styles, settings)
     names = Names(output)
     header = record.header(content, styles, (names.prefix, names.ending), settings)
-    digests = record.digests(content if os.path.exists(content) else str(Path(content).parent), styles, settings)
+    digests = {**record.digests(styles[0], styles, settings), content: record.digest(clip.pictures or [clip.path])}
     made = names.made()
     same = made is not None and not record.changes(made, header, made.get("digests"), digests)
     if (resume or skip_complete) and same and made.get("complete") and os.path.exists(output):
@@ -58,15 +63,43 @@ def paint(
             "they were, or leave out --resume to start anew.",
             exit_code=2,
         )
-    names.check([*digests, *also_read], settings.output.overwrite, made)
+    names.check([*digests, *clip.pictures, *also_read], settings.output, made)
     with targets.claimed(names.prefix):
-        work = engine()
-        film = work.film(clip, given, names.frames, lambda evaluation: report.watch(evaluation))
+        progress = Progress(clip.planned(settings.video), settings.video.passes)
+        film = engine().film(clip, given, names.frames, progress.watch)
         if not (resume and same):
-            film.painted.remove()
-        report = _Report(names, {**header, "digests": digests}, clip, settings, film)
-        report.follow()
+            film.begin_anew()
+        _Report(names, {**header, "digests": digests}, clip, settings, film).follow(progress)
     return True
+
+
+class Progress:
+    """A line that each frame moves on; where the output is no terminal, a line now and then."""
+
+    def __init__(self, planned: int | None, passes: int):
+        self._bar = tqdm(
+            total=planned and planned * passes, unit="frame", disable=None if sys.stderr else True, dynamic_ncols=True
+        )
+        self._began = self._told = time.monotonic()
+        self._frames = 0
+
+    def watch(self, evaluation: Evaluated) -> None:
+        """Shows the loss of the frame in work."""
+        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g}")
+
+    def add(self, frame: "Frame") -> None:
+        """Takes a frame."""
+        self._frames += 1
+        self._bar.update()
+        now, total = time.monotonic(), self._bar.total
+        if self._bar.disable and now - self._told > QUIET_SECONDS:
+            self._told, each = now, (now - self._began) / self._frames
+            left = f", {each * (total - self._frames) / 60:.0f} min left" if total else ""
+            say(f"frame {frame.number} ({self._frames} of {total or '?'}), {each:.1f} s each{left}")
+
+    def close(self) -> None:
+        """Leaves the line as it is."""
+        self._bar.close()
 
 
 class Names:
@@ -102,18 +135,20 @@ class Names:
         """The record of an earlier film of this name."""
         with contextlib.suppress(OSError, ValueError, RecursionError):
             found = json.loads(Path(f"{self.prefix}.json").read_text())
-            if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions", "frames"}:
+            known = {"content", "styles", "flags", "versions", "frames"}
+            if isinstance(found, dict) and found.keys() >= known and found.get("ending") == self.ending:
                 return found
         return None
 
-    def check(self, inputs: Sequence[str], overwrite: bool, made: Mapping | None) -> None:
+    def check(self, inputs: Sequence[str], output: OutputSettings, made: Mapping | None) -> None:
         """Raises a UserError where a result's name is taken by what is read or by somebody else's file."""
-        written = [self.output, f"{self.prefix}.json", f"{self.prefix}_errors.png", self.preview, str(self.frames)]
+        also = {f"{self.prefix}_errors.png": output.plots, self.preview: output.preview == "side"}
+        written = [self.output, f"{self.prefix}.json", str(self.frames), *(path for path, made in also.items() if made)]
         for path in filter(os.path.lexists, written):
             if any(targets.same(path, given) for given in inputs):
                 raise UserError(f"{path!r} would be written over, and it is read: choose another name.")
             empty = os.path.isdir(path) and not os.listdir(path)
-            if not (made or overwrite or empty):
+            if not (made or output.overwrite or empty):
                 raise UserError(
                     f"{path!r} is there already, and neural-style did not write it as a part of {self.output!r}: "
                     "choose another name, or say --overwrite."
@@ -133,48 +168,33 @@ class _Report:
     def __init__(self, names: Names, header: Mapping[str, Any], clip: clips.Clip, settings: Settings, film: "Film"):
         self._names, self._header, self._clip, self._settings, self._film = names, header, clip, settings, film
         self._facts: list[dict[str, Any]] = []
-        video, total = settings.video, clip.planned(settings.video)
+        video = settings.video
         self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
-        self._bar = tqdm(total=total, unit="frame", disable=None, dynamic_ncols=True)
-        self._told = time.monotonic()
 
-    def watch(self, evaluation: Evaluated) -> None:
-        """Shows the loss of the frame in work."""
-        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g}")
-
-    def follow(self) -> None:
+    def follow(self, progress: Progress) -> None:
         """Takes the frames; whatever breaks the film off, those painted so far are a film."""
         self._write_record({})
         try:
             for frame in self._film.frames():
-                self._add(frame)
+                progress.add(frame)
+                if frame.facts["pass"] == self._settings.video.passes:
+                    self._facts.append(frame.facts)
+            progress.close()
+            self._write_film(self._names.output)
         except BaseException as error:
-            self._bar.close()
+            progress.close()
             self._break_off(str(error) or type(error).__name__)
-            if isinstance(error, OSError) and not isinstance(error, UserError):
-                raise UserError(f"A frame could not be written: {error.strerror or error}.") from error
             raise
-        self._bar.close()
         self._finish()
-
-    def _add(self, frame: "Frame") -> None:
-        self._facts.append(frame.facts)
-        self._bar.update()
-        if self._bar.disable and time.monotonic() - self._told > QUIET_SECONDS:
-            self._told = time.monotonic()
-            say(
-                f"frame {frame.number} ({len(self._facts)} of {self._bar.total or '?'}), loss {frame.facts['loss']:.4g}"
-            )
 
     def _break_off(self, reason: str) -> None:
         painted = self._film.painted.numbers()
         self._beside("the record", lambda: self._write_record({"broken_off": reason}))
         if painted:
-            self._beside("the film so far", self._write_film)
+            self._beside("the film so far", self._write_somewhere)
             say(f"{len(painted)} frames lie in {self._names.frames}; with --resume the film goes on.")
 
     def _finish(self) -> None:
-        self._write_film()
         if self._settings.output.plots:
             shown = sorted(self._facts, key=lambda facts: facts["number"])
             self._beside("the plot", lambda: plots.errors(f"{self._names.prefix}_errors.png", shown))
@@ -183,13 +203,24 @@ class _Report:
         self._write_record({"complete": True})
         rows, cols = self._film.size
         say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
-        self._film.remove()
+        self._film.forget_passes()
         if self._names.ending:
             self._film.painted.remove()
 
-    def _write_film(self) -> None:
+    def _write_film(self, path: str) -> None:
         if self._names.ending:
-            self._encode(self._names.output, self._painted())
+            self._encode(path, self._painted())
+
+    def _write_somewhere(self) -> None:
+        """Writes the film so far where it was to lie; on a full disk elsewhere."""
+        try:
+            self._write_film(self._names.output)
+        except Exception:
+            path = Path(tempfile.gettempdir()) / Path(self._names.output).name
+            if path.exists() or not self._names.ending:
+                raise
+            self._write_film(str(path))
+            warn(f"the film so far lies in {str(path)!r}.")
 
     def _write_preview(self) -> None:
         photographs = self._clip.frames(self._settings.video)
@@ -199,7 +230,7 @@ class _Report:
     def _encode(self, path: str, frames: Iterator[Image.Image]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
         sound = None
-        if self._clip.path and not video.fps and ending != ".gif":
+        if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
             sound = self._clip.path, float((video.first_frame - 1) / self._clip.rate)
         quality = self._settings.output.output_quality
         files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))

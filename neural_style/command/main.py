@@ -54,7 +54,7 @@ def paint(
     skip_complete: bool = False,
     also_read: Sequence[str] = (),
 ) -> bool:
-    """Stylises one photograph and writes the results' files; what breaks a run off leaves the best image so far.
+    """Paints one photograph or film and writes the results' files; what breaks a run off leaves the best so far.
 
     Args:
       words: content, styles and the results' prefix.
@@ -71,16 +71,31 @@ def paint(
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the files are written.
     """
-    from neural_style import painting  # reads images, which help and the like do not need
-    from neural_style.command import film
+    from neural_style.command import film  # reads images, which help and the like do not need
+
+    words = _named(words)
+    how = film.paint if film.is_film(words) else _paint_picture
+    return how(words, settings, engine, resume, skip_complete, also_read)
+
+
+def _paint_picture(
+    words: Sequence[str],
+    settings: Settings,
+    engine: Callable[[], "Engine"],
+    resume: bool,
+    skip_complete: bool,
+    also_read: Sequence[str],
+) -> bool:
+    """Paints a photograph; see `paint`."""
+    from neural_style import painting
     from neural_style.images import sources, writing
     from neural_style.results import checkpoint, files, record, targets
     from neural_style.results.progress import Progress
     from neural_style.results.report import Report
 
-    content, *styles, output = _named(words)
-    if film.is_film(words):
-        return film.paint(words, settings, engine, resume, skip_complete, also_read)
+    content, *styles, output = words
+    if settings.output.preview == "side":
+        raise UserError("--preview=side is for films: of pictures PREFIX_comparison.png shows the same.")
     prefix, ending = files.split(output, content)
     read = sources.read(content, styles, settings)
     rows, cols = read.sizes[-1]

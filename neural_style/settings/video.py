@@ -23,7 +23,9 @@ class VideoSettings(Checked):
     )
     every: int = setting(1, Whole(1, MOST), "Paint every Nth frame alone.")
     fps: float | None = setting(
-        None, Optional(Number(0.1, 240)), "Frames a second of the result; by default as many as keep the film's speed."
+        None,
+        Optional(Number(0.1, 240)),
+        "Frames a second of the result; by default as many as keep the film's speed, without which it is silent.",
     )
     flow: str = setting(
         "dis",

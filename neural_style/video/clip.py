@@ -51,7 +51,11 @@ class Clip:
             if number > last:
                 break
             if number >= settings.first_frame and (number - settings.first_frame) % settings.every == 0:
-                frame = make()
+                try:
+                    frame = make()
+                except UserError as error:
+                    warn(f"frame {number} is left out: {error}")
+                    continue
                 if frame.size[::-1] != self.size:
                     if not told:
                         warn(f"frame {number} has another size than the first: it is brought to the first one's.")
@@ -109,7 +113,7 @@ def opened(path: str) -> Clip:
             if first is None:
                 raise UserError(f"Expected a film, and {path!r} holds no pictures.")
             return Clip(path, (), Fraction(rate), count, _upright(first, stream).size[::-1])
-    except (OSError, ValueError) as error:  # av's errors are OSErrors or ValueErrors besides
+    except (OSError, ValueError, av.error.FFmpegError) as error:
         raise UserError(f"Expected a film, but {path!r} can't be read as one: {error}") from error
 
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from neural_style.images import color, writing
+from neural_style.images import color
+from neural_style.images.reading import load
 from neural_style.images.scene import Carried
 from neural_style.images.sources import Sources
 from neural_style.settings.settings import Settings
@@ -73,22 +74,23 @@ class Film:
         return self._given.sizes[-1]
 
     def frames(self) -> Iterator[Frame]:
-        """The frames as they are painted; of several passes the last one's.
+        """The frames of each pass as they are painted; those of the last pass are the film's.
 
         Raises:
           UserError: the film can't be read, or a frame can't be painted.
         """
-        for number in range(1, self._passes):
-            for _ in self._pass(number):
-                pass
-        yield from self._pass(self._passes)
+        for number in range(1, self._passes + 1):
+            yield from self._pass(number)
 
-    def remove(self) -> None:
+    def forget_passes(self) -> None:
         """Removes what only serves to go on from."""
-        for number in range(1, self._passes):
-            self._store(number).remove()
-        if self._passes > 1:
-            self._photographs.remove()
+        for folder in [*self._folder.glob("pass_*"), self._photographs.folder]:
+            Store(folder).remove()
+
+    def begin_anew(self) -> None:
+        """Removes what an earlier film left in the folder."""
+        self.forget_passes()
+        self.painted.remove()
 
     def _store(self, number: int) -> Store:
         return self.painted if number == self._passes else Store(self._folder / f"pass_{number}")
@@ -109,14 +111,15 @@ class Film:
                     image, facts = self._painted(frame, before, now)
                     now.save(frame.number, image, {**facts, "seconds": round(time.perf_counter() - began, 2)})
                 facts = {"number": frame.number, "pass": number, **now.facts(frame.number)}
-                yield Frame(frame.number, Image.open(now.path(frame.number)), {**facts, **_measured(frame, now)})
+                image = Image.fromarray(now.read(frame.number).astype(np.uint8))
+                yield Frame(frame.number, image, {**facts, **_measured(frame, now)})
 
     def _ordered(self, number: int) -> Iterator[tuple[int, Image.Image]]:
         """The frames in the order of a pass; the first pass keeps them for those that follow."""
         if number > 1:
             numbers = self._photographs.numbers()
             for each in numbers if number % 2 else reversed(numbers):
-                yield each, Image.open(self._photographs.path(each))
+                yield each, load(self._photographs.path(each))
             return
         for each, image in self._clip.frames(self._given.settings.video):
             if self._passes > 1 and not self._photographs.has(each):
@@ -125,28 +128,26 @@ class Film:
 
     def _painted(self, frame: Moved, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
         """A frame's painting, and what came of it."""
-        carried = [_carried(motion, now) for motion in frame.held_to]
-        begins_shot = frame.nearest is None
-        start = None
+        carried, start = [_carried(motion, now) for motion in frame.held_to], None
         if before:
             start = _between(before.read(frame.number), carried)
-        elif carried:
+        elif frame.nearest:
             # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
-            before_it = now.read(frame.held_to[0].number)
-            own = color.match(frame.photograph, before_it, "symmetric").clip(0, 255)
-            start = _between(own, carried, all_of_it=True)
+            own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
+            start = _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
         settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
-        changed = {"content": frame.image, "settings": settings, "carried": carried}
+        changed = {"content": frame.image, "settings": settings, "carried": carried, "first": self._given}
         run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
         with contextlib.closing(run.steps()) as steps:
             taken = list(_until_still(steps, 0 if start is None else settings.video.stop_share))
         facts = {
-            "cut": begins_shot,
+            "cut": frame.nearest is None,
             "loss": taken[-1].loss,
             "terms": dict(taken[-1].terms),
             "evaluations": sum(step.evaluations for step in taken),
         }
-        return writing.to_image(run.result(), settings.picture.denoise), facts
+        # To the nearest level, and unfiltered: what is cut off or smoothed in each frame would add up along the film.
+        return Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8)), facts
 
 
 def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
@@ -154,7 +155,8 @@ def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
     last = None
     for step in steps:
         yield dataclasses.replace(step, state=dict)
-        if last is not None and share and last.loss - step.loss < share * last.loss * step.evaluations:
+        # Not after the first iteration, which knows no curvature yet and may hardly move.
+        if share and step.index > 1 and last.loss - step.loss < share * last.loss * step.evaluations:
             return
         last = step
 

@@ -15,6 +15,8 @@ from neural_style.video import consistency, flow
 CUT_SHARE = 0.3
 """Where less of a frame than this can be traced to the one before, the film was cut there: in one with five cuts it was
 0.16 at most at these, and 0.42 at least within shots."""
+CUT_ERROR = 0.02
+"""The warping error beyond which what is traced is something else; within shots it is some 0.0001 to 0.001."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _moved(
     for number, image in frames:
         photograph = geometry.resize(image, *size, resample)
         nearest = _motion(find, number, photograph, *shot[-1]) if shot else None
-        if nearest and nearest.trusted.mean() < CUT_SHARE:
+        if nearest and _is_cut(nearest, photograph, shot[-1][1]):
             nearest = None
             shot.clear()
         there = [distance for distance in sorted(settings.long_term) if distance <= len(shot)]
@@ -91,6 +93,12 @@ def _moved(
         held_to = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
         yield Moved(number, image, photograph, nearest, shot[-1][1] if shot else None, held_to)
         shot.append((number, photograph))
+
+
+def _is_cut(motion: Motion, photograph: np.ndarray, earlier: np.ndarray) -> bool:
+    """Whether a new shot begins: little can be traced to the frame before, or what can looks otherwise."""
+    other = consistency.error(photograph, earlier, motion.flow, motion.trusted) > CUT_ERROR
+    return other or motion.trusted.mean() < CUT_SHARE
 
 
 def _motion(find: flow.Finder, number: int, photograph: np.ndarray, other: int, earlier: np.ndarray) -> Motion:

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from neural_style.errors import UserError
 from neural_style.images.reading import load
 
 KEY = "neural_style frame"
 """Of the text in a frame's PNG that says what came of it."""
+DIGITS = 6
+"""Of a frame's number in its name."""
 
 
 class Store:
@@ -28,15 +31,16 @@ class Store:
 
     def path(self, number: int) -> Path:
         """Where a frame lies."""
-        return self.folder / f"{number:06d}.png"
+        return self.folder / f"{number:0{DIGITS}d}.png"
 
     def numbers(self) -> list[int]:
         """Of the frames that are there, in order; what else lies in the folder does not count."""
-        return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.png") if _is_ours(path))
+        found = (path for path in self.folder.glob("*.png") if path.stem.isdecimal() and len(path.stem) >= DIGITS)
+        return sorted(int(path.stem) for path in found if _is_ours(path))
 
     def has(self, number: int) -> bool:
         """Whether a frame is painted."""
-        return self.path(number).is_file()
+        return _is_ours(self.path(number))
 
     def save(self, number: int, image: Image.Image, facts: Mapping[str, Any]) -> None:
         """Keeps a frame, whole or not at all.
@@ -45,12 +49,23 @@ class Store:
           number: of the frame.
           image: as it is painted.
           facts: what came of it, in JSON's types.
+
+        Raises:
+          UserError: it can't be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         partial, text = self.folder / f".{number:06d}.partial", PngImagePlugin.PngInfo()
         text.add_text(KEY, json.dumps(facts))
-        image.save(partial, "PNG", compress_level=1, pnginfo=text)
-        os.replace(partial, self.path(number))
+        try:
+            with open(partial, "wb") as file:
+                image.save(file, "PNG", compress_level=1, pnginfo=text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.path(number))
+        except OSError as error:
+            raise UserError(f"A frame could not be written: {error.strerror or error}.") from error
+        finally:
+            partial.unlink(missing_ok=True)
 
     def facts(self, number: int) -> dict[str, Any]:
         """What came of a frame."""
@@ -70,6 +85,8 @@ class Store:
 
 
 def _is_ours(path: Path) -> bool:
-    with contextlib.suppress(OSError, SyntaxError), Image.open(path) as image:
+    """Whether a file is a whole frame that was painted here."""
+    with contextlib.suppress(Exception), Image.open(path) as image:  # Pillow raises many kinds for broken files
+        image.load()
         return KEY in image.info
     return False

@@ -49,6 +49,7 @@ def write(
         output = stack.enter_context(av.open(str(path), "w", format=kind))
         video = output.add_stream(CODECS[ending], rate=rate)
         video.pix_fmt = "yuv420p"
+        _say_colors(video.codec_context)
         video.options = {"crf": str(round(WORST - (WORST - BEST) * quality / 100))}
         if ending == ".webm":
             video.bit_rate = 0  # for VP9 the factor alone is to count
@@ -57,7 +58,8 @@ def write(
             pixels = _even(np.asarray(frame))
             if number == 0:
                 video.height, video.width = pixels.shape[:2]
-            for packet in video.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")):
+            shown = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
+            for packet in video.encode(shown):
                 output.mux(packet)
             if heard:
                 heard.copy(float((number + 1) / rate))
@@ -81,9 +83,12 @@ class _Sound:
         except (ValueError, av.error.FFmpegError) as error:
             warn(f"the film is silent: its sound ({stream.codec_context.name}) does not go into this format: {error}")
             return
+        shown = source.streams.video[0] if source.streams.video else None
+        if shown is not None and shown.start_time:
+            self._start += float(shown.start_time * shown.time_base)
         if start:
-            source.seek(int(start * av.time_base))
-        self._packets = (packet for packet in source.demux(stream) if packet.dts is not None)
+            source.seek(int(self._start * av.time_base))
+        self._packets = (packet for packet in source.demux(stream) if None not in (packet.pts, packet.dts))
 
     def copy(self, end: float) -> None:
         """Copies what sounds before a second of the result."""
@@ -99,6 +104,12 @@ class _Sound:
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             packet.stream = self._stream
             self._output.mux(packet)
+
+
+def _say_colors(codec: Any) -> None:
+    """Tags a film's colours as BT.709, in which they are made; players guess by the size where nothing is said."""
+    codec.colorspace = codec.color_primaries = codec.color_trc = 1
+    codec.color_range = 1
 
 
 def _even(pixels: np.ndarray) -> np.ndarray:
