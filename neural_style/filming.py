@@ -1,6 +1,7 @@
 """From a clip to a painted film: what the command line and Python share."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
     Raises:
       UserError: what is asked for can't be done.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
     settings.video.check_surroundings()
     clip = clips.opened(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)

@@ -326,6 +326,49 @@ def test_a_killed_film_goes_on_to_the_same_one(tmp_path, film):
         np.testing.assert_array_equal(*images)
 
 
+def test_what_is_the_users_stays(tmp_path, film, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words, flags = [film, str(SWIRLS)], [*QUICK, "--last_frame=1"]
+    assert main([*words, "out.mp4", *flags]) == 0
+    whole = (tmp_path / "out.mp4").read_bytes()
+    for name in ("out.webm", "out.mp4"):
+        (tmp_path / name).write_bytes(b"mine")
+        assert main([*words, name, *flags]) == 1
+        assert "neural-style did not write it" in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == b"mine"
+    (tmp_path / "out.mp4").write_bytes(whole)
+    (tmp_path / "out_frames").mkdir()
+    (tmp_path / "out_frames" / "000001.png").write_bytes(b"mine too")
+    assert main([*words, "out.mp4", *flags]) == 1
+    assert "out_frames' is there already" in capsys.readouterr().err
+    (tmp_path / "out_frames" / "000001.png").unlink()
+    (tmp_path / "out_frames").rmdir()
+    save = Store.save
+
+    def broken(self, number, *what):
+        save(self, number, *what)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        main([*words, "out.mp4", *flags, "--seed=2"])
+    assert (tmp_path / "out.mp4").read_bytes() == whole
+    assert "out.mp4 is still the earlier film" in capsys.readouterr().err
+
+
+def test_a_frame_that_is_damaged_is_painted_again(tmp_path, film):
+    assert main([film, str(SWIRLS), str(tmp_path / "out"), *QUICK]) == 0
+    second = tmp_path / "out" / "000002.png"
+    pixels = np.asarray(Image.open(second)).copy()
+    second.write_bytes(second.read_bytes()[:500])
+    record = json.loads((tmp_path / "out.json").read_text())
+    del record["complete"]
+    (tmp_path / "out.json").write_text(json.dumps(record))
+    (tmp_path / "out" / "000002 (copy).png").write_bytes(b"another's")
+    assert main([film, str(SWIRLS), str(tmp_path / "out"), *QUICK, "--resume"]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(second)), pixels)
+
+
 def test_what_breaks_a_film_off_leaves_a_playable_one(tmp_path, film):
     command = [sys.executable, "-m", "neural_style", film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -474,18 +517,29 @@ def test_rotation_is_honoured_and_pixels_made_square(tmp_path, panorama):
     assert clip.opened(str(wide)).size == (40, 120)
 
 
-def test_a_film_that_lies_on_its_side_is_turned(tmp_path, film):
+UPRIGHT = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ([0, 1, -1, 0], lambda image: np.rot90(image, -1)),
+        ([0, -1, 1, 0], np.rot90),
+        ([-1, 0, 0, -1], lambda image: image[::-1, ::-1]),
+        ([-1, 0, 0, 1], lambda image: image[:, ::-1]),
+    ],
+)
+def test_films_are_turned_and_mirrored_as_they_say(tmp_path, film, matrix, shown):
     with open(film, "rb") as file:
         raw = file.read()
-    upright = np.array([0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000], ">i4").tobytes()
-    clockwise = np.array([0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()
+    a, b, c, d = (0x10000 * sign for sign in matrix)
+    upright, wanted = (np.array(m, ">i4").tobytes() for m in (UPRIGHT, [a, b, 0, c, d, 0, 0, 0, 0x40000000]))
     at = raw.index(upright, raw.index(b"tkhd"))
-    (tmp_path / "side.mp4").write_bytes(raw[:at] + clockwise + raw[at + len(upright) :])
-    turned = clip.opened(str(tmp_path / "side.mp4"))
-    assert turned.size == (60, 40)
-    (_, first), *_ = turned.frames(VideoSettings())
+    path = tmp_path / "a:film [1].mp4"
+    path.write_bytes(raw[:at] + wanted + raw[at + len(upright) :])
+    (_, first), *_ = clip.opened(str(path)).frames(VideoSettings())
     (_, expected), *_ = clip.opened(film).frames(VideoSettings())
-    np.testing.assert_array_equal(np.asarray(first), np.rot90(np.asarray(expected), -1))
+    np.testing.assert_array_equal(np.asarray(first), shown(np.asarray(expected)))
 
 
 def test_a_film_without_a_known_length(tmp_path, panorama):
@@ -521,7 +575,7 @@ def test_a_full_disk_leaves_the_frames_that_were_painted(tmp_path, film, monkeyp
     assert main([film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK]) == 1
     out, err = capsys.readouterr()
     assert err == "neural-style: A frame could not be written: No space left on device.\n"
-    assert "2 frames lie in" in out
+    assert "2 of the frames lie in" in out
     assert len(painted(tmp_path / "out.mp4")) == 2
 
 
@@ -563,6 +617,10 @@ def test_one_frame_is_a_film(tmp_path, film):
         (("film.mp4", "out.avi"), (), "A film ends in"),
         (("film.mp4", "nowhere/out.mp4"), (), "does not exist"),
         (("film.mp4", "film.mp4"), (), "would be written over"),
+        (("film.mp4",), ("--preview=gif",), "--preview=gif is for pictures"),
+        (("film.mp4",), ("--tensorboard=board",), "--tensorboard shows pictures"),
+        (("frames/000001.png", "picture"), ("--preview=side",), "--preview=side is for films"),
+        (("http://localhost:9/film.mp4",), (), "Expected a film, but"),
         (("film.mp4", "notes.mp4"), (), "neural-style did not write it"),
         (("frames", "frames"), (), "would be written over"),
     ],

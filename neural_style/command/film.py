@@ -45,6 +45,8 @@ def paint(
 ) -> bool:
     """Paints a film; see `main.paint`, whose arguments these are."""
     content, *styles, output = words
+    if settings.output.tensorboard:
+        raise UserError("--tensorboard shows pictures, not films: leave it out.")
     if settings.output.preview not in ("none", "side"):
         raise UserError(f"--preview={settings.output.preview} is for pictures: of films, --preview=side.")
     clip, given = filming.read(content, styles, settings)
@@ -52,12 +54,12 @@ def paint(
     header = record.header(content, styles, (names.prefix, names.ending), settings)
     digests = {**record.digests(styles[0], styles, settings), content: record.digest(clip.pictures or [clip.path])}
     made = names.made()
-    same = made is not None and not record.changes(made, header, made.get("digests"), digests)
-    if (resume or skip_complete) and same and made.get("complete") and os.path.exists(output):
+    found = record.changes(made, header, made.get("digests"), digests) if made else []
+    same = made is not None and not found
+    if (resume or skip_complete) and same and names.is_complete(made):
         say(f"{output} is complete already.")
         return False
     if resume and made and not same and not made.get("complete"):
-        found = record.changes(made, header, made.get("digests"), digests)
         raise UserError(
             f"--resume goes on with the same film and flags, and these have changed: {', '.join(found)}; give them as "
             "they were, or leave out --resume to start anew.",
@@ -68,6 +70,8 @@ def paint(
         progress = Progress(clip.planned(settings.video), settings.video.passes)
         film = engine().film(clip, given, names.frames, progress.watch)
         if not (resume and same):
+            if film.so_far().numbers() and names.ending:
+                warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have gone on.")
             film.begin_anew()
         _Report(names, {**header, "digests": digests}, clip, settings, film).follow(progress)
     return True
@@ -133,12 +137,25 @@ class Names:
 
     def made(self) -> dict | None:
         """The record of an earlier film of this name."""
-        with contextlib.suppress(OSError, ValueError, RecursionError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = json.loads(Path(f"{self.prefix}.json").read_text())
-            known = {"content", "styles", "flags", "versions", "frames"}
-            if isinstance(found, dict) and found.keys() >= known and found.get("ending") == self.ending:
+            record.changes(found, found, found["digests"], {})  # raises where it is none of ours
+            if found["ending"] == self.ending and isinstance(found["frames"], list):
                 return found
         return None
+
+    def is_complete(self, made: Mapping) -> bool:
+        """Whether a film's record says that it is whole, and what it made is there."""
+        frames = [self.frames / f"{facts['number']:06d}.png" for facts in made["frames"]]
+        return bool(made.get("complete")) and all(map(os.path.exists, [self.output] if self.ending else frames))
+
+    def is_own(self, path: str, made: Mapping | None) -> bool:
+        """Whether what lies at a result's name is ours, and may be replaced."""
+        if made is None:
+            return os.path.isdir(path) and not os.listdir(path)
+        if path == self.output and self.ending and os.path.isfile(path):
+            return made.get("written") in (None, record.digest([path]))
+        return path != str(self.frames) or not self.ending or not made.get("complete")  # a whole film keeps no frames
 
     def check(self, inputs: Sequence[str], output: OutputSettings, made: Mapping | None) -> None:
         """Raises a UserError where a result's name is taken by what is read or by somebody else's file."""
@@ -147,8 +164,7 @@ class Names:
         for path in filter(os.path.lexists, written):
             if any(targets.same(path, given) for given in inputs):
                 raise UserError(f"{path!r} would be written over, and it is read: choose another name.")
-            empty = os.path.isdir(path) and not os.listdir(path)
-            if not (made or output.overwrite or empty):
+            if not (output.overwrite or self.is_own(path, made)):
                 raise UserError(
                     f"{path!r} is there already, and neural-style did not write it as a part of {self.output!r}: "
                     "choose another name, or say --overwrite."
@@ -168,6 +184,9 @@ class _Report:
     def __init__(self, names: Names, header: Mapping[str, Any], clip: clips.Clip, settings: Settings, film: "Film"):
         self._names, self._header, self._clip, self._settings, self._film = names, header, clip, settings, film
         self._facts: list[dict[str, Any]] = []
+        self._written: str | None = None
+        made = names.made()
+        self._stays = made is not None and names.is_complete(made) and bool(names.ending)
         video = settings.video
         self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
 
@@ -188,11 +207,14 @@ class _Report:
         self._finish()
 
     def _break_off(self, reason: str) -> None:
-        painted = self._film.painted.numbers()
-        self._beside("the record", lambda: self._write_record({"broken_off": reason}))
+        painted = self._film.so_far().numbers()
         if painted:
-            self._beside("the film so far", self._write_somewhere)
-            say(f"{len(painted)} frames lie in {self._names.frames}; with --resume the film goes on.")
+            if self._stays:
+                warn(f"{self._names.output} is still the earlier film.")
+            else:
+                self._beside("the film so far", self._write_somewhere)
+            say(f"{len(painted)} of the frames lie in {self._names.frames}; with --resume the film goes on.")
+        self._beside("the record", lambda: self._write_record({"broken_off": reason}))
 
     def _finish(self) -> None:
         if self._settings.output.plots:
@@ -234,9 +256,11 @@ class _Report:
             sound = self._clip.path, float((video.first_frame - 1) / self._clip.rate)
         quality = self._settings.output.output_quality
         files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
+        if path == self._names.output:
+            self._written = record.digest([path])
 
     def _painted(self) -> Iterator[Image.Image]:
-        painted = self._film.painted
+        painted = self._film.so_far()
         for number in painted.numbers():
             with Image.open(painted.path(number)) as image:
                 yield image.convert("RGB")
@@ -244,6 +268,7 @@ class _Report:
     def _write_record(self, ended: Mapping[str, Any]) -> None:
         facts = sorted(self._facts, key=lambda each: each["number"])
         found = {**self._header, "rate": float(self._rate), **_means(facts), "frames": facts, **ended}
+        found |= {"written": self._written} if self._written else {}
         text = json.dumps(found, indent=1)
         files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from neural_style.errors import UserError
@@ -21,6 +22,18 @@ FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"
 """Endings of files that are read as films."""
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """Endings of files that are a folder's frames."""
+WIDEST = 10
+"""Of a pixel's shape; what claims to be wider is no camera's, and its pixels are taken as square."""
+TURNS = {
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+"""What brings a frame upright, by its display matrix."""
 PICTURES_RATE = Fraction(25)
 """Frames a second where nothing says."""
 
@@ -75,7 +88,7 @@ class Clip:
         """A film's frames, decoded one after the other; one that is corrupt is told and left out."""
         import av
 
-        with av.open(self.path) as container:
+        with av.open(located(self.path)) as container:
             stream, number = container.streams.video[0], 0
             stream.thread_type = "AUTO"
             packets = container.demux(stream)
@@ -98,12 +111,12 @@ def opened(path: str) -> Clip:
     Raises:
       UserError: there is none.
     """
-    if os.path.isdir(path) or glob.has_magic(path):
+    if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
         return _of_pictures(path)
     import av
 
     try:
-        with av.open(path) as container:
+        with av.open(located(path)) as container:
             if not container.streams.video:
                 raise UserError(f"Expected a film, and {path!r} holds no pictures.")
             stream = container.streams.video[0]
@@ -113,8 +126,15 @@ def opened(path: str) -> Clip:
             if first is None:
                 raise UserError(f"Expected a film, and {path!r} holds no pictures.")
             return Clip(path, (), Fraction(rate), count, _upright(first, stream).size[::-1])
+    except UserError:
+        raise
     except (OSError, ValueError, av.error.FFmpegError) as error:
         raise UserError(f"Expected a film, but {path!r} can't be read as one: {error}") from error
+
+
+def located(path: str | os.PathLike) -> str:
+    """A path as FFmpeg takes it: a file's, though it may hold a colon or look like an address."""
+    return f"file:{os.fspath(path)}"
 
 
 def is_clip(path: str) -> bool:
@@ -132,7 +152,7 @@ def _of_pictures(path: str) -> Clip:
 
 def _in_order(path: str) -> list:
     """Numbers in names count as numbers: frame_2 comes before frame_10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def _counted(container: Any, stream: Any, rate: Fraction) -> int | None:
@@ -146,8 +166,14 @@ def _counted(container: Any, stream: Any, rate: Fraction) -> int | None:
 
 def _upright(frame: Any, stream: Any) -> Image.Image:
     """A frame as it is to be shown: turned as the file says, its pixels made square."""
-    image = frame.to_image()
-    aspect = stream.sample_aspect_ratio
-    if aspect and aspect != 1:
+    image, aspect = frame.to_image(), stream.sample_aspect_ratio
+    if aspect and aspect != 1 and 1 / WIDEST <= aspect <= WIDEST:
         image = image.resize((max(1, round(image.width * float(aspect))), image.height))
-    return image.rotate(frame.rotation, expand=True) if getattr(frame, "rotation", 0) else image
+    turn = TURNS.get(_matrix(frame))
+    return image if turn is None else image.transpose(turn)
+
+
+def _matrix(frame: Any) -> tuple[int, ...] | None:
+    """The signs of a frame's display matrix: what becomes of the way to the right, and of the way down."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return found and tuple(np.sign(np.frombuffer(found, np.int32)[[0, 1, 3, 4]]).tolist())

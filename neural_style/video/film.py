@@ -82,6 +82,11 @@ class Film:
         for number in range(1, self._passes + 1):
             yield from self._pass(number)
 
+    def so_far(self) -> Store:
+        """The frames of the latest pass that has any."""
+        stores = [self._store(number) for number in range(self._passes, 0, -1)]
+        return next((store for store in stores if store.numbers()), self.painted)
+
     def forget_passes(self) -> None:
         """Removes what only serves to go on from."""
         for folder in [*self._folder.glob("pass_*"), self._photographs.folder]:

@@ -47,12 +47,15 @@ def read(path: Path) -> np.ndarray:
     """
     try:
         raw = path.read_bytes()
-        cols, rows = np.frombuffer(raw, "<i4", 2, offset=4)
+        cols, rows = np.frombuffer(raw[4:12].ljust(8, b"\0"), "<i4")
         if raw[:4] != TAG or min(rows, cols) < 1 or len(raw) < 12 + 8 * int(rows) * int(cols):
             raise ValueError("no flow of the size that it claims")
     except (OSError, ValueError) as error:
         raise UserError(f"--flow takes a folder of .flo files, and {str(path)!r} is none of them: {error}.") from error
-    return np.frombuffer(raw, "<f4", 2 * int(rows) * int(cols), offset=12).reshape(rows, cols, 2)
+    found = np.frombuffer(raw, "<f4", 2 * int(rows) * int(cols), offset=12).reshape(rows, cols, 2)
+    if not np.isfinite(found).all():
+        raise UserError(f"--flow takes finite numbers, and {str(path)!r} holds others.")
+    return found
 
 
 def _of_files(folder: Path, number: int, frame: np.ndarray, other: int, _: np.ndarray) -> Pair:

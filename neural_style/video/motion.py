@@ -87,7 +87,7 @@ def _moved(
         if nearest and _is_cut(nearest, photograph, shot[-1][1]):
             nearest = None
             shot.clear()
-        there = [distance for distance in sorted(settings.long_term) if distance <= len(shot)]
+        there = [distance for distance in sorted(set(settings.long_term)) if distance <= len(shot)]
         motions = [nearest if d == 1 else _motion(find, number, photograph, *shot[-d]) for d in there]
         weights = consistency.left_over([motion.weights for motion in motions])
         held_to = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.terminal import warn
+from neural_style.video.clip import located
 
 CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}
 """Of the pictures, by the film's ending."""
@@ -46,7 +47,7 @@ def write(
 
     kind = {".mkv": "matroska", ".m4v": "mp4"}.get(ending, ending[1:])
     with contextlib.ExitStack() as stack:
-        output = stack.enter_context(av.open(str(path), "w", format=kind))
+        output = stack.enter_context(av.open(located(path), "w", format=kind))
         video = output.add_stream(CODECS[ending], rate=rate)
         video.pix_fmt = "yuv420p"
         _say_colors(video.codec_context)
@@ -73,7 +74,7 @@ class _Sound:
     def __init__(self, output: Any, path: str, start: float, stack: contextlib.ExitStack):
         import av
 
-        source = stack.enter_context(av.open(path))
+        source = stack.enter_context(av.open(located(path)))
         self._output, self._start, self._packets, self._waiting = output, start, iter(()), None
         if not source.streams.audio:
             return
