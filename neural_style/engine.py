@@ -1,5 +1,6 @@
 """The engine: from images and settings to Steps, with networks and traces kept from run to run."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.cache import Cache
-from neural_style.images import geometry, reading, sources
+from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
 from neural_style.optimize import memory
@@ -17,6 +18,7 @@ from neural_style.optimize.run import Run
 from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
+from neural_style.universal.run import Run as UniversalRun
 from neural_style.vgg import device, fitting, model, weights
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film
@@ -49,7 +51,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> Run:
+    ) -> Run | UniversalRun:
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -57,6 +59,12 @@ class Engine:
           resumed: the "scale" and "session" (`Step.state`) to go on from.
           watch: called after each evaluation, between two Steps.
         """
+        settings = given.settings
+        if not settings.universal.optimizes:
+            return UniversalRun(given, self.cache, resumed)
+        if settings.universal.method != "optimize" and not resumed:
+            *_, painted = UniversalRun(given, self.cache).steps()
+            given = dataclasses.replace(given, start=writing.to_image(painted.image, denoise=0))
         return Run(given, self.cache, resumed, watch)
 
     def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:

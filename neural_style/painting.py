@@ -32,7 +32,7 @@ def check(given: Sources) -> None:
     if "tensorflow" in sys.modules:
         return
     weights.check(given.settings.network)
-    if not device.can_have_gpu():
+    if given.settings.universal.optimizes and not device.can_have_gpu():
         plan(given)
 
 

@@ -14,7 +14,7 @@ class Step:
     Attributes:
       index: 0 for the start, then 1, 2, …; anew at each scale.
       image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
-      loss: at `image`.
+      loss: at `image`; 0, and no terms, of a method that has none.
       terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
       gradient_norm: Euclidean norm of the loss's gradient by `image`.
       losses: of each evaluation of the objective in this iteration, in order.

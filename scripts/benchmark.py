@@ -7,12 +7,14 @@ convergence  the float32 loss that the example's ten iterations reach, and how s
 operations   where an evaluation's time goes, by kind of operation
 video        how much a painted film flickers and what it costs, beside its frames painted one by one
 sizes        seconds and peak memory at 200 to 1600 rows
+universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
 """
 
 import argparse
+import functools
 import json
 import multiprocessing
 import platform
@@ -24,10 +26,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import benchmark_universal
 from convergence import measure_convergence
 from films import measure_video
 from operations import measure_operations
-from sessions import COLS, ROWS, median_seconds, session
+from sessions import COLS, PAIR, ROWS, median_seconds, session
 
 RESULTS = Path("results") / "benchmarks.json"
 ROUNDS = 7
@@ -228,6 +231,7 @@ PARTS: dict[str, Callable] = {
     "operations": measure_operations,
     "sizes": measure_sizes,
     "video": measure_video,
+    "universal": functools.partial(benchmark_universal.measure, PAIR),
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ FLOORS = [
     {"settings", "step", "cache"},
     {"images"},
     {"vgg", "losses"},
-    {"optimize", "video"},
+    {"optimize", "video", "universal"},
     {"engine", "results"},
     {"painting"},
     {"filming"},

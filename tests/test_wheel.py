@@ -43,8 +43,8 @@ def test_the_wheel_paints_elsewhere(installed, tmp_path):
     assert (tmp_path / "out.png").stat().st_size > 0
 
 
-def test_the_wheel_holds_every_recipe_and_module(installed):
-    for folder, pattern in (("configs", "*.flags"), ("neural_style", "**/*.py")):
+def test_the_wheel_holds_every_recipe_module_and_decoder(installed):
+    for folder, pattern in (("configs", "*.flags"), ("neural_style", "**/*.py"), ("neural_style", "**/*.safetensors")):
         there = installed / "neural_style" / ("configs" if folder == "configs" else "")
         names = {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)}
         assert names == {path.relative_to(there) for path in there.glob(pattern)}

@@ -75,17 +75,31 @@ def parse(arguments: Sequence[str]) -> Command:
     Raises:
       UserError: with exit code 2, where the command line can't be read.
     """
-    values, files = _define(), []
+    words, given, files = read(arguments, GROUPS)
+    own = {field.name for field in dataclasses.fields(CommandSettings)}
+    command = CommandSettings(**{name: value for name, value in given.items() if name in own})
+    files += [command.manifest] if command.manifest else []
+    return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
+
+
+def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:
+    """The words of a command line, the flags that were named, as text by name, and the flagfiles that were read.
+
+    Args:
+      arguments: without the program's name.
+      groups: the classes of settings whose fields are flags.
+
+    Raises:
+      UserError: with exit code 2, where the command line can't be read.
+    """
+    values, files = _define(groups), []
     try:
         words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
         raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
     given = {name: values[name].value for name in values if values[name].present}
     given["help"] = given.pop("h", given.get("help", False))
-    own = {field.name for field in dataclasses.fields(CommandSettings)}
-    command = CommandSettings(**{name: value for name, value in given.items() if name in own})
-    files += [command.manifest] if command.manifest else []
-    return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
+    return words, given, files
 
 
 def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:
@@ -127,11 +141,11 @@ def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str
     return found
 
 
-def _define() -> flags.FlagValues:
-    """Every flag, as text or as a switch, without a value."""
+def _define(groups: Sequence[type]) -> flags.FlagValues:
+    """Every flag of the groups, as text or as a switch, without a value."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)  # flags may follow the images
-    for group in GROUPS:
+    for group in groups:
         for field in dataclasses.fields(group):
             switch = isinstance(field.metadata["kind"], Switch)
             define = flags.DEFINE_boolean if switch else flags.DEFINE_string

@@ -2,6 +2,7 @@
 
 import dataclasses
 import textwrap
+from collections.abc import Sequence
 
 from neural_style.command.flags import GROUPS
 from neural_style.settings.kinds import Switch
@@ -11,6 +12,7 @@ FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
 
 COMMON = (
     "recipe",
+    "method",
     "rows",
     "iterations",
     "content_weight",
@@ -33,14 +35,21 @@ def text(full: bool) -> str:
     lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
     lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
     for group in GROUPS:
-        shown = [field for field in dataclasses.fields(group) if full or field.name in COMMON]
-        if shown:
-            lines += ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"]
-        for field in shown:
-            lines += _flag_help(field)
+        lines += of_group(group, None if full else COMMON)
     if not full:
-        lines += ["", "--helpfull shows every flag, --list_recipes the recipes that set them."]
+        lines += [
+            "",
+            "--helpfull shows every flag, --list_recipes the recipes that set them, and neural-style train --help how",
+            "decoders are trained.",
+        ]
     return "\n".join(lines)
+
+
+def of_group(group: type, names: Sequence[str] | None = None) -> list[str]:
+    """The flags of a class of settings under its title: those of `names`, or all; nothing where there are none."""
+    shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
+    title = ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"] if shown else []
+    return title + [line for field in shown for line in _flag_help(field)]
 
 
 def _flag_help(field: dataclasses.Field) -> list[str]:

@@ -1,6 +1,7 @@
 """The command line: read the flags, check, wire, run, report."""
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
     from neural_style.engine import Engine
 
 
+COMMANDS = {"train": "neural_style.command.train"}
+"""What the first word chooses, each in a module of its own; any other is a picture to paint."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs a command line, without the program's name; returns its exit code."""
     try:
+        if arguments and arguments[0] in COMMANDS:
+            return importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
         return _run(flags.parse(arguments))
     except UserError as error:
         warn(str(error))

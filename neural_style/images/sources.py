@@ -149,7 +149,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
     picture, styles = settings.picture, list(styles) if isinstance(styles, list | tuple) else [styles]
     settings.check_surroundings()
     if settings.network.normalize_weights not in NORMALIZERS:
-        _images_in(settings.network.normalize_weights)
+        images_in(settings.network.normalize_weights, "normalize_weights")
     if not styles:
         raise UserError("Expected at least one style, received none.")
     most = picture.largest_image
@@ -174,7 +174,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
 
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
-    picture, least = sources.settings.picture, sources.settings.loss.least_side
+    picture, least = sources.settings.picture, sources.settings.least_side
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
         for size in _version_sizes(style, *sources.sizes[0], picture):
@@ -187,15 +187,24 @@ def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[
     """The images over which --normalize_weights normalises filters: `shown`, or a folder's in the first's size."""
     if settings.normalize_weights in NORMALIZERS:
         return list(shown)
-    return [geometry.resize(load(path), *shown[0].shape[:2]) for path in _images_in(settings.normalize_weights)]
+    paths = images_in(settings.normalize_weights, "normalize_weights")
+    return [geometry.resize(load(path), *shown[0].shape[:2]) for path in paths]
 
 
-def _images_in(folder: str) -> list[Path]:
-    """A folder's images by name; other files are none."""
+def images_in(folder: str, flag: str) -> list[Path]:
+    """A folder's images by name, by their endings; other files are none.
+
+    Args:
+      folder: the path.
+      flag: that names the folder.
+
+    Raises:
+      UserError: the folder holds none.
+    """
     endings = Image.registered_extensions()
     found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in endings)
     if not found:
-        raise UserError(f"--normalize_weights takes a folder of images, and {folder!r} holds none.")
+        raise UserError(f"--{flag} takes a folder of images, and {folder!r} holds none.")
     return found
 
 

@@ -32,7 +32,7 @@ def advice(
         return None
     content, style = final["content"], final["style"]
     gain = initial["style"] - style
-    if flags["init"] != "content" or flags["init_blend"]:
+    if flags["init"] != "content" or flags["init_blend"] or flags.get("refine"):
         return _at_start(initial)
     if gain > STUCK * initial["style"] and content < DROWNED * gain:
         return _turn("style", "content", WANTED * gain / max(content, DROWNED**2 * gain))

@@ -83,8 +83,10 @@ class Report:
         self._progress.close()
         result, scales = self._writer.painted(image), self._record.scales
         misplaced = self._save_result(result)
-        if self._output.plots:
+        drawn = self._output.plots and any(scale["losses"] for scale in scales)  # not every method has a loss
+        if drawn:
             self._beside("the plot of the losses", lambda: plots.losses(f"{self._prefix}_losses.png", scales))
+        if self._output.plots:
             shown = [*self._shown, result]
             self._beside("the comparison", lambda: self._writer.save("_comparison", plots.comparison(shown), ".png"))
         if self._output.preview != "none":

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from neural_style.errors import UserError
-from neural_style.settings import checked, networks, recipes
+from neural_style.settings import checked, decoders, networks, recipes
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
+from neural_style.settings.universal import DECODED, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 PARTS = {
@@ -20,6 +21,7 @@ PARTS = {
     "network": NetworkSettings,
     "optimizer": OptimizerSettings,
     "video": VideoSettings,
+    "universal": UniversalSettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -31,7 +33,7 @@ class Settings:
     """The settings of a run; `read` makes them from names and values.
 
     Attributes:
-      picture, loss, network, optimizer, video, output: see their classes.
+      picture, loss, network, optimizer, universal, video, output: see their classes.
       recipe: the recipe that they began with; None where there was none.
     """
 
@@ -40,6 +42,7 @@ class Settings:
     network: NetworkSettings = NetworkSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     video: VideoSettings = VideoSettings()
+    universal: UniversalSettings = UniversalSettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
@@ -48,15 +51,27 @@ class Settings:
             networks.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
+        if self.universal.method != "optimize":
+            self._count_iterations()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
 
+    def _count_iterations(self) -> None:
+        """Makes iterations of what wct and adain do: each level is one, or so many evaluations that refine them."""
+        universal, optimizer = self.universal, self.optimizer
+        if not universal.refine and len(self.picture.scale_rows) > 1:
+            raise UserError(f"--method={universal.method} paints at one scale: leave out --scales, or say --refine=N.")
+        each = min(universal.refine, optimizer.evaluations_per_iteration) or 1
+        count = -(-universal.refine // each) or len(universal.levels)
+        counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
+        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
+
     def _check_tile(self) -> None:
         tile, loss = self.optimizer.tile, self.loss.style_loss
-        if not isinstance(tile, int):
+        if not (isinstance(tile, int) and self.universal.optimizes):
             return
         least = networks.smallest_tile(self.network.network, self.loss.layers)
         if tile < least:
@@ -82,6 +97,12 @@ class Settings:
             )
 
     @property
+    def least_side(self) -> int:
+        """Rows and columns that an image needs at least."""
+        of_loss = self.loss.least_side if self.universal.optimizes else 1
+        return of_loss if self.universal.method == "optimize" else max(of_loss, self.universal.least_side)
+
+    @property
     def tileable(self) -> bool:
         """Whether an image may be taken tile by tile."""
         return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
@@ -94,12 +115,14 @@ class Settings:
         sets the iterations of every scale.
 
         Args:
-          recipe: the name of one of `recipes.by_name`.
+          recipe: the name of one of `recipes.by_name`; by default the method's, where that is wct or adain.
           **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
+        if recipe is None and given.get("method") in DECODED:
+            recipe = given["method"]
         values = _combined(recipes.read(recipe) if recipe else {}, given)
         parts = {part: {} for part in PARTS}
         for name, value in values.items():
@@ -112,6 +135,8 @@ class Settings:
         """Raises a UserError where a file, folder or package that the settings name is missing."""
         self.picture.check_files()
         self.network.check_files()
+        if self.universal.method != "optimize" and self.network.weights != "auto":
+            decoders.find(self.universal.levels, self.network, self.picture.seed, self.universal.decoders)
         self.output.check_packages()
 
     @staticmethod

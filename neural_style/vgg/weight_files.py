@@ -76,12 +76,8 @@ def _is_of_vgg(shape: tuple[int, ...]) -> bool:
 
 
 def _of_safetensors(path: Path) -> dict:
-    try:
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        raise UserError(
-            f"Reading {str(path)!r} needs the package safetensors: pip install 'neural-style[safetensors]'."
-        ) from error
+    from safetensors.numpy import load_file
+
     try:
         return _from_torch_layout(load_file(path))
     except Exception as error:  # SafetensorError derives from Exception alone

@@ -1,0 +1,72 @@
+"""Settings of universal style transfer, and of the training of its decoders."""
+
+import dataclasses
+
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Whole, setting
+
+DECODED = ("wct", "adain")
+"""Methods that decode features; each begins with the recipe of its name."""
+LEVELS = 5
+"""Of VGG's blocks; level L works on the features of blockL_conv1, reluL_1 in papers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class UniversalSettings(Checked):
+    """Universal style transfer: any painting in seconds."""
+
+    method: str = setting(
+        "optimize",
+        Choice(["optimize", *DECODED]),
+        "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
+        "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
+        "deviation (Huang & Belongie 2017), quicker. wct and adain begin with the recipe of that name.",
+    )
+    alpha: float = setting(
+        1.0, Number(0, 1), "Of wct and adain: how far features go towards the style's; 0 is the photograph, decoded."
+    )
+    levels: tuple[int, ...] = setting(
+        (4, 3, 2, 1),
+        Many(Whole(1, LEVELS), fewest=1),
+        "Of wct and adain: which levels follow each other, where L stands for the features of blockL_conv1. Higher "
+        "ones change shapes, lower ones colours and fine strokes; 4,3,2,1,4,3,2,1 goes round twice.",
+    )
+    refine: int = setting(
+        0,
+        Whole(0, 10**9),
+        "Of wct and adain: the optimiser goes on from their picture by so many evaluations of the loss at each scale.",
+    )
+    decoders: str | None = setting(
+        None,
+        Optional(File()),
+        "A folder of decoders, for levels and weights that the package has none for (neural-style train --help).",
+    )
+
+    @property
+    def optimizes(self) -> bool:
+        """Whether the loss is gone downhill on, from the photograph or from what another method painted."""
+        return self.method == "optimize" or self.refine > 0
+
+    @property
+    def least_side(self) -> int:
+        """Rows and columns that an image needs at least: two positions of the deepest level."""
+        return 2 ** max(self.levels)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings(Checked):
+    """Training."""
+
+    decoder: int | None = setting(
+        None, Optional(Whole(1, LEVELS)), "Train a decoder of this level: of the features of blockL_conv1."
+    )
+    photos: str | None = setting(
+        None, Optional(File()), "A folder of photographs (and paintings) to learn from; what is no image is left out."
+    )
+    begin: str | None = setting(
+        None, Optional(File()), "A decoder of a lower level, whose convolutions this one begins with; it saves time."
+    )
+    steps: int = setting(2000, Whole(1, 10**7), "Steps, each on one batch; the learning rate falls over them.")
+    crop: int = setting(128, Whole(32, 1024), "Side of the squares that are cut out of photographs, in pixels.")
+    batch: int = setting(4, Whole(1, 256), "Crops in each step.")
+    seed: int = setting(0, Whole(0, 2**32 - 1), "Seed of the first kernels and of the crops.")

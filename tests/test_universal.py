@@ -1,0 +1,233 @@
+"""Universal style transfer: pictures by decoders, whole and by tiles, from the command line and Python."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import COFFEE, SWIRLS, pair
+from PIL import Image
+
+import neural_style
+from neural_style.errors import UserError
+from neural_style.images import color, sources
+from neural_style.settings import decoders
+from neural_style.settings.network import NetworkSettings
+from neural_style.universal import decoder
+from neural_style.vgg import model, weights
+
+NETWORK = dict(network="vgg16", weights="random", padding="replicate")
+QUICK = dict(NETWORK, rows=48, method="wct", alpha=1.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Untrained decoders for the seeded network."""
+    made = tmp_path_factory.mktemp("decoders")
+    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    for level in (1, 2, 3, 4):
+        decoder.save(made / f"{level}.safetensors", decoder.fresh("vgg16", level, 50.0, level), facts)
+    return str(made)
+
+
+def steps(engine, folder, content=COFFEE, styles=(SWIRLS,), **given):
+    settings = neural_style.Settings.read(**{**QUICK, "decoders": folder, **given})
+    return list(engine.steps(content, list(styles), settings))
+
+
+def painted(engine, folder, **given):
+    return steps(engine, folder, **given)[-1].image
+
+
+def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
+    """Computed here with the network taken whole, level after level."""
+    found = steps(engine, folder, alpha=0, rows=64, levels=(3, 1))
+    settings, image = NetworkSettings(**NETWORK), pair(64, 96)[0]
+    kernels = weights.random("vgg16", 0)
+    content = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=1)).at(48)
+    assert [step.index for step in found] == [0, 1, 2]
+    image = found[0].image
+    for step, level in zip(found[1:], (3, 1), strict=True):
+        layer = decoder.layer(level)
+        features = model.build(settings, kernels, [layer])(image[np.newaxis].astype(np.float64))[layer]
+        image = decoder.load(f"{folder}/{level}.safetensors")(features).numpy()[0].clip(0, 255)
+        np.testing.assert_allclose(step.image, image, atol=2e-2)
+    assert content.start.shape == (48, 72, 3)
+
+
+def test_a_doubled_picture_is_convolved_as_if_it_were_made(rng):
+    x, kernel = rng.standard_normal((2, 5, 7, 4)), rng.standard_normal((3, 3, 4, 6))
+    made = decoder.convolved(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
+    np.testing.assert_allclose(decoder.convolved_doubled(tf.constant(x), tf.constant(kernel)), made, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["wct", "adain"])
+def test_tiles_fit_together_without_a_seam(engine, folder, method):
+    """Sides are no multiple of the deepest level's stride, and a mask cuts through tiles."""
+    mask = np.zeros((90, 150), np.uint8)
+    mask[:, 40:90] = 255
+    given = dict(method=method, rows=90, cols=150, styles=(SWIRLS, COFFEE), style_masks=(mask, 255 - mask))
+    whole, tiled = (painted(engine, folder, **given, levels=(4, 1), tile=tile) for tile in ("none", 60))
+    assert whole.shape == (90, 150, 3)
+    assert whole.std() > 5
+    np.testing.assert_allclose(tiled, whole, atol=0.1)
+
+
+def test_coarse_and_fine_arithmetic_paint_the_same_picture(engine, folder):
+    """With adain, which no direction of little variance is blown up by."""
+    given = dict(method="adain", levels=3)
+    single, coarse, double, winograd = (
+        painted(engine, folder, **given, **how)
+        for how in ({}, {"precision": "bfloat16"}, {"precision": "float64"}, {"convolution": "winograd"})
+    )
+    assert np.abs(coarse - single).mean() < 3
+    np.testing.assert_allclose(single, double, atol=0.1)
+    np.testing.assert_allclose(single, winograd, atol=0.1)
+
+
+@pytest.mark.parametrize("level", [1, 4])
+@pytest.mark.parametrize("method", ["wct", "adain"])
+def test_a_style_that_is_the_content_gives_the_reconstruction(engine, folder, method, level):
+    """At one level; a second one sees what was decoded, which has other statistics."""
+    given = dict(styles=(COFFEE,), method=method, levels=level)
+    same, plain = (painted(engine, folder, **given, alpha=alpha) for alpha in (1, 0))
+    np.testing.assert_allclose(same, plain, atol=0.2)
+
+
+def test_several_styles_are_blended_and_the_order_does_not_count(engine, folder):
+    one, other = (painted(engine, folder, styles=(style,)) for style in (SWIRLS, COFFEE))
+    mixed = painted(engine, folder, styles=(SWIRLS, COFFEE), style_blend=(3, 1))
+    turned = painted(engine, folder, styles=(COFFEE, SWIRLS), style_blend=(1, 3))
+    np.testing.assert_allclose(mixed, turned, atol=0.05)
+    np.testing.assert_allclose(painted(engine, folder, styles=(SWIRLS, COFFEE), style_blend=(1, 0)), one, atol=0.05)
+    assert min(np.abs(mixed - one).mean(), np.abs(mixed - other).mean()) > 0.5
+
+
+def test_masked_regions_take_their_own_style(engine, folder):
+    """What lies in the other region changes nothing, nor does what lies in none, which stays."""
+    masks = np.zeros((2, 48, 96), np.uint8)
+    masks[0, :, :40] = masks[1, :, 56:] = 255
+    one, other = pair(48, 48)
+    given = dict(style_masks=list(masks), levels=1, styles=(SWIRLS, COFFEE))
+    first, second = (
+        painted(engine, folder, content=np.concatenate([one, right], axis=1), **given) for right in (other, other[::-1])
+    )
+    np.testing.assert_allclose(first[:, :46], second[:, :46], atol=1e-3)
+    plain = painted(engine, folder, content=np.concatenate([one, other], axis=1), **given, alpha=0)
+    np.testing.assert_allclose(first[:, 43:53], plain[:, 43:53], atol=1e-3)
+    assert np.abs(first - plain)[:, :38].mean() > 5
+
+
+@pytest.mark.parametrize("content", [np.full((33, 47, 3), 200, np.uint8), np.zeros((48, 48), np.uint8)])
+@pytest.mark.parametrize("method", ["wct", "adain"])
+def test_flat_pictures_are_painted_without_nan(engine, folder, method, content):
+    for pictures in (dict(content=content), dict(styles=(content,)), dict(content=content, styles=(content,))):
+        assert np.isfinite(painted(engine, folder, method=method, rows=32, **pictures)).all()
+
+
+def test_colours_are_kept_and_the_photograph_where_it_stays(engine, folder):
+    found = steps(engine, folder, preserve_color="luminance", levels=(2, 1))
+    photograph = found[0].image
+    grey = found[-1].image - (photograph - color.grey(photograph))
+    np.testing.assert_allclose(grey, grey.mean(axis=-1, keepdims=True).repeat(3, axis=-1), atol=1e-2)
+    mask = np.zeros((48, 72), np.uint8)
+    mask[:, 36:] = 255
+    half = steps(engine, folder, content_mask=mask)[-1].image
+    np.testing.assert_array_equal(half[:, :36], steps(engine, folder)[0].image[:, :36])
+
+
+def test_noise_gives_a_texture_whatever_the_photograph(engine, folder):
+    one, other = (painted(engine, folder, content=picture, init="noise", cols=64) for picture in (COFFEE, SWIRLS))
+    np.testing.assert_array_equal(one, other)
+    assert np.abs(one - painted(engine, folder, cols=64)).mean() > 1
+
+
+def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
+    settings = neural_style.Settings.read(**QUICK, decoders=folder)
+    given = sources.read(COFFEE, [SWIRLS], settings)
+    run = engine.run(given)
+    found = [(step, step.state()) for step in run.steps()]
+    resumed = engine.run(given, {"scale": 0, "session": found[2][1]})
+    assert [step.index for step in resumed.steps()] == [3, 4]
+    np.testing.assert_array_equal(resumed.result(), run.result())
+    for damaged in ({}, {"index": 9, "image": found[0][1]["image"]}, {"index": 1, "image": np.zeros((2, 2, 3))}):
+        with pytest.raises(UserError, match="damaged"):
+            list(engine.run(given, {"scale": 0, "session": damaged}).steps())
+
+
+def test_refine_goes_on_downhill_from_the_picture(engine, folder):
+    look = dict(
+        content_layers=["block3_conv1"], style_layers=["block1_conv1"], normalization="scale", resample="lanczos"
+    )
+    plain = neural_style.stylize(COFFEE, SWIRLS, engine=engine, **QUICK, **look, decoders=folder)
+    found = steps(engine, folder, refine=5, **look)
+    np.testing.assert_array_equal(found[0].image, np.asarray(plain.image))
+    assert found[-1].loss < found[0].loss
+    assert 5 <= sum(step.evaluations for step in found) <= 7
+
+
+def test_the_command_line(folder, tmp_path):
+    flags = [f"--{name}={value}" for name, value in NETWORK.items()]
+    words = [COFFEE, SWIRLS, "out.png", "--method=adain", "--rows=32", f"--decoders={folder}", "--levels=2", *flags]
+    done = command(tmp_path, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["complete"]
+    assert record["flags"]["method"] == "adain"
+    assert Image.open(tmp_path / "out.png").size == (48, 32)
+    assert not (tmp_path / "out_losses.png").exists()
+    assert "is complete already" in command(tmp_path, *words, "--resume").stdout
+    (tmp_path / "runs.csv").write_text(
+        f"content,style,prefix,levels\n{COFFEE},{SWIRLS},one,1\n{COFFEE},{SWIRLS},two,3\n"
+    )
+    done = command(tmp_path, "--manifest=runs.csv", *words[3:6], *flags)
+    assert (done.returncode, (tmp_path / "two.png").exists()) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--levels=6"], "each a whole number from 1 to 5, received '6'"),
+        (["--levels=5"], "--levels=5 needs a decoder for --network=vgg16 --weights=hed"),
+        (["--weights=random"], "neural-style train --decoder=1 --photos=FOLDER DECODERS/relu1_1.safetensors"),
+        (["--weights=learned"], "Decoders take --weights=hed, imagenet or a file"),
+        (["--taps=before_relu"], "Decoders take --taps=after_relu"),
+        (["--rows=8"], "need at least 16 rows and 16 columns"),
+        (["--scales=2"], "--method=wct paints at one scale"),
+        (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is none"),
+        (["--alpha=2"], "--alpha takes a number from 0 to 1"),
+    ],
+)
+def test_what_is_wrong_is_told(flags, message):
+    given = dict(flag.removeprefix("--").split("=") for flag in flags)
+    with pytest.raises(UserError) as told:
+        sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
+    assert message in str(told.value)
+
+
+def test_files_that_are_no_decoders_are_told(engine, folder, tmp_path):
+    (tmp_path / "text.safetensors").write_text("nothing")
+    with pytest.raises(UserError, match="Expected a decoder in .*text.safetensors"):
+        steps(engine, str(tmp_path))
+    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    (tmp_path / "text.safetensors").unlink()
+    decoder.save(tmp_path / "a.safetensors", decoder.fresh("vgg16", 1, float("nan"), 0), facts)
+    with pytest.raises(UserError, match="Expected a decoder in .*a.safetensors"):
+        steps(engine, str(tmp_path), levels=1)
+
+
+def test_a_decoder_is_known_by_its_networks_weights(folder, tmp_path):
+    other = neural_style.Settings.read(**QUICK, decoders=folder)
+    assert decoders.find((2,), other.network, 0, folder)[2].name == "2.safetensors"
+    for change in (dict(pooling="avg"), dict(padding="zeros"), dict(network="vgg19")):
+        with pytest.raises(UserError, match="needs a decoder"):
+            decoders.find((2,), NetworkSettings(**{**NETWORK, **change}), 0, folder)
+    with pytest.raises(UserError, match="needs a decoder"):
+        decoders.find((2,), NetworkSettings(**NETWORK), 1, folder)
+
+
+def command(folder, *words):
+    line = [sys.executable, "-m", "neural_style", *map(str, words)]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
