@@ -69,7 +69,7 @@ def test_the_vgg16_notebook():
     assert_follows(session(*arguments).steps(), case["iterations"])
 
 
-@pytest.mark.parametrize("recipe", sorted(recipes.by_name()))
+@pytest.mark.parametrize("recipe", [name for name in sorted(recipes.by_name()) if "method" not in recipes.read(name)])
 def test_every_recipe_runs_two_steps_and_lowers_its_loss(recipe):
     arguments = [
         "--rows=48",
