@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neural_style.analogy.run import Run as Analogy
 from neural_style.cache import Cache
 from neural_style.images import geometry, reading, sources
 from neural_style.images.reading import Picture
@@ -46,7 +47,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> Run:
+    ) -> Run | Analogy:
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -54,7 +55,8 @@ class Engine:
           resumed: the "scale" and "session" (`Step.state`) to go on from.
           watch: called after each evaluation, between two Steps.
         """
-        return Run(given, self.cache, resumed, watch)
+        method = Analogy if given.settings.is_analogy else Run
+        return method(given, self.cache, resumed, watch)
 
     def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Iterator[Step]:
         """Paints `content` in the manner of `styles`: the start, then each iteration, scale by scale.

@@ -12,14 +12,14 @@ FLOORS = [
     {"settings", "step", "cache"},
     {"images"},
     {"vgg", "losses"},
-    {"optimize"},
+    {"optimize", "analogy"},
     {"engine", "results"},
     {"painting"},
     {"command"},
 ]
 """From the ground up. What lies on one floor does not know its neighbours."""
-PASSAGES = {("video", "optimize")}
-"""The one method that builds on another."""
+PASSAGES = {("video", "optimize"), ("analogy", "optimize")}
+"""Methods that build on another: on its objective, evaluator and L-BFGS, of which there is to be one of each."""
 LIGHT = {"errors", "terminal", "settings", "step", "cache", "images", "command"}
 """What must not wait for TensorFlow."""
 

@@ -132,6 +132,8 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
         _images_in(settings.network.normalize_weights)
     if not styles:
         raise UserError("Expected at least one style, received none.")
+    if settings.is_analogy and len(styles) > 1:
+        raise UserError(f"--method=analogy takes one style, received {len(styles)}.")
     most = picture.largest_image
     photograph = load(content, most)
     if len(picture.style_masks) not in (0, len(styles)):
@@ -154,7 +156,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
 
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
-    picture, least = sources.settings.picture, sources.settings.loss.least_side
+    picture, least = sources.settings.picture, sources.settings.least_side
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
         for size in _version_sizes(style, *sources.sizes[0], picture):

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +19,6 @@ from neural_style.optimize.objective import Bound, Objective
 from neural_style.optimize.plan import plan
 from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import TiledObjective
-from neural_style.settings.network import SOURCES
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, model, weights
 
@@ -103,9 +101,7 @@ class Run:
         """
         how, seed = self._settings.network, self._settings.picture.seed
         shown, layers = [scene.content, *scene.styles], self._settings.loss.layers
-        key = ("weights", how.weights, how.network, *_version(how.weights, seed))
-        resolve = functools.partial(weights.resolve, how, seed)
-        origin, kernels = self._cache.get(key, resolve, lambda found: _bytes_of(found[1]))
+        origin, kernels, key = weights.cached(how, seed, self._cache)
         own = kernels is None or how.normalize_weights != "none"
         return origin, fitting.fitted(how, kernels, shown, seed, layers), None if own else key
 
@@ -127,20 +123,6 @@ class Run:
         tiled, of = tile is not None, terms.of(settings.loss)
         network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled)
         return TiledObjective(network, of, tile) if tiled else Objective(network, of)
-
-
-def _version(source: str, seed: int) -> tuple:
-    """What else the weights of a source depend on: the seed, or which file it is by now."""
-    if source == "random":
-        return (seed,)
-    if source in SOURCES:
-        return ()
-    found = os.stat(source)
-    return found.st_mtime_ns, found.st_size
-
-
-def _bytes_of(kernels: model.Weights | None) -> float:
-    return sum(kernel.nbytes for kernel, _ in (kernels or {}).values())
 
 
 def _objective_bytes(objective: Objective | TiledObjective) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from neural_style.errors import UserError
 from neural_style.settings import checked, networks, recipes
+from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
@@ -18,6 +19,7 @@ PARTS = {
     "loss": LossSettings,
     "network": NetworkSettings,
     "optimizer": OptimizerSettings,
+    "analogy": AnalogySettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -29,7 +31,7 @@ class Settings:
     """The settings of a run; `read` makes them from names and values.
 
     Attributes:
-      picture, loss, network, optimizer, output: see their classes.
+      picture, loss, network, optimizer, analogy, output: see their classes.
       recipe: the recipe that they began with; None where there was none.
     """
 
@@ -37,6 +39,7 @@ class Settings:
     loss: LossSettings = LossSettings()
     network: NetworkSettings = NetworkSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    analogy: AnalogySettings = AnalogySettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
@@ -45,11 +48,29 @@ class Settings:
             networks.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
+        if self.is_analogy:
+            self._make_analogy()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
+
+    def _make_analogy(self) -> None:
+        """Checks what analogies can't do, and makes an iteration of each level."""
+        picture, optimizer, levels = self.picture, self.optimizer, self.analogy.analogy_levels
+        versions = len(picture.style_scale) * len(picture.style_rotation)
+        unfit = {
+            "several --scales": len(picture.scale_rows) > 1,
+            "--style_masks": picture.style_masks,
+            "several of --style_scale or --style_rotation": versions > 1,
+            "--tile": isinstance(optimizer.tile, int),
+        }
+        named = [what for what, given in unfit.items() if given]
+        if named:
+            raise UserError(f"--method=analogy can't take {' or '.join(named)}: leave that out.")
+        counted = dict(iterations=len(levels), scale_iterations=(), tile="none")
+        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
     def _check_tile(self) -> None:
         tile, loss = self.optimizer.tile, self.loss.style_loss
@@ -79,6 +100,16 @@ class Settings:
             )
 
     @property
+    def is_analogy(self) -> bool:
+        """Whether two images swap their looks, instead of one that goes downhill."""
+        return self.analogy.method == "analogy"
+
+    @property
+    def least_side(self) -> int:
+        """Rows and columns that an image needs at least."""
+        return self.analogy.least_side if self.is_analogy else self.loss.least_side
+
+    @property
     def tileable(self) -> bool:
         """Whether an image may be taken tile by tile."""
         return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
@@ -91,12 +122,14 @@ class Settings:
         sets the iterations of every scale.
 
         Args:
-          recipe: the name of one of `recipes.by_name`.
+          recipe: the name of one of `recipes.by_name`; by default the method's, where that is analogy.
           **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
+        if recipe is None and given.get("method") == "analogy":
+            recipe = "analogy"
         values = _combined(recipes.read(recipe) if recipe else {}, given)
         parts = {part: {} for part in PARTS}
         for name, value in values.items():

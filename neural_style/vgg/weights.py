@@ -1,11 +1,13 @@
 """Where VGG's weights come from: ImageNet, HED, a file, the images themselves, or chance."""
 
+import functools
 import os
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 
+from neural_style.cache import Cache
 from neural_style.errors import UserError
 from neural_style.settings import networks
 from neural_style.settings.network import SOURCES, NetworkSettings, hed_file
@@ -39,6 +41,27 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     if source == "random":
         return source, random(network, seed)
     return source, from_file(source, network)
+
+
+def cached(settings: NetworkSettings, seed: int, cache: Cache) -> tuple[str, Weights | None, tuple]:
+    """What `resolve` gives, kept in `cache`; and the key by which it is kept there."""
+    key = ("weights", settings.weights, settings.network, *_version(settings.weights, seed))
+    resolved = cache.get(key, functools.partial(resolve, settings, seed), lambda found: _bytes_of(found[1]))
+    return (*resolved, key)
+
+
+def _version(source: str, seed: int) -> tuple:
+    """What else the weights of a source depend on: the seed, or which file it is by now."""
+    if source == "random":
+        return (seed,)
+    if source in SOURCES:
+        return ()
+    found = os.stat(source)
+    return found.st_mtime_ns, found.st_size
+
+
+def _bytes_of(kernels: Weights | None) -> float:
+    return sum(kernel.nbytes for kernel, _ in (kernels or {}).values())
 
 
 def check(settings: NetworkSettings) -> None:
