@@ -2,16 +2,15 @@
 
 import functools
 import importlib.util
-import threading
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 CHUNK = 4096
-"""Pairs that NumPy compares at a time, so that they stay in the processor's cache."""
-_ONE_AT_A_TIME = threading.Lock()
-"""numba's own pool of threads may be entered by one thread only."""
+"""Pairs that a thread compares at a time; what NumPy gathers for them stays in the processor's cache."""
 
 
 def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarray, patch_size: int) -> np.ndarray:
@@ -29,31 +28,32 @@ def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarra
     Returns:
       [pairs] float32; the same for any number of threads.
     """
-    if has_numba():
-        with _ONE_AT_A_TIME:
-            return _compiled()(a, b, at, candidates, patch_size // 2)
-    return by_numpy(a, b, at, candidates, patch_size)
+    compute = _compiled() if has_numba() else by_numpy
+
+    def part(begin: int) -> np.ndarray:
+        pairs = slice(begin, begin + CHUNK)
+        return compute(a, b, at[pairs], candidates[pairs], patch_size)
+
+    # numba's own threads need some 15 ms a call beside TensorFlow's, which is more than most calls take.
+    run = map if len(at) <= CHUNK else _threads().map
+    return np.concatenate([np.empty(0, np.float32), *run(part, range(0, len(at), CHUNK))])
 
 
 def has_numba() -> bool:
-    """Whether numba, which takes a few times less long, is installed."""
+    """Whether numba is installed, with which the same takes less long."""
     return importlib.util.find_spec("numba") is not None
 
 
 def by_numpy(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarray, patch_size: int) -> np.ndarray:
-    """`energies` without numba."""
-    reach, found = patch_size // 2, np.empty(len(at), np.float32)
-    for begin in range(0, len(at), CHUNK):
-        part = slice(begin, begin + CHUNK)
-        total, count = np.zeros(len(at[part]), np.float32), np.zeros(len(at[part]), np.float32)
-        for offset in np.ndindex(patch_size, patch_size):
-            p, q = at[part] + offset - reach, candidates[part] + offset - reach
-            inside = np.flatnonzero(_within(p, a) & _within(q, b))
-            (p_rows, p_cols), (q_rows, q_cols) = p[inside].T, q[inside].T
-            total[inside] += np.einsum("pc,pc->p", a[p_rows, p_cols], b[q_rows, q_cols])
-            count[inside] += 1
-        found[part] = -total / count
-    return found
+    """`energies` without numba, in one thread."""
+    total, count = np.zeros(len(at), np.float32), np.zeros(len(at), np.float32)
+    for offset in np.ndindex(patch_size, patch_size):
+        p, q = (places + np.array(offset) - patch_size // 2 for places in (at, candidates))
+        inside = np.flatnonzero(_within(p, a) & _within(q, b))
+        (p_rows, p_cols), (q_rows, q_cols) = p[inside].T, q[inside].T
+        total[inside] += np.einsum("pc,pc->p", a[p_rows, p_cols], b[q_rows, q_cols])
+        count[inside] += 1
+    return -total / count
 
 
 def _within(places: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -62,13 +62,21 @@ def _within(places: np.ndarray, maps: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
+def _threads() -> ThreadPoolExecutor:
+    """One for each core that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return ThreadPoolExecutor(len(affinity(0)) if affinity else os.cpu_count())
+
+
+@functools.cache
 def _compiled() -> Callable:
+    """`by_numpy`, compiled; it lets other threads run meanwhile."""
     import numba  # takes half a second, and methods that match nothing need it not
 
-    @numba.njit(parallel=True, fastmath=True)
-    def compute(a: Any, b: Any, at: Any, candidates: Any, reach: Any) -> np.ndarray:
-        found = np.empty(len(at), np.float32)
-        for pair in numba.prange(len(at)):
+    @numba.njit(nogil=True, fastmath=True)
+    def compute(a: Any, b: Any, at: Any, candidates: Any, patch_size: Any) -> np.ndarray:
+        found, reach = np.empty(len(at), np.float32), patch_size // 2
+        for pair in range(len(at)):
             total, count = np.float32(0), 0
             for down in range(-reach, reach + 1):
                 for right in range(-reach, reach + 1):

@@ -13,12 +13,12 @@ def scaled_identity(shape: tuple[int, int], other: tuple[int, int]) -> np.ndarra
 
 def overlap(by: Sequence[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Where in an array of `shape` there is another position `by` away along each axis; and those others."""
-    pairs = [(d, max(0, size - abs(d))) for d, size in zip(by, shape, strict=True)]
-    at, others = ([max(0, -d) for d, _ in pairs], [max(0, d) for d, _ in pairs])
-    return tuple(
-        tuple(slice(begin, begin + length) for begin, (_, length) in zip(begins, pairs, strict=True))
-        for begins in (at, others)
-    )
+    at, others = [], []
+    for d, size in zip(by, shape, strict=True):
+        length = max(0, size - abs(d))
+        at.append(slice(max(0, -d), max(0, -d) + length))
+        others.append(slice(max(0, d), max(0, d) + length))
+    return tuple(at), tuple(others)
 
 
 def enlarge(field: np.ndarray, factor: int, shape: tuple[int, int], other: tuple[int, int]) -> np.ndarray:

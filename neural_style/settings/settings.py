@@ -105,6 +105,11 @@ class Settings:
         return self.analogy.method == "analogy"
 
     @property
+    def companions(self) -> tuple[str, ...]:
+        """Names of further images of the result, see `Step`."""
+        return ("back", "field") if self.is_analogy else ()
+
+    @property
     def least_side(self) -> int:
         """Rows and columns that an image needs at least."""
         return self.analogy.least_side if self.is_analogy else self.loss.least_side
