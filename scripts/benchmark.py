@@ -5,6 +5,7 @@ evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' examp
 overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
 convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast and paint are there
 sizes        seconds and peak memory at 200 to 1600 rows
+analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from analogy import measure_analogy
 from convergence import measure_convergence
 from sessions import COLS, ROWS, median_seconds, session
 
@@ -37,7 +39,7 @@ SIZES = [
 def main() -> None:
     """Runs the parts named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all four where none is named")
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all where none is named")
     named = parser.parse_args().parts
     sizes = [name for name in named if name not in PARTS]
     results = {"machine": machine()}
@@ -222,6 +224,7 @@ PARTS: dict[str, Callable] = {
     "overhead": measure_overhead,
     "convergence": measure_convergence,
     "sizes": measure_sizes,
+    "analogy": measure_analogy,
 }
 
 if __name__ == "__main__":

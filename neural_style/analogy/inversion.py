@@ -17,6 +17,10 @@ FIRST_MOVE = 0.1
 """Length of the first move that L-BFGS tries, of that of what it starts with."""
 
 
+MEMORY = 4
+"""Moves that L-BFGS remembers, as the authors' program does: features are large."""
+
+
 def layer(level: int) -> str:
     """The features that a level stands for; level 0 is the image."""
     return f"block{level}_conv1" if level else "image"
@@ -85,7 +89,7 @@ class Network:
         evaluator = Evaluator(lambda x: objective.evaluate(tf.constant(x, kind), constants), start.shape, watch=watch)
         begun = start.astype(np.float64).reshape(-1)
         first_move = FIRST_MOVE * max(1.0, float(np.linalg.norm(begun)))
-        found = ContinuousLbfgs(evaluations, first_step=first_move).step(evaluator, begun)
+        found = ContinuousLbfgs(evaluations, first_step=first_move, memory=MEMORY).step(evaluator, begun)
         x = found.reshape(start.shape).astype(np.float32)
         return (x if wanted == source else _map(objective.network(x[np.newaxis]), wanted)), evaluator.losses
 

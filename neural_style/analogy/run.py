@@ -15,6 +15,7 @@ from neural_style.cache import Cache
 from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.images.sources import Sources
 from neural_style.optimize.evaluator import Watch
+from neural_style.optimize.plan import plan
 from neural_style.optimize.session import check_same_weights
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, weights
@@ -45,7 +46,7 @@ class Run:
           resumed: the "session" (`Step.state`) to go on from.
           watch: called after each evaluation of a reconstruction.
         """
-        self._settings, self._cache, self._watch = given.settings, cache, watch
+        self._given, self._settings, self._cache, self._watch = given, given.settings, cache, watch
         self._resumed = (resumed or {}).get("session")
         self._scene = given.at(given.sizes[0][0])
         self._last: np.ndarray | None = None
@@ -54,7 +55,7 @@ class Run:
         """The start, and what was found at each level; after a break those that are still to come.
 
         Raises:
-          UserError: the weights can't be had, or the state is none of this run.
+          UserError: the weights can't be had, the run does not fit into memory, or the state is none of it.
         """
         with self._cache.in_use():
             yield from self._steps()
@@ -87,7 +88,7 @@ class Run:
         """The network, and what was decided for it."""
         how, seed, levels = self._settings.network, self._settings.picture.seed, self._settings.analogy.analogy_levels
         origin, kernels, key = weights.cached(how, seed, self._cache)
-        precision = device.resolve_precision(how.precision)
+        precision = plan(self._given).precision
         facts = {"device": device.describe_device(), "precision": precision, "weights": origin, "tile": None}
 
         def make() -> Network:
