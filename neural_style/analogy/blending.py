@@ -5,7 +5,7 @@ import numpy as np
 from neural_style.images import color
 
 KAPPA, TAU = 300.0, 0.05
-"""How steeply, and from which response on, an image's own features count (Liao et al. 2017, section 4.2)."""
+"""How steeply, and from which response on, an image's own features count (Liao et al. 2017)."""
 SMOOTHNESS, EPSILON = 0.8, 1e-4
 """Of the smoothing that parts local mean from detail; the latter keeps flat regions' weights finite."""
 
@@ -13,7 +13,8 @@ SMOOTHNESS, EPSILON = 0.8, 1e-4
 def own_weights(features: np.ndarray, structure_weight: float) -> np.ndarray:
     """How much of an image's own features is kept: structure_weight * sigmoid(300 (r - 0.05)).
 
-    r is the squared length of a position's vector, brought to 0..1 over the map (Liao et al. 2017, eq. 6 and 7).
+    r is the squared length of a position's vector, brought to 0..1 over the map. After Liao et al.
+    2017, whose program takes 0 and 1 for the sigmoid.
 
     Args:
       features: [rows, cols, channels].
@@ -29,7 +30,7 @@ def own_weights(features: np.ndarray, structure_weight: float) -> np.ndarray:
 
 
 def blend(own: np.ndarray, reconstructed: np.ndarray, structure_weight: float) -> np.ndarray:
-    """An image's features [rows, cols, channels] in the other's look (Liao et al. 2017, eq. 5)."""
+    """An image's features [rows, cols, channels] in the other's look (Liao et al. 2017)."""
     weights = own_weights(own, structure_weight)
     return own * weights + reconstructed * (1 - weights)
 
@@ -44,7 +45,7 @@ def exchange_mean(image: np.ndarray, look: np.ndarray) -> np.ndarray:
 
 
 def smooth(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """The weighted least squares filter (Farbman et al. 2008, eq. 4 to 6): smooth but for the guide's edges.
+    """The weighted least squares filter (Farbman et al. 2008): smooth but for the guide's edges.
 
     Departs from the paper as the analogies' authors do: the guide is the grey image itself, not its logarithm.
 

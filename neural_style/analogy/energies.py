@@ -16,8 +16,8 @@ CHUNK = 4096
 def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarray, patch_size: int) -> np.ndarray:
     """The energy of pairs of patches: minus the mean inner product over the offsets that lie within both maps.
 
-    For unit vectors of image and look side by side this orders pairs as the paper's sum of squared distances does
-    (Liao et al. 2017, eq. 4), since |u - v|^2 = 2 - 2 u v.
+    For unit vectors of image and look side by side this orders pairs as the squared distances of Liao et al. 2017 do,
+    since |u - v|^2 = 2 - 2 u v.
 
     Args:
       a, b: maps [rows, cols, channels] float32, each in its own size.

@@ -67,9 +67,9 @@ class Network:
     ) -> tuple[np.ndarray, list[float]]:
         """Features of which the network makes `target`, seen at a level between.
 
-        Minimises |network(x) - target|^2 over x, the features of level `source` (Liao et al. 2017, section 4.2, eq. 5).
-        Departs from the paper, which takes `source` for what is wanted, as its authors' program does: many features
-        would make the target there, and a stretch of the network before it leaves fewer of them.
+        Minimises |network(x) - target|^2 over x, the features of level `source`. Liao et al. 2017 have x at the level
+        that is wanted; their program, and this, one level before: a stretch of real network leaves fewer features that
+        would make the target.
 
         Args:
           target: [rows, cols, channels], the features of `level`.

@@ -37,7 +37,7 @@ class Match:
 
 
 class Pair:
-    """A photograph (A) and a style (B'); of each the other's look is sought, A' and B (Liao et al. 2017, section 4)."""
+    """A photograph (A) and a style (B'); of each the other's look is sought, A' and B (Liao et al. 2017)."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class Run:
 
     One Step for each level: its image is the photograph in the style's look, its companion "back" the style in the
     photograph's, and "field" shows the correspondence. Its loss is the mean squared distance of corresponding patches,
-    both directions added (Liao et al. 2017, eq. 4); distances of different levels can't be compared.
+    both directions added (Liao et al. 2017); distances of different levels can't be compared.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
 
 COMMON = (
     "recipe",
+    "method",
     "rows",
     "iterations",
     "content_weight",

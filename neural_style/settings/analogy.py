@@ -12,7 +12,7 @@ DEEPEST = 5
 
 
 class Level(NamedTuple):
-    """What the paper (Liao et al. 2017, section 4 and table 1) says of a level.
+    """What is done at a level: the paper's values (Liao et al. 2017), the radius from its authors' program.
 
     Attributes:
       patch_size: rows and columns of the patches that are compared.
