@@ -65,7 +65,7 @@ class _Best:
 
     def __init__(self, a: np.ndarray, b: np.ndarray, start: np.ndarray, patch_size: int):
         self._a, self._b, self._patch_size = a, b, patch_size
-        self.field = start.astype(np.int32)
+        self.field = np.array(start, np.int32, order="C")
         self._places = np.indices(start.shape[:2], np.int32).reshape(2, -1).T.copy()
         self._energies = self._compare(self._places, self.field.reshape(-1, 2))
 
