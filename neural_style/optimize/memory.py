@@ -24,7 +24,7 @@ PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_
 """Of the optimiser and the evaluator, in bytes for each pixel: so many float64 images."""
 PER_PIXEL_CONTINUOUS = 20 * 24
 """The same of L-BFGS that keeps its curvature, in float32."""
-PER_PIXEL_ANALOGY = 8000
+PER_PIXEL_ANALOGY = 9500
 """The same of an analogy: features of both images, and L-BFGS of the 64 channels of block1_conv1."""
 PER_SEAM = 6000
 """What one tile hands on to the next (see `seams`), in bytes for each pixel of the line between them."""
