@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neural_style.analogy.run import Run as Analogy
 from neural_style.cache import Cache
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
@@ -51,7 +52,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> Run | UniversalRun:
+    ) -> Run | UniversalRun | Analogy:
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -60,6 +61,8 @@ class Engine:
           watch: called after each evaluation, between two Steps.
         """
         settings = given.settings
+        if settings.is_analogy:
+            return Analogy(given, self.cache, resumed, watch)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
         if settings.universal.method != "optimize" and not resumed:

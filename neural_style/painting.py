@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -72,11 +72,15 @@ class Painting:
       image: the result, 8-bit RGB, with the photograph's EXIF and ICC profile in its `info`.
       record: what the command line writes as PREFIX.json.
       array: the result before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
+      companions: further images of the result by name, of a method that has any, see `Step`.
+      fields: which position corresponds to which by direction, [rows, cols, 2] int32, likewise.
     """
 
     image: Image.Image
     record: dict[str, Any]
     array: np.ndarray
+    companions: Mapping[str, Image.Image] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.image, self.record))
@@ -102,10 +106,12 @@ class _InMemory:
 
     def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
         self.record, self.result, self._callback = record, None, callback
+        self.last: Step | None = None
 
     def add(self, step: Step) -> None:
         """See `Follower`."""
         self.record.add(step)
+        self.last = step
         if self._callback:
             self._callback(dataclasses.replace(step, image=step.image.copy()))
 
@@ -153,7 +159,8 @@ def stylize(
 
     follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
     follow((engine or Engine()).run(read), follower)
-    array = follower.result.copy()
-    image = writing.to_image(array, read.settings.picture.denoise)
+    array, last, denoise = follower.result.copy(), follower.last, read.settings.picture.denoise
+    image = writing.to_image(array, denoise)
     image.info.update(read.content.info)
-    return Painting(image, follower.record.as_dict(), array)
+    companions = {name: writing.to_image(shown, denoise) for name, shown in last.companions.items()}
+    return Painting(image, follower.record.as_dict(), array, companions, last.fields)

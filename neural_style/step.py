@@ -25,6 +25,9 @@ class Step:
         "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
       state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
         be called before the next step is asked for.
+      companions: further images of the result by name, RGB [rows, cols, 3], of a method that has any.
+      fields: which position of the style, row and column, each one of `image` corresponds to ("forth"), and the reverse
+        ("back"), [rows, cols, 2] int32, of a method that finds it.
     """
 
     index: int
@@ -39,6 +42,8 @@ class Step:
     scales_left: int = 0
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     state: Callable[[], dict[str, Any]] = dict
+    companions: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def evaluations(self) -> int:

@@ -8,6 +8,7 @@ operations   where an evaluation's time goes, by kind of operation
 video        how much a painted film flickers and what it costs, beside its frames painted one by one
 sizes        seconds and peak memory at 200 to 1600 rows
 universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
+analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -27,6 +28,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import benchmark_universal
+from analogy import measure_analogy
 from convergence import measure_convergence
 from films import measure_video
 from operations import measure_operations
@@ -232,6 +234,7 @@ PARTS: dict[str, Callable] = {
     "sizes": measure_sizes,
     "video": measure_video,
     "universal": functools.partial(benchmark_universal.measure, PAIR),
+    "analogy": measure_analogy,
 }
 
 if __name__ == "__main__":

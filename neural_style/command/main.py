@@ -116,7 +116,8 @@ def _paint_picture(
     if state:
         checkpoint.check_same(state, header, digests, len(read.sizes))
     iterations = settings.optimizer.iterations_at(len(read.sizes))[-1]
-    targets.check(prefix, ending, [*digests, *also_read], settings.output, iterations, fresh=state is None)
+    inputs, fresh = [*digests, *also_read], state is None
+    targets.check(prefix, ending, inputs, settings.output, iterations, fresh, settings.companions)
     painting.check(read)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())

@@ -152,6 +152,8 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
         images_in(settings.network.normalize_weights, "normalize_weights")
     if not styles:
         raise UserError("Expected at least one style, received none.")
+    if settings.is_analogy and len(styles) > 1:
+        raise UserError(f"--method=analogy takes one style, received {len(styles)}.")
     most = picture.largest_image
     photograph = load(content, most)
     if len(picture.style_masks) not in (0, len(styles)):

@@ -3,7 +3,7 @@
 import numpy as np
 
 MEMORY = 10
-"""Pairs that are remembered."""
+"""Pairs that are remembered by default."""
 
 
 class Curvature:
@@ -12,14 +12,19 @@ class Curvature:
     The pairs are kept in float32, in half the memory: a direction needs no more, and a search judges it in float64.
     """
 
-    def __init__(self):
+    def __init__(self, memory: int = MEMORY):
+        """
+        Args:
+          memory: pairs that are remembered.
+        """
+        self._memory = memory
         self.pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y y
 
     def remember(self, s: np.ndarray, y: np.ndarray) -> None:
         """Takes a move `s` and the change `y` of the gradient over it, where its curvature is positive."""
         sy, yy = float(s @ y), float(y @ y)
         if sy > 1e-10 * np.sqrt(float(s @ s) * yy):
-            self.pairs = [*self.pairs[1 - MEMORY :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
+            self.pairs = [*self.pairs[1 - self._memory :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
 
     def forget(self) -> None:
         """Forgets every pair."""

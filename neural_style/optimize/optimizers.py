@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
-from neural_style.optimize.curvature import Curvature
+from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.settings.optimizer import OptimizerSettings
 
@@ -72,15 +72,16 @@ class ContinuousLbfgs:
     ARMIJO = 1e-4
     SHORTEST = 1e-3
 
-    def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0):
+    def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0, memory: int = MEMORY):
         """
         Args:
           evaluations: of each step, which finishes the search that it is in, as SciPy does.
           clip: keeps each value in 0..255.
           first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
+          memory: moves that the curvature is taken of.
         """
         self._evaluations, self._clip, self._first_step = evaluations, clip, first_step
-        self._curvature = Curvature()
+        self._curvature = Curvature(memory)
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """As many moves as the evaluations allow."""

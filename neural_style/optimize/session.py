@@ -1,7 +1,7 @@
 """One scale of a run: its scene, evaluator and optimiser, and where they stand."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,14 +102,19 @@ class Session:
 
     def _restore(self, state: dict[str, Any]) -> None:
         then = state.get("facts", {})
-        if then.get("weights", self.facts["weights"]) != self.facts["weights"]:
-            raise UserError(
-                f"--resume goes on with the same weights: these were {then['weights']} and --weights=auto comes to "
-                f"{self.facts['weights']} now; name them, or leave out --resume to start anew."
-            )
+        check_same_weights(then, self.facts)
         self.facts = {**then, **self.facts}
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
         self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)
         if not (0 <= self._done <= self._iterations and np.isfinite(self._start).all()):
             raise ValueError
+
+
+def check_same_weights(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises a UserError where a run goes on with other weights than those that its facts named then."""
+    if then.get("weights", now["weights"]) != now["weights"]:
+        raise UserError(
+            f"--resume goes on with the same weights: these were {then['weights']} and --weights=auto comes to "
+            f"{now['weights']} now; name them, or leave out --resume to start anew."
+        )

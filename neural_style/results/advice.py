@@ -28,7 +28,8 @@ def advice(
       initial, final: the weighted terms by kind, at the start and at the end.
       evaluations: from the one to the other.
     """
-    if not (flags["content_weight"] and flags["style_weight"] and evaluations >= SETTLED):
+    weighed = flags["content_weight"] and flags["style_weight"] and final.keys() >= {"content", "style"}
+    if not (weighed and evaluations >= SETTLED):
         return None
     content, style = final["content"], final["style"]
     gain = initial["style"] - style

@@ -23,7 +23,13 @@ NUMBERED = ("_at_iteration_", "_scale_")
 
 
 def check(
-    prefix: str, ending: str, inputs: Iterable[str], output: OutputSettings, iterations: int, fresh: bool = True
+    prefix: str,
+    ending: str,
+    inputs: Iterable[str],
+    output: OutputSettings,
+    iterations: int,
+    fresh: bool = True,
+    companions: Sequence[str] = (),
 ) -> None:
     """Checks, before any work, that every file a run may write can be named and is nobody else's.
 
@@ -33,11 +39,12 @@ def check(
       output: says which files there will be, and whether files of others may be replaced.
       iterations: of the finest scale.
       fresh: whether the run begins anew.
+      companions: names of further images of the result.
 
     Raises:
       UserError: a name is too long, or a file stands there that is read or that neural-style did not write.
     """
-    ends = _ends(ending, output)
+    ends = [*_ends(ending, output), *(f"_{name}{ending}" for name in companions)]
     _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
     along = _along(prefix, ending)
     later = [path for path in along if NUMBERED[0] in path and _number(path, ending) > iterations]

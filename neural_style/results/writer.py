@@ -39,7 +39,9 @@ class Writer:
             warn(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def add(self, step: Step) -> None:
-        """Writes an iteration's image where one is due, and where a coarser scale ends, its last one."""
+        """Writes a step's companions, its image where one is due, and where a coarser scale ends, its last one."""
+        for name, image in step.companions.items():
+            self.save(f"_{name}", self.painted(image))
         every = self._output.save_every
         if step.scales_left:
             if not step.iterations_left:

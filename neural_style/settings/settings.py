@@ -7,6 +7,7 @@ from typing import Any
 
 from neural_style.errors import UserError
 from neural_style.settings import checked, decoders, networks, recipes
+from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
@@ -22,6 +23,7 @@ PARTS = {
     "optimizer": OptimizerSettings,
     "video": VideoSettings,
     "universal": UniversalSettings,
+    "analogy": AnalogySettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -33,7 +35,7 @@ class Settings:
     """The settings of a run; `read` makes them from names and values.
 
     Attributes:
-      picture, loss, network, optimizer, universal, video, output: see their classes.
+      picture, loss, network, optimizer, universal, analogy, video, output: see their classes.
       recipe: the recipe that they began with; None where there was none.
     """
 
@@ -43,6 +45,7 @@ class Settings:
     optimizer: OptimizerSettings = OptimizerSettings()
     video: VideoSettings = VideoSettings()
     universal: UniversalSettings = UniversalSettings()
+    analogy: AnalogySettings = AnalogySettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
@@ -51,7 +54,9 @@ class Settings:
             networks.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
-        if self.universal.method != "optimize":
+        if self.is_analogy:
+            self._make_analogy()
+        elif self.universal.method != "optimize":
             self._count_iterations()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
@@ -67,6 +72,22 @@ class Settings:
         each = min(universal.refine, optimizer.evaluations_per_iteration) or 1
         count = -(-universal.refine // each) or len(universal.levels)
         counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
+        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
+
+    def _make_analogy(self) -> None:
+        """Checks what analogies can't do, and makes an iteration of each level."""
+        picture, optimizer, levels = self.picture, self.optimizer, self.analogy.analogy_levels
+        versions = len(picture.style_scale) * len(picture.style_rotation)
+        unfit = {
+            "several --scales": len(picture.scale_rows) > 1,
+            "--style_masks": picture.style_masks,
+            "several of --style_scale or --style_rotation": versions > 1,
+            "--tile": isinstance(optimizer.tile, int),
+        }
+        named = [what for what, given in unfit.items() if given]
+        if named:
+            raise UserError(f"--method=analogy can't take {' or '.join(named)}: leave that out.")
+        counted = dict(iterations=len(levels), scale_iterations=(), tile="none")
         object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
     def _check_tile(self) -> None:
@@ -97,8 +118,20 @@ class Settings:
             )
 
     @property
+    def is_analogy(self) -> bool:
+        """Whether two images swap their looks, instead of one that goes downhill."""
+        return self.universal.method == "analogy"
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Names of further images of the result, see `Step`."""
+        return ("back", "field") if self.is_analogy else ()
+
+    @property
     def least_side(self) -> int:
         """Rows and columns that an image needs at least."""
+        if self.is_analogy:
+            return self.analogy.least_side
         of_loss = self.loss.least_side if self.universal.optimizes else 1
         return of_loss if self.universal.method == "optimize" else max(of_loss, self.universal.least_side)
 
@@ -115,13 +148,13 @@ class Settings:
         sets the iterations of every scale.
 
         Args:
-          recipe: the name of one of `recipes.by_name`; by default the method's, where that is wct or adain.
+          recipe: the name of one of `recipes.by_name`; by default the method's, where that is not optimize.
           **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
-        if recipe is None and given.get("method") in DECODED:
+        if recipe is None and given.get("method") in (*DECODED, "analogy"):
             recipe = given["method"]
         values = _combined(recipes.read(recipe) if recipe else {}, given)
         parts = {part: {} for part in PARTS}
@@ -135,7 +168,7 @@ class Settings:
         """Raises a UserError where a file, folder or package that the settings name is missing."""
         self.picture.check_files()
         self.network.check_files()
-        if self.universal.method != "optimize" and self.network.weights != "auto":
+        if self.universal.method in DECODED and self.network.weights != "auto":
             decoders.find(self.universal.levels, self.network, self.picture.seed, self.universal.decoders)
         self.output.check_packages()
 

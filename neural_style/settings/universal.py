@@ -17,10 +17,11 @@ class UniversalSettings(Checked):
 
     method: str = setting(
         "optimize",
-        Choice(["optimize", *DECODED]),
+        Choice(["optimize", *DECODED, "analogy"]),
         "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
         "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
-        "deviation (Huang & Belongie 2017), quicker. wct and adain begin with the recipe of that name.",
+        "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found in both images, and "
+        "they swap their looks (Liao et al. 2017). Each but optimize begins with the recipe of its name.",
     )
     alpha: float = setting(
         1.0, Number(0, 1), "Of wct and adain: how far features go towards the style's; 0 is the photograph, decoded."

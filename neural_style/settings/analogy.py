@@ -1,0 +1,95 @@
+"""Settings of deep image analogy."""
+
+import dataclasses
+from typing import NamedTuple
+
+from neural_style.errors import UserError
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Choice, Many, Number, Whole, setting
+
+DEEPEST = 5
+"""Level L stands for the features of blockL_conv1, reluL_1 in papers; 0 for the image itself."""
+
+
+class Level(NamedTuple):
+    """What is done at a level: the paper's values (Liao et al. 2017), the radius from its authors' program.
+
+    Attributes:
+      patch_size: rows and columns of the patches that are compared.
+      radius: how far from the best match so far others are sought, in positions.
+      structure_weight: what the blend keeps of the image's own features where they are strong.
+    """
+
+    patch_size: int
+    radius: int
+    structure_weight: float
+
+
+LEVELS = {
+    5: Level(3, 6, 1.0),
+    4: Level(3, 6, 0.8),
+    3: Level(3, 6, 0.7),
+    2: Level(5, 4, 0.6),
+    1: Level(5, 4, 0.1),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalogySettings(Checked):
+    """Deep image analogy: two pictures of like things swap their looks."""
+
+    analogy_levels: tuple[int, ...] = setting(
+        tuple(LEVELS),
+        Many(Whole(1, DEEPEST), fewest=1),
+        "Of analogy: on which levels correspondence is sought, from coarse to fine; L stands for the features of "
+        "blockL_conv1.",
+    )
+    patch_sizes: tuple[int, ...] = setting(
+        (), Many(Whole(1, 15)), "Of analogy: side of the patches compared at each level, odd; by default 3,3,3,5,5."
+    )
+    structure_weights: tuple[float, ...] = setting(
+        (),
+        Many(Number(0, 1)),
+        "Of analogy: how much each level but the first keeps of an image's own features; by default 0.8,0.7,0.6,0.1. "
+        "Higher keeps more of the photograph's shapes, 0.9,0.8,0.7,0.2 or 0.7,0.6,0.5,0 as the authors' program says.",
+    )
+    swap: str = setting(
+        "look",
+        Choice(["look", "mean"]),
+        "Of analogy: what changes sides. look: colour and detail. mean: the local mean of the colours alone, and each "
+        "image keeps its detail (for two photographs).",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        levels = self.analogy_levels
+        if levels != tuple(sorted(set(levels), reverse=True)):
+            raise UserError(f"--analogy_levels takes levels from coarse to fine, received {_listed(levels)}.")
+        if any(size % 2 == 0 for size in self.patch_sizes):
+            raise UserError(f"--patch_sizes takes odd sizes, received {_listed(self.patch_sizes)}.")
+        for name, count in (("patch_sizes", len(levels)), ("structure_weights", len(levels) - 1)):
+            if len(getattr(self, name)) not in (0, count):
+                raise UserError(
+                    f"--{name} takes {count} numbers with --analogy_levels={_listed(levels)}, received "
+                    f"{len(getattr(self, name))}."
+                )
+
+    @property
+    def plan(self) -> dict[int, Level]:
+        """What is done at each level, from coarse to fine."""
+        defaults = [LEVELS[level] for level in self.analogy_levels]
+        sizes = self.patch_sizes or [default.patch_size for default in defaults]
+        weights = (1.0, *(self.structure_weights or [default.structure_weight for default in defaults[1:]]))
+        return {
+            level: Level(size, default.radius, weight)
+            for level, default, size, weight in zip(self.analogy_levels, defaults, sizes, weights, strict=True)
+        }
+
+    @property
+    def least_side(self) -> int:
+        """Rows and columns that an image needs at least: two positions of the deepest level."""
+        return 2 ** self.analogy_levels[0]
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ",".join(map(str, values))
