@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from neural_style.analogy.run import Run as Analogy
+from neural_style.analogy.run import Run as AnalogyRun
 from neural_style.cache import Cache
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
@@ -52,7 +52,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> Run | UniversalRun | Analogy:
+    ) -> Run | UniversalRun | AnalogyRun:
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -62,10 +62,10 @@ class Engine:
         """
         settings = given.settings
         if settings.is_analogy:
-            return Analogy(given, self.cache, resumed, watch)
+            return AnalogyRun(given, self.cache, resumed, watch)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
-        if settings.universal.method != "optimize" and not resumed:
+        if settings.universal.decodes and not resumed:
             *_, painted = UniversalRun(given, self.cache).steps()
             given = dataclasses.replace(given, start=writing.to_image(painted.image, denoise=0))
         return Run(given, self.cache, resumed, watch)

@@ -34,6 +34,8 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
     """
     if not isinstance(path, str | os.PathLike):
         raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
+    if settings.is_analogy:
+        raise UserError("--method=analogy is for pictures, not films: leave it out.")
     settings.video.check_surroundings()
     clip = clips.opened(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)

@@ -32,7 +32,8 @@ def check(given: Sources) -> None:
     if "tensorflow" in sys.modules:
         return
     weights.check(given.settings.network)
-    if given.settings.universal.optimizes and not device.can_have_gpu():
+    planned = given.settings.universal.optimizes or given.settings.is_analogy
+    if planned and not device.can_have_gpu():
         plan(given)
 
 

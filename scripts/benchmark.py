@@ -7,8 +7,8 @@ convergence  the float32 loss that the example's ten iterations reach, and how s
 operations   where an evaluation's time goes, by kind of operation
 video        how much a painted film flickers and what it costs, beside its frames painted one by one
 sizes        seconds and peak memory at 200 to 1600 rows
-universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
 analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
+universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -232,9 +232,9 @@ PARTS: dict[str, Callable] = {
     "convergence": measure_convergence,
     "operations": measure_operations,
     "sizes": measure_sizes,
+    "analogy": measure_analogy,
     "video": measure_video,
     "universal": functools.partial(benchmark_universal.measure, PAIR),
-    "analogy": measure_analogy,
 }
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
-from neural_style.settings.universal import DECODED, UniversalSettings
+from neural_style.settings.universal import OWN_RECIPES, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 PARTS = {
@@ -21,9 +21,9 @@ PARTS = {
     "loss": LossSettings,
     "network": NetworkSettings,
     "optimizer": OptimizerSettings,
+    "analogy": AnalogySettings,
     "video": VideoSettings,
     "universal": UniversalSettings,
-    "analogy": AnalogySettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -43,9 +43,9 @@ class Settings:
     loss: LossSettings = LossSettings()
     network: NetworkSettings = NetworkSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    analogy: AnalogySettings = AnalogySettings()
     video: VideoSettings = VideoSettings()
     universal: UniversalSettings = UniversalSettings()
-    analogy: AnalogySettings = AnalogySettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
@@ -56,23 +56,13 @@ class Settings:
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
         if self.is_analogy:
             self._make_analogy()
-        elif self.universal.method != "optimize":
+        if self.universal.decodes:
             self._count_iterations()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
-
-    def _count_iterations(self) -> None:
-        """Makes iterations of what wct and adain do: each level is one, or so many evaluations that refine them."""
-        universal, optimizer = self.universal, self.optimizer
-        if not universal.refine and len(self.picture.scale_rows) > 1:
-            raise UserError(f"--method={universal.method} paints at one scale: leave out --scales, or say --refine=N.")
-        each = min(universal.refine, optimizer.evaluations_per_iteration) or 1
-        count = -(-universal.refine // each) or len(universal.levels)
-        counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
-        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
     def _make_analogy(self) -> None:
         """Checks what analogies can't do, and makes an iteration of each level."""
@@ -83,11 +73,22 @@ class Settings:
             "--style_masks": picture.style_masks,
             "several of --style_scale or --style_rotation": versions > 1,
             "--tile": isinstance(optimizer.tile, int),
+            "--refine": self.universal.refine,
         }
         named = [what for what, given in unfit.items() if given]
         if named:
             raise UserError(f"--method=analogy can't take {' or '.join(named)}: leave that out.")
         counted = dict(iterations=len(levels), scale_iterations=(), tile="none")
+        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
+
+    def _count_iterations(self) -> None:
+        """Makes iterations of what wct and adain do: each level is one, or so many evaluations that refine them."""
+        universal, optimizer = self.universal, self.optimizer
+        if not universal.refine and len(self.picture.scale_rows) > 1:
+            raise UserError(f"--method={universal.method} paints at one scale: leave out --scales, or say --refine=N.")
+        each = min(universal.refine, optimizer.evaluations_per_iteration) or 1
+        count = -(-universal.refine // each) or len(universal.levels)
+        counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
         object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
     def _check_tile(self) -> None:
@@ -133,7 +134,7 @@ class Settings:
         if self.is_analogy:
             return self.analogy.least_side
         of_loss = self.loss.least_side if self.universal.optimizes else 1
-        return of_loss if self.universal.method == "optimize" else max(of_loss, self.universal.least_side)
+        return max(of_loss, self.universal.least_side) if self.universal.decodes else of_loss
 
     @property
     def tileable(self) -> bool:
@@ -154,7 +155,7 @@ class Settings:
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
-        if recipe is None and given.get("method") in (*DECODED, "analogy"):
+        if recipe is None and given.get("method") in OWN_RECIPES:
             recipe = given["method"]
         values = _combined(recipes.read(recipe) if recipe else {}, given)
         parts = {part: {} for part in PARTS}
@@ -168,7 +169,7 @@ class Settings:
         """Raises a UserError where a file, folder or package that the settings name is missing."""
         self.picture.check_files()
         self.network.check_files()
-        if self.universal.method in DECODED and self.network.weights != "auto":
+        if self.universal.decodes and self.network.weights != "auto":
             decoders.find(self.universal.levels, self.network, self.picture.seed, self.universal.decoders)
         self.output.check_packages()
 

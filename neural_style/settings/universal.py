@@ -6,7 +6,9 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Whole, setting
 
 DECODED = ("wct", "adain")
-"""Methods that decode features; each begins with the recipe of its name."""
+"""Methods that decode features."""
+OWN_RECIPES = (*DECODED, "analogy")
+"""Methods that begin with the recipe of their name."""
 LEVELS = 5
 """Of VGG's blocks; level L works on the features of blockL_conv1, reluL_1 in papers."""
 
@@ -17,11 +19,11 @@ class UniversalSettings(Checked):
 
     method: str = setting(
         "optimize",
-        Choice(["optimize", *DECODED, "analogy"]),
+        Choice(["optimize", *OWN_RECIPES]),
         "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
         "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
-        "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found in both images, and "
-        "they swap their looks (Liao et al. 2017). Each but optimize begins with the recipe of its name.",
+        "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found, and the two images "
+        "swap their looks (Liao et al. 2017). All but optimize begin with the recipe of that name.",
     )
     alpha: float = setting(
         1.0, Number(0, 1), "Of wct and adain: how far features go towards the style's; 0 is the photograph, decoded."
@@ -46,7 +48,12 @@ class UniversalSettings(Checked):
     @property
     def optimizes(self) -> bool:
         """Whether the loss is gone downhill on, from the photograph or from what another method painted."""
-        return self.method == "optimize" or self.refine > 0
+        return self.method == "optimize" or (self.decodes and self.refine > 0)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether features are decoded."""
+        return self.method in DECODED
 
     @property
     def least_side(self) -> int:

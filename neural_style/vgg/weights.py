@@ -43,10 +43,18 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     return source, from_file(source, network)
 
 
+def check(settings: NetworkSettings) -> None:
+    """Raises a UserError where the weights that --weights names can't be had; needs no TensorFlow."""
+    if settings.weights == "imagenet":
+        _check_imagenet(settings.network)
+    elif settings.weights not in ("auto", "learned", "random"):
+        resolve(settings, 0)
+
+
 def cached(settings: NetworkSettings, seed: int, cache: Cache) -> tuple[str, Weights | None, tuple]:
     """What `resolve` gives, kept in `cache`; and the key by which it is kept there."""
     key = ("weights", settings.weights, settings.network, *_version(settings.weights, seed))
-    resolved = cache.get(key, functools.partial(resolve, settings, seed), lambda found: _bytes_of(found[1]))
+    resolved = cache.get(key, functools.partial(resolve, settings, seed), lambda found: bytes_of(found[1]))
     return (*resolved, key)
 
 
@@ -60,16 +68,9 @@ def _version(source: str, seed: int) -> tuple:
     return found.st_mtime_ns, found.st_size
 
 
-def _bytes_of(kernels: Weights | None) -> float:
+def bytes_of(kernels: Weights | None) -> float:
+    """What weights take; nothing where they are still to be learned."""
     return sum(kernel.nbytes for kernel, _ in (kernels or {}).values())
-
-
-def check(settings: NetworkSettings) -> None:
-    """Raises a UserError where the weights that --weights names can't be had; needs no TensorFlow."""
-    if settings.weights == "imagenet":
-        _check_imagenet(settings.network)
-    elif settings.weights not in ("auto", "learned", "random"):
-        resolve(settings, 0)
 
 
 def best_at_hand(network: str) -> str:
