@@ -17,7 +17,7 @@ from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
 import neural_style
-from neural_style import UserError
+from neural_style import UserError, filming
 from neural_style.command.main import main
 from neural_style.images.scene import Carried, Region, Scene
 from neural_style.losses import terms
@@ -26,6 +26,7 @@ from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.video import VideoSettings
 from neural_style.vgg import model
 from neural_style.video import clip, consistency, flow, motion, writing
+from neural_style.video.film import Film
 from neural_style.video.store import Store
 
 QUICK = ["--weights=random", "--rows=40", "--iterations=2", "--evaluations_per_iteration=4", "--normalization=scale"]
@@ -67,6 +68,19 @@ def film_file(path, frames, sound=False):
 @pytest.fixture
 def film(tmp_path, panorama):
     return film_file(tmp_path / "film.mp4", [window(panorama, number) for number in range(4)])
+
+
+def shown(frames):
+    """Frames with the second at which each is shown."""
+    return ((float(number / RATE), frame) for number, frame in enumerate(frames))
+
+
+def times(path):
+    """The seconds at which a film's frames are shown, and at which its last one ends."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        found = sorted((p.pts, p.duration) for p in container.demux(stream) if p.size)
+        return [float(at * stream.time_base) for at in (*(pts for pts, _ in found), sum(found[-1]))]
 
 
 def painted(path):
@@ -455,7 +469,7 @@ def test_sound_begins_with_the_first_frame_that_is_painted(tmp_path, panorama):
                 output.mux(packet)
     for start in (0.0, 1.0):
         frames = [window(panorama, number) for number in range(12)]
-        writing.write(tmp_path / "out.mp4", iter(frames), RATE, 95, (late, start))
+        writing.write(tmp_path / "out.mp4", shown(frames), RATE, 95, (late, start))
         with av.open(str(tmp_path / "out.mp4")) as made:
             times = [float(p.pts * p.time_base) for p in made.demux(audio=0) if p.size]
         assert -0.1 < times[0] < 0.1
@@ -472,11 +486,36 @@ def test_several_passes_and_long_term(tmp_path, film, capsys):
     assert {"temporal/1", "temporal/2"} <= set(terms_of_first)
 
 
+def test_frames_that_follow_others_share_one_objective(tmp_path, film):
+    given = filming.read(film, [str(SWIRLS)], options(*QUICK, "--long_term=1,2"))
+    engine, held = neural_style.Engine(), []
+
+    def painter(sources):
+        held.append(len(sources.carried))
+        return engine.run(sources)
+
+    frames = list(Film(*given, tmp_path / "frames", painter).frames())
+    assert held == [0, 2, 2, 2]
+    assert frames[1].facts["terms"]["temporal/2"] == 0 < frames[2].facts["terms"]["temporal/2"]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_frames_are_shown_when_the_films_were(tmp_path, panorama, ending):
+    at = [0, 1 / 12, 2 / 12, 8 / 12, 9 / 12]
+    varying = tmp_path / "varying.mkv"
+    writing.write(varying, ((second, window(panorama, i)) for i, second in enumerate(at)), RATE, 95)
+    out = tmp_path / f"out{ending}"
+    assert main([str(varying), str(SWIRLS), str(out), *QUICK, "--first_frame=2", "--every=2"]) == 0
+    assert times(out)[:2] == pytest.approx([0, 7 / 12], abs=0.01)
+    assert main([str(varying), str(SWIRLS), str(out), *QUICK, "--first_frame=2", "--fps=4"]) == 0
+    assert times(out) == pytest.approx([0, 0.25, 0.5, 0.75, 1], abs=0.01)
+
+
 @pytest.mark.parametrize("ending", [".webm", ".gif", ".mkv"])
 def test_odd_sizes_and_formats(tmp_path, panorama, ending):
     frames = [window(panorama, number, (61, 41)) for number in range(2)]
     path = tmp_path / f"film{ending}"
-    writing.write(path, iter(frames), RATE, 95)
+    writing.write(path, shown(frames), RATE, 95)
     read = clip.opened(str(path))
     expected = (41, 61) if ending == ".gif" else (42, 62)
     assert read.size == expected

@@ -189,6 +189,7 @@ class _Report:
         self._stays = made is not None and names.is_complete(made) and bool(names.ending)
         video = settings.video
         self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
+        self._times = None if video.fps else clip.times()
 
     def follow(self, progress: Progress) -> None:
         """Takes the frames; whatever breaks the film off, those painted so far are a film."""
@@ -246,24 +247,35 @@ class _Report:
 
     def _write_preview(self) -> None:
         photographs = self._clip.frames(self._settings.video)
-        pairs = zip(photographs, self._painted(), strict=False)
-        self._encode(self._names.preview, (plots.comparison([photograph, frame]) for (_, photograph), frame in pairs))
+        pairs = zip((image for _, image in photographs), self._painted(), strict=False)
+        self._encode(
+            self._names.preview, ((at, plots.comparison([photograph, frame])) for (_, photograph), (at, frame) in pairs)
+        )
 
-    def _encode(self, path: str, frames: Iterator[Image.Image]) -> None:
+    def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
         sound = None
         if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
-            sound = self._clip.path, float((video.first_frame - 1) / self._clip.rate)
+            start = self._times[video.first_frame - 1] if self._times else (video.first_frame - 1) / self._clip.rate
+            sound = self._clip.path, float(start)
         quality = self._settings.output.output_quality
         files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
         if path == self._names.output:
             self._written = record.digest([path])
 
-    def _painted(self) -> Iterator[Image.Image]:
+    def _painted(self) -> Iterator[tuple[float, Image.Image]]:
+        """The frames so far, each with the second at which it is shown."""
         painted = self._film.so_far()
         for number in painted.numbers():
             with Image.open(painted.path(number)) as image:
-                yield image.convert("RGB")
+                yield self._shown_at(number), image.convert("RGB")
+
+    def _shown_at(self, number: int) -> float:
+        """The second of the painted film at which a frame of the clip is shown."""
+        first = self._settings.video.first_frame
+        if self._times:
+            return self._times[min(number, len(self._times)) - 1] - self._times[first - 1]
+        return float((number - first) / (self._settings.video.every * self._rate))
 
     def _write_record(self, ended: Mapping[str, Any]) -> None:
         facts = sorted(self._facts, key=lambda each: each["number"])

@@ -80,6 +80,21 @@ class Clip:
         ends = [end for end in (self.count, settings.last_frame) if end]
         return max(0, -(-(min(ends) - settings.first_frame + 1) // settings.every)) if self.count else None
 
+    def times(self) -> list[float] | None:
+        """When a film's frames are shown, in seconds, where its rate varies; None where not or not said."""
+        if not self.path:
+            return None
+        import av
+
+        with av.open(located(self.path)) as container:
+            stream = container.streams.video[0]
+            found = [packet.pts for packet in container.demux(stream) if packet.size]
+            if not found or None in found:
+                return None
+            seconds = [float((pts - min(found)) * stream.time_base) for pts in sorted(found)]
+        apart = max(abs(at - float(number / self.rate)) for number, at in enumerate(seconds))
+        return seconds if apart > 0.5 / self.rate else None
+
     def _loaded(self) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
         for number, path in enumerate(self.pictures, 1):
             yield number, functools.partial(reading.load, path)

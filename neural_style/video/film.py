@@ -140,6 +140,10 @@ class Film:
             # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
             own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
             start = _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
+        if start is not None:
+            # As many terms in each frame, so that one network and one trace serve them all.
+            nothing = Carried(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
+            carried += [nothing] * (len(set(self._given.settings.video.long_term)) - len(carried))
         settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
         changed = {"content": frame.image, "settings": settings, "carried": carried, "first": self._given}
         run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))

@@ -17,13 +17,15 @@ CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx
 """Of the pictures, by the film's ending."""
 ENDINGS = (*CODECS, ".gif")
 """What a painted film may end in."""
+TICKS = 120
+"""Of a frame's duration: a film's times are told in these."""
 BEST, WORST = 12, 40
 """The constant rate factor for quality 100 and 1; 95 gives 13, to the eye without loss."""
 
 
 def write(
     path: Path,
-    frames: Iterable[Image.Image],
+    frames: Iterable[tuple[float, Image.Image]],
     rate: Fraction,
     quality: int,
     sound: tuple[str, float] | None = None,
@@ -33,8 +35,9 @@ def write(
 
     Args:
       path: of the file.
-      frames: in one size; a pixel is repeated at the right and below where a side is odd, which most codecs can't take.
-      rate: frames a second.
+      frames: the second at which each is shown, and its image; these in one size, of which a pixel is repeated at the
+        right and below where a side is odd, which most codecs can't take.
+      rate: frames a second, as far as times leave it the same; the last frame is shown as long.
       quality: 1 to 100.
       sound: the film whose sound goes along, and from which second on; None is silent.
       ending: of the format; by default the path's.
@@ -55,15 +58,19 @@ def write(
         if ending == ".webm":
             video.bit_rate = 0  # for VP9 the factor alone is to count
         heard = _Sound(output, *sound, stack) if sound else None
-        for number, frame in enumerate(frames):
+        video.codec_context.time_base = 1 / (rate * TICKS)
+        last = -1
+        for at, frame in frames:
             pixels = _even(np.asarray(frame))
-            if number == 0:
+            if last < 0:
                 video.height, video.width = pixels.shape[:2]
             shown = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
+            last = max(last + 1, round(at * rate * TICKS))
+            shown.pts, shown.time_base = last, video.codec_context.time_base
             for packet in video.encode(shown):
                 output.mux(packet)
             if heard:
-                heard.copy(float((number + 1) / rate))
+                heard.copy(at + float(1 / rate))
         for packet in video.encode():
             output.mux(packet)
 
@@ -118,12 +125,11 @@ def _even(pixels: np.ndarray) -> np.ndarray:
     return np.pad(pixels, ((0, rows % 2), (0, cols % 2), (0, 0)), mode="edge")
 
 
-def _write_gif(path: Path, frames: Iterable[Image.Image], rate: Fraction) -> None:
+def _write_gif(path: Path, frames: Iterable[tuple[float, Image.Image]], rate: Fraction) -> None:
     """A GIF with a palette for each frame; players take no less than 20 ms a frame."""
-    paletted = (frame.quantize(255, dither=Image.Dither.NONE) for frame in frames)
-    first = next(paletted)
+    times, images = zip(*((at, frame.quantize(255, dither=Image.Dither.NONE)) for at, frame in frames), strict=True)
+    ends = [*times[1:], times[-1] + float(1 / rate)]
+    lasting = [max(20, round(1000 * (end - at))) for at, end in zip(times, ends, strict=True)]
     with open(path, "wb") as file:
-        first.save(
-            file, "GIF", save_all=True, append_images=paletted, duration=max(20, round(1000 / float(rate))), loop=0
-        )
+        images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=lasting, loop=0)
         os.fsync(file.fileno())
