@@ -52,7 +52,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> Run | UniversalRun | AnalogyRun:
+    ) -> "Run | UniversalRun | AnalogyRun | _Refined":
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -65,9 +65,8 @@ class Engine:
             return AnalogyRun(given, self.cache, resumed, watch)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
-        if settings.universal.decodes and not resumed:
-            *_, painted = UniversalRun(given, self.cache).steps()
-            given = dataclasses.replace(given, start=writing.to_image(painted.image, denoise=0))
+        if settings.universal.decodes and not resumed and not isinstance(given.start, np.ndarray):
+            return _Refined(given, self.cache, watch)
         return Run(given, self.cache, resumed, watch)
 
     def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
@@ -93,6 +92,33 @@ class Engine:
           UserError: what is asked for can't be done.
         """
         return self.run(sources.read(content, styles, settings)).steps()
+
+
+class _Refined:
+    """A run that goes downhill on the loss from where another method's picture is."""
+
+    def __init__(self, given: Sources, cache: Cache, watch: Watch | None):
+        self._given, self._cache, self._watch = given, cache, watch
+        self._run: Run | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Those of the way downhill; see `Run.steps`."""
+        *_, painted = UniversalRun(self._given, self._cache).steps()
+        picture = dataclasses.replace(self._given.settings.picture, init_blend=0.0)
+        settings = dataclasses.replace(self._given.settings, picture=picture)
+        start = writing.to_image(painted.image, denoise=0)
+        self._run = Run(
+            dataclasses.replace(self._given, start=start, settings=settings), self._cache, None, self._watch
+        )
+        yield from self._run.steps()
+
+    def best(self) -> np.ndarray | None:
+        """See `Run.best`."""
+        return self._run and self._run.best()
+
+    def result(self) -> np.ndarray:
+        """See `Run.result`."""
+        return self._run.result()
 
 
 def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str, np.ndarray]:

@@ -163,5 +163,5 @@ def stylize(
     array, last, denoise = follower.result.copy(), follower.last, read.settings.picture.denoise
     image = writing.to_image(array, denoise)
     image.info.update(read.content.info)
-    companions = {name: writing.to_image(shown, denoise) for name, shown in last.companions.items()}
+    companions = {name: writing.to_image(shown, denoise=0) for name, shown in last.companions.items()}
     return Painting(image, follower.record.as_dict(), array, companions, last.fields)

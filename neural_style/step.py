@@ -25,7 +25,8 @@ class Step:
         "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
       state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
         be called before the next step is asked for.
-      companions: further images of the result by name, RGB [rows, cols, 3], of a method that has any.
+      companions: further images of the result by name, RGB [rows, cols, 3], of a method that has any; written as
+        they are.
       fields: which position of the style, row and column, each one of `image` corresponds to ("forth"), and the reverse
         ("back"), [rows, cols, 2] int32, of a method that finds it.
     """

@@ -12,6 +12,7 @@ from PIL import Image
 
 import neural_style
 from neural_style.command.main import main
+from neural_style.universal import training
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PICTURES = ROOT / "results" / "universal", ROOT / "neural_style" / "universal" / "pictures"
@@ -49,17 +50,12 @@ def reconstructions(photos: Path) -> None:
             layers = dict(content_layers=f"block{level}_conv1", style_layers="block1_conv1")
             inverted = neural_style.stylize(crop, crop, **look, **network, **layers, **INVERTED)
             for name, painting in (("decoder", made), ("L-BFGS", inverted)):
-                found[name].append((np.asarray(painting.image), psnr(crop, painting.array)))
+                found[name].append((np.asarray(painting.image), training.psnr(crop, painting.array)))
         columns.append([image for each in found.values() for image, _ in each])
         shown = [", ".join(f"{value:.1f}" for _, value in each) for each in found.values()]
         print(f"| {level} | {' | '.join(shown)} |", flush=True)
     first = [np.asarray(crop) for crop in crops] * 2
     sheet([first, *columns], 256).save(PICTURES / "reconstructions.jpg", quality=88)
-
-
-def psnr(image: np.ndarray, found: np.ndarray) -> float:
-    """In dB, of `found` clipped to 0..255."""
-    return float(10 * np.log10(255**2 / np.mean((found.clip(0, 255) - image) ** 2)))
 
 
 def pairs(photos: Path, paintings: Path) -> None:

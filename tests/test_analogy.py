@@ -19,8 +19,10 @@ from neural_style.analogy import fields
 from neural_style.analogy.blending import blend, exchange_mean, own_weights, smooth
 from neural_style.analogy.inversion import Network
 from neural_style.analogy.matching import mean_energy, search, search_exactly, unit
+from neural_style.analogy.pair import Match, Pair
 from neural_style.errors import UserError
 from neural_style.results import targets
+from neural_style.settings.analogy import LEVELS
 from neural_style.vgg import weights
 
 CHELSEA = DATA / "chelsea.jpg"
@@ -176,6 +178,25 @@ def test_a_field_keeps_its_displacements_when_it_grows():
     assert (fields.enlarge(moved, 4, (20, 24), (9, 9)) < 9).all()
 
 
+def test_reconstruction_begins_with_what_the_field_says_in_the_image(monkeypatch):
+    """From level 2, whose maps are half as fine: a window 4 pixels to the right sees what lies 4 to the left."""
+    wide = pair(32, 68)[0]
+    network, begun = Network(options("--weights=random").network, weights.random("vgg19", 0), 2, "float32"), []
+
+    def reconstruct(self, target, level, start, *_):
+        begun.append(start)
+        return self.features(start)[1], []
+
+    monkeypatch.setattr(Network, "reconstruct", reconstruct)
+    found = Pair(network, wide[:, 4:], wide[:, :-4], LEVELS, 1)
+    rows, cols = found.shapes(2)[0]
+    shifted = np.indices((rows, cols)).transpose(1, 2, 0).astype(np.int32)
+    forth, back = (np.clip(shifted + (0, by), 0, np.array((rows, cols)) - 1).astype(np.int32) for by in (2, -2))
+    found.refine(Match(2, forth, back, ({"energies": {}},)), 1, 0)
+    np.testing.assert_allclose(begun[0][:, :52], wide[:, 4:56], atol=1e-3)
+    np.testing.assert_allclose(begun[1][:, 12:], wide[:, 12:-4], atol=1e-3)
+
+
 def test_votes_are_means_over_overlapping_patches(rng):
     seen = rng.standard_normal((6, 7, 2)).astype(np.float32)
     np.testing.assert_allclose(fields.vote(seen, fields.scaled_identity((6, 7), (6, 7)), 5), seen, rtol=1e-5)
@@ -286,6 +307,7 @@ def geometry_of(path):
         (dict(structure_weights="1"), "--structure_weights takes 4 numbers"),
         (dict(scales="2"), "--method=analogy can't take several --scales: leave that out."),
         (dict(tile="256"), "--method=analogy can't take --tile: leave that out."),
+        (dict(preserve_color="luminance"), "can't take --preserve_color=luminance: leave that out."),
         (dict(style_scale="1,2"), "can't take several of --style_scale or --style_rotation"),
         (dict(rows="20"), "need at least 32 rows"),
     ],

@@ -68,8 +68,18 @@ def test_a_lower_decoder_is_begun_with(tmp_path):
     found = list(higher.steps(PICTURES, settings))
     assert [each.pixels is None for each in found] == [True] * 20 + [False] * 20
     assert found[19].features < 0.7 * found[0].features
-    with pytest.raises(UserError, match="--begin takes a decoder of a level below 2"):
-        begun(decoder=2, begin=str(tmp_path / "2.safetensors"))
+    with pytest.raises(UserError, match="--begin takes a decoder of a level up to 1"):
+        begun(decoder=1, begin=str(tmp_path / "2.safetensors"))
+
+
+def test_a_decoder_is_trained_on(tmp_path):
+    settings, first = begun(steps=5)
+    list(first.steps(PICTURES, settings))
+    decoder.save(tmp_path / "2.safetensors", first.decoder(), decoders.encoder(NETWORK, 0))
+    _, again = begun(begin=str(tmp_path / "2.safetensors"), seed=1)
+    assert again.decoder().unit == pytest.approx(first.decoder().unit)
+    for one, other in zip(again.decoder().weights.values(), first.decoder().weights.values(), strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=1e-3)  # float16
 
 
 def test_psnr_of_a_known_error():

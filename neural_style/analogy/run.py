@@ -17,6 +17,7 @@ from neural_style.images.sources import Sources
 from neural_style.optimize.evaluator import Watch
 from neural_style.optimize.plan import plan
 from neural_style.optimize.session import check_same_weights
+from neural_style.settings import networks
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, weights
 
@@ -126,7 +127,7 @@ class Run:
         self, index: int, pair: Pair, match: Match, losses: list[float], facts: Mapping[str, Any], began: float
     ) -> Step:
         content, style = pair.content[0], pair.style[0]
-        factor, sizes = 2 ** (match.level - 1), pair.shapes(0)
+        factor, sizes = networks.stride(layer(match.level)), pair.shapes(0)
         forth = fields.enlarge(match.forth, factor, *sizes)
         back = fields.enlarge(match.back, factor, *reversed(sizes))
         image = self._scene.finished(self._swapped(content, style, forth))

@@ -77,11 +77,17 @@ def _settings_of(group: type[Checked], given: Mapping[str, Any]) -> Any:
 
 def _checked(words: Sequence[str], settings: TrainingSettings) -> Path:
     """Where the decoder is to lie."""
-    if settings.decoder is None or settings.photos is None or len(words) != 1 or not words[0].endswith(decoders.ENDING):
+    lacking = {"--decoder=LEVEL": settings.decoder, "--photos=FOLDER": settings.photos}
+    for flag, value in lacking.items():
+        if value is None:
+            raise UserError(f"Expected {USAGE}, and {flag} is missing.", exit_code=2)
+    if len(words) != 1 or not words[0].endswith(decoders.ENDING):
         raise UserError(f"Expected {USAGE}, received {' '.join(words) or 'no path'} as OUT.", exit_code=2)
     if not os.path.isdir(settings.photos):
         raise UserError(f"--photos takes a folder of images, and {settings.photos!r} is none.")
     path = Path(words[0])
+    if not path.parent.is_dir():
+        raise UserError(f"The decoder's folder {str(path.parent)!r} does not exist: create it, or choose another.")
     if path.exists():
         raise UserError(f"{words[0]!r} is there already: choose another name, or remove it.")
     return path

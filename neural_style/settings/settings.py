@@ -73,6 +73,7 @@ class Settings:
             "--style_masks": picture.style_masks,
             "several of --style_scale or --style_rotation": versions > 1,
             "--tile": isinstance(optimizer.tile, int),
+            "--preserve_color=luminance": picture.preserve_color == "luminance",
             "--refine": self.universal.refine,
         }
         named = [what for what, given in unfit.items() if given]
@@ -86,8 +87,8 @@ class Settings:
         universal, optimizer = self.universal, self.optimizer
         if not universal.refine and len(self.picture.scale_rows) > 1:
             raise UserError(f"--method={universal.method} paints at one scale: leave out --scales, or say --refine=N.")
-        each = min(universal.refine, optimizer.evaluations_per_iteration) or 1
-        count = -(-universal.refine // each) or len(universal.levels)
+        count = -(-universal.refine // optimizer.evaluations_per_iteration) or len(universal.levels)
+        each = -(-universal.refine // count) or 1
         counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
         object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 

@@ -72,7 +72,10 @@ class TrainingSettings(Checked):
         None, Optional(File()), "A folder of photographs (and paintings) to learn from; what is no image is left out."
     )
     begin: str | None = setting(
-        None, Optional(File()), "A decoder of a lower level, whose convolutions this one begins with; it saves time."
+        None,
+        Optional(File()),
+        "A decoder to begin with: of a lower level, whose convolutions "
+        "this one ends with, which saves time; or of this level, to train it on.",
     )
     steps: int = setting(2000, Whole(1, 10**7), "Steps, each on one batch; the learning rate falls over them.")
     crop: int = setting(128, Whole(32, 1024), "Side of the squares that are cut out of photographs, in pixels.")

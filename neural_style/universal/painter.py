@@ -50,7 +50,9 @@ class Painter:
             shares = _at_stride(self._fitted(self._shares), networks.stride(layer(level)))
         boxes = self._boxes(whole)
         kept = self._codec.encode(whole, boxes[0], [level])[level] if len(boxes) == 1 else None
-        maps = self._maps(whole, level, shares, kept) if self._settings.alpha else []
+        inside = self._inside(image.shape, level)
+        within = inside if shares is None or inside is None else shares * inside
+        maps = self._maps(whole, level, shares if within is None else within, kept) if self._settings.alpha else []
         painted = np.empty(whole.shape, np.float32)
         for box in boxes:
             seen = self._codec.around(box, level, whole.shape)
@@ -67,7 +69,7 @@ class Painter:
             features = kept if kept is not None else self._codec.encode(whole, box, [level])[level]
             within = _cut(shares, box, level)
             for index, each in enumerate(sums):
-                each.add(features, None if within is None else within[..., index])
+                each.add(features, None if within is None else within[..., min(index, within.shape[-1] - 1)])
         transform, alpha = TRANSFORMS[self._settings.method], self._settings.alpha
         return [
             toward(transform(each.statistics(), [style[level] for style in styles], region.blend), alpha)
@@ -80,13 +82,24 @@ class Painter:
         sums = {level: Sums() for level in levels}
         for box in self._boxes(whole):
             for level, features in self._codec.encode(whole, box, levels).items():
-                sums[level].add(features)
+                inside = _cut(self._inside(style.shape, level), box, level)
+                sums[level].add(features, None if inside is None else inside[..., 0])
         return {level: each.statistics() for level, each in sums.items()}
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
         """An image whose sides are multiples of the deepest level's stride, its border repeated below and right."""
         below, right = (-side % self._stride for side in image.shape[:2])
         return np.pad(image, [(0, below), (0, right), (0, 0)], "edge") if below or right else image
+
+    def _inside(self, shape: Sequence[int], level: int) -> np.ndarray | None:
+        """What share of each position of a level lies in an image of `shape` [rows, cols, 1]; None where all do.
+
+        What `_fitted` adds must not count among the statistics.
+        """
+        added = [(0, -side % self._stride) for side in shape[:2]]
+        if added == [(0, 0), (0, 0)]:
+            return None
+        return _at_stride(np.pad(np.ones((*shape[:2], 1)), [*added, (0, 0)]), networks.stride(layer(level)))
 
     def _boxes(self, image: np.ndarray) -> list[Box]:
         rows, cols = image.shape[:2]

@@ -194,26 +194,28 @@ def begun(
       cache: holds the network's weights.
 
     Raises:
-      UserError: the weights can't be had, or --begin is no decoder of a lower level of this network.
+      UserError: the weights can't be had, or --begin is no decoder of this or a lower level of this network.
     """
     level, name = settings.decoder, network.network
-    lower = _lower(settings.begin, name, level) if settings.begin else None
+    begin = _decoder(settings.begin, name, level) if settings.begin else None
+    lower = begin if begin and begin.level < level else None
     origin, kernels, _ = weights.cached(network, settings.seed, cache)
     layers = [layer(each.level) for each in (lower,) if each] + [layer(level)]
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     shown = next(iter(crops(pictures, settings.crop, UNIT_CROPS, settings.seed)))
     unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[layer(level)] ** 2)))
     start = fresh(name, level, unit, settings.seed)
-    if lower:
-        start = dataclasses.replace(start, weights={**start.weights, **lower.weights})
+    if begin:
+        unit = start.unit if lower else begin.unit
+        start = dataclasses.replace(start, weights={**start.weights, **begin.weights}, unit=unit)
     return Training(encoder, start, settings.steps, lower)
 
 
-def _lower(path: str, network: str, level: int) -> Decoder:
+def _decoder(path: str, network: str, level: int) -> Decoder:
     found, shapes = load(Path(path)), kernel_shapes(network, level)
-    if found.level >= level or any(shapes.get(name) != pair[0].shape for name, pair in found.weights.items()):
+    if found.level > level or any(shapes.get(name) != pair[0].shape for name, pair in found.weights.items()):
         raise UserError(
-            f"--begin takes a decoder of a level below {level} of {network}, and {path!r} is one of level "
+            f"--begin takes a decoder of a level up to {level} of {network}, and {path!r} is one of level "
             f"{found.level}: name another, or leave out --begin."
         )
     return found

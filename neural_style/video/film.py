@@ -131,15 +131,22 @@ class Film:
                 self._photographs.save(each, image, {})
             yield each, image
 
+    def _start(self, frame: Moved, before: Store | None, now: Store, carried: list[Carried]) -> np.ndarray | None:
+        """Where a frame begins that follows another, or an earlier pass; None where it begins anew."""
+        if before:
+            return _between(before.read(frame.number), carried)
+        if frame.nearest is None:
+            return None
+        # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
+        own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
+        return _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
+
     def _painted(self, frame: Moved, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
         """A frame's painting, and what came of it."""
-        carried, start = [_carried(motion, now) for motion in frame.held_to], None
-        if before:
-            start = _between(before.read(frame.number), carried)
-        elif frame.nearest:
-            # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
-            own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
-            start = _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
+        carried, start = [], None
+        if self._given.settings.universal.optimizes:  # else each frame is decoded by itself
+            carried = [_carried(motion, now) for motion in frame.held_to]
+            start = self._start(frame, before, now, carried)
         if start is not None:
             # As many terms in each frame, so that one network and one trace serve them all.
             nothing = Carried(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
