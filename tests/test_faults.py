@@ -46,7 +46,7 @@ def followed(engine, prefix, meddle, *flags):
     read = sources.read(COFFEE, [SWIRLS], settings)
     header = record.header(str(COFFEE), [str(SWIRLS)], (str(prefix), ".png"), settings)
     shown = [read.content, *read.styles]
-    report = Meddling(header, {}, settings.output, shown, Progress(read.sizes, settings.optimizer))
+    report = Meddling(header, {}, settings.output, shown, Progress(read.sizes, settings))
     report.meddle = meddle
     painting.follow(engine.run(read), report)
 

@@ -277,11 +277,17 @@ def command(folder, *words):
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
 
 
+def test_what_the_method_does_not_heed_is_told():
+    with pytest.raises(UserError, match="--refine is of --method=wct and adain, and the method is optimize"):
+        neural_style.Settings.read(refine=50)
+    with pytest.raises(UserError, match="--swap is of --method=analogy, and the method is wct"):
+        neural_style.Settings.read("wct", swap="mean")
+
+
 @pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
 def test_refining_takes_the_evaluations_that_were_asked_for(refine, evaluations):
-    made = neural_style.Settings.read("quick", weights="random", refine=refine, decoders=None, method="optimize")
-    made = dataclasses.replace(made, universal=dataclasses.replace(made.universal, method="wct"))
-    assert made.optimizer.iterations_at(2)[-1] * [made.optimizer.evaluations_per_iteration] == evaluations
+    made = neural_style.Settings(universal=UniversalSettings(method="wct", refine=refine)).optimizer
+    assert made.iterations_at(1)[0] * [made.evaluations_per_iteration] == evaluations
 
 
 def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folder):

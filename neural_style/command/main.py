@@ -120,7 +120,7 @@ def _paint_picture(
     targets.check(prefix, ending, inputs, settings.output, iterations, fresh, settings.companions)
     painting.check(read)
     with targets.claimed(prefix):
-        progress = Progress(read.sizes, settings.optimizer, state.scales if state else ())
+        progress = Progress(read.sizes, settings, state.scales if state else ())
         run = engine().run(read, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))

@@ -59,12 +59,12 @@ def computed(
     return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
 
 
-def kept(rows: int, cols: int, settings: Settings) -> float:
-    """Bytes that optimiser and evaluator keep in the machine's memory."""
+def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
+    """Bytes that optimiser and evaluator keep in the machine's memory; an analogy's also those of the style."""
     optimizer = settings.optimizer
     per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
     if settings.is_analogy:
-        per_pixel = PER_PIXEL_ANALOGY
+        return PER_PIXEL_ANALOGY * max(rows * cols, largest_style)
     return per_pixel * rows * cols
 
 
@@ -121,13 +121,13 @@ def choose_tile(
     else:
         candidates = [None]
     # Styles lie in memory as float32 images until they were measured.
-    own = kept(rows, cols, settings) + 12 * largest_style * styles
+    own = kept(rows, cols, settings, largest_style) + 12 * largest_style * styles
     for tile in candidates:
         work = computed(rows, cols, tile, precision, settings, largest_style, images)
         if _fits(work, own, host, gpu):
             return tile
     least = (work + own) / 1e9
-    lighter = own - kept(rows, cols, settings) + PER_PIXEL_KEPT["adam"] * rows * cols
+    lighter = own - kept(rows, cols, settings, largest_style) + PER_PIXEL_KEPT["adam"] * rows * cols
     smallest = computed(rows, cols, TILES[-1], precision, settings)
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from neural_style.results.record import by_kind
-from neural_style.settings.optimizer import OptimizerSettings
+from neural_style.settings.settings import Settings
 from neural_style.step import Step
 from neural_style.terminal import say
 
@@ -29,16 +29,14 @@ class Progress:
     An iteration takes half a minute, so that a line fed by Steps alone would stand still.
     """
 
-    def __init__(
-        self, sizes: Sequence[tuple[int, int]], settings: OptimizerSettings, scales: Sequence[Mapping[str, Any]] = ()
-    ):
+    def __init__(self, sizes: Sequence[tuple[int, int]], settings: Settings, scales: Sequence[Mapping[str, Any]] = ()):
         """
         Args:
           sizes: (rows, cols) of each scale.
           settings: say how many evaluations there will be.
           scales: of the record of an interrupted run that goes on.
         """
-        self._sizes, self._iterations = sizes, settings.iterations_at(len(sizes))
+        self._sizes, self._iterations = sizes, settings.optimizer.iterations_at(len(sizes))
         self._each = settings.evaluations_per_iteration
         self._scale, self._before = (len(scales) - 1, len(scales[-1]["losses"])) if scales else (0, 0)
         if scales and len(scales[-1]["iterations"]) == self._iterations[self._scale]:

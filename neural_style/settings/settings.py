@@ -13,7 +13,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
-from neural_style.settings.universal import OWN_RECIPES, UniversalSettings
+from neural_style.settings.universal import DECODED, OWN_RECIPES, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 PARTS = {
@@ -125,6 +125,11 @@ class Settings:
         return self.universal.method == "analogy"
 
     @property
+    def evaluations_per_iteration(self) -> int:
+        """How many evaluations an iteration is to take; an analogy reconstructs in both directions."""
+        return self.optimizer.evaluations_per_iteration * (2 if self.is_analogy else 1)
+
+    @property
     def companions(self) -> tuple[str, ...]:
         """Names of further images of the result, see `Step`."""
         return ("back", "field") if self.is_analogy else ()
@@ -159,6 +164,7 @@ class Settings:
         if recipe is None and given.get("method") in OWN_RECIPES:
             recipe = given["method"]
         values = _combined(recipes.read(recipe) if recipe else {}, given)
+        _check_method(values, given)
         parts = {part: {} for part in PARTS}
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
@@ -183,6 +189,24 @@ class Settings:
     def values(self) -> dict[str, Any]:
         """Every setting's value by its name."""
         return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
+
+
+OF_METHODS = {"alpha": DECODED, "levels": DECODED, "refine": DECODED, "decoders": DECODED} | {
+    field.name: ("analogy",) for field in dataclasses.fields(AnalogySettings)
+}
+"""The settings that only some methods heed."""
+
+
+def _check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises a UserError where something is asked for that the method does not heed."""
+    method = values.get("method", "optimize")
+    for name, methods in OF_METHODS.items():
+        if method not in methods and given.get(name) is not None and values[name] != FIELDS[name][1].default:
+            raise UserError(
+                f"--{name} is of --method={' and '.join(methods)}, and the method is {method}: leave it out, or name "
+                "another method.",
+                exit_code=2,
+            )
 
 
 def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
