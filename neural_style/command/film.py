@@ -248,9 +248,8 @@ class _Report:
     def _write_preview(self) -> None:
         photographs = self._clip.frames(self._settings.video)
         pairs = zip((image for _, image in photographs), self._painted(), strict=False)
-        self._encode(
-            self._names.preview, ((at, plots.comparison([photograph, frame])) for (_, photograph), (at, frame) in pairs)
-        )
+        beside = ((at, plots.comparison([photograph, frame])) for photograph, (at, frame) in pairs)
+        self._encode(self._names.preview, beside)
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
