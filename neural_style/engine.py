@@ -65,6 +65,7 @@ class Engine:
             return AnalogyRun(given, self.cache, resumed, watch)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
+        # What goes on, or follows another frame of a film, has its start.
         if settings.universal.decodes and not resumed and not isinstance(given.start, np.ndarray):
             return _Refined(given, self.cache, watch)
         return Run(given, self.cache, resumed, watch)
@@ -107,9 +108,8 @@ class _Refined:
         picture = dataclasses.replace(self._given.settings.picture, init_blend=0.0)
         settings = dataclasses.replace(self._given.settings, picture=picture)
         start = writing.to_image(painted.image, denoise=0)
-        self._run = Run(
-            dataclasses.replace(self._given, start=start, settings=settings), self._cache, None, self._watch
-        )
+        given = dataclasses.replace(self._given, start=start, settings=settings)
+        self._run = Run(given, self._cache, watch=self._watch)
         yield from self._run.steps()
 
     def best(self) -> np.ndarray | None:

@@ -71,6 +71,7 @@ class _Best:
 
     @property
     def mean(self) -> float:
+        """The mean energy of the field."""
         return float(self._energies.mean(dtype=np.float64))
 
     def propagate(self, step: tuple[int, int]) -> None:

@@ -130,9 +130,7 @@ class Names:
             raise UserError(f"A film ends in {known}, or is a folder of frames without an ending; received {output!r}.")
         self.output = output.rstrip("/")
         self.prefix = self.output[: -len(ending)] if self.ending else self.output
-        folder = Path(self.prefix).parent
-        if not os.path.isdir(folder):
-            raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another.")
+        files.check_folder(Path(self.prefix).parent)
         self.frames = Path(f"{self.prefix}_frames" if self.ending else self.output)
 
     def made(self) -> dict | None:
@@ -189,7 +187,6 @@ class _Report:
         self._stays = made is not None and names.is_complete(made) and bool(names.ending)
         video = settings.video
         self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
-        self._times = None if video.fps else clip.times()
 
     def follow(self, progress: Progress) -> None:
         """Takes the frames; whatever breaks the film off, those painted so far are a film."""
@@ -255,8 +252,7 @@ class _Report:
         video, ending = self._settings.video, Path(path).suffix.lower()
         sound = None
         if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
-            start = self._times[video.first_frame - 1] if self._times else (video.first_frame - 1) / self._clip.rate
-            sound = self._clip.path, float(start)
+            sound = self._clip.path, self._clip.shown_at(video.first_frame)
         quality = self._settings.output.output_quality
         files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
         if path == self._names.output:
@@ -271,10 +267,10 @@ class _Report:
 
     def _shown_at(self, number: int) -> float:
         """The second of the painted film at which a frame of the clip is shown."""
-        first = self._settings.video.first_frame
-        if self._times:
-            return self._times[min(number, len(self._times)) - 1] - self._times[first - 1]
-        return float((number - first) / (self._settings.video.every * self._rate))
+        video = self._settings.video
+        if video.fps:
+            return float((number - video.first_frame) / (video.every * self._rate))
+        return self._clip.shown_at(number) - self._clip.shown_at(video.first_frame)
 
     def _write_record(self, ended: Mapping[str, Any]) -> None:
         facts = sorted(self._facts, key=lambda each: each["number"])

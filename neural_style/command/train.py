@@ -86,8 +86,7 @@ def _checked(words: Sequence[str], settings: TrainingSettings) -> Path:
     if not os.path.isdir(settings.photos):
         raise UserError(f"--photos takes a folder of images, and {settings.photos!r} is none.")
     path = Path(words[0])
-    if not path.parent.is_dir():
-        raise UserError(f"The decoder's folder {str(path.parent)!r} does not exist: create it, or choose another.")
+    files.check_folder(path.parent)
     if path.exists():
         raise UserError(f"{words[0]!r} is there already: choose another name, or remove it.")
     return path

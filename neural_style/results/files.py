@@ -30,11 +30,16 @@ def split(output: str, content: str) -> tuple[str, str]:
         raise UserError(
             f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
         )
-    if not os.path.isdir(folder):
-        raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another prefix.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"The results' folder {str(folder)!r} can't be written: choose another prefix.")
+    check_folder(folder)
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises a UserError where no results can be written into a folder."""
+    if not os.path.isdir(folder):
+        raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"The results' folder {str(folder)!r} can't be written: choose another.")
 
 
 def key(path: str) -> str:

@@ -37,7 +37,7 @@ class Progress:
           scales: of the record of an interrupted run that goes on.
         """
         self._sizes, self._iterations = sizes, settings.optimizer.iterations_at(len(sizes))
-        self._each = settings.evaluations_per_iteration
+        self._each = settings.planned_evaluations
         self._scale, self._before = (len(scales) - 1, len(scales[-1]["losses"])) if scales else (0, 0)
         if scales and len(scales[-1]["iterations"]) == self._iterations[self._scale]:
             self._scale, self._before = self._scale + 1, 0

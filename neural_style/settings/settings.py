@@ -125,7 +125,7 @@ class Settings:
         return self.universal.method == "analogy"
 
     @property
-    def evaluations_per_iteration(self) -> int:
+    def planned_evaluations(self) -> int:
         """How many evaluations an iteration is to take; an analogy reconstructs in both directions."""
         return self.optimizer.evaluations_per_iteration * (2 if self.is_analogy else 1)
 
@@ -191,9 +191,8 @@ class Settings:
         return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
 
 
-OF_METHODS = {"alpha": DECODED, "levels": DECODED, "refine": DECODED, "decoders": DECODED} | {
-    field.name: ("analogy",) for field in dataclasses.fields(AnalogySettings)
-}
+OF_METHODS = {name: DECODED for name, (part, _) in FIELDS.items() if part == "universal" and name != "method"}
+OF_METHODS |= {name: ("analogy",) for name, (part, _) in FIELDS.items() if part == "analogy"}
 """The settings that only some methods heed."""
 
 

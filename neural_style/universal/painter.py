@@ -50,9 +50,7 @@ class Painter:
             shares = _at_stride(self._fitted(self._shares), networks.stride(layer(level)))
         boxes = self._boxes(whole)
         kept = self._codec.encode(whole, boxes[0], [level])[level] if len(boxes) == 1 else None
-        inside = self._inside(image.shape, level)
-        within = inside if shares is None or inside is None else shares * inside
-        maps = self._maps(whole, level, shares if within is None else within, kept) if self._settings.alpha else []
+        maps = self._maps(whole, level, self._counted(shares, image, level), kept) if self._settings.alpha else []
         painted = np.empty(whole.shape, np.float32)
         for box in boxes:
             seen = self._codec.around(box, level, whole.shape)
@@ -62,14 +60,14 @@ class Painter:
         painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
         return color.grey(painted) if self._grey else painted
 
-    def _maps(self, whole: np.ndarray, level: int, shares: np.ndarray | None, kept: tf.Tensor | None) -> list[Affine]:
-        """What each region's features go through."""
+    def _maps(self, whole: np.ndarray, level: int, counted: np.ndarray | None, kept: tf.Tensor | None) -> list[Affine]:
+        """What each region's features go through; of these, positions count as `counted` says, see `_counted`."""
         sums = [Sums() for _ in self._regions]
         for box in self._boxes(whole):
             features = kept if kept is not None else self._codec.encode(whole, box, [level])[level]
-            within = _cut(shares, box, level)
+            within = _cut(counted, box, level)
             for index, each in enumerate(sums):
-                each.add(features, None if within is None else within[..., min(index, within.shape[-1] - 1)])
+                each.add(features, None if within is None else within[..., index])
         transform, alpha = TRANSFORMS[self._settings.method], self._settings.alpha
         return [
             toward(transform(each.statistics(), [style[level] for style in styles], region.blend), alpha)
@@ -80,10 +78,11 @@ class Painter:
         """The statistics of a style's features, by level."""
         whole, levels = self._fitted(style), sorted(set(self._settings.levels))
         sums = {level: Sums() for level in levels}
+        counted = {level: self._counted(None, style, level) for level in levels}
         for box in self._boxes(whole):
             for level, features in self._codec.encode(whole, box, levels).items():
-                inside = _cut(self._inside(style.shape, level), box, level)
-                sums[level].add(features, None if inside is None else inside[..., 0])
+                within = _cut(counted[level], box, level)
+                sums[level].add(features, None if within is None else within[..., 0])
         return {level: each.statistics() for level, each in sums.items()}
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
@@ -91,15 +90,17 @@ class Painter:
         below, right = (-side % self._stride for side in image.shape[:2])
         return np.pad(image, [(0, below), (0, right), (0, 0)], "edge") if below or right else image
 
-    def _inside(self, shape: Sequence[int], level: int) -> np.ndarray | None:
-        """What share of each position of a level lies in an image of `shape` [rows, cols, 1]; None where all do.
+    def _counted(self, shares: np.ndarray | None, image: np.ndarray, level: int) -> np.ndarray | None:
+        """What each position of a level counts in each region's statistics [rows, cols, regions]; None is all alike.
 
-        What `_fitted` adds must not count among the statistics.
+        What `_fitted` adds to the image does not.
         """
-        added = [(0, -side % self._stride) for side in shape[:2]]
-        if added == [(0, 0), (0, 0)]:
-            return None
-        return _at_stride(np.pad(np.ones((*shape[:2], 1)), [*added, (0, 0)]), networks.stride(layer(level)))
+        added = [(0, -side % self._stride) for side in image.shape[:2]]
+        if not np.any(added):
+            return shares
+        inside = np.pad(np.ones((*image.shape[:2], 1), np.float32), [*added, (0, 0)])
+        inside = _at_stride(inside, networks.stride(layer(level)))
+        return inside if shares is None else shares * inside
 
     def _boxes(self, image: np.ndarray) -> list[Box]:
         rows, cols = image.shape[:2]

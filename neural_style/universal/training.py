@@ -202,12 +202,13 @@ def begun(
     origin, kernels, _ = weights.cached(network, settings.seed, cache)
     layers = [layer(each.level) for each in (lower,) if each] + [layer(level)]
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
+    if begin and not lower:
+        return Training(encoder, begin, settings.steps)
     shown = next(iter(crops(pictures, settings.crop, UNIT_CROPS, settings.seed)))
     unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[layer(level)] ** 2)))
     start = fresh(name, level, unit, settings.seed)
-    if begin:
-        unit = start.unit if lower else begin.unit
-        start = dataclasses.replace(start, weights={**start.weights, **begin.weights}, unit=unit)
+    if lower:
+        start = dataclasses.replace(start, weights={**start.weights, **lower.weights})
     return Training(encoder, start, settings.steps, lower)
 
 

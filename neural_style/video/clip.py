@@ -80,20 +80,28 @@ class Clip:
         ends = [end for end in (self.count, settings.last_frame) if end]
         return max(0, -(-(min(ends) - settings.first_frame + 1) // settings.every)) if self.count else None
 
-    def times(self) -> list[float] | None:
-        """When a film's frames are shown, in seconds, where its rate varies; None where not or not said."""
+    def shown_at(self, number: int) -> float:
+        """The second at which a frame is shown."""
+        times = self._times
+        return times[min(number, len(times)) - 1] if times else float((number - 1) / self.rate)
+
+    @functools.cached_property
+    def _times(self) -> list[float]:
+        """The seconds at which a film's frames are shown, where its rate varies; empty where not, or not said."""
         if not self.path:
-            return None
+            return []
         import av
 
-        with av.open(located(self.path)) as container:
+        found: list[int | None] = []
+        with contextlib.suppress(av.error.FFmpegError), av.open(located(self.path)) as container:
             stream = container.streams.video[0]
-            found = [packet.pts for packet in container.demux(stream) if packet.size]
-            if not found or None in found:
-                return None
-            seconds = [float((pts - min(found)) * stream.time_base) for pts in sorted(found)]
+            unit = stream.time_base
+            found += (packet.pts for packet in container.demux(stream) if packet.size)
+        if not found or None in found:
+            return []
+        seconds = [float((pts - min(found)) * unit) for pts in sorted(found)]
         apart = max(abs(at - float(number / self.rate)) for number, at in enumerate(seconds))
-        return seconds if apart > 0.5 / self.rate else None
+        return seconds if apart > 0.5 / self.rate else []
 
     def _loaded(self) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
         for number, path in enumerate(self.pictures, 1):

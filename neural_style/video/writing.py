@@ -51,15 +51,8 @@ def write(
     kind = {".mkv": "matroska", ".m4v": "mp4"}.get(ending, ending[1:])
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(av.open(located(path), "w", format=kind))
-        video = output.add_stream(CODECS[ending], rate=rate)
-        video.pix_fmt = "yuv420p"
-        _say_colors(video.codec_context)
-        video.options = {"crf": str(round(WORST - (WORST - BEST) * quality / 100))}
-        if ending == ".webm":
-            video.bit_rate = 0  # for VP9 the factor alone is to count
-        heard = _Sound(output, *sound, stack) if sound else None
-        video.codec_context.time_base = 1 / (rate * TICKS)
-        last = -1
+        video = _pictures(output, ending, rate, quality)
+        heard, last = _Sound(output, *sound, stack) if sound else None, -1
         for at, frame in frames:
             pixels = _even(np.asarray(frame))
             if last < 0:
@@ -73,6 +66,18 @@ def write(
                 heard.copy(at + float(1 / rate))
         for packet in video.encode():
             output.mux(packet)
+
+
+def _pictures(output: Any, ending: str, rate: Fraction, quality: int) -> Any:
+    """The stream that takes a film's frames."""
+    video = output.add_stream(CODECS[ending], rate=rate)
+    video.pix_fmt = "yuv420p"
+    _say_colors(video.codec_context)
+    video.options = {"crf": str(round(WORST - (WORST - BEST) * quality / 100))}
+    if ending == ".webm":
+        video.bit_rate = 0  # for VP9 the factor alone is to count
+    video.codec_context.time_base = 1 / (rate * TICKS)
+    return video
 
 
 class _Sound:
