@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neural_style.analogy.run import Run as AnalogyRun
 from neural_style.cache import Cache
+from neural_style.feedforward.run import Run as FeedforwardRun
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
@@ -52,7 +53,7 @@ class Engine:
         given: Sources,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-    ) -> "Run | UniversalRun | AnalogyRun | _Refined":
+    ) -> "Run | UniversalRun | AnalogyRun | FeedforwardRun | _Refined":
         """A run, to be carried out by its `steps`.
 
         Args:
@@ -63,6 +64,8 @@ class Engine:
         settings = given.settings
         if settings.is_analogy:
             return AnalogyRun(given, self.cache, resumed, watch)
+        if settings.is_feedforward:
+            return FeedforwardRun(given, self.cache)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
         # What goes on, or follows another frame of a film, has its start.

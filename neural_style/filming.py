@@ -12,6 +12,7 @@ from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
+from neural_style.settings import trained
 from neural_style.settings.settings import Settings
 from neural_style.video import clip as clips
 from neural_style.video.clip import Clip
@@ -49,17 +50,18 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
 
 def stylize_film(
     clip: str,
-    style: Picture | Sequence[Picture],
+    styles: Picture | Sequence[Picture],
+    /,
     *,
     engine: "Engine | None" = None,
     recipe: str | None = None,
     **settings: Any,
 ) -> "Iterator[Frame]":
-    """Paints a film in the manner of `style`, frame by frame.
+    """Paints a film in the manner of `styles`, frame by frame.
 
     Args:
       clip: the path of a film or of a folder of frames, or a pattern such as "frames/*.png".
-      style: the painting: a path, a Pillow image or an array, or a list of several.
+      styles: the painting: a path, a Pillow image or an array, a list of several, or a trained network.
       engine: keeps networks and traces for the next call.
       recipe: the name of a recipe that the settings begin with.
       **settings: the command line's flags by name.
@@ -70,8 +72,9 @@ def stylize_film(
     Raises:
       UserError: what is asked for can't be done; of what is known before the first frame at once.
     """
-    styles = list(style) if isinstance(style, list | tuple) else [style]
-    opened, given = read(clip, styles, Settings.read(recipe, **settings))
+    styles = list(styles) if isinstance(styles, list | tuple) else [styles]
+    made = Settings.read(recipe, **{**settings, **trained.method(styles, settings)})
+    opened, given = read(clip, styles, made)
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 
     return _frames(engine or Engine(), opened, given)

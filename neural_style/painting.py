@@ -15,6 +15,7 @@ from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
 from neural_style.optimize.plan import plan
 from neural_style.results.record import Record, header
+from neural_style.settings import trained
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
 from neural_style.vgg import device, weights
@@ -30,6 +31,8 @@ def check(given: Sources) -> None:
     The engine would tell the same, but seconds later: it has nothing to say once TensorFlow is loaded.
     """
     if "tensorflow" in sys.modules:
+        return
+    if given.settings.is_feedforward:
         return
     weights.check(given.settings.network)
     planned = given.settings.universal.optimizes or given.settings.is_analogy
@@ -127,18 +130,20 @@ class _InMemory:
 
 def stylize(
     content: Picture,
-    style: Picture | Sequence[Picture],
+    styles: Picture | Sequence[Picture],
+    /,
     *,
     callback: Callable[[Step], Any] | None = None,
     engine: "Engine | None" = None,
     recipe: str | None = None,
     **settings: Any,
 ) -> Painting:
-    """Paints `content` in the manner of `style`; writes no file.
+    """Paints `content` in the manner of `styles`; writes no file.
 
     Args:
       content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
-      style: the painting, likewise, or a list of several.
+      styles: the painting, likewise, a list of several, or a trained network: the path of one, or the name of one that
+        comes along.
       callback: called with each `Step`, the start's first; an exception that it raises ends the run.
       engine: keeps networks and traces for the next call; without one each call makes its own.
       recipe: the name of a recipe that the settings begin with.
@@ -153,8 +158,8 @@ def stylize(
     """
     if not (callback is None or callable(callback)):
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
-    styles = list(style) if isinstance(style, list | tuple) else [style]
-    read = sources.read(content, styles, Settings.read(recipe, **settings))
+    styles = list(styles) if isinstance(styles, list | tuple) else [styles]
+    read = sources.read(content, styles, Settings.read(recipe, **{**settings, **trained.method(styles, settings)}))
     check(read)
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 

@@ -1,83 +1,120 @@
-"""The training of decoders: it learns, goes on where it stood, and leaves a decoder that paints."""
+"""Trainings: what they read, how they move, and how they go on; of decoders and of networks that paint."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
-from conftest import COFFEE, SWIRLS
+import tensorflow as tf
+from conftest import COFFEE, DATA, SWIRLS, pair
 from PIL import Image
 
 import neural_style
 from neural_style.cache import Cache
 from neural_style.command import train
 from neural_style.errors import UserError
-from neural_style.settings import decoders
+from neural_style.feedforward import beginning, network
+from neural_style.images.scene import Region, Scene
+from neural_style.losses import terms
+from neural_style.optimize.objective import Objective
+from neural_style.settings import decoders, trained
+from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
-from neural_style.settings.universal import TrainingSettings
+from neural_style.settings.training import StylesSettings, TrainingSettings
+from neural_style.training import states
+from neural_style.training.crops import Crops, taken
 from neural_style.universal import decoder, training
+from neural_style.vgg import model, weights
 
 NETWORK = NetworkSettings(network="vgg16", weights="random", padding="replicate")
-PICTURES = [Image.open(path).convert("RGB") for path in (COFFEE, SWIRLS)]
+PATHS = [COFFEE, SWIRLS]
+LOSS = LossSettings(
+    content_layers=("block2_conv2",),
+    style_layers=("block1_conv1", "block2_conv1"),
+    normalization="scale",
+    content_weight=1.0,
+    style_weight=4.0,
+    tv_weight=1.0,
+)
 
 
-def begun(**given):
+def decoder_begun(**given):
     settings = TrainingSettings(**{"decoder": 2, "steps": 40, "crop": 32, "batch": 2, **given})
-    return settings, training.begun(settings, NETWORK, PICTURES, Cache(1e9))
+    crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
+    return settings, crops, training.begun(settings, NETWORK, crops, Cache(1e9))
 
 
-def test_errors_fall_and_a_training_goes_on_to_the_same_decoder():
-    settings, whole = begun()
-    progress = list(whole.steps(PICTURES, settings))
+def test_decoders_errors_fall_and_a_training_goes_on_to_the_same_decoder():
+    settings, crops, whole = decoder_begun()
+    progress = list(whole.steps(crops, settings))
     assert [each.step for each in progress] == list(range(1, 41))
     for error in ("pixels", "features"):
         errors = [getattr(each, error) for each in progress]
         assert np.mean(errors[-5:]) < 0.7 * np.mean(errors[:5])
-    _, first = begun()
-    for each in first.steps(PICTURES, settings):
+    _, _, first = decoder_begun()
+    for each in first.steps(crops, settings):
         if each.step == 25:
             break
-    _, second = begun()
+    _, _, second = decoder_begun()
     second.restore(first.state())
-    assert len(list(second.steps(PICTURES, settings))) == 15
+    assert len(list(second.steps(crops, settings))) == 15
     for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-4)
 
 
 def test_crops_are_of_the_seed_wherever_they_begin():
-    taken = {
-        (seed, first): next(iter(training.crops(PICTURES, 40, 3, seed, first))).numpy()
+    found = {
+        (seed, first): next(iter(Crops(PATHS, 40, 3, seed).batches(first))).numpy()
         for seed in (0, 1)
         for first in (0, 1)
     }
-    batches = iter(training.crops(PICTURES, 40, 3, 0))
-    np.testing.assert_array_equal(next(batches), taken[0, 0])
-    np.testing.assert_array_equal(next(batches), taken[0, 1])
-    assert taken[0, 0].shape == (3, 40, 40, 3)
-    assert 0 <= taken[0, 0].min() < taken[0, 0].max() <= 255
-    assert np.abs(taken[1, 0] - taken[0, 0]).mean() > 5
+    batches = iter(Crops(PATHS, 40, 3, 0).batches())
+    np.testing.assert_array_equal(next(batches), found[0, 0])
+    np.testing.assert_array_equal(next(batches), found[0, 1])
+    assert found[0, 0].shape == (3, 40, 40, 3)
+    assert 0 <= found[0, 0].min() < found[0, 0].max() <= 255
+    assert np.abs(found[1, 0] - found[0, 0]).mean() > 5
+
+
+def test_photographs_that_cant_be_read_are_named_once_and_left_out(tmp_path, capsys):
+    shutil.copy(COFFEE, tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no image")
+    whole = COFFEE.read_bytes()
+    (tmp_path / "c.png").write_bytes(whole[: len(whole) // 2])  # its header tells a size that the rest does not hold
+    Image.new("RGB", (20, 300)).save(tmp_path / "d.png")
+    crops = Crops(sorted(tmp_path.iterdir()), 32, 4, 0)
+    batches = [images.numpy() for _, images in taken(crops, 0, 6)]
+    said = capsys.readouterr().err
+    assert (said.count("b.png"), said.count("c.png"), said.count("d.png")) == (1, 1, 0)
+    alone = Crops([tmp_path / "a.png"], 32, 4, 0)
+    assert all(np.isfinite(batch).all() and batch.std() > 1 for batch in batches)
+    assert alone.batch(0).shape == batches[0].shape
+    with pytest.raises(UserError, match="no image of at least 32 rows"):
+        Crops([tmp_path / "b.png", tmp_path / "d.png"], 32, 4, 0)
 
 
 def test_a_lower_decoder_is_begun_with(tmp_path):
     low = decoder.fresh("vgg16", 2, 100.0, 5)
     decoder.save(tmp_path / "2.safetensors", low, decoders.encoder(NETWORK, 0))
-    settings, higher = begun(decoder=3, begin=str(tmp_path / "2.safetensors"))
+    settings, crops, higher = decoder_begun(decoder=3, begin=str(tmp_path / "2.safetensors"))
     kernel = low.weights["block2_conv1"][0]
     np.testing.assert_allclose(higher.decoder().weights["block2_conv1"][0], kernel, atol=1e-3)  # float16
-    found = list(higher.steps(PICTURES, settings))
+    found = list(higher.steps(crops, settings))
     assert [each.pixels is None for each in found] == [True] * 20 + [False] * 20
     assert found[19].features < 0.7 * found[0].features
     with pytest.raises(UserError, match="--begin takes a decoder of a level up to 1"):
-        begun(decoder=1, begin=str(tmp_path / "2.safetensors"))
+        decoder_begun(decoder=1, begin=str(tmp_path / "2.safetensors"))
 
 
 def test_a_decoder_is_trained_on(tmp_path):
-    settings, first = begun(steps=5)
-    list(first.steps(PICTURES, settings))
+    settings, crops, first = decoder_begun(steps=5)
+    list(first.steps(crops, settings))
     decoder.save(tmp_path / "2.safetensors", first.decoder(), decoders.encoder(NETWORK, 0))
-    _, again = begun(begin=str(tmp_path / "2.safetensors"), seed=1)
-    assert again.decoder().unit == pytest.approx(first.decoder().unit)
+    _, _, again = decoder_begun(begin=str(tmp_path / "2.safetensors"), seed=1)
     for one, other in zip(again.decoder().weights.values(), first.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-3)  # float16
 
@@ -87,59 +124,260 @@ def test_psnr_of_a_known_error():
     assert training.psnr(images, images + 25.5) == pytest.approx(20)
 
 
-def test_the_command_trains_a_decoder_that_paints(tmp_path):
+def begun(names=("waves", "cups"), loss=LOSS, **given):
+    """A network's training before its first step, on the pair as styles."""
+    kinds = {field: cls for cls in (TrainingSettings, StylesSettings) for field in cls.__dataclass_fields__}
+    of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
+    settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
+    how = StylesSettings(**{"width": 0.125, **of[StylesSettings]})
+    styles = [*reversed(pair(48, 64))][: len(names)]
+    return settings, beginning.begun(settings, how, loss, NETWORK, names, styles, Cache(1e9))
+
+
+def test_losses_are_the_engines():
+    """Before the first step: each crop is the content, each style the style, the painting the combination."""
+    _, (made, trained_) = begun()
+    crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
+    found = trained_.losses(tf.constant(crops), which)
+    layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
+    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.of(LOSS))
+    for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
+        painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
+        scene = Scene(crop, [Region([pair(48, 64)[1 - style]], [1.0], 1.0, None)], crop)
+        _, _, expected = objective.bind(scene)(painted.astype(np.float64))
+        for name, value in expected.items():
+            assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
+
+
+@pytest.mark.parametrize("architecture", ["johnson", "msg"])
+def test_every_term_falls(architecture):
+    settings, (_, trained_) = begun(architecture=architecture, steps=80, rate=4e-3)
+    crops = Crops(PATHS, settings.crop, settings.batch, 0)
+    fixed, which = tf.constant(crops.batch(1000)), np.array([0, 1, 0, 1])
+    before = {name: values.mean() for name, values in trained_.losses(fixed, which).items()}
+    progress = [trained_.run(images) for _, images in taken(crops, 0, settings.steps)]
+    after = {name: values.mean() for name, values in trained_.losses(fixed, which).items()}
+    assert [each.step for each in progress] == list(range(1, 81))
+    for name in before:
+        if name.startswith("style"):
+            assert after[name] < 0.7 * before[name], name
+    assert sum(after.values()) < 0.7 * sum(before.values())
+    assert progress[0].loss == pytest.approx(sum(progress[0].terms.values()))
+
+
+def test_styles_take_turns():
+    _, (_, trained_) = begun()
+    drawn = [tuple(trained_.drawn(step, 3)) for step in range(4)]
+    assert drawn == [(0, 1, 0), (1, 0, 1), (0, 1, 0), (1, 0, 1)]
+
+
+def test_what_is_not_finite_leaves_the_weights():
+    _, (made, trained_) = begun()
+    before = [variable.numpy() for variable in made.model.weights]
+    with pytest.raises(UserError, match="At step 1 the loss or its gradient is not finite"):
+        trained_.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
+    for variable, value in zip(made.model.weights, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert trained_.step == 0
+
+
+def test_new_styles_leave_the_convolutions(tmp_path):
+    _, (made, _) = begun()
+    path = tmp_path / "two.keras"
+    network.save(path, made, [Image.new("RGB", (9, 9))] * 2, {})
+    settings, (new, trained_) = begun(names=("one",), begin=str(path), only_styles=True, steps=3)
+    for _, images in taken(Crops(PATHS, settings.crop, settings.batch, 0), 0, 3):
+        trained_.run(images)
+    for ours, theirs in zip(new.model.weights, made.model.weights, strict=True):
+        if ours.name in ("gamma", "beta"):
+            assert (ours.shape[0], theirs.shape[0]) == (1, 2)
+            assert np.abs(ours.numpy() - (ours.name == "gamma")).max() > 1e-6
+        else:
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_msg_keeps_its_styles_grams():
+    settings, (made, trained_) = begun(architecture="msg", steps=2)
+    for _, images in taken(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
+        trained_.run(images)
+    trained_.finish()
+    style, image = tf.one_hot([0], 2)[:, None, None], tf.constant(pair(48, 64)[1][None], tf.float32)
+    np.testing.assert_allclose(made.layers.match.grams[0], made.layers.gram(image, style)[0], rtol=1e-4, atol=1e-7)
+    both = [made.layers(image, tf.one_hot([number], 2)[:, None, None]).numpy() for number in (0, 1)]
+    assert np.abs(both[0] - both[1]).max() > 0
+
+
+SHARED = """
+import sys, json
+import numpy as np, tensorflow as tf
+sys.path.insert(0, {folder!r})
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * {devices})
+import test_training as t
+from neural_style.feedforward import beginning
+beginning.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
+settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4)
+crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
+print(json.dumps([trained.run(images).terms for _, images in t.taken(crops, 0, 4)]))
+"""
+
+
+def _shared(strategy, devices=1, **environment):
+    code = SHARED.format(folder=os.path.dirname(__file__), strategy=strategy, devices=devices)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def _losses(process):
+    import json
+
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-2000:]
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def test_two_workers_give_the_losses_of_one(tmp_path):
+    """Two devices of one machine, and two machines (here processes) that TF_CONFIG names."""
+    import json
+    import socket
+
+    expected = _losses(_shared("none"))
+    found = [_losses(_shared("mirrored", devices=2))]
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    workers = [
+        _shared("multi_worker", TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}))
+        for index in (0, 1)
+    ]
+    found += [_losses(worker) for worker in workers]
+    for losses in found:
+        for one, other in zip(losses, expected, strict=True):
+            for name, value in other.items():
+                assert one[name] == pytest.approx(value, rel=1e-3), name
+
+
+def command(folder, *words):
+    line = [sys.executable, "-m", "neural_style", "train", *map(str, words)]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def photos(tmp_path):
     (tmp_path / "photos").mkdir()
-    for path in (COFFEE, SWIRLS):
-        (tmp_path / "photos" / path.name).write_bytes(path.read_bytes())
+    for path in PATHS:
+        shutil.copy(path, tmp_path / "photos")
+    return tmp_path
+
+
+def test_the_command_trains_a_decoder_that_paints(photos):
     words = ["--decoder=1", "--photos=photos", "one.safetensors", "--weights=random", "--steps=3", "--crop=32"]
-    done = command(tmp_path, *words)
+    done = command(photos, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Wrote one.safetensors: level 1; crops come back at" in done.stdout
-    assert sorted(os.listdir(tmp_path)) == ["one.safetensors", "photos"]
-    look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(tmp_path))
+    assert sorted(os.listdir(photos)) == ["one.safetensors", "photos"]
+    look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(photos))
     assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
-    again = command(tmp_path, *words)
+    again = command(photos, *words)
     assert (again.returncode, "is there already: choose another name" in again.stderr) == (1, True)
+
+
+SMALL = ["--weights=random", "--crop=32", "--width=0.125", "--style_size=48", "--photos=photos", "--precision=float32"]
+
+
+def test_the_command_trains_a_network_that_paints(photos):
+    words = [SWIRLS, DATA / "chelsea.jpg", "two.keras", "--steps=100", f"--shows={COFFEE}", "--shows_every=60"]
+    words += ["--content_layers=block2_conv1", "--style_layers=block1_conv1,block2_conv1", "--tensorboard=board"]
+    done = command(photos, *words, *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "step 100 of 100: loss" in done.stdout
+    assert "Wrote two.keras: swirls, chelsea; loss" in done.stdout
+    assert sorted(os.listdir(photos)) == ["board", "photos", "two.keras", "two_at_step_60.png"]
+    with Image.open(photos / "two_at_step_60.png") as shown:
+        assert shown.size == (2 * 384, 256)
+    facts = trained.facts(photos / "two.keras")
+    assert facts["styles"] == ["swirls", "chelsea"]
+    assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
+    assert facts["training"]["losses"][-1]["step"] == 100
+    found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
+    assert found.image.size == (60, 40)
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(photos):
+    words = [*SMALL, "--steps=220", "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
+    assert command(photos, SWIRLS, "whole.keras", *words).returncode == 0
+    line = [sys.executable, "-m", "neural_style", "train", str(SWIRLS), "killed.keras", *words]
+    with subprocess.Popen(line, cwd=photos, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        state = photos / "killed.keras.state"
+        while not state.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    done = command(photos, SWIRLS, "killed.keras", *words, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "Going on at step 100 of 220." in done.stdout or "Going on at step 200 of 220." in done.stdout
+    one, other = (network.load(photos / f"{name}.keras").model.weights for name in ("whole", "killed"))
+    for ours, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert not state.exists()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Expected neural-style train --decoder=LEVEL"),
-        (["--decoder=2", "--photos=photos", "out.h5"], "received out.h5 as OUT"),
+        ([], "--photos=FOLDER is missing"),
+        (["--decoder=2", "--photos=photos", "out.h5"], "received out.h5 where OUT.safetensors belongs"),
         (["--decoder=6", "--photos=photos", "out.safetensors"], "a whole number from 1 to 5, received '6'"),
         (["--decoder=2", "--photos=nowhere", "out.safetensors"], "--photos takes a folder of images"),
         (["--decoder=2", "--photos=photos", "out.safetensors"], "holds none"),
-        (["--decoder=2", "--photos=photos", "out.safetensors", "--weights=learned"], "depends on the picture"),
+        (["--decoder=2", "--photos=full", "out.safetensors", "--weights=learned"], "depends on the picture"),
         (["--decoder=2", "--photos=photos", "out.safetensors", "--rows=9"], "rows"),
+        (["--decoder=2", "--photos=full", "out.safetensors", "--width=1"], "--width is of networks"),
+        (["--decoder=2", "--photos=full", "a.png", "out.safetensors"], "--decoder takes no styles"),
+        (["--photos=full", "out.keras"], "Expected at least one STYLE"),
+        (["full/a.png", "full/b.png", "out.png", "--photos=full"], "received out.png where OUT.keras belongs"),
+        (["full/a.png", "full/a.png", "out.keras", "--photos=full"], "two are called 'a': rename one"),
+        (["nowhere.png", "out.keras", "--photos=full"], "'nowhere.png' does not exist"),
+        (["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"], "--begin takes a file"),
+        (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
+        (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],
 )
 def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
+    (tmp_path / "full").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "full" / "a.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
+    from neural_style.command import train_decoder, train_network
+
+    for each in (train_decoder, train_network):
+        monkeypatch.setattr(each, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
     with pytest.raises(UserError) as told:
         train.run(words)
     assert message in str(told.value)
 
 
 def test_a_state_of_other_flags_is_told(tmp_path):
-    settings, some = begun(decoder=1)
-    decoder.write_state(tmp_path / "state", some.state(), {"training": "these"})
-    some.restore(decoder.read_state(tmp_path / "state", {"training": "these"}))
+    _, _, some = decoder_begun(decoder=1)
+    states.write(tmp_path / "state", some.state(), {"training": "these"})
+    some.restore(states.read(tmp_path / "state", {"training": "these"}))
     with pytest.raises(UserError, match="a training with other flags"):
-        decoder.read_state(tmp_path / "state", {"training": "others"})
+        states.read(tmp_path / "state", {"training": "others"})
     (tmp_path / "state").write_text("nothing")
     with pytest.raises(UserError, match="is no state of a training"):
-        decoder.read_state(tmp_path / "state", {})
+        states.read(tmp_path / "state", {})
 
 
 def test_help_names_every_flag(capsys):
     assert train.run(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(f"--{name}" in said for name in ("decoder", "photos", "begin", "steps", "weights", "pooling"))
-
-
-def command(folder, *words):
-    line = [sys.executable, "-m", "neural_style", "train", *words]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    flags = ("decoder", "photos", "begin", "steps", "weights", "pooling", "architecture", "style_size", "resume")
+    assert all(name in said for name in flags)

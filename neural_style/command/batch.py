@@ -10,6 +10,7 @@ from neural_style.command.film import Names, is_film
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.results import files
+from neural_style.settings import trained
 from neural_style.settings.settings import Settings
 from neural_style.terminal import say, warn
 from neural_style.video.clip import is_clip
@@ -37,7 +38,7 @@ def run(given: Command, paint: Callable) -> int:
     for number, images, _ in jobs:
         for image in images[:-1]:
             if not (
-                os.path.isfile(image) or is_clip(image)
+                os.path.isfile(image) or is_clip(image) or trained.find(image)
             ):  # told now, not when hours later its turn comes; the rest go on
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
@@ -83,7 +84,7 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
             place = files.key(_place(images)[0])
             if lines.setdefault(place, number) != number:
                 raise UserError(f"the prefix {row['prefix']!r} is line {lines[place]}'s: each row needs its own.")
-            jobs.append((number, images, given.settings(**own)))
+            jobs.append((number, images, given.settings(images[1:-1], **own)))
         except UserError as error:
             raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
     return jobs

@@ -9,6 +9,7 @@ from typing import Any
 from absl import flags
 
 from neural_style.errors import UserError
+from neural_style.settings import trained
 from neural_style.settings.checked import Checked, short
 from neural_style.settings.kinds import Kind, Optional, Switch, setting
 from neural_style.settings.settings import PARTS, Settings
@@ -36,7 +37,12 @@ class CommandSettings(Checked):
     help: bool = setting(False, Switch(), "Show the flags that most people want.")
     helpfull: bool = setting(False, Switch(), "Show every flag.")
     list_recipes: bool = setting(False, Switch(), "List the recipes.")
-    show: str | None = setting(None, Optional(Kind()), "Show how an image (PNG) or a record (.json) was made.")
+    show: str | None = setting(
+        None, Optional(Kind()), "Show how an image (PNG), a record (.json) or a trained network was made."
+    )
+    export: str | None = setting(
+        None, Optional(Kind()), "Write a trained network as TFLite (OUT.tflite) or SavedModel (OUT without an ending)."
+    )
     version: bool = setting(False, Switch(), "Show the version.")
     flagfile: str | None = setting(
         None, Optional(Kind()), "Read flags from this file, one on a line; flags after it win."
@@ -64,9 +70,10 @@ class Command:
     given: dict[str, Any]
     files: list[str]
 
-    def settings(self, /, **given: Any) -> Settings:
-        """The settings of a run; `given` wins over the command line."""
-        return Settings.read(**{"recipe": self.command.recipe, **self.given, **given})
+    def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
+        """The settings of a run in the manner of `styles`; `given` wins over the command line."""
+        asked = {"recipe": self.command.recipe, **self.given, **given}
+        return Settings.read(**{**asked, **trained.method(styles, asked)})
 
 
 def parse(arguments: Sequence[str]) -> Command:

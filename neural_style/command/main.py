@@ -44,12 +44,18 @@ def _run(given: flags.Command) -> int:
         from neural_style.command import show
 
         say(show.text(command.show))
+    elif command.export:
+        from neural_style.command import export
+
+        export.run(given.words, command.export, engine_maker())
     elif command.manifest:
         from neural_style.command import batch
 
         return batch.run(given, functools.partial(paint, engine=engine_maker()))
     else:
-        paint(given.words, given.settings(), engine_maker(), resume=command.resume, also_read=given.files)
+        paint(
+            given.words, given.settings(given.words[1:-1]), engine_maker(), resume=command.resume, also_read=given.files
+        )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How an image was made: the command that makes it again."""
+"""How an image, or a trained network, was made: the command that makes it again."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from PIL import Image
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results.record import as_today
-from neural_style.settings import recipes
+from neural_style.settings import recipes, trained
 from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings
 from neural_style.terminal import printable
@@ -23,6 +23,9 @@ def text(path: str) -> str:
     Raises:
       UserError: the file is none of the two, or says nothing; or its recipe is not known here.
     """
+    network = trained.find(path)
+    if network:
+        return _of_network(network)
     try:
         made = _made(path)
         words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
@@ -47,6 +50,22 @@ def text(path: str) -> str:
     command = [*options, *dashes, *words] if dashes else [*words, *options]
     named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
     return f"# neural-style {named}\nneural-style {shlex.join(command)}"
+
+
+def _of_network(path: Path) -> str:
+    """What a trained network is, its styles, and the command that trained it."""
+    facts = trained.facts(path)
+    lines = [f"# {path.name}: {facts['architecture']}, width {facts['width']:g}, {len(facts['styles'])} styles"]
+    lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
+    made = facts["training"]
+    if isinstance(made.get("flags"), dict):
+        flags = [f"--{name}={value}" for name, value in made["flags"].items() if value not in (None, False)]
+        points = made.get("losses") or [{}]
+        lines += [
+            f"# trained on {made.get('photographs')} photographs in {made.get('seconds')} s to {points[-1]}",
+            f"# neural-style train STYLE ... {shlex.quote(path.name)} {shlex.join(flags)}",
+        ]
+    return printable("\n".join(lines))
 
 
 def _made(path: str) -> dict[str, Any]:

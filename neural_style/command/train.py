@@ -1,34 +1,27 @@
-"""neural-style train: decoders for universal style transfer, from a folder of photographs."""
+"""neural-style train: networks that paint, and decoders for universal style transfer, from a folder of photographs."""
 
 import dataclasses
-import json
-import math
+import hashlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from neural_style import __version__
 from neural_style.command import flags, help_text
-from neural_style.command.loading import engine_maker
 from neural_style.errors import UserError
 from neural_style.results import files, targets
-from neural_style.settings import decoders, recipes
+from neural_style.settings import networks, recipes
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Switch, setting
+from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
-from neural_style.settings.universal import TrainingSettings
-from neural_style.terminal import say
+from neural_style.settings.training import StylesSettings, TrainingSettings
+from neural_style.terminal import say, warn
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from neural_style.universal.training import Progress
-
-USAGE = f"neural-style train --decoder=LEVEL --photos=FOLDER OUT{decoders.ENDING} [--flags]"
-KEPT_EVERY = 100
-"""Steps between two states that a training can go on from, and between two lines."""
+USAGE = (
+    "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
+    "OUT.safetensors --photos=FOLDER [--flags]"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +29,63 @@ class TrainCommand(Checked):
     """What the command does."""
 
     help: bool = setting(False, Switch(), "Show these flags.")
+    resume: bool = setting(
+        False, Switch(), "Go on with a training that was broken off, to the same weights as without the break."
+    )
 
 
-GROUPS = (TrainingSettings, NetworkSettings, TrainCommand)
+GROUPS = (TrainingSettings, StylesSettings, LossSettings, NetworkSettings, TrainCommand)
+DECODERS = (TrainingSettings, NetworkSettings, TrainCommand)
+"""Whose flags the training of a decoder heeds."""
+SHOWN = ("tensorboard", "shows", "shows_every")
+"""Flags that do not change what is trained."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A training that was asked for.
+
+    Attributes:
+      training, styles, loss, network: its settings.
+      words: the arguments that are no flags.
+      path: of what it makes.
+      photos: the photographs' paths.
+      resume: whether a broken off training is gone on with.
+      given: the flags that were named, as text by name.
+    """
+
+    training: TrainingSettings
+    styles: StylesSettings
+    loss: LossSettings
+    network: NetworkSettings
+    words: Sequence[str]
+    path: Path
+    photos: Sequence[Path]
+    resume: bool
+    given: Mapping[str, str]
+
+    @property
+    def state(self) -> Path:
+        """Where a training that is broken off is kept."""
+        return Path(f"{self.path}.state")
+
+    def identity(self, *groups: Checked, read: Sequence[str] = ()) -> dict[str, str]:
+        """What a training that goes on has to have in common with the one that was broken off.
+
+        Args:
+          *groups: the settings that count.
+          read: files that are read besides the photographs, whose names and sizes count.
+        """
+        names = [f"{path.name} {path.stat().st_size}" for path in self.photos]
+        files_read = [*read, *([self.training.begin] if self.training.begin else [])]
+        bytes_read = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in files_read]
+        said = {f.name: getattr(group, f.name) for group in groups for f in dataclasses.fields(group)}
+        kept = {name: repr(value) for name, value in said.items() if name not in SHOWN}
+        return {**kept, "files": hashlib.sha256("\n".join(names + bytes_read).encode()).hexdigest()}
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Trains a decoder; a training that was broken off goes on where it stood. Returns the exit code.
+    """Trains a network or a decoder. Returns the exit code.
 
     Args:
       arguments: of the command line, after "train".
@@ -52,93 +95,76 @@ def run(arguments: Sequence[str]) -> int:
       KeyboardInterrupt: after the state is written.
     """
     words, given, _ = flags.read(arguments, GROUPS)
-    if TrainCommand(given.pop("help")).help:
-        said = ["Trains a decoder of a network's features, for --method=wct and adain; after a break it goes on."]
+    command = TrainCommand(help=given.pop("help"), resume=given.pop("resume", False))
+    if command.help:
+        said = [
+            "Trains a network that paints in the manner of STYLE, or a decoder for --method=wct and adain (--decoder)."
+        ]
+        said += ["The loss and VGG of networks are by default those of the recipe johnson, of decoders those of wct."]
         say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
         return 0
-    settings, network = (_settings_of(group, given) for group in (TrainingSettings, NetworkSettings))
-    path = _checked(words, settings)
-    facts = decoders.encoder(network, settings.seed)
-    pictures = _pictures(settings)
-    with targets.claimed(str(path)):
-        last = _train(settings, network, facts, pictures, path)
-    say(f"Wrote {path}: level {settings.decoder}; {_text(last) if last else 'nothing was left to do.'}")
+    from neural_style.command import train_decoder, train_network  # need NumPy and Pillow, which help does not
+
+    kind = train_decoder if given.get("decoder") else train_network
+    asked = _asked(words, given, command, kind.ENDING, kind.RECIPE)
+    with targets.claimed(str(asked.path)):
+        kind.run(asked)
     return 0
 
 
-def _settings_of(group: type[Checked], given: Mapping[str, Any]) -> Any:
-    """The settings of a class, where --recipe=wct says nothing else by their defaults."""
-    names = {field.name for field in dataclasses.fields(group)}
-    values = group(**{name: value for name, value in {**recipes.read("wct"), **given}.items() if name in names})
-    if isinstance(values, NetworkSettings):
-        values.check_files()
-    return values
-
-
-def _checked(words: Sequence[str], settings: TrainingSettings) -> Path:
-    """Where the decoder is to lie."""
-    lacking = {"--decoder=LEVEL": settings.decoder, "--photos=FOLDER": settings.photos}
-    for flag, value in lacking.items():
-        if value is None:
-            raise UserError(f"Expected {USAGE}, and {flag} is missing.", exit_code=2)
-    if len(words) != 1 or not words[0].endswith(decoders.ENDING):
-        raise UserError(f"Expected {USAGE}, received {' '.join(words) or 'no path'} as OUT.", exit_code=2)
-    if not os.path.isdir(settings.photos):
-        raise UserError(f"--photos takes a folder of images, and {settings.photos!r} is none.")
-    path = Path(words[0])
+def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand, ending: str, recipe: str) -> Asked:
+    """Checks what can be known before any heavy work."""
+    if given.get("decoder"):
+        own = {field.name for group in DECODERS for field in dataclasses.fields(group)}
+        foreign = sorted(set(given) - own)
+        if foreign:
+            raise UserError(
+                f"--{foreign[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2
+            )
+    made = [_settings_of(group, given, recipe) for group in GROUPS[:-1]]
+    training, network = made[0], made[-1]
+    if training.photos is None:
+        raise UserError(f"Expected {USAGE}, and --photos=FOLDER is missing.", exit_code=2)
+    if not words or not words[-1].endswith(ending):
+        raise UserError(
+            f"Expected {USAGE}, received {words[-1] if words else 'no path'} where OUT{ending} belongs.", exit_code=2
+        )
+    if not os.path.isdir(training.photos):
+        raise UserError(f"--photos takes a folder of images, and {training.photos!r} is none.")
+    if training.begin and not os.path.isfile(training.begin):
+        raise UserError(f"--begin takes a file, and {training.begin!r} is none.")
+    path = Path(words[-1])
     files.check_folder(path.parent)
     if path.exists():
-        raise UserError(f"{words[0]!r} is there already: choose another name, or remove it.")
-    return path
+        raise UserError(f"{words[-1]!r} is there already: choose another name, or remove it.")
+    network.check_files()
+    for kind in ("content", "style"):
+        networks.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")
+    from neural_style.images import sources
+
+    photos = sources.images_in(training.photos, "photos")
+    return Asked(*made, words[:-1], path, photos, command.resume, given)
 
 
-def _pictures(settings: TrainingSettings) -> list["Image.Image"]:
-    """The images that crops can be cut out of."""
-    from neural_style.images import reading, sources  # NumPy and Pillow, which help does not need
-
-    found = [reading.load(path) for path in sources.images_in(settings.photos, "photos")]
-    large = [image for image in found if min(image.size) >= settings.crop]
-    if not large:
-        raise UserError(
-            f"--photos={settings.photos} holds no image of at least {settings.crop} rows and columns (--crop)."
-        )
-    return large
+def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) -> Any:
+    """The settings of a class, where the recipe says nothing else by their defaults."""
+    names = {field.name for field in dataclasses.fields(group)}
+    return group(**{name: value for name, value in {**recipes.read(recipe), **given}.items() if name in names})
 
 
-def _train(
-    settings: TrainingSettings,
-    network: NetworkSettings,
-    facts: Mapping[str, str],
-    pictures: Sequence["Image.Image"],
-    path: Path,
-) -> "Progress | None":
-    """Trains to the end and writes the decoder; returns the last step, None where an earlier call had done it."""
-    cache = engine_maker()().cache
-    from neural_style.universal import decoder, training
+def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | None:
+    """What a broken off training is gone on with; None where one begins."""
+    from neural_style.training import states
 
-    trained = training.begun(settings, network, pictures, cache)
-    kept, identity = Path(f"{path}.state"), {**facts, "training": json.dumps(dataclasses.asdict(settings))}
-    if kept.exists():
-        trained.restore(decoder.read_state(kept, identity))
-        say(f"Going on at step {trained.step} of {settings.steps}.")
-    began, first, last = time.monotonic(), trained.step, None
-    try:
-        for last in trained.steps(pictures, settings):
-            if last.step % KEPT_EVERY == 0 and last.step < settings.steps:
-                files.write_whole(kept, lambda partial: decoder.write_state(partial, trained.state(), identity))
-                left = (time.monotonic() - began) / (last.step - first) * (settings.steps - last.step)
-                say(f"step {last.step} of {settings.steps}: {_text(last)}, {left / 60:.0f} minutes left")
-    except KeyboardInterrupt:
-        files.write_whole(kept, lambda partial: decoder.write_state(partial, trained.state(), identity))
-        raise
-    made = {**facts, "steps": str(settings.steps), "neural_style": __version__}
-    files.write_whole(path, lambda partial: decoder.save(partial, trained.decoder(), made))
-    kept.unlink(missing_ok=True)
-    return last
+    if asked.state.exists() and asked.resume:
+        return states.read(asked.state, identity)
+    if asked.state.exists():
+        warn(f"{asked.state} of a training that was broken off is replaced; with --resume it would have gone on.")
+    return None
 
 
-def _text(progress: "Progress") -> str:
-    features = f"features {math.sqrt(progress.features):.0%} off"
-    if progress.pixels is None:
-        return f"the lower level's {features}"
-    return f"crops come back at {-10 * math.log10(progress.pixels):.1f} dB, their {features}"
+def keep_state(asked: Asked, state: Mapping[str, Any], identity: Mapping[str, str]) -> None:
+    """Writes what a training can be gone on with."""
+    from neural_style.training import states
+
+    files.write_whole(asked.state, lambda partial: states.write(partial, state, identity))

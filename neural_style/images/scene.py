@@ -78,3 +78,17 @@ class Scene:
     @property
     def _beneath(self) -> np.ndarray:
         return self.content if self.photograph is None else self.photograph
+
+
+def shares_of(regions: Sequence[Region]) -> np.ndarray | None:
+    """What share each region has of each pixel [rows, cols, regions]; None where one is everywhere.
+
+    Where masks overlap, regions share by their weights; where they leave something, it stays as it is.
+    """
+    if regions[0].mask is None:
+        return None
+    masks = np.stack([region.mask for region in regions], axis=-1)
+    weighted = masks * [region.weight for region in regions]
+    total = weighted.sum(axis=-1, keepdims=True)
+    covered = masks.sum(axis=-1, keepdims=True).clip(0, 1)
+    return covered * weighted / np.where(total > 0, total, 1)

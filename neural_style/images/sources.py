@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from neural_style.images import color, geometry
 from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, in_profile, load
 from neural_style.images.scene import Carried, Region, Scene
-from neural_style.settings import networks
+from neural_style.settings import networks, trained
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
@@ -35,6 +36,8 @@ class Sources:
       settings: of the run.
       carried: what a film's earlier frames have in this one, in the finest scale's size.
       first: the film's first frame, to which weights are fitted; None in a picture.
+      network: the file of the trained network that paints, whose chosen styles' pictures `styles` are; else None.
+      chosen: the numbers of these styles.
     """
 
     content: Image.Image
@@ -46,6 +49,8 @@ class Sources:
     settings: Settings
     carried: Sequence[Carried] = ()
     first: "Sources | None" = None
+    network: Path | None = None
+    chosen: Sequence[int] = ()
     _varied: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
     """The versions of the styles by their sizes and settings: of one film's frames they are the same."""
 
@@ -154,8 +159,10 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
         raise UserError("Expected at least one style, received none.")
     if settings.is_analogy and len(styles) > 1:
         raise UserError(f"--method=analogy takes one style, received {len(styles)}.")
-    most = picture.largest_image
+    most, network, chosen = picture.largest_image, None, []
     photograph = load(content, most)
+    if settings.is_feedforward:
+        network, chosen, styles = _trained(styles, settings)
     if len(picture.style_masks) not in (0, len(styles)):
         raise UserError(
             f"--style_masks takes one mask for each of the {len(styles)} styles, received {len(picture.style_masks)}."
@@ -169,15 +176,44 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Sou
         None if picture.content_mask is None else _load_mask(picture.content_mask, most),
         None if _is_word(picture.init) else in_profile(load(picture.init, most), profile),
         settings,
+        network=network,
+        chosen=chosen,
     )
     _check_sizes(sources)
     return sources
+
+
+def _trained(styles: Sequence[Picture], settings: Settings) -> tuple[Path, list[int], list[Image.Image]]:
+    """The network's file, the numbers of its styles that are chosen, and their pictures."""
+    network = trained.find(styles[0]) if len(styles) == 1 else None
+    if network is None:
+        raise UserError(
+            f"--method=feedforward takes a trained network as the style ({', '.join(trained.by_name())}, or a file "
+            f"that neural-style train wrote), received {', '.join(map(repr, styles))}."
+        )
+    names, picture = trained.facts(network)["styles"], settings.picture
+    chosen = trained.chosen(names, settings.feedforward.style, bool(picture.style_blend or picture.style_masks))
+    return network, chosen, [style_picture(network, number) for number in chosen]
+
+
+def style_picture(network: Path, number: int) -> Image.Image:
+    """The small picture that a trained network's file keeps of a style; a grey one where the file is torch's."""
+    if network.suffix.lower() in trained.TORCH:
+        return Image.new("RGB", (64, 64), "grey")
+    packed = trained.member(network, f"{trained.PICTURES}/{number}.jpg", 2**24)
+    try:
+        with Image.open(io.BytesIO(packed), formats=["JPEG"]) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"The picture of style {number} in {str(network)!r} can't be read: {error}") from error
 
 
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
     picture, least = sources.settings.picture, sources.settings.least_side
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
+    if sources.network:
+        return
     for style in sources.styles:
         for size in _version_sizes(style, *sources.sizes[0], picture):
             networks.check_size(*size, least, "a style (--style_scale, --style_frame)")

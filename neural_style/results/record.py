@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neural_style import __version__
-from neural_style.settings import checked
+from neural_style.settings import checked, trained
 from neural_style.settings.network import NORMALIZERS, SOURCES
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
@@ -94,7 +94,8 @@ def _named(picture: Any) -> str:
 def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str, str]:
     """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed."""
     picture, network = settings.picture, settings.network
-    paths = [content, *styles, *picture.style_masks, picture.content_mask, settings.universal.decoders]
+    named = [trained.find(style) or style for style in styles]
+    paths = [content, *named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
     either += ((settings.video.flow, FLOWS),)
     paths += [path for path, words in either if path not in words]

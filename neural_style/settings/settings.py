@@ -8,6 +8,7 @@ from typing import Any
 from neural_style.errors import UserError
 from neural_style.settings import checked, decoders, networks, recipes
 from neural_style.settings.analogy import AnalogySettings
+from neural_style.settings.feedforward import LEAST_SIDE, FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
@@ -24,6 +25,7 @@ PARTS = {
     "analogy": AnalogySettings,
     "video": VideoSettings,
     "universal": UniversalSettings,
+    "feedforward": FeedforwardSettings,
     "output": OutputSettings,
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
@@ -35,7 +37,7 @@ class Settings:
     """The settings of a run; `read` makes them from names and values.
 
     Attributes:
-      picture, loss, network, optimizer, universal, analogy, video, output: see their classes.
+      picture, loss, network, optimizer, universal, feedforward, analogy, video, output: see their classes.
       recipe: the recipe that they began with; None where there was none.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     analogy: AnalogySettings = AnalogySettings()
     video: VideoSettings = VideoSettings()
     universal: UniversalSettings = UniversalSettings()
+    feedforward: FeedforwardSettings = FeedforwardSettings()
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
@@ -58,11 +61,35 @@ class Settings:
             self._make_analogy()
         if self.universal.decodes:
             self._count_iterations()
+        if self.is_feedforward:
+            self._make_feedforward()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
+
+    def _make_feedforward(self) -> None:
+        """Checks what trained networks can't do, and makes one iteration of the picture."""
+        picture = self.picture
+        unfit = {
+            "several --scales": len(picture.scale_rows) > 1,
+            "--preserve_color=match (luminance it can)": picture.preserve_color == "match",
+            "--recolor_content": picture.recolor_content,
+            "--refine": self.universal.refine,
+            "--style_scale": picture.style_scale != (1.0,),
+            "--style_rotation": picture.style_rotation != (0.0,),
+        }
+        self._refuse(unfit, "A trained network")
+        counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)
+        object.__setattr__(self, "optimizer", dataclasses.replace(self.optimizer, **counted))
+
+    @staticmethod
+    def _refuse(unfit: Mapping[str, Any], what: str) -> None:
+        """Raises a UserError where one of `unfit`, by the flags' names, is asked for."""
+        named = [flag for flag, given in unfit.items() if given]
+        if named:
+            raise UserError(f"{what} can't take {' or '.join(named)}: leave that out.")
 
     def _make_analogy(self) -> None:
         """Checks what analogies can't do, and makes an iteration of each level."""
@@ -76,9 +103,7 @@ class Settings:
             "--preserve_color=luminance": picture.preserve_color == "luminance",
             "--refine": self.universal.refine,
         }
-        named = [what for what, given in unfit.items() if given]
-        if named:
-            raise UserError(f"--method=analogy can't take {' or '.join(named)}: leave that out.")
+        self._refuse(unfit, "--method=analogy")
         counted = dict(iterations=len(levels), scale_iterations=(), tile="none")
         object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
@@ -125,6 +150,11 @@ class Settings:
         return self.universal.method == "analogy"
 
     @property
+    def is_feedforward(self) -> bool:
+        """Whether a trained network paints."""
+        return self.universal.method == "feedforward"
+
+    @property
     def planned_evaluations(self) -> int:
         """How many evaluations an iteration is to take; an analogy reconstructs in both directions."""
         return self.optimizer.evaluations_per_iteration * (2 if self.is_analogy else 1)
@@ -139,6 +169,8 @@ class Settings:
         """Rows and columns that an image needs at least."""
         if self.is_analogy:
             return self.analogy.least_side
+        if self.is_feedforward:
+            return LEAST_SIDE
         of_loss = self.loss.least_side if self.universal.optimizes else 1
         return max(of_loss, self.universal.least_side) if self.universal.decodes else of_loss
 
@@ -192,6 +224,7 @@ class Settings:
 
 
 OF_METHODS = {name: DECODED for name, (part, _) in FIELDS.items() if part == "universal" and name != "method"}
+OF_METHODS |= {"style": ("feedforward",)}
 OF_METHODS |= {name: ("analogy",) for name, (part, _) in FIELDS.items() if part == "analogy"}
 """The settings that only some methods heed."""
 

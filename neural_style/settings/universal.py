@@ -1,4 +1,4 @@
-"""Settings of universal style transfer, and of the training of its decoders."""
+"""Settings of universal style transfer."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Wh
 
 DECODED = ("wct", "adain")
 """Methods that decode features."""
-OWN_RECIPES = (*DECODED, "analogy")
+OWN_RECIPES = (*DECODED, "analogy", "feedforward")
 """Methods that begin with the recipe of their name."""
 LEVELS = 5
 """Of VGG's blocks; level L works on the features of blockL_conv1, reluL_1 in papers."""
@@ -23,7 +23,8 @@ class UniversalSettings(Checked):
         "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
         "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
         "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found, and the two images "
-        "swap their looks (Liao et al. 2017). All but optimize begin with the recipe of that name.",
+        "swap their looks (Liao et al. 2017). feedforward: by a trained network, in a fraction of a second, chosen by "
+        "naming one as the style. All but optimize begin with the recipe of that name.",
     )
     alpha: float = setting(
         1.0, Number(0, 1), "Of wct and adain: how far features go towards the style's; 0 is the photograph, decoded."
@@ -59,25 +60,3 @@ class UniversalSettings(Checked):
     def least_side(self) -> int:
         """Rows and columns that an image needs at least: two positions of the deepest level."""
         return 2 ** max(self.levels)
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSettings(Checked):
-    """Training."""
-
-    decoder: int | None = setting(
-        None, Optional(Whole(1, LEVELS)), "Train a decoder of this level: of the features of blockL_conv1."
-    )
-    photos: str | None = setting(
-        None, Optional(File()), "A folder of photographs (and paintings) to learn from; what is no image is left out."
-    )
-    begin: str | None = setting(
-        None,
-        Optional(File()),
-        "A decoder to begin with: of a lower level, whose convolutions "
-        "this one ends with, which saves time; or of this level, to train it on.",
-    )
-    steps: int = setting(2000, Whole(1, 10**7), "Steps, each on one batch; the learning rate falls over them.")
-    crop: int = setting(128, Whole(32, 1024), "Side of the squares that are cut out of photographs, in pixels.")
-    batch: int = setting(4, Whole(1, 256), "Crops in each step.")
-    seed: int = setting(0, Whole(0, 2**32 - 1), "Seed of the first kernels and of the crops.")

@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from neural_style.errors import UserError
 from neural_style.settings import decoders, networks
-from neural_style.vgg import model
-
-PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
-"""Of the four positions that one becomes when it is doubled."""
+from neural_style.vgg import doubling, model
 
 
 def layer(level: int) -> str:
@@ -84,24 +81,8 @@ def convolved(x: tf.Tensor, kernel: Any) -> tf.Tensor:
 
 
 def convolved_doubled(x: tf.Tensor, kernel: Any) -> tf.Tensor:
-    """`convolved` of `x` with each position twice in rows and in cols, without making that.
-
-    A 3x3 kernel sees 2x2 positions of `x` from each of the four places within one, so that their sums of its taps do
-    with 16 multiplications what would take 36.
-    """
-    first = tf.stack([kernel[0], kernel[1] + kernel[2]]), tf.stack([kernel[0] + kernel[1], kernel[2]])
-    taps = [
-        tf.stack(pair, axis=1)
-        for rows in first
-        for pair in ((rows[:, 0], rows[:, 1] + rows[:, 2]), (rows[:, 0] + rows[:, 1], rows[:, 2]))
-    ]
-    found = tf.nn.conv2d(model.pad(x, "replicate"), tf.concat(taps, axis=-1), 1, "VALID")
-    rows, cols = tf.shape(x)[1], tf.shape(x)[2]
-    places = [
-        part[:, down : down + rows, across : across + cols]
-        for part, (down, across) in zip(tf.split(found, 4, axis=-1), PLACES, strict=True)
-    ]
-    return tf.nn.depth_to_space(tf.concat(places, axis=-1), 2)
+    """`convolved` of `x` with each position twice in rows and in cols, without making that."""
+    return doubling.convolved_doubled(model.pad(x, "replicate"), kernel)
 
 
 def fresh(network: str, level: int, unit: float, seed: int) -> Decoder:
@@ -147,28 +128,3 @@ def load(path: Path) -> Decoder:
     except (KeyError, ValueError, OSError, SafetensorError) as error:
         raise UserError(f"Expected a decoder in {str(path)!r}, but it can't be read as one: {error}") from error
     return Decoder(level, unit, {name: tuple(part.astype(np.float32) for part in weights[name]) for name in weights})
-
-
-def write_state(path: Path, state: Mapping[str, np.ndarray], identity: Mapping[str, str]) -> None:
-    """Writes where a training stands, and which it is."""
-    save_file(dict(state), path, dict(identity))
-
-
-def read_state(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Reads where a training stands.
-
-    Raises:
-      UserError: the file is none, or of a training with other settings.
-    """
-    try:
-        with safe_open(path, "np") as file:
-            found = file.metadata()
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{str(path)!r} is no state of a training ({error}): remove it to start anew.") from error
-    if found != dict(identity):
-        raise UserError(
-            f"{str(path)!r} is the state of a training with other flags: give them as they were, or remove the file to "
-            "start anew."
-        )
-    return state

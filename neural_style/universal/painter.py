@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images import color
-from neural_style.images.scene import Region, Scene
+from neural_style.images.scene import Scene, shares_of
 from neural_style.settings import networks
 from neural_style.settings.universal import UniversalSettings
 from neural_style.universal.codec import Codec
@@ -33,7 +33,7 @@ class Painter:
         self._grey = scene.chroma is not None
         self._styles = [[self._measured(style) for style in region.styles] for region in scene.regions]
         self._regions = scene.regions
-        self._shares = _shares(scene.regions)
+        self._shares = shares_of(scene.regions)
 
     def paint(self, image: np.ndarray, level: int) -> np.ndarray:
         """The image after a level.
@@ -121,20 +121,6 @@ def transformed(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares
         moved = tf.tensordot(x, tf.cast(affine.matrix, x.dtype), 1) + tf.cast(affine.offset, x.dtype)
         found = moved if shares is None else found + tf.cast(shares[..., index, np.newaxis], x.dtype) * (moved - x)
     return found
-
-
-def _shares(regions: Sequence[Region]) -> np.ndarray | None:
-    """What share each region has of each pixel [rows, cols, regions]; None where one is everywhere.
-
-    Where masks overlap, regions share by their weights; where they leave something, it stays as it is.
-    """
-    if regions[0].mask is None:
-        return None
-    masks = np.stack([region.mask for region in regions], axis=-1)
-    weighted = masks * [region.weight for region in regions]
-    total = weighted.sum(axis=-1, keepdims=True)
-    covered = masks.sum(axis=-1, keepdims=True).clip(0, 1)
-    return covered * weighted / np.where(total > 0, total, 1)
 
 
 def _at_stride(maps: np.ndarray, stride: int) -> np.ndarray:

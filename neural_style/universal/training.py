@@ -7,34 +7,29 @@ No style is ever seen: a decoder learns to invert the network, and serves every 
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from neural_style.cache import Cache
 from neural_style.errors import UserError
 from neural_style.settings.network import NetworkSettings
-from neural_style.settings.universal import TrainingSettings
+from neural_style.settings.training import TrainingSettings
+from neural_style.training.crops import Crops, taken
+from neural_style.training.descent import Descent
 from neural_style.universal.decoder import Decoder, fresh, kernel_shapes, layer, load, through
 from neural_style.vgg import model, weights
 
 FEATURE_WEIGHT = 0.05
 """Of the features' error against the pixels', both relative; the pixels' alone blurs, the features' alone speckles."""
-RATE, LAST_RATE = 2e-3, 4e-5
-"""Of Muon (Jordan 2024), which makes each kernel's step orthogonal; with Adam the same took five times as many steps.
-
-The last convolution and biases are Adam's, at a tenth of the rate. It grows over the first twentieth of the steps, and
-falls as a cosine.
-"""
+ADAM = 0.1
+"""Share of --rate that is Adam's: of biases, and of the last convolution."""
 UNIT_CROPS = 32
 """Crops that a decoder's unit is measured on."""
-LARGEST = 2.5
-"""How many times the crop's side a square is at most that is shrunk to a crop."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,67 +48,32 @@ class Progress:
     pixels: float | None = None
 
 
-def crops(pictures: Sequence[Image.Image], side: int, batch: int, seed: int, first: int = 0) -> tf.data.Dataset:
-    """Batches of random crops without end; the same seed gives the same, from wherever they begin.
-
-    Args:
-      pictures: RGB images with at least `side` rows and columns.
-      side: of a crop, in pixels. A square of `side` to `LARGEST` times it is shrunk to that.
-      batch: crops of a batch.
-      seed: of positions, sizes and mirrorings.
-      first: the batch to begin with.
-
-    Returns:
-      A dataset of float64 RGB [batch, side, side, 3] in 0..255.
-    """
-
-    def batches() -> Iterator[np.ndarray]:
-        step = first
-        while True:
-            rng = np.random.default_rng((seed, step))
-            yield np.stack([_crop(pictures[rng.integers(len(pictures))], side, rng) for _ in range(batch)])
-            step += 1
-
-    signature = tf.TensorSpec((batch, side, side, 3), tf.float64)
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
-
-
-def _crop(picture: Image.Image, side: int, rng: np.random.Generator) -> np.ndarray:
-    size = rng.integers(side, min(*picture.size, int(LARGEST * side)) + 1)
-    left, top = rng.integers(picture.width - size + 1), rng.integers(picture.height - size + 1)
-    crop = picture.resize((side, side), Image.Resampling.LANCZOS, (left, top, left + size, top + size))
-    pixels = np.asarray(crop, np.float64)
-    return pixels[:, ::-1] if rng.integers(2) else pixels
-
-
 class Training:
     """The training of one decoder, to be gone on with at any step."""
 
-    def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, lower: Decoder | None = None):
+    def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, rate: float, lower: Decoder | None = None):
         """
         Args:
           encoder: of `vgg.model.build`, with the decoder's layer, and the lower one's, among its features.
           decoder: where the training begins.
           steps: how many steps the training takes in all; the learning rate falls over them.
+          rate: see `Descent`.
           lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
         """
         self._encoder, self._decoder, self._lower = encoder, decoder, lower
         self._alone = steps // 2 if lower else 0
         self._variables = [
-            keras.Variable(part.reshape(-1, part.shape[-1]) if part.ndim == 4 else part, name=f"{kind}_{name}")
+            keras.Variable(part, name=f"{kind}_{name}")
             for name, pair in decoder.weights.items()
             for kind, part in zip(("kernel", "bias"), pair, strict=True)
         ]
-        schedule = dict(warmup_target=RATE, warmup_steps=max(1, steps // 20), alpha=LAST_RATE / RATE)
-        rate = keras.optimizers.schedules.CosineDecay(RATE / 20, steps - steps // 20, **schedule)
-        plain = {"weight_decay": 0.0, "adam_weight_decay": 0.0, "exclude_layers": [f"kernel_{layer(1)}"]}
-        self._optimizer = keras.optimizers.Muon(rate, adam_lr_ratio=0.1, **plain)
-        self._optimizer.build(self._variables)
+        last = [variable.path for variable in self._variables if variable.path.endswith(layer(1))]
+        self._descent = Descent(self._variables, steps, rate, ADAM, last)
 
     @property
     def step(self) -> int:
         """How many steps were done."""
-        return int(self._optimizer.iterations.numpy())
+        return self._descent.step
 
     def decoder(self) -> Decoder:
         """The decoder by now."""
@@ -127,20 +87,15 @@ class Training:
         pixels, features = self._run_whole(images)
         return Progress(self.step, float(features), float(pixels))
 
-    def steps(self, pictures: Sequence[Image.Image], settings: TrainingSettings) -> Iterator[Progress]:
-        """The steps that are still to come, on crops of `pictures`."""
-        for images in crops(pictures, settings.crop, settings.batch, settings.seed, self.step):
-            if self.step >= settings.steps:
-                return
+    def steps(self, crops: Crops, settings: TrainingSettings) -> Iterator[Progress]:
+        """The steps that are still to come."""
+        for _, images in taken(crops, self.step, settings.steps):
             yield self.run(images)
 
     def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        """The variables, of which kernels are matrices, as a decoder takes them."""
+        """The variables, as a decoder takes them."""
         parts = iter(self._variables)
-        return {
-            name: (tf.reshape(next(parts).value, kernel.shape), tf.convert_to_tensor(next(parts).value))
-            for name, (kernel, _) in self._decoder.weights.items()
-        }
+        return {name: (next(parts).value, next(parts).value) for name in self._decoder.weights}
 
     @tf.function(autograph=False)
     def _run_whole(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -168,29 +123,24 @@ class Training:
 
     def _move(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         variables = [variable.value for variable in self._variables]
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        self._optimizer.apply(gradients, self._variables)
+        self._descent.move(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
     def state(self) -> dict[str, np.ndarray]:
         """What `restore` takes: the decoder's variables and the optimiser's."""
-        named = [*self._variables, *self._optimizer.variables]
-        return {str(index): np.asarray(variable.numpy()) for index, variable in enumerate(named)}
+        return self._descent.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state`."""
-        for index, variable in enumerate([*self._variables, *self._optimizer.variables]):
-            variable.assign(state[str(index)])
+        self._descent.restore(state)
 
 
-def begun(
-    settings: TrainingSettings, network: NetworkSettings, pictures: Sequence[Image.Image], cache: Cache
-) -> Training:
+def begun(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> Training:
     """A training before its first step.
 
     Args:
       settings: of the training.
       network: whose features the decoder is to invert.
-      pictures: that it learns from.
+      crops: that it learns from.
       cache: holds the network's weights.
 
     Raises:
@@ -203,13 +153,13 @@ def begun(
     layers = [layer(each.level) for each in (lower,) if each] + [layer(level)]
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     if begin and not lower:
-        return Training(encoder, begin, settings.steps)
-    shown = next(iter(crops(pictures, settings.crop, UNIT_CROPS, settings.seed)))
+        return Training(encoder, begin, settings.steps, settings.rate)
+    shown = np.concatenate([crops.batch(number) for number in range(-(-UNIT_CROPS // settings.batch))])
     unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[layer(level)] ** 2)))
     start = fresh(name, level, unit, settings.seed)
     if lower:
         start = dataclasses.replace(start, weights={**start.weights, **lower.weights})
-    return Training(encoder, start, settings.steps, lower)
+    return Training(encoder, start, settings.steps, settings.rate, lower)
 
 
 def _decoder(path: str, network: str, level: int) -> Decoder:

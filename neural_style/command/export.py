@@ -1,0 +1,55 @@
+"""--export: a trained network for other runtimes."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neural_style.errors import UserError
+from neural_style.results import files
+from neural_style.settings import trained
+from neural_style.terminal import say
+
+if TYPE_CHECKING:
+    from neural_style.engine import Engine
+
+TFLITE = ".tflite"
+
+
+def run(words: Sequence[str], output: str, engine: Callable[[], "Engine"]) -> None:
+    """Writes a network as a TFLite file, or as a SavedModel where the name has no ending.
+
+    Args:
+      words: the network.
+      output: where it is to lie.
+      engine: loads TensorFlow.
+
+    Raises:
+      UserError: it can't be written.
+    """
+    found = trained.find(words[0]) if len(words) == 1 else None
+    if found is None:
+        received = " ".join(words) or "none"
+        raise UserError(f"--export takes one trained network, such as painters, received {received}.", exit_code=2)
+    path = Path(output)
+    if path.suffix.lower() not in ("", TFLITE):
+        raise UserError(
+            f"--export writes {TFLITE} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
+        )
+    files.check_folder(path.parent)
+    if path.exists():
+        raise UserError(f"{output!r} is there already: choose another name, or remove it.")
+    styles = trained.facts(found)["styles"]
+    engine()
+    from neural_style.feedforward import export, network
+
+    loaded = network.load(found)
+    if path.suffix:
+        files.write_whole(path, lambda partial: partial.write_bytes(export.tflite(loaded)))
+    else:
+        partial = files.partial_path(path)
+        shutil.rmtree(partial, ignore_errors=True)
+        export.save_model(loaded, partial)
+        partial.rename(path)
+    named = ", ".join(styles)
+    say(f'Wrote {output}: of "image", RGB [1, rows, cols, 3] in 0..255, and "style", the weights of {named}.')

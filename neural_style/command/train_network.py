@@ -1,0 +1,180 @@
+"""The training of a network that paints."""
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from neural_style.command.loading import engine_maker
+from neural_style.command.train import SHOWN, Asked, begun_state, keep_state
+from neural_style.errors import UserError
+from neural_style.images import geometry, reading
+from neural_style.results import files, plots
+from neural_style.results.record import by_kind
+from neural_style.results.tensorboard import Board
+from neural_style.settings import trained
+from neural_style.settings.loss import STYLE_LOSSES
+from neural_style.terminal import say
+
+if TYPE_CHECKING:
+    from neural_style.cache import Cache
+    from neural_style.feedforward.network import Network
+    from neural_style.feedforward.training import Progress, Training
+
+ENDING, RECIPE = trained.KERAS, "johnson"
+KEPT_EVERY = 100
+"""Steps between two states that a training can go on from, and between two lines."""
+SHOWN_ROWS = 256
+"""Of the pictures that show how far a training is."""
+
+
+def run(asked: Asked) -> None:
+    """Trains a network to the end and writes it.
+
+    Raises:
+      UserError: it can't be trained; where the loss is not finite, after the state before that is written.
+      KeyboardInterrupt: after the state is written.
+    """
+    names, pictures, arrays = _styles(asked)
+    shown = asked.styles.shows and geometry.resize(*_shown(asked.styles.shows))
+    identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
+    cache = engine_maker()().cache
+    network, training = _begun(asked, names, arrays, cache)
+    state = begun_state(asked, identity)
+    if state:
+        training.restore(state)
+        say(f"Going on at step {training.step} of {asked.training.steps}.")
+    log = _Log(asked, network, names, shown)
+    try:
+        _steps(asked, training, log, identity)
+    except (KeyboardInterrupt, UserError):
+        keep_state(asked, training.state(), identity)
+        raise
+    training.finish()
+    from neural_style.feedforward import network as networks
+
+    made = log.record()
+    files.write_whole(asked.path, lambda partial: networks.save(partial, network, pictures, made))
+    asked.state.unlink(missing_ok=True)
+    log.plot()
+    say(f"Wrote {asked.path}: {', '.join(names)}; {log.text()}")
+
+
+def _styles(asked: Asked) -> tuple[list[str], list[Image.Image], list[np.ndarray]]:
+    """The styles' names, pictures, and what is measured of them."""
+    names = [Path(word).stem for word in asked.words]
+    if not names:
+        raise UserError("Expected at least one STYLE before MODEL.keras, received none.", exit_code=2)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"Styles are named by their files, and two are called {twice[0]!r}: rename one.")
+    pictures = [reading.load(word) for word in asked.words]
+    size, square = asked.styles.style_size, not STYLE_LOSSES[asked.loss.style_loss].summed
+    return names, pictures, [_measured(picture, size, square) for picture in pictures]
+
+
+def _measured(picture: Image.Image, size: int, square: bool) -> np.ndarray:
+    """A style [rows, cols, 3] of about `size` squared pixels; its middle square where all have to be alike."""
+    if square:
+        side = min(picture.size)
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side))
+    scale = size / math.sqrt(picture.width * picture.height)
+    return geometry.resize(picture, round(picture.height * scale), round(picture.width * scale), "lanczos")
+
+
+def _shown(path: str) -> tuple[Image.Image, int, int, str]:
+    picture = reading.load(path)
+    return picture, *geometry.size_of(picture, SHOWN_ROWS, None), "lanczos"
+
+
+def _begun(asked: Asked, names: list[str], styles: list[np.ndarray], cache: "Cache") -> tuple["Network", "Training"]:
+    from neural_style.feedforward import beginning
+
+    return beginning.begun(asked.training, asked.styles, asked.loss, asked.network, names, styles, cache)
+
+
+def _steps(asked: Asked, training: "Training", log: "_Log", identity: dict[str, str]) -> None:
+    from neural_style.training.crops import Crops, taken
+
+    settings = asked.training
+    crops = Crops(asked.photos, settings.crop, settings.batch, settings.seed)
+    for _, images in taken(crops, training.step, settings.steps):
+        log.add(training.run(images))
+        if training.step % KEPT_EVERY == 0 and training.step < settings.steps:
+            keep_state(asked, training.state(), identity)
+
+
+class _Log:
+    """What is seen of a training: lines, pictures, a plot, TensorBoard, and what the network's file says of it."""
+
+    def __init__(self, asked: Asked, network: "Network", names: list[str], shown: np.ndarray | None):
+        self._asked, self._network, self._names, self._shown = asked, network, names, shown
+        self._board = Board(asked.styles.tensorboard) if asked.styles.tensorboard else None
+        self._waiting: list[Progress] = []
+        self._points: list[dict[str, Any]] = []
+        self._began, self._first, self._last = time.monotonic(), None, None
+
+    def add(self, progress: "Progress") -> None:
+        """Takes a step."""
+        steps = self._asked.training.steps
+        self._first = progress.step - 1 if self._first is None else self._first
+        self._waiting.append(progress)
+        self._last = progress
+        if progress.step % KEPT_EVERY == 0 or progress.step == steps:
+            self._points.append(self._mean())
+            each = (time.monotonic() - self._began) / (progress.step - self._first)
+            left = f", {each * (steps - progress.step) / 60:.0f} minutes left" if progress.step < steps else ""
+            say(f"step {progress.step} of {steps}: {self.text()}{left}")
+        if self._shown is not None and progress.step % self._asked.styles.shows_every == 0:
+            self._show(progress.step)
+
+    def _mean(self) -> dict[str, Any]:
+        """The means of the steps since the last line."""
+        names = self._waiting[0].terms
+        terms = by_kind({name: float(np.mean([each.terms[name] for each in self._waiting])) for name in names})
+        step, self._waiting = self._waiting[-1].step, []
+        return {"step": step, "loss": sum(terms.values()), "terms": terms}
+
+    def text(self) -> str:
+        """The last point's loss and terms."""
+        if not self._points:
+            return "nothing was left to do."
+        last = self._points[-1]
+        terms = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in last["terms"].items())
+        return f"loss {last['loss']:.4g} ({terms})"
+
+    def _show(self, step: int) -> None:
+        from neural_style.feedforward import painter
+
+        painted = painter.sheet(self._network, self._shown)
+        path = f"{self._asked.path.with_suffix('')}_at_step_{step}.png"
+        files.write_whole(path, lambda partial: Image.fromarray(painted).save(partial, "PNG"))
+        if self._board:
+            self._board.add(step, {"loss": self._last.loss, **by_kind(self._last.terms)}, painted)
+
+    def record(self) -> dict[str, Any]:
+        """How the network was trained, for its file."""
+        groups = self._asked.training, self._asked.styles, self._asked.loss, self._asked.network
+        fields = {field.name: (group, field) for group in groups for field in dataclasses.fields(group)}
+        flags = {
+            name: field.metadata["kind"].text(getattr(group, name))
+            for name, (group, field) in fields.items()
+            if getattr(group, name) is not None and name not in SHOWN
+        }
+        return {
+            "flags": flags,
+            "photographs": len(self._asked.photos),
+            "losses": self._points,
+            "seconds": round(time.monotonic() - self._began),
+        }
+
+    def plot(self) -> None:
+        """Draws the losses beside the network."""
+        if len(self._points) > 1:
+            first, *rest = self._points
+            plots.losses(f"{self._asked.path.with_suffix('')}_losses.png", [{"initial": first, "iterations": rest}])

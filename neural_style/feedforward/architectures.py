@@ -1,0 +1,161 @@
+"""The networks' architectures: Johnson et al. 2016 with conditional instance normalisation, and Zhang & Dana 2017.
+
+The forward pass is written once; `apply` says how a layer is applied: to tensors, or in bands (`feedforward.bands`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, Shown, gram_of
+
+Apply = Callable[..., Any]
+"""(layer, its inputs) → its output."""
+
+
+def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    return layer(*inputs)
+
+
+def _share(channels: int, width: float) -> int:
+    return max(4, round(channels * width))
+
+
+class Johnson:
+    """Johnson et al. 2016 as in pytorch/examples: every border reflected, nearest-neighbour doubling instead of
+    transposed convolutions, instance normalisation (Ulyanov et al. 2016), no ReLU after a residual block's sum; each
+    style has a γ and β of its own (Dumoulin et al. 2017). Full width has 1,679,235 weights with one style.
+    """
+
+    BLOCKS = 5
+
+    def __init__(self, styles: int, width: float):
+        """
+        Args:
+          styles: that it paints in.
+          width: share of the channels.
+        """
+        first, second, third = (_share(channels, width) for channels in (32, 64, 128))
+        self._styles, self._convolutions, self._norms = styles, [], []
+        down = [(first, 9, 1, False), (second, 3, 2, False), (third, 3, 2, False)]
+        up = [(second, 3, 1, True), (first, 3, 1, True)]
+        for how in [*down, *[(third, 3, 1, False)] * (2 * self.BLOCKS), *up]:
+            number = len(self._norms)
+            self._convolutions.append(Convolution(*how, name=f"convolution_{number}"))
+            ends_block = len(down) <= number < len(down) + 2 * self.BLOCKS and (number - len(down)) % 2
+            self._norms.append(InstanceNormalization(styles, relu=not ends_block, name=f"normalization_{number}"))
+        self._last, self._shown = Convolution(3, 9, name="last"), Shown(name="shown")
+
+    @property
+    def parts(self) -> list[tuple[Convolution, InstanceNormalization | None]]:
+        """Each convolution with what normalises it, in order."""
+        return [*zip(self._convolutions, self._norms, strict=True), (self._last, None)]
+
+    def __call__(self, image: Any, style: Any, apply: Apply = _called) -> Any:
+        """Paints.
+
+        Args:
+          image: RGB [batch, rows, cols, 3] in 0..255.
+          style: the weight of each style, [batch, 1, 1, styles], or by position [batch, rows', cols', styles].
+          apply: how a layer is applied.
+
+        Returns:
+          RGB [batch, rows, cols, 3], about 0..255.
+        """
+        steps = iter(self.parts)
+
+        def following(x: Any) -> Any:
+            convolution, norm = next(steps)
+            return apply(norm, apply(convolution, x), style)
+
+        x = following(following(following(image)))
+        for _ in range(self.BLOCKS):
+            x = x + following(following(x))
+        x = following(following(x))
+        return apply(self._shown, apply(self._last, x), image)
+
+
+class Bottleneck:
+    """A residual block whose normalisations and ReLUs come before its convolutions (Zhang & Dana 2017, figure 4)."""
+
+    def __init__(self, name: str, planes: int, stride: int = 1, doubled: bool = False):
+        """
+        Args:
+          name: that its layers' names begin with.
+          planes: channels within; four times as many come out.
+          stride: of the block.
+          doubled: whether it doubles the map.
+        """
+        middle = dict(stride=stride, doubled=doubled)
+        self._convolutions = [
+            Convolution(planes, 1, name=f"{name}_narrow"),
+            Convolution(planes, 3, **middle, name=f"{name}_middle"),
+            Convolution(4 * planes, 1, name=f"{name}_widen"),
+        ]
+        self._norms = [InstanceNormalization(0, name=f"{name}_normalization_{number}") for number in range(3)]
+        changes = stride > 1 or doubled
+        self._shortcut = Convolution(4 * planes, 1, **middle, name=f"{name}_shortcut") if changes else None
+
+    def __call__(self, x: Any, style: Any, apply: Apply) -> Any:
+        """The block of a map."""
+        found = x
+        for norm, convolution in zip(self._norms, self._convolutions, strict=True):
+            found = apply(convolution, apply(norm, found, style))
+        return found + (apply(self._shortcut, x) if self._shortcut else x)
+
+
+class Msg:
+    """MSG-Net (Zhang & Dana 2017): one network for all styles, which enter as Gram matrices in the CoMatch layer."""
+
+    BLOCKS = 6
+
+    def __init__(self, styles: int, width: float):
+        """
+        Args:
+          styles: whose Gram matrices it keeps.
+          width: share of the channels; 1 is the authors' 128 features (ngf).
+        """
+        first, narrow, features, least = (_share(channels, width) for channels in (64, 32, 128, 16))
+        self._first = Convolution(first, 7, name="first"), InstanceNormalization(0, name="first_normalization")
+        self._down = [Bottleneck("down_1", narrow, stride=2), Bottleneck("down_2", features, stride=2)]
+        self.match = CoMatch(styles, name="match")
+        self._blocks = [Bottleneck(f"block_{number}", features) for number in range(1, self.BLOCKS + 1)]
+        self._up = [Bottleneck("up_1", narrow, doubled=True), Bottleneck("up_2", least, doubled=True)]
+        self._last = InstanceNormalization(0, name="last_normalization"), Convolution(3, 7, name="last")
+        self._shown = Shown(name="shown")
+
+    def encoded(self, image: Any, style: Any, apply: Apply = _called) -> Any:
+        """The features that are matched, of an image; `gram_of` them is what a style is to the network."""
+        convolution, norm = self._first
+        x = apply(norm, apply(convolution, image), style)
+        for block in self._down:
+            x = block(x, style, apply)
+        return x
+
+    def gram(self, image: Any, style: Any) -> Any:
+        """The Gram matrix [batch, channels, channels] of style images' features."""
+        return gram_of(self.encoded(image, style))
+
+    def __call__(self, image: Any, style: Any, apply: Apply = _called, gram: Any = None) -> Any:
+        """Paints; see `Johnson.__call__`.
+
+        Args:
+          image, style, apply: see there.
+          gram: of the style images [batch, channels, channels], instead of those kept; for training.
+        """
+        x = self.encoded(image, style, apply)
+        x = apply(self.match, x, style) if gram is None else self.match.matched(x, gram)
+        for block in (*self._blocks, *self._up):
+            x = block(x, style, apply)
+        norm, convolution = self._last
+        return apply(self._shown, apply(convolution, apply(norm, x, style)), image)
+
+
+ARCHITECTURES = {"johnson": Johnson, "msg": Msg}
+
+
+def model_of(network: Johnson | Msg, styles: int) -> keras.Model:
+    """A network as a Keras model of [image, style]; it shares the network's layers, which it builds."""
+    image, style = keras.Input((None, None, 3), name="image"), keras.Input((1, 1, styles), name="style")
+    return keras.Model([image, style], network(image, style), name=type(network).__name__.lower())

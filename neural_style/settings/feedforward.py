@@ -1,0 +1,21 @@
+"""Settings of painting by trained networks."""
+
+import dataclasses
+
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Kind, Many, setting
+
+LEAST_SIDE = 8
+"""Rows and columns that an image needs at least: two positions of the narrowest map."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FeedforwardSettings(Checked):
+    """Trained networks: a picture in a fraction of a second."""
+
+    style: tuple[str, ...] = setting(
+        (),
+        Many(Kind()),
+        "Which of a trained network's styles, by name; several are blended (--style_blend) or each painted in its mask "
+        "(--style_masks). neural-style --show=NETWORK lists them.",
+    )

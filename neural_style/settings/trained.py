@@ -1,0 +1,138 @@
+"""Which trained networks there are, and what their files say of themselves: known before TensorFlow is loaded."""
+
+import difflib
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neural_style.errors import UserError
+
+BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
+"""Those that come with neural_style, found by name."""
+KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
+"""Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
+FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
+"""Within a .keras file: what it says of itself, its weights, and the folder of its styles' pictures."""
+LARGEST = 512 * 2**20
+"""Bytes that a part of a file may unpack to."""
+
+
+def by_name() -> dict[str, Path]:
+    """The networks that come with neural_style."""
+    return {path.stem: path for path in sorted(BUILT_IN.glob(f"*{KERAS}"))}
+
+
+def find(word: Any) -> Path | None:
+    """The network that a style's word stands for; None where it is an image."""
+    if not isinstance(word, str | os.PathLike):
+        return None
+    path = Path(word)
+    if path.suffix.lower() in (KERAS, *TORCH):
+        return path
+    return None if path.exists() else by_name().get(os.fspath(word))
+
+
+def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """The setting that comes of what is given as styles: a trained network paints by itself.
+
+    Raises:
+      UserError: another method is asked for, a network stands beside others, or a name is like a network's.
+    """
+    networks = [word for word in styles if find(word)]
+    if not networks:
+        _check_names(styles)
+        return {}
+    if len(styles) > 1:
+        raise UserError(
+            f"A trained network stands alone as the style, and {os.fspath(networks[0])!r} stands beside others: choose "
+            "among its styles by --style."
+        )
+    if given.get("method") not in (None, "feedforward"):
+        raise UserError(
+            f"{os.fspath(networks[0])!r} is a trained network, which --method={given['method']} can't use: leave that "
+            "out."
+        )
+    return {"method": "feedforward"}
+
+
+def _check_names(styles: Sequence[Any]) -> None:
+    for word in styles:
+        if isinstance(word, str) and not Path(word).suffix and not os.path.exists(word):
+            like = difflib.get_close_matches(word, by_name(), n=1)
+            if like:
+                raise UserError(f"{word!r} is neither a file nor a trained network. Did you mean {like[0]}?")
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What a network's file says of itself: "architecture", "width", "styles" (names) and "training".
+
+    Raises:
+      UserError: it can't be read, or is no network of ours.
+    """
+    if path.suffix.lower() in TORCH:
+        if not path.is_file():
+            raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
+        return {"architecture": "johnson", "width": 1.0, "styles": [path.stem], "training": {}}
+    try:
+        found = json.loads(member(path, FACTS, 2**20))
+        names = found["styles"]
+        whole = {"architecture", "width", "styles", "training"} <= set(found) and isinstance(found["training"], dict)
+        named = names and all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
+        if not (whole and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
+            raise ValueError("what it says of itself is not whole")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unfit(path, error) from error
+    return found
+
+
+def member(path: Path, name: str, most: int = LARGEST) -> bytes:
+    """A part of a .keras file.
+
+    Raises:
+      UserError: it can't be read, or unpacks to more than `most` bytes.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            if file.getinfo(name).file_size > most:
+                raise ValueError(f"{name} is larger than {most} bytes")
+            return file.read(name)
+    except FileNotFoundError:
+        raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _unfit(path, error) from error
+
+
+def _unfit(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"Expected a network that neural-style train wrote, and {str(path)!r} can't be read as one: "
+        f"{' '.join(str(error).split())[:200]}"
+    )
+
+
+def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[int]:
+    """The numbers of the styles that are asked for.
+
+    Args:
+      names: of a network's styles.
+      wanted: of --style; none takes all where there is one, or where their weights are given.
+      blended: whether a weight or a mask of each is given.
+
+    Raises:
+      UserError: a name is none of them, stands there twice, or none is named.
+    """
+    known = ", ".join(names)
+    if not wanted:
+        if len(names) > 1 and not blended:
+            raise UserError(f"This network paints in {len(names)} styles: choose by --style={names[0]} (or {known}).")
+        return list(range(len(names)))
+    for name in wanted:
+        if name not in names:
+            like = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean {like[0]}?" if like else ""
+            raise UserError(f"--style takes one or several of {known}, received {name!r}.{hint}")
+    if len(set(wanted)) < len(wanted):
+        raise UserError(f"--style takes each style once, received {','.join(wanted)}.")
+    return [list(names).index(name) for name in wanted]
