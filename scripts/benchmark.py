@@ -9,6 +9,7 @@ video        how much a painted film flickers and what it costs, beside its fram
 sizes        seconds and peak memory at 200 to 1600 rows
 analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
 universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
+feedforward  a trained network's seconds a picture, and a step of its training, beside PyTorch's same work
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -27,6 +28,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import benchmark_feedforward
 import benchmark_universal
 from analogy import measure_analogy
 from convergence import measure_convergence
@@ -235,6 +237,7 @@ PARTS: dict[str, Callable] = {
     "analogy": measure_analogy,
     "video": measure_video,
     "universal": functools.partial(benchmark_universal.measure, PAIR),
+    "feedforward": functools.partial(benchmark_feedforward.measure, PAIR),
 }
 
 if __name__ == "__main__":

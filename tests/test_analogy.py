@@ -339,7 +339,9 @@ def test_a_foreign_companion_is_not_written_over(tmp_path):
 
 
 def command(folder, *flags):
-    given = [*(f"--{name}={value}" for name, value in QUICK.items()), "--analogy_levels=4,3,1"]
+    # Evaluations enough that much is left to do when the first level is seen to be written.
+    given = [f"--{name}={value}" for name, value in {**QUICK, "evaluations_per_iteration": 40}.items()]
+    given.append("--analogy_levels=4,3,1")
     whole = [sys.executable, "-m", "neural_style", str(COFFEE), str(SWIRLS), "out", *given, *flags]
     return subprocess.Popen(whole, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -357,7 +359,7 @@ def test_the_command_writes_both_images_and_the_field_and_goes_on_after_ctrl_c(t
     assert sizes["_field"][1] == 48
     with command(broken, "--save_every=1") as process:
         while not (broken / "out_at_iteration_1.png").exists() and process.poll() is None:
-            time.sleep(0.05)
+            time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
     assert process.returncode == 130

@@ -1,0 +1,113 @@
+"""Seconds a picture and images trained a second of trained networks, beside PyTorch: a part of `scripts/benchmark`."""
+
+import sys
+
+from benchmark_universal import in_turns
+
+SIZES = [(512, 512), (1080, 1920)]
+CROP, BATCH, WIDTH = 128, 4, 0.5
+PRECISIONS = ("float32", "bfloat16")
+
+
+def measure(pair: list[str]) -> dict[str, dict[str, float]]:
+    """Paints and trains in turns with PyTorch's same network; medians of rounds."""
+    painting = measure_painting(pair)
+    training = measure_training(pair)
+    return {"painting": painting, "training": training}
+
+
+def measure_painting(pair: list[str]) -> dict[str, float]:
+    """Seconds a picture at each size and precision, with everything loaded."""
+    import numpy as np
+    import tensorflow as tf
+    import torch
+    from torch_feedforward import TransformerNet, as_torch
+
+    from neural_style.feedforward import network
+    from neural_style.feedforward.painter import Painter
+    from neural_style.images import geometry, reading
+
+    some, found = network.fresh("johnson", WIDTH, ["one"], 0), {}
+    style, theirs = tf.ones((1, 1, 1, 1)), TransformerNet(some.layers, 0).eval()
+    painters = {precision: Painter(some, precision) for precision in PRECISIONS}
+    print("\n| seconds a picture, half the channels, everything loaded | neural_style | PyTorch | times faster |")
+    print("|---|---|---|---|")
+    for rows, cols in SIZES:
+        image = geometry.resize(reading.load(pair[0]), rows, cols)
+        batch = as_torch([image])
+        for precision in PRECISIONS:
+
+            def ours(precision=precision, image=image) -> np.ndarray:
+                return painters[precision].paint(image, style)
+
+            def torchs(precision=precision, batch=batch) -> np.ndarray:
+                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                    return theirs(batch)[0].permute(1, 2, 0).float().numpy()
+
+            difference = np.abs(ours() - torchs()).mean()
+            if difference > (0.01 if precision == "float32" else 1):
+                sys.exit(f"benchmark: the pictures differ by {difference:.3f} grey levels: not the same work.")
+            seconds = in_turns({"neural_style": ours, "PyTorch": torchs})
+            tell(f"{rows} x {cols}, {precision}", seconds)
+            found[f"{rows}x{cols} {precision}"] = seconds
+    return found
+
+
+def measure_training(pair: list[str]) -> dict[str, float]:
+    """Seconds of a step of training, by precision."""
+    import numpy as np
+    import tensorflow as tf
+    from torch_feedforward import Trainer, TransformerNet, as_torch
+
+    from neural_style.cache import Cache
+    from neural_style.feedforward import beginning
+    from neural_style.images import geometry, reading
+    from neural_style.settings import recipes
+    from neural_style.settings.loss import LossSettings
+    from neural_style.settings.network import NetworkSettings
+    from neural_style.settings.training import StylesSettings, TrainingSettings
+    from neural_style.vgg import weights
+
+    recipe = recipes.read("johnson")
+
+    def of(cls, **given):
+        names = cls.__dataclass_fields__
+        return cls(**{name: value for name, value in {**recipe, **given}.items() if name in names})
+
+    loss, vgg = of(LossSettings), of(NetworkSettings, weights="random", precision="float32")
+    settings, how = TrainingSettings(crop=CROP, batch=BATCH, steps=1000), StylesSettings(width=WIDTH)
+    painting = geometry.resize(reading.load(pair[1]), 256, 320)
+    rng = np.random.default_rng(0)
+    photograph = geometry.resize(reading.load(pair[0]), 400, 600)
+    tops = rng.integers(0, 400 - CROP, BATCH)
+    crops = [photograph[top : top + CROP, 2 * top : 2 * top + CROP] for top in tops]
+    images, batch = tf.constant(np.stack(crops), tf.float64), as_torch(crops)
+    _, kernels = weights.resolve(vgg, 0)
+    found = {}
+    print(f"\n| a step of training on {BATCH} crops of {CROP} x {CROP} | neural_style | PyTorch | times faster |")
+    print("|---|---|---|---|")
+    for precision in PRECISIONS:
+        made = of(NetworkSettings, weights="random", precision=precision)
+        network, ours = beginning.begun(settings, how, loss, made, ["one"], [painting], Cache(2e9))
+        theirs = Trainer(TransformerNet(network.layers, 0), kernels, loss, painting, precision == "bfloat16")
+        theirs.variation_of(painting)
+        wanted = sum(float(values.mean()) for values in ours.losses(images, np.zeros(BATCH, int)).values())
+        got = float(theirs.loss(batch))
+        if abs(got / wanted - 1) > (1e-3 if precision == "float32" else 0.03):
+            sys.exit(f"benchmark: the losses are {wanted} and {got}: not the same work.")
+        contenders = {
+            "neural_style": lambda ours=ours: ours.run(images),
+            "PyTorch": lambda theirs=theirs: theirs.step(batch),
+        }
+        seconds = in_turns(contenders)
+        tell(
+            f"{precision}: {BATCH / seconds['neural_style']:.1f} and {BATCH / seconds['PyTorch']:.1f} images/s", seconds
+        )
+        found[precision] = seconds
+    return found
+
+
+def tell(what: str, seconds: dict[str, float]) -> None:
+    """Prints a row of a table."""
+    ours, theirs = seconds["neural_style"], seconds["PyTorch"]
+    print(f"| {what} | {ours:.3f} s | {theirs:.3f} s | {theirs / ours:.2f} |", flush=True)

@@ -1,0 +1,152 @@
+"""A trained network in PyTorch, painting and in training: a contender of `scripts/benchmark feedforward`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from neural_style.feedforward.architectures import Johnson
+from neural_style.feedforward.layers import GAIN, GREY
+from neural_style.images.preprocessing import CAFFE_MEAN
+from neural_style.settings import networks
+from neural_style.settings.loss import LossSettings
+
+LAST = torch.channels_last
+
+
+class TransformerNet(nn.Module):
+    """pytorch/examples' network with the weights of one of ours, channels last."""
+
+    def __init__(self, network: Johnson, style: int):
+        """
+        Args:
+          network: whose weights are taken.
+          style: whose γ and β are.
+        """
+        super().__init__()
+        self._steps, self._blocks = [], network.BLOCKS
+        for number, (convolution, norm) in enumerate(network.parts):
+            kernel = np.ascontiguousarray(np.transpose(convolution.kernel.numpy(), (3, 2, 0, 1)))
+            size = convolution.size
+            made = nn.Conv2d(kernel.shape[1], kernel.shape[0], size, convolution.stride)
+            made.weight.data, made.bias.data = torch.from_numpy(kernel), torch.from_numpy(convolution.bias.numpy())
+            self.add_module(f"convolution_{number}", made)
+            normal = None
+            if norm is not None:
+                normal = nn.InstanceNorm2d(kernel.shape[0], affine=True)
+                normal.weight.data = torch.from_numpy(norm.gamma.numpy()[style].copy())
+                normal.bias.data = torch.from_numpy(norm.beta.numpy()[style].copy())
+                self.add_module(f"normalization_{number}", normal)
+            self._steps.append((made, normal, convolution.doubled, norm is not None and norm.relu))
+        self.to(memory_format=LAST)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """RGB [batch, 3, rows, cols] in 0..255 to the painting."""
+        steps = iter(self._steps)
+
+        def following(x: torch.Tensor) -> torch.Tensor:
+            convolution, norm, doubled, relu = next(steps)
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if doubled else x
+            x = convolution(F.pad(x, [convolution.kernel_size[0] // 2] * 4, mode="reflect"))
+            x = x if norm is None else norm(x)
+            return F.relu(x) if relu else x
+
+        x = following(following(following(image)))
+        for _ in range(self._blocks):
+            x = x + following(following(x))
+        return GAIN * following(following(following(x))) + GREY
+
+
+class Trainer:
+    """One step after the other with Adam, on the loss that `neural_style train` has by default."""
+
+    def __init__(
+        self, network: TransformerNet, kernels: Mapping, loss: LossSettings, style: np.ndarray, bfloat16: bool
+    ):
+        """
+        Args:
+          network: that is trained.
+          kernels: of VGG16, layer → (kernel, bias).
+          loss: the layers and weights; Gram matrices, normalised by scale.
+          style: RGB [rows, cols, 3] in 0..255.
+          bfloat16: whether convolutions are autocast.
+        """
+        self._network, self._loss, self._bfloat16 = network, loss, bfloat16
+        self._layers = networks.names_through("vgg16", loss.layers)
+        self._kernels = {
+            name: tuple(
+                torch.from_numpy(np.ascontiguousarray(part.T if part.ndim == 1 else np.transpose(part, (3, 2, 0, 1))))
+                for part in kernels[name]
+            )
+            for name in self._layers
+        }
+        with torch.no_grad():
+            painting = torch.from_numpy(style).permute(2, 0, 1)[None].contiguous(memory_format=LAST)
+            features = self._features(painting)
+            self._targets = {name: _gram(features[name]) / features[name][0, 0].numel() for name in loss.style_layers}
+        self._adam = torch.optim.Adam(network.parameters(), 1e-3)
+
+    def loss(self, images: torch.Tensor) -> torch.Tensor:
+        """The mean loss of a batch, RGB [batch, 3, side, side] in 0..255."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            with torch.no_grad():
+                contents = self._features(images)
+            painted = self._network(images)
+            found = self._features(painted)
+        total = self._variation(painted.float(), images)
+        for name, weight in self._loss.layer_weights("content").items():
+            a, b = found[name].float(), contents[name].float()
+            energy = ((b - b.mean((2, 3), keepdim=True)) ** 2).sum((1, 2, 3))
+            total = total + self._loss.content_weight * weight * (((a - b) ** 2).sum((1, 2, 3)) / energy).mean()
+        for name, weight in self._loss.layer_weights("style").items():
+            count = found[name][0, 0].numel()
+            wanted = self._targets[name] * count
+            a, b = (((_gram(each[name]) - wanted) ** 2).sum((1, 2)) for each in (found, contents))
+            total = total + self._loss.style_weight * weight * (a / b).mean()
+        return total
+
+    def step(self, images: torch.Tensor) -> float:
+        """One step; returns its loss."""
+        self._adam.zero_grad()
+        loss = self.loss(images)
+        loss.backward()
+        self._adam.step()
+        return float(loss.detach())
+
+    def variation_of(self, style: np.ndarray) -> None:
+        """Takes the style's part of what total variation is divided by."""
+        image = torch.from_numpy(style).permute(2, 0, 1)[None]
+        self._per_pixel = _variation(image, self._loss.tv_exponent)[0] / image[0, 0].numel()
+
+    def _variation(self, painted: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        exponent, pixels = self._loss.tv_exponent, images[0, 0].numel()
+        own = _variation(images, exponent) + self._per_pixel * pixels
+        return self._loss.tv_weight * (_variation(painted, exponent) / own).mean()
+
+    def _features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        x, found, block = image[:, [2, 1, 0]] - torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1), {}, 1
+        for name in self._layers:
+            if networks.block_of(name) != block:
+                block, x = networks.block_of(name), F.max_pool2d(x, 2)
+            x = F.relu(F.conv2d(F.pad(x, [1, 1, 1, 1], mode="replicate"), *self._kernels[name]))
+            found[name] = x
+        return found
+
+
+def _gram(features: torch.Tensor) -> torch.Tensor:
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2)
+
+
+def _variation(image: torch.Tensor, exponent: float) -> torch.Tensor:
+    corner = image[:, :, :-1, :-1]
+    dy, dx = corner - image[:, :, 1:, :-1], corner - image[:, :, :-1, 1:]
+    return ((dy**2 + dx**2) ** exponent).sum((1, 2, 3))
+
+
+def as_torch(images: Sequence[np.ndarray]) -> torch.Tensor:
+    """Images [rows, cols, 3] as a batch [batch, 3, rows, cols] float32, channels last."""
+    stacked = np.stack(images).astype(np.float32)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous(memory_format=LAST)
