@@ -13,6 +13,7 @@ from neural_style.errors import UserError
 from neural_style.images import sources, writing
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
+from neural_style.optimize import memory
 from neural_style.optimize.plan import plan
 from neural_style.results.record import Record, header
 from neural_style.settings import trained
@@ -34,10 +35,15 @@ def check(given: Sources) -> None:
         return
     if given.settings.is_feedforward:
         return
-    weights.check(given.settings.network)
-    planned = given.settings.universal.optimizes or given.settings.is_analogy
-    if planned and not device.can_have_gpu():
+    settings = given.settings
+    weights.check(settings.network)
+    if device.can_have_gpu():
+        return
+    if settings.universal.optimizes or settings.is_analogy:
         plan(given)
+    elif settings.optimizer.tile == "none":
+        precision = device.resolve_precision(settings.network.precision)
+        memory.check_forward(*given.sizes[-1], precision, settings, "--tile=auto, or fewer rows")
 
 
 class Follower(Protocol):

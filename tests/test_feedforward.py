@@ -1,5 +1,6 @@
 """Trained networks: layers, files, pictures whole and in bands, from Python and the command line."""
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -135,6 +136,15 @@ def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
         np.testing.assert_allclose(painter.paint(image, style, band=6), whole, atol=2e-3)
 
 
+def test_the_border_is_no_edge(made, rng):
+    """What is continued by reflection is painted as a part of the larger picture that shows the same."""
+    painter, image = Painter(network.load(made), "float32"), rng.uniform(0, 255, (96, 80, 3)).astype(np.float32)
+    plain = dataclasses.replace(painter.network, margin=0)
+    larger = np.pad(image, [(32, 32), (32, 32), (0, 0)], "reflect")
+    whole = Painter(plain, "float32").paint(larger, one(0))
+    np.testing.assert_allclose(painter.paint(image, one(0)), whole[32:-32, 32:-32], atol=1e-3)
+
+
 def test_statistics_are_the_whole_pictures_to_the_last_digits(rng):
     """Over two million positions far from zero, a plain float32 sum would be off in the fourth digit."""
     image = (rng.standard_normal((1500, 1500, 1)) + 1000).astype(np.float32)
@@ -232,7 +242,7 @@ def test_one_trace_serves_all_sizes(made, engine):
 def test_exports_give_the_same_picture(made, tmp_path, rng):
     loaded = network.load(made)
     image = rng.uniform(0, 255, (1, 25, 38, 3)).astype(np.float32)
-    expected = loaded.layers(image, one(1)).numpy()
+    expected = loaded.paint(tf.constant(image), one(1)).numpy()
     reader = tf.lite.Interpreter(model_content=export.tflite(loaded)).get_signature_runner()
     np.testing.assert_allclose(reader(image=image, style=one(1).numpy())["painting"], expected, atol=1)
     export.save_model(loaded, tmp_path / "saved")

@@ -332,3 +332,11 @@ def test_the_decoders_that_come_along_bring_a_photograph_back(engine, level, dec
 def test_quick_goes_on_downhill_from_the_decoded_picture(engine):
     found = steps(engine, None, recipe="quick", rows=64, refine=4, weights="hed", method="wct", alpha=0.8)
     assert found[-1].loss < 0.9 * next(step for step in found if step.scale == found[-1].scale).loss
+
+
+def test_a_picture_too_large_to_be_taken_whole_is_told(tmp_path):
+    line = [sys.executable, "-m", "neural_style", str(COFFEE), str(SWIRLS), "out", "--method=wct", "--rows=20000"]
+    done = subprocess.run([*line, "--tile=none"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "are free: choose --tile=auto, or fewer rows" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -142,13 +142,13 @@ def choose_tile(
     )
 
 
-def check_forward(rows: int, cols: int, precision: str, settings: Settings) -> None:
-    """Raises a UserError where an image of `rows` x `cols` can't go through the network, forward only."""
+def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "fewer rows") -> None:
+    """Raises a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network, forward."""
     work, host, gpu = computed(0, 0, None, precision, settings, rows * cols), free(), device.gpu_memory()
     if not _fits(work, 12 * rows * cols, host, gpu):
         raise UserError(
             f"The features of {rows} x {cols} pixels would need about {work / 1e9:.1f} GB of memory, and "
-            f"{host / 1e9:.1f} GB are free: choose fewer rows."
+            f"{host / 1e9:.1f} GB are free: choose {advice}."
         )
 
 
