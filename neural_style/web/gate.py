@@ -8,28 +8,9 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGES = (
-    "/",
-    "/config",
-    "/login",
-    "/logout",
-    "/theme.css",
-    "/favicon.ico",
-    "/robots.txt",
-    "/manifest.json",
-    "/gradio_api/info",
-)
+PAGES = ("/", "/config", "/login", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 PREFIXES = ("/assets/", "/static/", "/svelte/")
-CALLS = (
-    "queue/join",
-    "queue/data",
-    "cancel",
-    "upload",
-    "upload_progress",
-    "heartbeat/",
-    "startup-events",
-    "login_check",
-)
+CALLS = ("queue/", "cancel", "upload", "heartbeat/", "startup-events", "login_check", "info")
 """Of Gradio's interface, what the page itself uses. Others fetch addresses, show the queue, record, or run code."""
 FILE = "/gradio_api/file="
 MOST_BODY = 1_000_000
