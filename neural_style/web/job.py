@@ -137,9 +137,8 @@ class Job:
 
     def _tell(self) -> None:
         step = self._last
-        scale = (
-            f"Scale {step.scale + 1} of {step.scale + step.scales_left + 1}, " if step.scale + step.scales_left else ""
-        )
+        scales = step.scale + step.scales_left + 1
+        scale = f"scale {step.scale + 1} of {scales}, " if scales > 1 else ""
         count = f"iteration {step.index} of {step.index + step.iterations_left}"
         measured = f", {self._evaluations} evaluations, loss {step.loss:.4g}" if step.terms else ""
         told = f"{scale}{count}{measured}."

@@ -63,8 +63,8 @@ class Wish:
         versions = len(picture.style_scale) * len(picture.style_rotation)
         if versions * read.largest_style(rows, cols) > STYLES_SHARE * self.bounds.most_pixels:
             raise UserError(
-                f"Expected a painting of at most {STYLES_SHARE * self.bounds.most_pixels:,} pixels in all its versions: "
-                "take a smaller --style_scale, or fewer of them."
+                f"Expected a painting of at most {STYLES_SHARE * self.bounds.most_pixels:,} pixels in all its "
+                "versions: take a smaller --style_scale, or fewer of them."
             )
         return read
 
@@ -92,8 +92,8 @@ def settings_of(recipe: str, given: Mapping[str, Any]) -> Settings:
             raise UserError(f"--{name} is not of a visitor's choice: leave it out.")
         if names_file(field.metadata["kind"], checked.read(field, value)):
             raise UserError(
-                f"--{name} names a file here, {checked.short(value)}, and visitors can't name the server's files: leave "
-                "it out."
+                f"--{name} names a file here, {checked.short(value)}, and visitors can't name the server's files: "
+                "leave it out."
             )
     return Settings.read(recipe, **given)
 
