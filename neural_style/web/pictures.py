@@ -48,6 +48,7 @@ def read(path: str, what: str, bounds: WebSettings) -> Image.Image:
                     f"Expected at most {bounds.most_decoded} million pixels, and {what} has {image.width} x "
                     f"{image.height}: save it smaller."
                 )
+            image.load()
             return reading.load(image)
     except UserError:
         raise
