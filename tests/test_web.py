@@ -27,7 +27,7 @@ LONG = {**QUICK, "iterations": 10**6}
 
 @pytest.fixture
 def line(engine):
-    made = Line([lambda: engine], most_waiting=2)
+    made = Line([engine], most_waiting=2)
     yield made
     made.close()
 
@@ -44,10 +44,11 @@ def until(condition, seconds=60):
 
 
 def ended(line, *jobs):
-    """Waits for jobs to end."""
+    """Waits for jobs as their visitors do."""
 
     def look():
         for each in jobs:
+            each.look()
             line.place(each)
         return all(each.said is not None for each in jobs)
 
@@ -296,19 +297,19 @@ def test_who_leaves_makes_room(line, monkeypatch):
     line.join("b", waits)
     until(lambda: left.said is not None)
     assert "The page was left." in left.said
-    ended(line, waits)
+    until(lambda: line.place(waits) == 0 and waits.said is not None)
     assert not waits.kept
 
 
-def test_a_run_that_fails_tells_no_secrets_and_the_next_is_painted(engine, capsys):
-    engines = [lambda: engine, lambda: 1 / 0]
-    line = Line([lambda: engines.pop()()], most_waiting=2)
+def test_a_run_that_fails_tells_no_secrets_and_the_next_is_painted(engine, capsys, monkeypatch):
+    line = Line([engine], most_waiting=2)
     broken, sound = Job(wish()), Job(wish())
+    monkeypatch.setattr(broken, "add", lambda step: 1 / 0)
     line.join("a", broken)
     line.join("b", sound)
     ended(line, broken, sound)
     assert broken.said.startswith("Something went wrong on the server")
-    assert not broken.kept
+    assert not broken.complete
     assert sound.complete
     assert "ZeroDivisionError" in capsys.readouterr().err
     line.close()
@@ -325,7 +326,7 @@ def test_what_the_engine_refuses_is_said(line):
 
 
 def test_two_engines_paint_at_the_same_time():
-    line = Line([neural_style.Engine, neural_style.Engine], most_waiting=0)
+    line = Line([neural_style.Engine(), neural_style.Engine()], most_waiting=0)
     jobs = [Job(wish(**LONG)) for _ in range(2)]
     for name, each in zip("ab", jobs, strict=True):
         line.join(name, each)

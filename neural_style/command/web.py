@@ -45,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
     bounds = WebSettings(**given)
     from neural_style.web.server import serving  # images and results, which help does not need
 
-    with serving(bounds, [engine_maker() for _ in range(bounds.engines)]) as address:
+    engines = [engine_maker()() for _ in range(bounds.engines)]
+    with serving(bounds, engines) as address:
         say(f"The page is at {address} (Ctrl-C ends it).")
         threading.Event().wait()
     return 0

@@ -3,7 +3,6 @@
 import math
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +73,7 @@ class Job:
         """Says that it ended before its turn came."""
         self.said = "Stopped before anything was painted."
 
-    def run(self, engine: Callable[[], "Engine"]) -> None:
+    def run(self, engine: "Engine") -> None:
         """Paints, to the end or to where it is stopped; never raises."""
         began = time.monotonic()
         self._until = began + self.wish.bounds.most_seconds
@@ -83,7 +82,7 @@ class Job:
             self.progress = "The pictures and the network are made ready."
             read = self.wish.sources()
             self.info = read.content.info
-            self._run = engine().run(read, watch=self.watch)
+            self._run = engine.run(read, watch=self.watch)
             follow(self._run, self)
             rows, cols = self.image.height, self.image.width
             said = f"Painted: {rows} x {cols} pixels in {time.monotonic() - began:.0f} seconds."

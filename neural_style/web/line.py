@@ -2,7 +2,7 @@
 
 import collections
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from neural_style.errors import UserError
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Line:
     """Who comes first is painted first; who has left, or stops, makes room."""
 
-    def __init__(self, engines: Sequence[Callable[[], "Engine"]], most_waiting: int):
+    def __init__(self, engines: Sequence["Engine"], most_waiting: int):
         """
         Args:
-          engines: each gives an engine, which serves one job at a time.
+          engines: each serves one job at a time.
           most_waiting: jobs that may wait.
         """
         self._most = most_waiting
@@ -85,7 +85,7 @@ class Line:
             job.leave()
         self._jobs = {visitor: job for visitor, job in self._jobs.items() if job.said is None}
 
-    def _serve(self, engine: Callable[[], "Engine"]) -> None:
+    def _serve(self, engine: "Engine") -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)

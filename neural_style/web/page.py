@@ -109,7 +109,8 @@ class Page:
                     [str(path) for path in offered],
                     label="or one of these",
                     columns=4,
-                    height=120,
+                    height="auto",
+                    show_label=False,
                     object_fit="cover",
                     allow_preview=False,
                     interactive=False,
@@ -128,7 +129,7 @@ class Page:
         recipe = gr.Dropdown(controls.choices(), value=FIRST, label="Method or recipe", elem_id="recipe")
         made = controls.of(FIRST, self._bounds)
         main = [_component(control) for control in made[:MAIN]]
-        with gr.Accordion("More", open=False):
+        with gr.Accordion("More", open=False, elem_id="more"):
             rest = [_component(control) for control in made[MAIN:]]
             further = gr.Textbox(
                 label="Further flags",

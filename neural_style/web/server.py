@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def serving(bounds: WebSettings, engines: Sequence[Callable[[], "Engine"]]) -> Iterator[str]:
+def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
     """Serves the page for as long as the context lasts; gives its address.
 
     Args:
       bounds: of the page.
-      engines: each gives an engine.
+      engines: that paint, each one picture at a time.
 
     Raises:
       UserError: the package is missing, or the port is taken.
