@@ -62,7 +62,7 @@ def of(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None
         default = _one(name, found)
         value = (values or {}).get(name, default)
         heeded = universal.optimizes if name in OF_LOSS else universal.decodes if name in OF_DECODERS else True
-        info = textwrap.shorten(field.metadata["help"].split(". ")[0].rstrip(".") + ".", 120, placeholder=" …")
+        info = _cut(field.metadata["help"].split(". ")[0].rstrip(".") + ".")
         if isinstance(kind, Choice | WordOr):
             words = kind.choices if isinstance(kind, Choice) else kind.words
             made.append(Control(name, info, value, words=tuple(words), shown=heeded))
@@ -119,6 +119,10 @@ def _one(name: str, found: Mapping[str, Any]) -> Any:
         return max(found["scale_iterations"])
     value = found[name]
     return value[0] if isinstance(value, tuple) else value
+
+
+def _cut(text: str) -> str:
+    return textwrap.shorten(text, 110, placeholder=" …", break_on_hyphens=False)
 
 
 def _innermost(kind: Kind) -> Kind:

@@ -29,10 +29,15 @@ MAIN = 4
 QUIETLY = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """How the page calls the server: no spinner hides the picture, and `Line` alone lets visitors wait."""
 CSS = """
-.said p {font-size: 1.05em; min-height: 1.6em}
 .gradio-container {max-width: 1300px !important; margin: auto}
 footer {display: none !important}
+.said p {font-size: 1.05em; min-height: 1.6em; overflow-wrap: anywhere}
+#shown img {width: 100%; max-height: 75vh; object-fit: contain}
+#gallery .grid-wrap, [id$=_samples] .grid-wrap {height: auto !important; max-height: none; overflow: visible}
+#gallery .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
+[id$=_samples] .grid-container {grid-template-columns: repeat(4, 1fr) !important}
 """
+"""A coarse picture is shown as large as the fine one, and galleries as large as they are."""
 INTRODUCTION = """# neural_style
 A photograph in the manner of a painting: drop two pictures, or choose from the samples, and paint."""
 
@@ -109,7 +114,6 @@ class Page:
                     [str(path) for path in offered],
                     label="or one of these",
                     columns=4,
-                    height="auto",
                     show_label=False,
                     object_fit="cover",
                     allow_preview=False,
