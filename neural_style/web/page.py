@@ -33,23 +33,13 @@ CSS = """
 footer {display: none !important}
 .said p {font-size: 1.05em; min-height: 1.6em; overflow-wrap: anywhere}
 #shown img {width: 100%; max-height: 75vh; object-fit: contain}
-#gallery .grid-wrap, [id$=_samples] .grid-wrap {height: auto !important; max-height: none; overflow: visible}
-#gallery .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
-[id$=_samples] .grid-container {grid-template-columns: repeat(4, 1fr) !important}
+.thumbnails .grid-wrap {height: auto !important; max-height: none !important; overflow: visible !important}
+.thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)) !important}
+.thumbnails.large .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
 """
 """A coarse picture is shown as large as the fine one, and galleries as large as they are."""
 INTRODUCTION = """# neural_style
 A photograph in the manner of a painting: drop two pictures, or choose from the samples, and paint."""
-
-
-class Dropped(gr.Image):
-    """An image whose file is left as it was uploaded: `pictures` alone decodes what visitors send."""
-
-    is_template = True  # the browser's side is gr.Image's
-
-    def preprocess(self, payload: Any) -> str | None:
-        """The path of the file."""
-        return payload and payload.path
 
 
 class Page:
@@ -108,7 +98,8 @@ class Page:
     def _dropped(self, name: str, label: str, offered: list[Path]) -> gr.Image:
         """Where a picture is dropped, or chosen from the samples."""
         with gr.Column(min_width=240):
-            dropped = Dropped(label=label, sources=["upload", "clipboard"], height=260, elem_id=name, buttons=[])
+            dropped = gr.Image(label=label, sources=["upload", "clipboard"], height=260, elem_id=name, buttons=[])
+            dropped.preprocess = _path_of
             if offered:
                 shown = gr.Gallery(
                     [str(path) for path in offered],
@@ -120,6 +111,7 @@ class Page:
                     interactive=False,
                     buttons=[],
                     elem_id=f"{name}_samples",
+                    elem_classes="thumbnails",
                 )
 
                 def choose(event: gr.SelectData) -> str:
@@ -153,6 +145,7 @@ class Page:
             interactive=False,
             buttons=[],
             elem_id="gallery",
+            elem_classes=["thumbnails", "large"],
         )
 
     def _checker(self, what: str) -> Any:
@@ -264,6 +257,14 @@ class Page:
         writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
         (folder / "painted.json").write_text(json.dumps(record, indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]
+
+
+def _path_of(payload: Any) -> str | None:
+    """Leaves what was dropped as the file that was uploaded, instead of Gradio's decoding: `pictures` alone reads it.
+
+    A subclass of gr.Image could say so too, but Gradio writes a file beside the module of each.
+    """
+    return payload and payload.path
 
 
 def _component(control: controls.Control) -> gr.components.Component:
