@@ -67,6 +67,7 @@ class Visitor:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get(address)
+        self.until(lambda: self.text and "Loading" not in self.text)
 
     def find(self, selector):
         return self.until(lambda: self.driver.find_elements("css selector", selector))[0]
@@ -74,13 +75,18 @@ class Visitor:
     def until(self, condition):
         end = time.monotonic() + PATIENCE
         while not (found := self._try(condition)):
-            assert time.monotonic() < end, self.driver.find_element("css selector", "body").text
+            assert time.monotonic() < end, self.text
             time.sleep(0.05)
         return found
 
     def _try(self, condition):
         with contextlib.suppress(exceptions.StaleElementReferenceException):
             return condition()
+
+    @property
+    def text(self):
+        """All that can be read."""
+        return self.driver.find_element("css selector", "body").text
 
     @property
     def said(self):
@@ -97,14 +103,17 @@ class Visitor:
 
     def flags(self, text):
         if not self.driver.find_elements("css selector", "#further textarea"):
-            self.find("#more button").click()
+            self.click("#more button")
         self.find("#further textarea").clear()
         self.find("#further textarea").send_keys(text)
 
     def press(self, name):
         self.until(self.find(f"#{name}").is_enabled)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.find(f"#{name}"))
-        self.find(f"#{name}").click()
+        self.click(f"#{name}")
+
+    def click(self, selector):
+        """By the page's own event: what is loaded meanwhile may move a button from beneath the mouse."""
+        self.driver.execute_script("arguments[0].click()", self.find(selector))
 
     def shown(self):
         """The address of the picture that is shown."""
@@ -112,7 +121,9 @@ class Visitor:
         return images and images[0].get_attribute("src")
 
     def downloaded(self, name):
-        self.press(f"download_{name}")
+        self.until(self.find(f"#download_{name}").is_enabled)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.find(f"#download_{name}"))
+        self.find(f"#download_{name}").click()
         self.until((self.folder / f"painted.{name}").exists)
         return self.folder / f"painted.{name}"
 
@@ -212,7 +223,7 @@ def test_a_file_that_is_too_large_is_told(visit, tmp_path):
     assert (tmp_path / "large.png").stat().st_size > 1_000_001
     visitor = visit()
     visitor.find("#photo input[type=file]").send_keys(str(tmp_path / "large.png"))
-    visitor.until(lambda: "maximum allowed size" in visitor.find("body").text or "at most 1 MB" in visitor.said)
+    visitor.until(lambda: "maximum allowed size" in visitor.text or "at most 1 MB" in visitor.said)
     visitor.screenshot("too_large")
 
 
@@ -237,7 +248,7 @@ def test_two_visitors_are_painted_for_one_after_the_other(visit):
 def test_the_page_fits_a_phone(visit):
     visitor = visit(size=(390, 844))
     visitor.find("#paint")
-    visitor.find("#photo_samples button img").click()
+    visitor.click("#photo_samples button")
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#photo img"))
     visitor.screenshot("phone")
     visitor.until(lambda: visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390)
@@ -266,8 +277,8 @@ def test_the_password_is_asked_for(visit):
                 field.clear()
                 field.send_keys(text)
             visitor.screenshot(f"login_{word}")
-            visitor.find("button").click()
-            visitor.until(lambda awaited=awaited: awaited in visitor.find("body").text)
+            visitor.click("button")
+            visitor.until(lambda awaited=awaited: awaited in visitor.text)
         visitor.find("#paint")
         asked, _ = visitor.requested()
         assert [url for url in asked if not url.startswith(("http://127.0.0.1", "data:", "blob:"))] == []

@@ -81,7 +81,9 @@ class Page:
             paint.click(self._paint, form, [said, shown, curve, *files, paint, stop], **QUIETLY)
             stop.click(self._stop, None, said, **QUIETLY)
             for dropped, what in ((photo, "the photograph"), (painting, "the painting")):
-                dropped.upload(self._checker(what), dropped, [dropped, said], **QUIETLY)
+                looked = dropped.upload(self._checker(what), dropped, [dropped, said], **QUIETLY)
+                # Gradio raises where a file is no picture at all, before any function of ours is called.
+                looked.failure(self._refuser(what), None, [dropped, said], **QUIETLY)
             form[2].input(self._turned, form[2], form[3:], **QUIETLY)
             again.upload(self._again, again, [*form, said], **QUIETLY)
             if self._examples:
@@ -98,8 +100,9 @@ class Page:
     def _dropped(self, name: str, label: str, offered: list[Path]) -> gr.Image:
         """Where a picture is dropped, or chosen from the samples."""
         with gr.Column(min_width=240):
-            dropped = gr.Image(label=label, sources=["upload", "clipboard"], height=260, elem_id=name, buttons=[])
-            dropped.preprocess = _path_of
+            # As a file in whatever mode, so that Gradio does not decode it and `pictures` alone does.
+            kept = dict(type="filepath", image_mode=None, sources=["upload", "clipboard"])
+            dropped = gr.Image(label=label, height=260, elem_id=name, buttons=[], **kept)
             if offered:
                 shown = gr.Gallery(
                     [str(path) for path in offered],
@@ -159,6 +162,10 @@ class Page:
             return gr.skip(), f"{what.capitalize()} is there."
 
         return check
+
+    def _refuser(self, what: str) -> Any:
+        """A function that says that a file is no picture."""
+        return lambda: (None, _refusal(pictures.unreadable(what, self._bounds)))
 
     def _turned(self, recipe: str) -> list[Any]:
         """The controls as a recipe sets them."""
@@ -257,14 +264,6 @@ class Page:
         writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
         (folder / "painted.json").write_text(json.dumps(record, indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]
-
-
-def _path_of(payload: Any) -> str | None:
-    """Leaves what was dropped as the file that was uploaded, instead of Gradio's decoding: `pictures` alone reads it.
-
-    A subclass of gr.Image could say so too, but Gradio writes a file beside the module of each.
-    """
-    return payload and payload.path
 
 
 def _component(control: controls.Control) -> gr.components.Component:

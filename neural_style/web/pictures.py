@@ -53,6 +53,12 @@ def read(path: str, what: str, bounds: WebSettings) -> Image.Image:
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise UserError(
-            f"Expected {what} as a picture ({', '.join(FORMATS)}), and this file can't be read as one: choose another."
-        ) from error
+        raise UserError(unreadable(what, bounds)) from error
+
+
+def unreadable(what: str, bounds: WebSettings) -> str:
+    """The sentence on a file that is no picture."""
+    return (
+        f"Expected {what} as a picture ({', '.join(FORMATS)}) of at most {bounds.most_decoded} million pixels, and "
+        "this file can't be read as one: choose another."
+    )
