@@ -174,7 +174,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     assert record["complete"]
     assert (record["content"], record["flags"]["weights"]) == ("coffee.png", "random")
     assert "/" not in record["content"]
-    visitor.find("#again input[type=file], input#again").send_keys(str(png))
+    visitor.find("input[data-testid$=upload-button]").send_keys(str(png))
     again = "The flags are as then: drop the photograph (coffee.png) and the painting (swirls.png) again."
     assert visitor.says("The flags", "⚠") == again
     assert "--scale_iterations=20" in visitor.find("#further textarea").get_property("value")

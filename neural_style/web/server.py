@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
     Raises:
       UserError: the package is missing, or the port is taken.
     """
+    _check_port(bounds)
     with tempfile.TemporaryDirectory(prefix="neural_style_web_") as folder:
         # Read by Gradio when it is imported: nothing is told to its makers, and uploads lie in a folder of their own.
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=folder, HF_HUB_OFFLINE="1")
@@ -41,29 +43,40 @@ def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
         line, shared = Line(engines, bounds.most_waiting), bounds.share == "yes"
         blocks = page.Page(line, bounds, Path(folder)).blocks()
         system = ["system-ui", "sans-serif"]  # Gradio's own fonts come from Google
-        try:
-            _, local, public = blocks.launch(
-                server_name=bounds.host,
-                server_port=bounds.port,
-                share=shared,
-                auth=_door(bounds.password),
-                theme=gradio.themes.Default(font=system, font_mono=["monospace"]),
-                css=page.CSS,
-                max_file_size=bounds.most_upload * 10**6 + 1,
-                app_kwargs={"middleware": [Middleware(Gate, folder=folder, policy=not shared)]},
-                prevent_thread_lock=True,
-                quiet=True,
-                ssr_mode=False,
-                footer_links=[],
-                state_session_capacity=200,
-            )
-        except OSError as error:
-            raise UserError(f"--port={bounds.port} can't be listened at: {error} Name another port.") from error
+        _, local, public = blocks.launch(
+            server_name=bounds.host,
+            server_port=bounds.port,
+            share=shared,
+            auth=_door(bounds.password),
+            theme=gradio.themes.Default(font=system, font_mono=["monospace"]),
+            css=page.CSS,
+            max_file_size=bounds.most_upload * 10**6 + 1,
+            app_kwargs={"middleware": [Middleware(Gate, folder=folder, policy=not shared)]},
+            prevent_thread_lock=True,
+            quiet=True,
+            ssr_mode=False,
+            footer_links=[],
+            state_session_capacity=200,
+        )
         try:
             yield public or local
         finally:
             line.close()
             blocks.close(verbose=False)
+
+
+def _check_port(bounds: WebSettings) -> None:
+    """Raises a UserError where nothing can listen at the page's address."""
+    family = socket.AF_INET6 if ":" in bounds.host else socket.AF_INET
+    with socket.socket(family) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a page that was just closed is not in the way
+        try:
+            tried.bind((bounds.host, bounds.port))
+        except OSError as error:
+            raise UserError(
+                f"--host={bounds.host} --port={bounds.port} can't be listened at ({error.strerror or error}): name "
+                "another port."
+            ) from error
 
 
 def _door(password: str | None) -> Callable[[str, str], bool] | None:
