@@ -44,8 +44,8 @@ def main(visitors: int = 50, seconds: int = 60) -> None:
         process.terminate()
     right = check(told.pictures)
     print(f"{visitors} visitors, {seconds} seconds: {dict(told.ends)}; {right} of {len(told.pictures)} pictures right")
-    first, most, last = told.memory[0], max(told.memory), told.memory[-1]
-    print(f"memory: {first:.0f} MB at the start, {most:.0f} most, {last:.0f} at the end")
+    along = [f"{told.memory[len(told.memory) * tenth // 10]:.0f}" for tenth in range(10)]
+    print(f"memory along the way: {', '.join(along)} MB, {max(told.memory):.0f} at most")
     waits = sorted(told.waits) or [0.0]
     print(f"a picture after {waits[len(waits) // 2]:.1f} s (median), {waits[-1]:.1f} s at most")
 
