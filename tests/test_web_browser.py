@@ -26,7 +26,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium instal
 exceptions = pytest.importorskip("selenium.common.exceptions")
 SMALL = "--rows=48 --scales=1 --scale_iterations=2 --evaluations_per_iteration=2 --weights=random"
 LONG = SMALL.replace("--scale_iterations=2", "--scale_iterations=100000")
-PATIENCE = 25
+PATIENCE = 90
 """Seconds; the machine may be busy."""
 
 
@@ -115,6 +115,10 @@ class Visitor:
         """By the page's own event: what is loaded meanwhile may move a button from beneath the mouse."""
         self.driver.execute_script("arguments[0].click()", self.find(selector))
 
+    def show(self, selector):
+        """Scrolls to where something is seen."""
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.find(selector))
+
     def shown(self):
         """The address of the picture that is shown."""
         images = self.driver.find_elements("css selector", "#shown img")
@@ -122,7 +126,7 @@ class Visitor:
 
     def downloaded(self, name):
         self.until(self.find(f"#download_{name}").is_enabled)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.find(f"#download_{name}"))
+        self.show(f"#download_{name}")
         self.find(f"#download_{name}").click()
         self.until((self.folder / f"painted.{name}").exists)
         return self.folder / f"painted.{name}"
@@ -137,6 +141,7 @@ class Visitor:
     def screenshot(self, name):
         """Into $SCREENSHOTS, where that is a folder, to be looked at."""
         if os.environ.get("SCREENSHOTS"):
+            time.sleep(1)  # what has just changed is drawn
             self.driver.save_screenshot(str(Path(os.environ["SCREENSHOTS"]) / f"{name}.png"))
 
 
@@ -164,6 +169,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     first = visitor.until(visitor.shown)
     visitor.until(lambda: visitor.shown() not in ([], None, first))
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#curve polyline"))
+    visitor.show("#paint")
     visitor.screenshot("painting")
     assert visitor.says("Painted", "⚠").startswith("Painted: 48 x 72 pixels")
     visitor.screenshot("painted")
@@ -236,6 +242,7 @@ def test_two_visitors_are_painted_for_one_after_the_other(visit):
     first.until(lambda: first.driver.find_elements("css selector", "#curve polyline"))
     second.press("paint")
     assert second.says("Place") == "Place 1 in the line."
+    second.show("#paint")
     second.screenshot("waiting")
     first.press("stop")
     second.until(lambda: second.driver.find_elements("css selector", "#curve polyline"))
@@ -252,8 +259,14 @@ def test_the_page_fits_a_phone(visit):
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#photo img"))
     visitor.screenshot("phone")
     visitor.until(lambda: visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390)
-    visitor.driver.execute_script("arguments[0].scrollIntoView({block: 'start'})", visitor.find("#paint"))
+    visitor.click("#painting_samples button")
+    visitor.until(lambda: visitor.driver.find_elements("css selector", "#painting img"))
+    visitor.flags(SMALL)
+    visitor.press("paint")
+    assert visitor.says("Painted", "⚠").startswith("Painted")
+    visitor.show("#paint")
     visitor.screenshot("phone_result")
+    assert visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
 def test_the_gallery_fills_the_form_and_a_recipe_turns_the_sliders(visit):

@@ -13,6 +13,7 @@ import httpx
 from neural_style.engine import Engine
 from neural_style.errors import UserError
 from neural_style.settings.web import WebSettings
+from neural_style.web import gate
 from neural_style.web.server import serving
 
 SECRET = "/etc/passwd"
@@ -123,6 +124,15 @@ def test_large_requests_are_refused(client):
     assert client.post("/gradio_api/queue/join", content=b"[" * 500_000).status_code in (400, 403, 422)
 
 
+def test_the_disk_is_not_filled(client, monkeypatch, tmp_path):
+    path = upload(client, COFFEE)
+    monkeypatch.setattr(gate, "bytes_in", lambda folder: 10**8 + 1)
+    answer = client.post("/gradio_api/upload", files={"files": COFFEE.read_bytes()})
+    assert (answer.status_code, answer.text) == (507, "There is no room for files just now: come back in an hour.")
+    monkeypatch.undo()
+    assert gate.bytes_in(path.rsplit("/", 2)[0]) >= COFFEE.stat().st_size
+
+
 def test_the_page_is_kept_to_this_server_and_its_visitors_to_themselves(client):
     answer = client.get("/?deep_link=../../etc")
     assert answer.status_code == 200
@@ -142,10 +152,11 @@ def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client,
     assert client.get(shown["url"]).status_code == 200
     assert client.get(record["value"]["url"]).json()["complete"]
     assert client.get(png["value"]["url"]).content.startswith(b"\x89PNG")
-    data[-1] = "--weights=/etc/passwd"
-    ask(client, number, data, "bob")
-    told = list(answers(client, "bob"))
-    assert any("visitors can't name the server's files" in json.dumps(each, ensure_ascii=False) for each in told)
+    data[3] = 32  # rows; all else as the page begins
+    for flags, sentence in (("--weights=/etc/passwd", "visitors can't name the server's files"), (None, "Painted")):
+        data[-1] = flags
+        ask(client, number, data, "bob")
+        assert sentence in json.dumps(list(answers(client, "bob")), ensure_ascii=False)
 
 
 def test_a_port_that_is_taken_is_told(client):

@@ -1,5 +1,6 @@
 """What of Gradio's server visitors may reach: the page, its files and its queue, and nothing else of the machine."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGES = ("/", "/config", "/login", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 PREFIXES = ("/assets/", "/static/", "/svelte/")
-CALLS = ("queue/", "cancel", "upload", "heartbeat/", "startup-events", "login_check", "info")
+CALLS = ("queue/", "cancel", "upload", "heartbeat/", "startup-events", "login_check")
 """Of Gradio's interface, what the page itself uses. Others fetch addresses, show the queue, record, or run code."""
 FILE = "/gradio_api/file="
+MOST_FILES = 100
+"""Times the largest upload that all files of the page together may have."""
 MOST_BODY = 1_000_000
 """Bytes of a request that is no upload."""
 POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
@@ -22,14 +25,16 @@ POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-an
 class Gate:
     """ASGI middleware before Gradio's server."""
 
-    def __init__(self, app: ASGIApp, folder: str, policy: bool):
+    def __init__(self, app: ASGIApp, folder: str, most_upload: int, policy: bool):
         """
         Args:
           app: Gradio's.
           folder: where uploads and results lie.
+          most_upload: bytes of an uploaded file.
           policy: whether browsers are told to fetch from here alone.
         """
         self._app, self._folder, self._policy = app, os.path.realpath(folder), policy
+        self._most = MOST_FILES * most_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers what is refused, and hands on everything else."""
@@ -41,7 +46,12 @@ class Gate:
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
             return
         scope = {**scope, "query_string": b""} if path == "/" else scope  # a deep link would name a file
-        if scope["method"] == "POST" and not path.startswith("/gradio_api/upload"):
+        uploads = path.startswith("/gradio_api/upload")
+        if uploads and bytes_in(self._folder) > self._most:
+            said = "There is no room for files just now: come back in an hour."
+            await PlainTextResponse(said, 507)(scope, receive, send)
+            return
+        if scope["method"] == "POST" and not uploads:
             body = await _body(receive)
             if body is None or not all(map(self._is_within, _files(body))):
                 await PlainTextResponse("Expected files that were uploaded to this page.", 403)(scope, receive, send)
@@ -67,6 +77,16 @@ class Gate:
             await send(message)
 
         return sending
+
+
+def bytes_in(folder: str) -> int:
+    """Of all files in a folder, at any depth; one may go meanwhile."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += os.path.getsize(os.path.join(place, name))
+    return found
 
 
 async def _body(receive: Receive) -> bytes | None:

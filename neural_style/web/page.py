@@ -22,6 +22,8 @@ FIRST = "paint"
 """The recipe that the page begins with."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at a run."""
+FORGOTTEN = (300, 3600)
+"""Seconds: how often files are removed, and how old those are."""
 MOST_TEXT = 4000
 """Characters of further flags."""
 MAIN = 4
@@ -33,7 +35,8 @@ CSS = """
 footer {display: none !important}
 .said p {font-size: 1.05em; min-height: 1.6em; overflow-wrap: anywhere}
 #shown img {width: 100%; max-height: 75vh; object-fit: contain}
-.thumbnails .grid-wrap {height: auto !important; max-height: none !important; overflow: visible !important}
+.thumbnails .grid-wrap {height: auto !important; min-height: 0; max-height: none !important; overflow: visible}
+.thumbnails .thumbnail-item {height: auto; min-height: 0; aspect-ratio: 1}
 .thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)) !important}
 .thumbnails.large .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
 """
@@ -54,10 +57,11 @@ class Page:
         """
         self._line, self._bounds, self._folder = line, bounds, folder
         self._examples = samples.examples()
+        self._reading = asyncio.Lock()  # the pictures of one visitor at a time, or many would fill the memory
 
     def blocks(self) -> gr.Blocks:
         """Everything that is seen, wired."""
-        with gr.Blocks(title="neural_style", analytics_enabled=False, delete_cache=(300, 3600)) as blocks:
+        with gr.Blocks(title="neural_style", analytics_enabled=False, delete_cache=FORGOTTEN) as blocks:
             gr.Markdown(INTRODUCTION)
             with gr.Row():
                 with gr.Column():
@@ -68,8 +72,8 @@ class Page:
                     again = gr.UploadButton("Again with this: a record (.json), or a PNG of ours", elem_id="again")
                 with gr.Column():
                     with gr.Row():
-                        paint = gr.Button("Paint", variant="primary", elem_id="paint")
-                        stop = gr.Button("Stop", interactive=False, elem_id="stop")
+                        paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
+                        stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
                     said = gr.Markdown(self._welcome(), elem_classes="said", elem_id="said")
                     shown = gr.Image(label="The picture", interactive=False, format="webp", elem_id="shown", buttons=[])
                     curve = gr.HTML(elem_id="curve")
@@ -139,9 +143,10 @@ class Page:
         return [recipe, *main, *rest, further]
 
     def _gallery(self) -> gr.Gallery:
+        gr.Markdown("Painted before: choose one, and its pictures and recipe are taken.")
         return gr.Gallery(
             [(str(each.result), each.recipe) for each in self._examples],
-            label="Painted before: choose one, and its pictures and recipe are taken",
+            show_label=False,
             columns=5,
             object_fit="cover",
             allow_preview=False,
@@ -208,11 +213,11 @@ class Page:
         self, request: gr.Request, photo: str | None, painting: str | None, recipe: str, *values: Any
     ) -> AsyncIterator[list[Any]]:
         """Paints; yields what is said and shown, whenever it changes."""
-        job = None
         try:
             self._line.check(request.session_hash)
             wish = self._wish(photo, painting, recipe, values)
-            await asyncio.to_thread(wish.sources)  # tells what is wrong at once, not at the end of the line
+            async with self._reading:
+                await asyncio.to_thread(wish.sources)  # tells what is wrong at once, not at the end of the line
             job = Job(wish)
             self._line.join(request.session_hash, job)
         except UserError as error:
@@ -230,6 +235,7 @@ class Page:
         if missing:
             raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
         *turned, further = values
+        further = further or ""
         if len(further) > MOST_TEXT:
             raise UserError(f"Expected at most {MOST_TEXT} characters of further flags, received {len(further)}.")
         given = {**controls.given(recipe, turned), **wishes.flags_of(further)}

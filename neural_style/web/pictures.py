@@ -1,6 +1,7 @@
 """Files of visitors, read as pictures and as nothing else."""
 
 import os
+import threading
 
 from PIL import Image
 
@@ -11,6 +12,9 @@ from neural_style.settings.web import WebSettings
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """What is decoded: Pillow would hand others, such as EPS, to programs of the system."""
 MEGA = 10**6
+
+_DECODING = threading.Lock()
+"""Many large pictures at the same time would fill the memory."""
 
 
 def check_size(path: str, what: str, bounds: WebSettings) -> None:
@@ -41,7 +45,7 @@ def read(path: str, what: str, bounds: WebSettings) -> Image.Image:
     """
     try:
         check_size(path, what, bounds)
-        with Image.open(path, formats=FORMATS) as image:
+        with _DECODING, Image.open(path, formats=FORMATS) as image:
             pixels = image.width * image.height
             if pixels > bounds.most_decoded * MEGA:
                 raise UserError(

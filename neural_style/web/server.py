@@ -42,6 +42,7 @@ def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
 
         line, shared = Line(engines, bounds.most_waiting), bounds.share == "yes"
         blocks = page.Page(line, bounds, Path(folder)).blocks()
+        most = bounds.most_upload * 10**6
         system = ["system-ui", "sans-serif"]  # Gradio's own fonts come from Google
         _, local, public = blocks.launch(
             server_name=bounds.host,
@@ -50,8 +51,8 @@ def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
             auth=_door(bounds.password),
             theme=gradio.themes.Default(font=system, font_mono=["monospace"]),
             css=page.CSS,
-            max_file_size=bounds.most_upload * 10**6 + 1,
-            app_kwargs={"middleware": [Middleware(Gate, folder=folder, policy=not shared)]},
+            max_file_size=most,
+            app_kwargs={"middleware": [Middleware(Gate, folder=folder, most_upload=most, policy=not shared)]},
             prevent_thread_lock=True,
             quiet=True,
             ssr_mode=False,
