@@ -171,6 +171,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#curve polyline"))
     visitor.show("#paint")
     visitor.screenshot("painting")
+    assert visitor.find("#shown img").size["width"] > 400  # 72 pixels wide, and enlarged
     assert visitor.says("Painted", "⚠").startswith("Painted: 48 x 72 pixels")
     visitor.screenshot("painted")
     png, record = visitor.downloaded("png"), json.loads(visitor.downloaded("json").read_text())

@@ -34,8 +34,10 @@ CSS = """
 .gradio-container {max-width: 1300px !important; margin: auto}
 footer {display: none !important}
 .said p {font-size: 1.05em; min-height: 1.6em; overflow-wrap: anywhere}
-#shown img {width: 100%; max-height: 75vh; object-fit: contain}
+#shown .image-container button, #shown .image-frame {width: 100% !important}
+#shown img {width: 100% !important; max-height: 75vh; object-fit: contain}
 .thumbnails .grid-wrap {height: auto !important; min-height: 0; max-height: none !important; overflow: visible}
+.thumbnails .grid-container {grid-template-rows: none !important; grid-auto-rows: auto !important}
 .thumbnails .thumbnail-item {height: auto; min-height: 0; aspect-ratio: 1}
 .thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)) !important}
 .thumbnails.large .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
@@ -79,7 +81,9 @@ class Page:
                     curve = gr.HTML(elem_id="curve")
                     with gr.Row():
                         files = [
-                            gr.DownloadButton(f"Download {what}", interactive=False, elem_id=f"download_{name}")
+                            gr.DownloadButton(
+                                f"Download {what}", interactive=False, min_width=120, elem_id=f"download_{name}"
+                            )
                             for name, what in (("png", "the PNG"), ("json", "its record"))
                         ]
             paint.click(self._paint, form, [said, shown, curve, *files, paint, stop], **QUIETLY)
