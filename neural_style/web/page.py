@@ -112,18 +112,7 @@ class Page:
             kept = dict(type="filepath", image_mode=None, sources=["upload", "clipboard"])
             dropped = gr.Image(label=label, height=260, elem_id=name, buttons=[], **kept)
             if offered:
-                shown = gr.Gallery(
-                    [str(path) for path in offered],
-                    label="or one of these",
-                    columns=4,
-                    show_label=False,
-                    object_fit="cover",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_id=f"{name}_samples",
-                    elem_classes="thumbnails",
-                )
+                shown = _thumbnails([str(path) for path in offered], elem_id=f"{name}_samples")
 
                 def choose(event: gr.SelectData) -> str:
                     return str(offered[event.index])
@@ -148,17 +137,8 @@ class Page:
 
     def _gallery(self) -> gr.Gallery:
         gr.Markdown("Painted before: choose one, and its pictures and recipe are taken.")
-        return gr.Gallery(
-            [(str(each.result), each.recipe) for each in self._examples],
-            show_label=False,
-            columns=5,
-            object_fit="cover",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            elem_id="gallery",
-            elem_classes=["thumbnails", "large"],
-        )
+        shown = [(str(each.result), each.recipe) for each in self._examples]
+        return _thumbnails(shown, elem_id="gallery", elem_classes=["thumbnails", "large"])
 
     def _checker(self, what: str) -> Any:
         """A function that looks at a picture as soon as it is dropped."""
@@ -274,6 +254,12 @@ class Page:
         writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
         (folder / "painted.json").write_text(json.dumps(record, indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]
+
+
+def _thumbnails(shown: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
+    """Small pictures to choose from."""
+    plain = dict(show_label=False, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
+    return gr.Gallery(shown, elem_id=elem_id, elem_classes=elem_classes, **plain)
 
 
 def _component(control: controls.Control) -> gr.components.Component:
