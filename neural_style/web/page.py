@@ -136,7 +136,7 @@ class Page:
         return [recipe, *main, *rest, further]
 
     def _gallery(self) -> gr.Gallery:
-        gr.Markdown("Painted before: choose one, and its pictures and recipe are taken.")
+        gr.Markdown("Painted before: choose one, and its pictures, recipe and flags are taken.")
         shown = [(str(each.result), each.recipe) for each in self._examples]
         return _thumbnails(shown, elem_id="gallery", elem_classes=["thumbnails", "large"])
 
@@ -170,7 +170,9 @@ class Page:
 
     def _as_in_gallery(self, event: gr.SelectData) -> list[Any]:
         example = self._examples[event.index]
-        return self._filled(example.recipe, {}, [example.photo, example.painting], f"As {example.recipe} does.")
+        return self._filled(
+            example.recipe, example.flags, [example.photo, example.painting], f"As {example.recipe} does."
+        )
 
     def _again(self, path: str) -> list[Any]:
         """The form as a record says; its pictures, where they are samples."""

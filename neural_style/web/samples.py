@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from neural_style.settings import recipes
 
@@ -18,6 +19,22 @@ PAINTINGS = (
     "van_gogh_houses.jpg",
     "turner_shipwreck.jpg",
 )
+HED = {
+    "weights": "hed",
+    "network": "vgg16",
+    "normalize_weights": "imagenet",
+    "padding": "replicate",
+    "convolution": "winograd",
+}
+"""How the gallery was made but for its sizes, see configs/README.md: with HED's features at ImageNet's magnitudes."""
+FLAGS = {
+    "paint": {"weights": "hed"},
+    "highres": {"weights": "hed", "network": "vgg16"},
+    "offline": {},
+    "slides": {**HED, "content_layers": ["block4_conv3"]},
+    "pytorch_tutorial": {**HED, "normalize_weights": "images", "preprocess": "auto"},
+}
+"""Of the recipes that were not painted by `HED`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +43,7 @@ class Example:
 
     Attributes:
       result: the picture.
-      recipe: that painted it.
+      recipe, flags: that painted it.
       photo, painting: what it was painted from.
     """
 
@@ -34,6 +51,7 @@ class Example:
     recipe: str
     photo: Path
     painting: Path
+    flags: dict[str, Any]
 
 
 def photos() -> list[Path]:
@@ -61,6 +79,7 @@ def examples() -> list[Example]:
     ]
     painted += [(name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.by_name()]
     found = [
-        (GALLERY / f"{result}.jpg", recipe, find(photo), find(painting)) for result, recipe, photo, painting in painted
+        (GALLERY / f"{result}.jpg", recipe, find(photo), find(painting), FLAGS.get(recipe, HED))
+        for result, recipe, photo, painting in painted
     ]
     return [Example(*each) for each in found if each[0].is_file() and each[2] and each[3]]
