@@ -9,12 +9,14 @@ from conftest import COFFEE, DATA, SWIRLS
 import neural_style
 from neural_style.command.flags import GROUPS
 from neural_style.settings.training import StylesSettings, TrainingSettings
+from neural_style.settings.web import WebSettings
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("neural_style", "configs", "scripts", "tests")
 READMES = [ROOT / "README.md", *sorted(path for name in FOLDERS for path in (ROOT / name).rglob("README.md"))]
 TEXTS = [*READMES, *sorted((ROOT / "configs").glob("*.flags"))]
-FLAGS = {name for group in (*GROUPS, TrainingSettings, StylesSettings) for name in group.__dataclass_fields__}
+SETTINGS = (*GROUPS, TrainingSettings, StylesSettings, WebSettings)
+FLAGS = {name for group in SETTINGS for name in group.__dataclass_fields__}
 FOREIGN = {"flags"}
 """The word itself."""
 

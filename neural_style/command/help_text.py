@@ -39,8 +39,8 @@ def text(full: bool) -> str:
     if not full:
         lines += [
             "",
-            "--helpfull shows every flag, --list_recipes the recipes that set them, and neural-style train --help how",
-            "decoders are trained.",
+            "--helpfull shows every flag, --list_recipes the recipes that set them, neural-style train --help how",
+            "decoders are trained, and neural-style web --help how a page is served.",
         ]
     return "\n".join(lines)
 

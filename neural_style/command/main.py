@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neural_style.engine import Engine
 
 
-COMMANDS = {"train": "neural_style.command.train"}
+COMMANDS = {"train": "neural_style.command.train", "web": "neural_style.command.web"}
 """What the first word chooses, each in a module of its own; any other is a picture to paint."""
 
 
