@@ -68,10 +68,8 @@ class Objective:
         Returns:
           Each term by its name: [batch], weighted.
         """
-        count = images.shape[0]
-        # Both in one batch: the network's rows for the contents take no gradient.
         contents, found = self._encoder(images), self._encoder(tf.cast(painted, tf.float64))
-        each = [self._one(_row(contents, i), _row(found, i), which[i]) for i in range(count)]
+        each = [self._one(_row(contents, i), _row(found, i), which[i]) for i in range(images.shape[0])]
         return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:

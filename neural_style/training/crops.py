@@ -36,7 +36,7 @@ class Crops:
         self._paths = [path for path in paths if _large(path, side)]
         if not self._paths:
             raise UserError(f"--photos holds no image of at least {side} rows and columns (--crop).")
-        self._read = functools.lru_cache(KEPT)(load)
+        self._read, self._told = functools.lru_cache(KEPT)(load), set()
 
     def batches(self, first: int = 0) -> tf.data.Dataset:
         """Float64 RGB [batch, side, side, 3] in 0..255, from the batch `first` on."""
@@ -69,15 +69,13 @@ class Crops:
                 return found
         raise UserError("--photos holds no image that can be read any more.")
 
-    @functools.cache  # noqa: B019 - one instance for each training, and a path is told of once
-    def _broken(self, path: Path, reason: str) -> None:
-        warn(f"{reason} It is left out.")
-
     def _readable(self, path: Path) -> Image.Image | None:
         try:
             return self._read(path)
         except UserError as error:
-            self._broken(path, str(error))
+            if path not in self._told:
+                self._told.add(path)
+                warn(f"{error} It is left out.")
             return None
 
 
