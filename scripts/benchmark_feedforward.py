@@ -1,6 +1,5 @@
 """Seconds a picture and images trained a second of trained networks, beside PyTorch: a part of `scripts/benchmark`."""
 
-import dataclasses
 import sys
 
 from benchmark_universal import in_turns
@@ -29,7 +28,6 @@ def measure_painting(pair: list[str]) -> dict[str, float]:
     from neural_style.images import geometry, reading
 
     some, found = network.fresh("johnson", WIDTH, ["one"], 0), {}
-    some = dataclasses.replace(some, margin=0)  # as theirs
     style, theirs = tf.ones((1, 1, 1, 1)), TransformerNet(some.layers, 0).eval()
     painters = {precision: Painter(some, precision) for precision in PRECISIONS}
     print("\n| seconds a picture, half the channels, everything loaded | neural_style | PyTorch | times faster |")

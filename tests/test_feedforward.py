@@ -1,6 +1,5 @@
 """Trained networks: layers, files, pictures whole and in bands, from Python and the command line."""
 
-import dataclasses
 import io
 import json
 import subprocess
@@ -21,7 +20,7 @@ from neural_style.feedforward import export, network, torch_files
 from neural_style.feedforward.architectures import Johnson, Msg, model_of
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
 from neural_style.feedforward.painter import Painter
-from neural_style.images import geometry, reading
+from neural_style.images import geometry, reading, sources
 from neural_style.settings import trained
 
 STYLES = ("waves", "stars")
@@ -136,15 +135,6 @@ def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
         np.testing.assert_allclose(painter.paint(image, style, band=6), whole, atol=2e-3)
 
 
-def test_the_border_is_no_edge(made, rng):
-    """What is continued by reflection is painted as a part of the larger picture that shows the same."""
-    painter, image = Painter(network.load(made), "float32"), rng.uniform(0, 255, (96, 80, 3)).astype(np.float32)
-    plain = dataclasses.replace(painter.network, margin=0)
-    larger = np.pad(image, [(32, 32), (32, 32), (0, 0)], "reflect")
-    whole = Painter(plain, "float32").paint(larger, one(0))
-    np.testing.assert_allclose(painter.paint(image, one(0)), whole[32:-32, 32:-32], atol=1e-3)
-
-
 def test_statistics_are_the_whole_pictures_to_the_last_digits(rng):
     """Over two million positions far from zero, a plain float32 sum would be off in the fourth digit."""
     image = (rng.standard_normal((1500, 1500, 1)) + 1000).astype(np.float32)
@@ -242,7 +232,7 @@ def test_one_trace_serves_all_sizes(made, engine):
 def test_exports_give_the_same_picture(made, tmp_path, rng):
     loaded = network.load(made)
     image = rng.uniform(0, 255, (1, 25, 38, 3)).astype(np.float32)
-    expected = loaded.paint(tf.constant(image), one(1)).numpy()
+    expected = loaded.layers(image, one(1)).numpy()
     reader = tf.lite.Interpreter(model_content=export.tflite(loaded)).get_signature_runner()
     np.testing.assert_allclose(reader(image=image, style=one(1).numpy())["painting"], expected, atol=1)
     export.save_model(loaded, tmp_path / "saved")
@@ -386,3 +376,25 @@ def _frame():
     from neural_style.video import clip
 
     return next(image for _, image in clip.opened(str(DATA / "bunny.mp4")).frames(VideoSettings()))
+
+
+def test_the_network_that_comes_along_paints_in_its_styles(engine):
+    """Found by name, at most 4 MB; each style's colours are nearer to its painting's than to any photograph's."""
+    path = trained.find("painters")
+    assert path.stat().st_size < 4e6
+    names = trained.facts(path)["styles"]
+    assert len(names) == 6
+    found = {name: neural_style.stylize(COFFEE, "painters", engine=engine, style=name, rows=96).array for name in names}
+    for one_name in names:
+        for other in names:
+            if other != one_name:
+                assert np.abs(found[one_name] - found[other]).mean() > 4, (one_name, other)
+    for number, name in enumerate(names):
+        painting = np.asarray(sources.style_picture(path, number), np.float64).mean((0, 1))
+        own, before = found[name].mean((0, 1)), photograph().mean((0, 1))
+        assert np.linalg.norm(own - painting) < np.linalg.norm(before - painting), name
+
+
+def test_a_networks_name_is_helped_with(capsys, tmp_path):
+    assert main([str(COFFEE), "paintrs", str(tmp_path / "out")]) == 1
+    assert "'paintrs' is neither a file nor a trained network. Did you mean painters?" in capsys.readouterr().err

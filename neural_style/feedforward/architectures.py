@@ -14,7 +14,7 @@ Apply = Callable[..., Any]
 """(layer, its inputs) → its output."""
 
 
-def called(layer: keras.layers.Layer, *inputs: Any) -> Any:
+def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
     """A layer applied to tensors."""
     return layer(*inputs)
 
@@ -53,7 +53,7 @@ class Johnson:
         """Each convolution with what normalises it, in order."""
         return [*zip(self._convolutions, self._norms, strict=True), (self._last, None)]
 
-    def __call__(self, image: Any, style: Any, apply: Apply = called) -> Any:
+    def __call__(self, image: Any, style: Any, apply: Apply = _called) -> Any:
         """Paints.
 
         Args:
@@ -126,7 +126,7 @@ class Msg:
         self._last = InstanceNormalization(0, name="last_normalization"), Convolution(3, 7, name="last")
         self._shown = Shown(name="shown")
 
-    def encoded(self, image: Any, style: Any, apply: Apply = called) -> Any:
+    def encoded(self, image: Any, style: Any, apply: Apply = _called) -> Any:
         """The features that are matched, of an image; `gram_of` them is what a style is to the network."""
         convolution, norm = self._first
         x = apply(norm, apply(convolution, image), style)
@@ -138,7 +138,7 @@ class Msg:
         """The Gram matrix [batch, channels, channels] of style images' features."""
         return gram_of(self.encoded(image, style))
 
-    def __call__(self, image: Any, style: Any, apply: Apply = called, gram: Any = None) -> Any:
+    def __call__(self, image: Any, style: Any, apply: Apply = _called, gram: Any = None) -> Any:
         """Paints; see `Johnson.__call__`.
 
         Args:

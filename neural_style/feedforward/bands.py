@@ -26,7 +26,6 @@ class Bands:
 
     def __call__(self, layer: keras.layers.Layer, x: np.ndarray, *inputs: Any) -> np.ndarray:
         """What `layer` makes of a map."""
-        x = np.asarray(x)
         applied = {
             Convolution: self._convolved,
             InstanceNormalization: self._normalized,

@@ -16,7 +16,7 @@ from neural_style.feedforward.network import Network
 def save_model(network: Network, folder: Path) -> None:
     """Writes a SavedModel into a folder that is made for it."""
     module, signature = tf.Module(), _signature(len(network.styles))
-    painted = tf.function(lambda image, style: network.paint(image, style), signature, autograph=False)
+    painted = tf.function(lambda image, style: network.layers(image, style), signature, autograph=False)
     # Weights as numbers: TFLite's converter would leave out the variables of Keras 3.
     frozen = convert_variables_to_constants_v2(painted.get_concrete_function())
 

@@ -22,11 +22,9 @@ from PIL import Image
 from neural_style import __version__
 from neural_style.errors import UserError
 from neural_style.feedforward import torch_files
-from neural_style.feedforward.architectures import ARCHITECTURES, Apply, Johnson, Msg, called, model_of
+from neural_style.feedforward.architectures import ARCHITECTURES, Johnson, Msg, model_of
 from neural_style.settings import trained
 
-MARGIN = 32
-"""See `Network`; as far as a border was seen to change what is painted."""
 PICTURE_SIDE = 256
 """Of the styles' pictures in the file, at most."""
 
@@ -41,8 +39,6 @@ class Network:
       architecture: a choice of --architecture.
       width: share of the channels.
       styles: names, in the order of its tables.
-      margin: pixels by which pictures are continued by reflection while they are painted, so that their border is no
-        edge: near an edge a network paints otherwise.
     """
 
     layers: Johnson | Msg
@@ -50,25 +46,6 @@ class Network:
     architecture: str
     width: float
     styles: tuple[str, ...]
-    margin: int = MARGIN
-
-    def paint(self, image: tf.Tensor, style: tf.Tensor, apply: Apply = called) -> Any:
-        """Paints.
-
-        Args:
-          image: RGB [batch, rows, cols, 3] in 0..255, a tensor or an array.
-          style: the weight of each style, see `architectures.Johnson`.
-          apply: how a layer is applied.
-
-        Returns:
-          RGB [batch, rows, cols, 3], about 0..255.
-        """
-        rows, cols = tf.shape(image)[1], tf.shape(image)[2]
-        above, left = tf.minimum(self.margin, rows - 1), tf.minimum(self.margin, cols - 1)
-        around = [[0, 0], [above, above], [left, left], [0, 0]]
-        style = style if style.shape[1] == 1 else tf.pad(style, around, "REFLECT")
-        painted = self.layers(tf.pad(image, around, "REFLECT"), style, apply)
-        return painted[:, above : above + rows, left : left + cols]
 
 
 def fresh(architecture: str, width: float, styles: Sequence[str], seed: int) -> Network:
@@ -136,7 +113,7 @@ def load(path: Path) -> Network:
         tensors = torch_files.read(path)
         network = fresh(facts["architecture"], torch_files.width_of(tensors, path), facts["styles"], 0)
         torch_files.fill(network.layers, tensors, path)
-        return dataclasses.replace(network, margin=0)  # as their own program paints
+        return network
     network = fresh(facts["architecture"], float(facts["width"]), facts["styles"], 0)
     packed = trained.member(path, trained.WEIGHTS)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,11 +41,11 @@ class Painter:
           RGB [rows, cols, 3] float32, about 0..255.
         """
         if band is not None:
-            return np.asarray(self.network.paint(image.astype(np.float32)[None], style, Bands(band)))[0]
+            return self.network.layers(image.astype(np.float32)[None], style, Bands(band))[0]
         return np.asarray(self._whole(tf.constant(image[None], tf.float32), style))[0]
 
     def _paint(self, image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.network.paint(tf.cast(image, self._dtype), style), tf.float32)
+        return tf.cast(self.network.layers(tf.cast(image, self._dtype), style), tf.float32)
 
 
 def sheet(network: Network, image: np.ndarray) -> np.ndarray:
