@@ -32,7 +32,7 @@ def find(word: Any) -> Path | None:
     path = Path(word)
     if path.suffix.lower() in (KERAS, *TORCH):
         return path
-    return None if path.exists() else by_name().get(os.fspath(word))
+    return None if path.is_file() else by_name().get(os.fspath(word))
 
 
 def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
