@@ -180,8 +180,9 @@ def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe)
     made = controls.of(recipe, BOUNDS)
     assert [control.name for control in made] == list(controls.NAMES)
     assert all(control.least <= control.value <= control.most for control in made if not control.words)
-    assert all(control.value in control.words for control in made if control.words)
-    assert set(controls.given(recipe, [control.value for control in made])) <= {"rows"}  # highres' is beyond the bounds
+    assert all(control.value in control.words for control in made if control.words and control.shown)
+    said = set(controls.given(recipe, [control.value for control in made])) - {"rows"}  # highres' is beyond the bounds
+    assert said == ({"style"} if recipe == "feedforward" else set())  # of which there is always one
 
 
 def test_what_a_method_does_not_heed_is_not_shown():
@@ -360,6 +361,17 @@ def test_other_methods_paint_too(line, method):
 
 
 # Drawings, and the command
+
+
+def test_the_trained_network_needs_no_painting(line):
+    settings = wishes.settings_of("feedforward", {"style": "great_wave", "rows": 48})
+    made = Job(Wish(str(COFFEE), None, settings, BOUNDS))
+    line.join("one", made)
+    ended(line, made)
+    assert (made.complete, made.image.size) == (True, (72, 48))
+    assert made.record.as_dict()["styles"] == ["painters"]
+    expected = neural_style.stylize(COFFEE, "painters", style="great_wave", rows=48)
+    np.testing.assert_array_equal(np.asarray(made.image), np.asarray(expected.image))
 
 
 def test_curves_are_drawn_on_a_log_scale():
