@@ -92,7 +92,7 @@ def measure_training(pair: list[str]) -> dict[str, float]:
         theirs = Trainer(TransformerNet(network.layers, 0), kernels, loss, painting, precision == "bfloat16")
         theirs.variation_of(painting)
         wanted = sum(float(values.mean()) for values in ours.losses(images, np.zeros(BATCH, int)).values())
-        got = float(theirs.loss(batch))
+        got = float(theirs.loss(batch).detach())
         if abs(got / wanted - 1) > (1e-3 if precision == "float32" else 0.03):
             sys.exit(f"benchmark: the losses are {wanted} and {got}: not the same work.")
         contenders = {
