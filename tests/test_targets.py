@@ -174,6 +174,18 @@ def test_names_that_no_file_can_have(folder, capsys, place):
     assert "long" in message
 
 
+@pytest.mark.parametrize(
+    "words", [["painters", "--export=NAME.tflite"], ["train", "style.png", "NAME.keras", "--photos=."]]
+)
+def test_a_new_file_of_a_name_that_none_can_have(folder, capsys, words):
+    assert main([word.replace("NAME", "long" * 100) for word in words]) == 1
+    assert "choose a shorter prefix than 'longlong" in capsys.readouterr().err
+
+
+def test_a_picture_reads_no_flow(folder):
+    assert main(["photo.png", "style.png", "out", "--flow=none/such", *QUICK]) == 0
+
+
 def test_a_folder_takes_results_by_the_photographs_name(folder):
     (folder / "out").mkdir()
     shutil.copy("photo.png", "photo.v2.png")

@@ -25,7 +25,7 @@ from neural_style.universal.painter import Painter
 from neural_style.vgg import model, weights
 
 NETWORK = dict(network="vgg16", weights="random", padding="replicate")
-QUICK = dict(NETWORK, rows=48, method="wct", alpha=1.0)
+QUICK = dict(NETWORK, rows=48, method="wct", alpha=1.0, precision="float32")
 
 
 @pytest.fixture(scope="module")

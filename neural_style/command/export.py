@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neural_style.errors import UserError
-from neural_style.results import files
+from neural_style.results import files, targets
 from neural_style.settings import trained
 from neural_style.terminal import say
 
@@ -36,9 +36,7 @@ def run(words: Sequence[str], output: str, engine: Callable[[], "Engine"]) -> No
         raise UserError(
             f"--export writes {TFLITE} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
         )
-    files.check_folder(path.parent)
-    if path.exists():
-        raise UserError(f"{output!r} is there already: choose another name, or remove it.")
+    targets.check_new(path)
     styles = trained.facts(found)["styles"]
     engine()
     from neural_style.feedforward import export, network

@@ -52,7 +52,8 @@ def paint(
     clip, given = filming.read(content, styles, settings)
     names = Names(output)
     header = record.header(content, styles, (names.prefix, names.ending), settings)
-    digests = {**record.digests(styles[0], styles, settings), content: record.digest(clip.pictures or [clip.path])}
+    read = record.digests(styles[0], styles, settings, settings.video.flow_folder)
+    digests = {**read, content: record.digest(clip.pictures or [clip.path])}
     made = names.made()
     found = record.changes(made, header, made.get("digests"), digests) if made else []
     same = made is not None and not found

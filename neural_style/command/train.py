@@ -134,9 +134,7 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
     if training.begin and not os.path.isfile(training.begin):
         raise UserError(f"--begin takes a file, and {training.begin!r} is none.")
     path = Path(words[-1])
-    files.check_folder(path.parent)
-    if path.exists():
-        raise UserError(f"{words[-1]!r} is there already: choose another name, or remove it.")
+    targets.check_new(path)
     network.check_files()
     for kind in ("content", "style"):
         networks.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")

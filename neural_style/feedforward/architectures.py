@@ -68,7 +68,8 @@ class Johnson:
 
         def following(x: Any) -> Any:
             convolution, norm = next(steps)
-            return apply(norm, apply(convolution, x), style)
+            x = apply(convolution, x)  # large maps are let go as soon as they can be
+            return apply(norm, x, style)
 
         x = following(following(following(image)))
         for _ in range(self.BLOCKS):

@@ -4,6 +4,7 @@ Maps lie in memory whole, one or two at a time; what a layer makes of one is com
 else of that size is needed. Instance normalisation adds up its statistics over the bands first.
 """
 
+import weakref
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ class Bands:
           rows: of the picture that are taken at once.
         """
         self._rows = rows
-        self._positions = 0
+        self._positions, self._fresh = 0, None
 
     def __call__(self, layer: keras.layers.Layer, x: np.ndarray, *inputs: Any) -> np.ndarray:
         """What `layer` makes of a map."""
@@ -47,12 +48,16 @@ class Bands:
             within = x[:, max(0, top) : min(x.shape[1], bottom)]
             made = layer(tf.constant(within), above=max(0, -top), below=max(0, bottom - x.shape[1]))
             found[:, first:end] = made[:, : end - first]
+        self._fresh = weakref.ref(found)
         return found
 
     def _normalized(self, layer: InstanceNormalization, x: np.ndarray, style: tf.Tensor) -> np.ndarray:
         bands = self._bands(x)
         mean, variance = _merged([(end - first, *moments(tf.constant(x[:, first:end]))) for first, end in bands])
-        shares, found = placed(style, x.shape[1:3]), np.empty_like(x)
+        # What the convolution before has just made is nobody else's, and is normalised where it lies.
+        found = x if self._fresh and self._fresh() is x else np.empty_like(x)
+        self._fresh = None
+        shares = placed(style, x.shape[1:3])
         for first, end in bands:
             part = shares if shares.shape[1] == 1 else shares[:, first:end]
             found[:, first:end] = layer.normalized(tf.constant(x[:, first:end]), mean, variance, part)

@@ -76,15 +76,15 @@ class Run:
         """The painting [rows, cols, 3] of the scene's start; the photograph where no mask is."""
         chosen, count = self._sources.chosen, len(painter.network.styles)
         shares = shares_of(scene.regions)
-        covered = 1.0
         if shares is None:
             weights = np.array(scene.regions[0].blend, np.float32)[None, None]
+            painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
         else:
             covered = shares.sum(axis=-1, keepdims=True)
             weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
-        painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
-        painted = covered * painted + (1 - covered) * scene.content
-        return (painted if scene.chroma is None else color.grey(painted)).astype(np.float32)
+            painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
+            painted = covered * painted + (1 - covered) * scene.content
+        return painted if scene.chroma is None else color.grey(painted)
 
     def _band(self, pixels: int) -> int | None:
         """The rows taken at once that --tile stands for."""

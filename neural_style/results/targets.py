@@ -71,6 +71,14 @@ def check(
         warn(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
 
 
+def check_new(path: Path) -> None:
+    """Raises a UserError where a new file or folder can't be made under that name."""
+    files.check_folder(path.parent)
+    _check_length(str(path), [""])
+    if path.exists():
+        raise UserError(f"{str(path)!r} is there already: choose another name, or remove it.")
+
+
 @contextlib.contextmanager
 def claimed(prefix: str) -> Iterator[None]:
     """Keeps other runs from writing the same results meanwhile.

@@ -1,6 +1,7 @@
 """Which decoder files there are, and for which network each was trained: known before TensorFlow is loaded."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     Raises:
       UserError: there is none for a level; it says how to train one.
     """
-    if folder is not None and not Path(folder).is_dir():
+    if folder is not None and not os.path.isdir(folder):
         raise UserError(f"--decoders takes a folder, and {folder!r} is none.")
     wanted, found = encoder(network, seed), {}
     for place in [BUILT_IN] + ([Path(folder)] if folder else []):

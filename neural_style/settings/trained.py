@@ -32,7 +32,7 @@ def find(word: Any) -> Path | None:
     path = Path(word)
     if path.suffix.lower() in (KERAS, *TORCH):
         return path
-    return None if path.is_file() else by_name().get(os.fspath(word))
+    return None if os.path.isfile(path) else by_name().get(os.fspath(word))  # Path.is_file() raises for a long name
 
 
 def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
@@ -73,7 +73,7 @@ def facts(path: Path) -> dict[str, Any]:
       UserError: it can't be read, or is no network of ours.
     """
     if path.suffix.lower() in TORCH:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
         return {"architecture": "johnson", "width": 1.0, "styles": [path.stem], "training": {}}
     try:

@@ -60,12 +60,17 @@ class VideoSettings(Checked):
                 f"--last_frame is to come after --first_frame={self.first_frame}, received {self.last_frame}."
             )
 
+    @property
+    def flow_folder(self) -> str | None:
+        """Where .flo files lie; None where the flow is found."""
+        return None if self.flow in FLOWS else self.flow
+
     def check_surroundings(self) -> None:
         """Raises a UserError where a package that films need, or the folder of --flow, is missing."""
         missing = [name for name in ("av", "cv2") if importlib.util.find_spec(name) is None]
         if missing:
             raise UserError("Films need the packages av and opencv-python-headless: pip install 'neural-style[video]'.")
-        if self.flow not in FLOWS and not os.path.isdir(self.flow):
+        if self.flow_folder and not os.path.isdir(self.flow_folder):
             raise UserError(
                 f"--flow takes {', '.join(FLOWS)} or a folder of .flo files, and {self.flow!r} is no folder."
             )
