@@ -70,7 +70,7 @@ class VideoSettings(Checked):
         missing = [name for name in ("av", "cv2") if importlib.util.find_spec(name) is None]
         if missing:
             raise UserError("Films need the packages av and opencv-python-headless: pip install 'neural-style[video]'.")
-        if self.flow_folder and not os.path.isdir(self.flow_folder):
+        if self.flow_folder is not None and not os.path.isdir(self.flow_folder):
             raise UserError(
                 f"--flow takes {', '.join(FLOWS)} or a folder of .flo files, and {self.flow!r} is no folder."
             )
