@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neural_style.vgg.border import mirrored
 from neural_style.vgg.doubling import convolved_doubled
 
 EPSILON = 1e-5
@@ -65,9 +66,9 @@ class Convolution(keras.layers.Layer):
         if self.size == 1:  # oneDNN crashes in the gradient of a strided 1x1 kernel
             x = x[:, :: self.stride, :: self.stride]
         border, stride = self.border, 1 if self.size == 1 else self.stride
-        rows = [border if add is None else add for add in (above, below)]
+        rows = tuple(border if add is None else add for add in (above, below))
         mode = "SYMMETRIC" if self.doubled else "REFLECT"  # a doubled map's reflection repeats its border
-        padded = tf.pad(x, [[0, 0], rows, [border, border], [0, 0]], mode)
+        padded = mirrored(x, rows, (border, border), mode)
         kernel, bias = (tf.cast(part, x.dtype) for part in (self.kernel, self.bias))
         if self.doubled and self.size > 1:
             return convolved_doubled(padded, kernel) + bias

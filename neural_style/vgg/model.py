@@ -12,7 +12,7 @@ from neural_style.errors import UserError
 from neural_style.images.preprocessing import CAFFE_MEAN, TORCH_MEAN, TORCH_STD
 from neural_style.settings import networks
 from neural_style.settings.network import NetworkSettings
-from neural_style.vgg import seams, winograd
+from neural_style.vgg import border, seams, winograd
 from neural_style.vgg.weight_files import Weights
 
 WINOGRAD_FILTERS = 256
@@ -87,9 +87,9 @@ def _features(settings: NetworkSettings, image: Any, layers: set[str], dtype: st
         """What the layer `name` sees of `x`; a convolution pads with zeros itself."""
         if joints:
             return joints.join(x, name, kept, padding)
-        return pad(x, padding) if padding == "replicate" else x
+        return border.Replicated(dtype=dtype)(x) if padding == "replicate" else x
 
-    border = "same" if settings.padding == "zeros" and not joints else "valid"
+    edge = "same" if settings.padding == "zeros" and not joints else "valid"
     # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
     x = keras.ops.cast(preprocess(image, settings.preprocess), dtype)
     features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
@@ -99,7 +99,7 @@ def _features(settings: NetworkSettings, image: Any, layers: set[str], dtype: st
             cut = networks.reach(settings.network, [last]) // networks.stride(last) % 2
             x = _pool(settings.pooling, dtype)(seen(x, f"block{networks.block_of(last)}_pool", cut, "none"))
         filters = networks.kernel_shapes(settings.network)[name][-1]
-        convolution = _convolution(name, filters, border, settings.convolution, dtype)
+        convolution = _convolution(name, filters, edge, settings.convolution, dtype)
         convolved = convolution(seen(x, name, 2, settings.padding))
         x, last = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved), name
         if name in layers:
@@ -160,10 +160,11 @@ def _convolution(name: str, filters: int, padding: str, convolution: str, dtype:
     return keras.layers.Conv2D(kernel_size=3, kernel_initializer="zeros", data_format="channels_last", **known)
 
 
-def pad(x: Any, padding: str) -> Any:
+def pad(x: tf.Tensor, padding: str) -> tf.Tensor:
     """`x` with one more pixel on each side, zero or the border's own ("replicate")."""
-    # Mirroring one pixel with the border itself repeats the border.
-    return keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="constant" if padding == "zeros" else "symmetric")
+    if padding == "replicate":
+        return border.mirrored(x, (1, 1), (1, 1), "SYMMETRIC")
+    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
 
 
 def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
