@@ -69,7 +69,9 @@ class Objective:
           Each term by its name: [batch], weighted.
         """
         contents, found = self._encoder(images), self._encoder(tf.cast(painted, tf.float64))
-        each = [self._one(_row(contents, i), _row(found, i), which[i]) for i in range(images.shape[0])]
+        batch = images.shape[0]
+        rows = zip(_rows(contents, batch), _rows(found, batch), tf.unstack(which, batch), strict=True)
+        each = [self._one(*row) for row in rows]
         return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -81,8 +83,11 @@ class Objective:
         return all_terms.losses(self._terms, all_terms.sums(self._terms, painted, maps), prepared)
 
 
-def _row(features: Mapping[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
-    return {name: maps[index : index + 1] for name, maps in features.items()}
+def _rows(features: Mapping[str, tf.Tensor], batch: int) -> list[dict[str, tf.Tensor]]:
+    """Each image's features."""
+    # The gradients of ranges (maps[i : i + 1]) would each fill a whole batch's map.
+    split = {name: tf.split(maps, batch) for name, maps in features.items()}
+    return [{name: parts[i] for name, parts in split.items()} for i in range(batch)]
 
 
 class Training:

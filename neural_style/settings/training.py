@@ -52,7 +52,7 @@ class StylesSettings(Checked):
         "after a tenth of the steps (Dumoulin et al. 2017, section 3.3).",
     )
     style_size: int = setting(
-        320, Whole(32, 4096), "Rows and columns of the style images, on average: larger ones give finer strokes."
+        600, Whole(32, 4096), "Rows and columns of the style images, on average: larger ones give larger strokes."
     )
     shows: str | None = setting(
         None, Optional(File()), "A photograph that is painted in every style now and then, beside MODEL."

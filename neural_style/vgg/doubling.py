@@ -29,9 +29,11 @@ def convolved_doubled(padded: tf.Tensor, kernel: Any) -> tf.Tensor:
         for pair in ((rows[:, 0], rows[:, 1] + rows[:, 2]), (rows[:, 0] + rows[:, 1], rows[:, 2]))
     ]
     found = tf.nn.conv2d(padded, tf.concat(taps, axis=-1), 1, "VALID")
-    rows, cols = tf.shape(padded)[1] - 2, tf.shape(padded)[2] - 2
+    shape = tf.shape(padded) - [0, 2, 2, 0]
+    size = tf.concat([shape[:3], [kernel.shape[-1]]], axis=0)
+    # A range's gradient (part[:, 1:]) takes four times as long as a slice's.
     places = [
-        part[:, down : down + rows, across : across + cols]
+        tf.slice(part, [0, down, across, 0], size)
         for part, (down, across) in zip(tf.split(found, 4, axis=-1), PLACES, strict=True)
     ]
     return tf.nn.depth_to_space(tf.concat(places, axis=-1), 2)
