@@ -68,7 +68,7 @@ def measure_training(pair: list[str]) -> dict[str, float]:
     from neural_style.settings.training import StylesSettings, TrainingSettings
     from neural_style.vgg import weights
 
-    recipe = recipes.read("johnson")
+    recipe = recipes.read("networks")
 
     def of(cls, **given):
         names = cls.__dataclass_fields__

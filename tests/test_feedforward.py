@@ -310,7 +310,8 @@ def _changed(made, path, **members):
 
 
 @pytest.mark.parametrize(
-    "kind", ["text", "empty", "facts", "names", "architecture", "width", "weights", "link", "pickle"]
+    "kind",
+    ["text", "empty", "flipped", "facts", "names", "listed", "architecture", "width", "weights", "link", "pickle"],
 )
 def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
     path, facts = tmp_path / "bad.keras", trained.facts(made)
@@ -321,6 +322,13 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
         path.write_text("no network")
     elif kind == "empty":
         zipfile.ZipFile(path, "w").close()
+    elif kind == "flipped":  # a byte within what is deflated
+        _changed(made, path)
+        packed = bytearray(path.read_bytes())
+        with zipfile.ZipFile(path) as file:
+            place = file.getinfo(trained.FACTS).header_offset + 30 + len(trained.FACTS)
+        packed[place : place + 4] = b"\xff\xff\xff\xff"
+        path.write_bytes(packed)
     elif kind == "pickle":
         path = tmp_path / "bad.pth"
         import pickle
@@ -340,6 +348,7 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
         wrong = {
             "facts": "{",
             "names": json.dumps({**facts, "styles": ["a", "a"]}),
+            "listed": json.dumps({**facts, "architecture": []}),
             "architecture": json.dumps({**facts, "architecture": "own"}),
             "width": json.dumps({**facts, "width": 0.25}),
         }

@@ -290,6 +290,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     assert (again.returncode, "is there already: choose another name" in again.stderr) == (1, True)
 
 
+PAINTERS = trained.by_name()["painters"]
 SMALL = ["--weights=random", "--crop=32", "--width=0.125", "--style_size=48", "--photos=photos", "--precision=float32"]
 
 
@@ -303,12 +304,33 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert sorted(os.listdir(photos)) == ["board", "photos", "two.keras", "two_at_step_60.png"]
     with Image.open(photos / "two_at_step_60.png") as shown:
         assert shown.size == (2 * 384, 256)
+    (events,) = (photos / "board").iterdir()
+    assert b"loss" in events.read_bytes()
     facts = trained.facts(photos / "two.keras")
     assert facts["styles"] == ["swirls", "chelsea"]
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
     assert found.image.size == (60, 40)
+
+
+def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_another_rate(photos):
+    words = [SWIRLS, "one.keras", *SMALL, "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
+    line = [sys.executable, "-m", "neural_style", "train", *map(str, words), "--steps=5000"]
+    with subprocess.Popen(line, cwd=photos, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout.readline().startswith("step 100 of 5000")
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    before = (photos / "one.keras.state").read_bytes()
+    again = command(photos, *words, "--steps=5000")
+    assert again.returncode == 1
+    assert "'one.keras.state' of a training that was broken off is there: go on with --resume" in again.stderr
+    assert (photos / "one.keras.state").read_bytes() == before
+    other = command(photos, *words, "--steps=5000", "--width=0.25", "--resume")
+    assert "is the state of a training with other flags" in other.stderr
+    with subprocess.Popen([*line, "--resume", "--rate=1e-4"], cwd=photos, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("Going on at step 1")
+        process.kill()
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(photos):
@@ -347,6 +369,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["full/a.png", "full/a.png", "out.keras", "--photos=full"], "two are called 'a': rename one"),
         (["nowhere.png", "out.keras", "--photos=full"], "'nowhere.png' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"], "--begin takes a file"),
+        (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles leaves the convolutions"),
+        (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave that out"),
         (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],

@@ -46,8 +46,11 @@ def run(words: Sequence[str], output: str, engine: Callable[[], "Engine"]) -> No
         files.write_whole(path, lambda partial: partial.write_bytes(export.tflite(loaded)))
     else:
         partial = files.partial_path(path)
-        shutil.rmtree(partial, ignore_errors=True)
-        export.save_model(loaded, partial)
-        partial.rename(path)
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            export.save_model(loaded, partial)
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     named = ", ".join(styles)
     say(f'Wrote {output}: of "image", RGB [1, rows, cols, 3] in 0..255, and "style", the weights of {named}.')

@@ -58,14 +58,21 @@ def _of_network(path: Path) -> str:
     lines = [f"# {path.name}: {facts['architecture']}, width {facts['width']:g}, {len(facts['styles'])} styles"]
     lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
     made = facts["training"]
-    if isinstance(made.get("flags"), dict):
+    while isinstance(made, dict) and isinstance(made.get("flags"), dict):
         flags = [f"--{name}={value}" for name, value in made["flags"].items() if value not in (None, False)]
-        points = made.get("losses") or [{}]
         lines += [
-            f"# trained on {made.get('photographs')} photographs in {made.get('seconds')} s to {points[-1]}",
+            f"# trained on {made.get('photographs')} photographs in {made.get('seconds')} s{_end(made)}",
             f"# neural-style train STYLE ... {shlex.quote(path.name)} {shlex.join(flags)}",
         ]
+        made = made.get("before")
     return printable("\n".join(lines))
+
+
+def _end(made: dict[str, Any]) -> str:
+    """What a training ended with."""
+    points = made.get("losses")
+    last = points[-1] if isinstance(points, list) and points else {}
+    return f", loss {last['loss']:.4g}" if isinstance(last, dict) and isinstance(last.get("loss"), float) else ""
 
 
 def _made(path: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from neural_style.settings.kinds import Switch, setting
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.terminal import say, warn
+from neural_style.terminal import say
 
 USAGE = (
     "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
@@ -39,6 +39,8 @@ DECODERS = (TrainingSettings, NetworkSettings, TrainCommand)
 """Whose flags the training of a decoder heeds."""
 SHOWN = ("tensorboard", "shows", "shows_every")
 """Flags that do not change what is trained."""
+FREE = (*SHOWN, "rate")
+"""Flags that a training may go on with otherwise: a lower rate, where the loss was not finite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Asked:
     @property
     def state(self) -> Path:
         """Where a training that is broken off is kept."""
-        return Path(f"{self.path}.state")
+        return _state_of(self.path)
 
     def identity(self, *groups: Checked, read: Sequence[str] = ()) -> dict[str, str]:
         """What a training that goes on has to have in common with the one that was broken off.
@@ -80,7 +82,7 @@ class Asked:
         files_read = [*read, *([self.training.begin] if self.training.begin else [])]
         bytes_read = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in files_read]
         said = {f.name: getattr(group, f.name) for group in groups for f in dataclasses.fields(group)}
-        kept = {name: repr(value) for name, value in said.items() if name not in SHOWN}
+        kept = {name: repr(value) for name, value in said.items() if name not in FREE}
         return {**kept, "files": hashlib.sha256("\n".join(names + bytes_read).encode()).hexdigest()}
 
 
@@ -100,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
         said = [
             "Trains a network that paints in the manner of STYLE, or a decoder for --method=wct and adain (--decoder)."
         ]
-        said += ["The loss and VGG of networks are by default those of the recipe johnson, of decoders those of wct."]
+        said += ["The loss and VGG of networks are by default those of the recipe networks, of decoders those of wct."]
         say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
         return 0
     from neural_style.command import train_decoder, train_network  # need NumPy and Pillow, which help does not
@@ -135,6 +137,10 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
         raise UserError(f"--begin takes a file, and {training.begin!r} is none.")
     path = Path(words[-1])
     targets.check_new(path)
+    if not command.resume and os.path.lexists(_state_of(path)):
+        raise UserError(
+            f"{str(_state_of(path))!r} of a training that was broken off is there: go on with --resume, or remove it."
+        )
     network.check_files()
     for kind in ("content", "style"):
         networks.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")
@@ -154,11 +160,11 @@ def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | N
     """What a broken off training is gone on with; None where one begins."""
     from neural_style.training import states
 
-    if asked.state.exists() and asked.resume:
-        return states.read(asked.state, identity)
-    if asked.state.exists():
-        warn(f"{asked.state} of a training that was broken off is replaced; with --resume it would have gone on.")
-    return None
+    return states.read(asked.state, identity) if asked.state.exists() else None
+
+
+def _state_of(path: Path) -> Path:
+    return Path(f"{path}.state")
 
 
 def keep_state(asked: Asked, state: Mapping[str, Any], identity: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from neural_style.feedforward.network import Network
     from neural_style.feedforward.training import Progress, Training
 
-ENDING, RECIPE = trained.KERAS, "johnson"
+ENDING, RECIPE = trained.KERAS, "networks"
 KEPT_EVERY = 100
 """Steps between two states that a training can go on from, and between two lines."""
 SHOWN_ROWS = 256
@@ -39,6 +39,7 @@ def run(asked: Asked) -> None:
       UserError: it can't be trained; where the loss is not finite, after the state before that is written.
       KeyboardInterrupt: after the state is written.
     """
+    _check_begin(asked)
     names, pictures, arrays = _styles(asked)
     shown = asked.styles.shows and geometry.resize(*_shown(asked.styles.shows))
     identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
@@ -51,17 +52,38 @@ def run(asked: Asked) -> None:
     log = _Log(asked, network, names, shown)
     try:
         _steps(asked, training, log, identity)
-    except (KeyboardInterrupt, UserError):
+        _save(asked, training, network, pictures, log.record())
+    except BaseException:
         keep_state(asked, training.state(), identity)
         raise
-    training.finish()
-    from neural_style.feedforward import network as networks
-
-    made = log.record()
-    files.write_whole(asked.path, lambda partial: networks.save(partial, network, pictures, made))
     asked.state.unlink(missing_ok=True)
     log.plot()
     say(f"Wrote {asked.path}: {', '.join(names)}; {log.text()}")
+
+
+def _check_begin(asked: Asked) -> None:
+    """Raises a UserError where --begin is no network, or another one than is asked for."""
+    begin = asked.training.begin and trained.facts(Path(asked.training.begin))
+    if asked.styles.only_styles and not begin:
+        raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
+    if asked.styles.only_styles and begin["architecture"] != "johnson":
+        raise UserError(
+            f"--only_styles is of the architecture johnson, and {asked.training.begin!r} is {begin['architecture']}."
+        )
+    for name in ("architecture", "width"):
+        if begin and name in asked.given and begin[name] != getattr(asked.styles, name):
+            raise UserError(
+                f"--{name}={asked.given[name]}, and {asked.training.begin!r} has {begin[name]}: leave that out."
+            )
+
+
+def _save(asked: Asked, training: "Training", network: "Network", pictures: list[Image.Image], made: dict) -> None:
+    """Ends a training, and writes the network's file."""
+    from neural_style.feedforward import network as networks
+
+    training.finish()
+    made["flags"] |= {"architecture": network.architecture, "width": f"{network.width:g}"}
+    files.write_whole(asked.path, lambda partial: networks.save(partial, network, pictures, made))
 
 
 def _styles(asked: Asked) -> tuple[list[str], list[Image.Image], list[np.ndarray]]:
@@ -117,19 +139,20 @@ class _Log:
         self._board = Board(asked.styles.tensorboard) if asked.styles.tensorboard else None
         self._waiting: list[Progress] = []
         self._points: list[dict[str, Any]] = []
-        self._began, self._first, self._last = time.monotonic(), None, None
+        self._began, self._first = time.monotonic(), None
 
     def add(self, progress: "Progress") -> None:
         """Takes a step."""
         steps = self._asked.training.steps
         self._first = progress.step - 1 if self._first is None else self._first
         self._waiting.append(progress)
-        self._last = progress
         if progress.step % KEPT_EVERY == 0 or progress.step == steps:
             self._points.append(self._mean())
             each = (time.monotonic() - self._began) / (progress.step - self._first)
             left = f", {each * (steps - progress.step) / 60:.0f} minutes left" if progress.step < steps else ""
             say(f"step {progress.step} of {steps}: {self.text()}{left}")
+            if self._board:
+                self._board.add(progress.step, {"loss": progress.loss, **by_kind(progress.terms)})
         if self._shown is not None and progress.step % self._asked.styles.shows_every == 0:
             self._show(progress.step)
 
@@ -155,7 +178,7 @@ class _Log:
         path = f"{self._asked.path.with_suffix('')}_at_step_{step}.png"
         files.write_whole(path, lambda partial: Image.fromarray(painted).save(partial, "PNG"))
         if self._board:
-            self._board.add(step, {"loss": self._last.loss, **by_kind(self._last.terms)}, painted)
+            self._board.add(step, {}, painted)
 
     def record(self) -> dict[str, Any]:
         """How the network was trained, for its file."""
@@ -166,8 +189,10 @@ class _Log:
             for name, (group, field) in fields.items()
             if getattr(group, name) is not None and name not in SHOWN
         }
+        begin = self._asked.training.begin
         return {
             "flags": flags,
+            "before": trained.facts(Path(begin))["training"] if begin else None,
             "photographs": len(self._asked.photos),
             "losses": self._points,
             "seconds": round(time.monotonic() - self._began),

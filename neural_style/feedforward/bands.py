@@ -1,4 +1,4 @@
-"""A network layer by layer in bands of rows: large pictures in bounded memory, with the whole picture's statistics.
+"""A network layer by layer in bands of rows: large pictures in the memory of two maps, with the whole's statistics.
 
 Maps lie in memory whole, one or two at a time; what a layer makes of one is computed band by band, so that nothing
 else of that size is needed. Instance normalisation adds up its statistics over the bands first.

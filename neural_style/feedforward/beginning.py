@@ -58,13 +58,7 @@ def begun(
 
 def _network(training: TrainingSettings, how: StylesSettings, names: Sequence[str]) -> Network:
     """A fresh network, or the one that --begin names, with fresh γ and β for other styles."""
-    if how.only_styles and not training.begin:
-        raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
     begin = load(Path(training.begin)) if training.begin else None
-    if how.only_styles and begin.architecture != "johnson":
-        raise UserError(
-            f"--only_styles is of the architecture johnson, and {training.begin!r} is {begin.architecture}."
-        )
     architecture, width = (begin.architecture, begin.width) if begin else (how.architecture, how.width)
     network = fresh(architecture, width, names, training.seed)
     if begin is None:

@@ -1,6 +1,6 @@
 """Layers of the networks: convolutions with reflected borders, conditional instance normalisation, CoMatch.
 
-Each takes the rows of a map in bands, too: `feedforward.bands` runs a network so, in bounded memory.
+Each takes the rows of a map in bands, too: `feedforward.bands` runs a network so, in little memory.
 """
 
 from typing import Any

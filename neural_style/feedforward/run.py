@@ -78,11 +78,11 @@ class Run:
         shares = shares_of(scene.regions)
         if shares is None:
             weights = np.array(scene.regions[0].blend, np.float32)[None, None]
-            painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
         else:
             covered = shares.sum(axis=-1, keepdims=True)
             weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
-            painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
+        painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
+        if shares is not None:
             painted = covered * painted + (1 - covered) * scene.content
         return painted if scene.chroma is None else color.grey(painted)
 

@@ -26,16 +26,17 @@ class Board:
                 f"--tensorboard takes a folder that can be written, received {folder!r}: choose another."
             ) from error
 
-    def add(self, number: int, values: dict[str, float], image: np.ndarray) -> None:
+    def add(self, number: int, values: dict[str, float], image: np.ndarray | None = None) -> None:
         """Adds a step.
 
         Args:
           number: of the step, counted over all scales.
           values: the loss and its terms by name.
-          image: [rows, cols, 3] uint8.
+          image: [rows, cols, 3] uint8, where there is one.
         """
         with self._writer.as_default(step=number):
             for name, value in values.items():
                 self._summary.scalar(name, value)
-            self._summary.image("image", image[np.newaxis])
+            if image is not None:
+                self._summary.image("image", image[np.newaxis])
         self._writer.flush()

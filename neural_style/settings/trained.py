@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,9 @@ def facts(path: Path) -> dict[str, Any]:
         found = json.loads(member(path, FACTS, 2**20))
         names = found["styles"]
         whole = {"architecture", "width", "styles", "training"} <= set(found) and isinstance(found["training"], dict)
+        known = isinstance(found["architecture"], str) and isinstance(names, list)
         named = names and all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
-        if not (whole and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
+        if not (whole and known and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
             raise ValueError("what it says of itself is not whole")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unfit(path, error) from error
@@ -101,7 +103,7 @@ def member(path: Path, name: str, most: int = LARGEST) -> bytes:
             return file.read(name)
     except FileNotFoundError:
         raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise _unfit(path, error) from error
 
 

@@ -16,6 +16,8 @@ LARGEST = 2.5
 """How many times the crop's side a square is at most that is shrunk to a crop."""
 KEPT = 64
 """Decoded photographs that are kept: what draws from a few does not read them again and again."""
+SHORTEST = 10
+"""How many times the crop's side a photograph's shorter side is kept at most."""
 
 
 class Crops:
@@ -24,7 +26,7 @@ class Crops:
     def __init__(self, paths: Sequence[Path], side: int, batch: int, seed: int):
         """
         Args:
-          paths: of photographs; what can't be read, or is smaller than a crop, is named once and left out.
+          paths: of photographs; what can't be read is named once and left out. What is smaller than a crop is left out.
           side: of a crop, in pixels. A square of `side` to `LARGEST` times it is shrunk to that.
           batch: crops of a batch.
           seed: of the photographs, positions, sizes and mirrorings.
@@ -36,7 +38,7 @@ class Crops:
         self._paths = [path for path in paths if _large(path, side)]
         if not self._paths:
             raise UserError(f"--photos holds no image of at least {side} rows and columns (--crop).")
-        self._read, self._told = functools.lru_cache(KEPT)(load), set()
+        self._read, self._told = functools.lru_cache(KEPT)(self._loaded), set()
 
     def batches(self, first: int = 0) -> tf.data.Dataset:
         """Float64 RGB [batch, side, side, 3] in 0..255, from the batch `first` on."""
@@ -69,6 +71,13 @@ class Crops:
                 return found
         raise UserError("--photos holds no image that can be read any more.")
 
+    def _loaded(self, path: Path) -> Image.Image:
+        picture = load(path)
+        scale = SHORTEST * self._side / min(picture.size)
+        if scale >= 1:
+            return picture
+        return picture.resize([max(self._side, round(side * scale)) for side in picture.size], Image.Resampling.LANCZOS)
+
     def _readable(self, path: Path) -> Image.Image | None:
         try:
             return self._read(path)
@@ -91,4 +100,7 @@ def _large(path: Path, side: int) -> bool:
 
 def taken(crops: Crops, first: int, end: int) -> Iterator[tuple[int, tf.Tensor]]:
     """The steps from `first` to before `end`, each with its batch."""
-    yield from zip(range(first, end), crops.batches(first), strict=False)
+    try:
+        yield from zip(range(first, end), crops.batches(first), strict=False)
+    except tf.errors.OpError as error:  # TensorFlow's for what a crop raised
+        raise UserError(error.message.splitlines()[0].removeprefix("UserError: ")) from error

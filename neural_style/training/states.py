@@ -12,7 +12,10 @@ from neural_style.errors import UserError
 
 def write(path: Path, state: Mapping[str, np.ndarray], identity: Mapping[str, str]) -> None:
     """Writes where a training stands, and which it is."""
-    save_file(dict(state), path, dict(identity))
+    try:
+        save_file(dict(state), path, dict(identity))
+    except SafetensorError as error:  # a full disk
+        raise OSError(str(error)) from error
 
 
 def read(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
