@@ -3,6 +3,7 @@
 import functools
 import importlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neural_style import __version__
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(given: flags.Command) -> int:
     command = given.command
+    if command.cluster and not command.manifest:
+        raise UserError("--cluster is for many pictures: name them by --manifest, or leave it out.", exit_code=2)
     if command.help or command.helpfull:
         say(help_text.text(full=command.helpfull))
     elif command.version:
@@ -51,6 +54,11 @@ def _run(given: flags.Command) -> int:
     elif command.manifest:
         from neural_style.command import batch
 
+        if command.cluster:
+            from neural_style.cluster.rows import Rows
+
+            rows = Rows(command.cluster)
+            return batch.run(given, functools.partial(paint, engine=rows.engine), rows.map)
         return batch.run(given, functools.partial(paint, engine=engine_maker()))
     else:
         paint(
@@ -126,7 +134,7 @@ def _paint_picture(
     targets.check(prefix, ending, inputs, settings.output, iterations, fresh, settings.companions)
     painting.check(read)
     with targets.claimed(prefix):
-        progress = Progress(read.sizes, settings, state.scales if state else ())
+        progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
         run = engine().run(read, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))

@@ -1,0 +1,157 @@
+"""A cluster of two machines, both of them this one: workers die, machines join late, the driver is restarted."""
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from conftest import COFFEE, SWIRLS
+
+from neural_style.command.main import main
+
+WITHOUT_RAY = importlib.util.find_spec("ray") is None
+needs_ray = pytest.mark.skipif(WITHOUT_RAY, reason="no ray installed (pip install 'neural-style[cluster]')")
+QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--noplots"]
+PATIENCE = 120
+"""Seconds; the machine may be busy."""
+NODE = {"num_cpus": 1, "object_store_memory": 200_000_000}
+
+
+def test_without_ray_the_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(["--manifest=pairs.csv", "--cluster=local"]) == 1
+    assert capsys.readouterr().err.endswith("needs the package ray: pip install 'neural-style[cluster]'.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["photo.png", "painting.png", "out", "--cluster=local"], "--cluster is for many pictures"),
+        pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
+    ],
+)
+def test_a_wrong_command_is_told(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@needs_ray
+def test_an_address_where_something_else_listens(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert main(["--manifest=pairs.csv", f"--cluster=127.0.0.1:{other.getsockname()[1]}"]) == 1
+    assert "is no Ray cluster that can be reached (no answer within 10 seconds)" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    yield made
+    made.shutdown()
+
+
+def table(folder, count, *more):
+    """A folder with a table of `count` rows that differ, and further lines."""
+    folder.mkdir()
+    (folder / "photo.png").write_bytes(COFFEE.read_bytes())
+    (folder / "painting.png").write_bytes(SWIRLS.read_bytes())
+    rows = [f"photo.png,painting.png,{number},{number}" for number in range(1, count + 1)]
+    (folder / "pairs.csv").write_text("\n".join(["content,style,prefix,style_weight", *rows, *more]) + "\n")
+    return folder
+
+
+def begun(folder, *flags):
+    command = [sys.executable, "-m", "neural_style", "--manifest=pairs.csv", *QUICK, *flags]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def done(folder, *flags):
+    """The exit code, and what was said."""
+    process = begun(folder, *flags)
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def workers():
+    """The processes of the workers that are at it."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ray::Worker" in " ".join(process.info["cmdline"] or []):
+            found.append(process)
+    return found
+
+
+def until(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def pictures(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.png") if path.stem not in ("photo", "painting")}
+
+
+def records(folder):
+    """What the records hold, but for seconds."""
+    found = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    for record in found.values():
+        for iteration in record["iterations"]:
+            del iteration["seconds"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The pictures and records of a table's rows, painted on one machine."""
+    folder = table(tmp_path_factory.mktemp("alone") / "rows", 4)
+    code, _, err = done(folder, "--iterations=6")
+    assert code == 0, err
+    return pictures(folder), records(folder)
+
+
+@needs_ray
+def test_rows_are_painted_as_on_one_machine_and_one_that_fails_is_its_own(cluster, alone, tmp_path):
+    folder = table(tmp_path / "rows", 4, "missing.png,painting.png,5,5")
+    code, out, err = done(folder, "--iterations=6", f"--cluster={cluster.address}")
+    assert code == 1, err
+    assert out.endswith("5 rows: 4 made, 0 complete already, 1 failed (line 6).\n")
+    assert "line 6: Expected an image file, but 'missing.png' does not exist" in err
+    assert (pictures(folder), records(folder)) == alone
+
+    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    code, out, _ = done(folder, "--iterations=6", f"--cluster={cluster.address}")
+    assert out.endswith("5 rows: 0 made, 4 complete already, 1 failed (line 6).\n")
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+
+
+@needs_ray
+def test_whatever_dies_or_joins_late_every_row_is_the_same_picture(cluster, alone, tmp_path):
+    folder = table(tmp_path / "rows", 4)
+    first = begun(folder, "--iterations=6", f"--cluster={cluster.address}")
+    until((folder / "1.state").exists)
+    (worker,) = workers()
+    worker.kill()
+    until(lambda: [process.pid for process in workers()] not in ([], [worker.pid]))
+    until((folder / "1.png").exists)
+    first.kill()  # the driver, in the middle of another row
+    first.communicate()
+    painted = {path: path.stat().st_mtime_ns for path in [folder / "1.png"]}
+
+    until(lambda: not workers())
+    second = begun(folder, "--iterations=6", "--resume", f"--cluster={cluster.address}")
+    late = cluster.add_node(**NODE)
+    until(lambda: len(workers()) == 2)
+    out, err = second.communicate(timeout=PATIENCE)
+    cluster.remove_node(late)
+    assert second.returncode == 0, err
+    assert "1.png is complete already" in out
+    assert {path: path.stat().st_mtime_ns for path in painted} == painted
+    assert (pictures(folder), records(folder)) == alone
