@@ -155,3 +155,16 @@ def test_whatever_dies_or_joins_late_every_row_is_the_same_picture(cluster, alon
     assert "1.png is complete already" in out
     assert {path: path.stat().st_mtime_ns for path in painted} == painted
     assert (pictures(folder), records(folder)) == alone
+
+
+@needs_ray
+def test_a_signal_leaves_the_best_so_far_and_no_worker(cluster, tmp_path):
+    folder = table(tmp_path / "rows", 2)
+    process = begun(folder, "--iterations=1000", f"--cluster={cluster.address}")
+    until((folder / "1.state").exists)
+    process.terminate()
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143
+    assert "1.png is the best so far; with --resume the run goes on." in out
+    assert json.loads((folder / "1.json").read_text())["broken_off"]
+    until(lambda: not workers())
