@@ -6,17 +6,27 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
+import numpy as np
 import psutil
 import pytest
-from conftest import COFFEE, SWIRLS
+from conftest import COFFEE, SWIRLS, pair
+from test_objective import LAYERS, scene
 
+from neural_style.cluster.driver import Driver
 from neural_style.command.main import main
+from neural_style.losses import terms
+from neural_style.optimize.objective import Objective
+from neural_style.settings.settings import Settings
+from neural_style.vgg import model
 
 WITHOUT_RAY = importlib.util.find_spec("ray") is None
 needs_ray = pytest.mark.skipif(WITHOUT_RAY, reason="no ray installed (pip install 'neural-style[cluster]')")
 QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--noplots"]
+PAIR = ["photo.png", "painting.png"]
+SHALLOW = ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2"]
 PATIENCE = 120
 """Seconds; the machine may be busy."""
 NODE = {"num_cpus": 1, "object_store_memory": 200_000_000}
@@ -31,7 +41,10 @@ def test_without_ray_the_extra_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photo.png", "painting.png", "out", "--cluster=local"], "--cluster is for many pictures"),
+        (
+            ["photo.png", "painting.png", "out", "--cluster=local"],
+            "rows of --manifest, or the tiles",
+        ),
         pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
     ],
 )
@@ -67,14 +80,14 @@ def table(folder, count, *more):
     return folder
 
 
-def begun(folder, *flags):
-    command = [sys.executable, "-m", "neural_style", "--manifest=pairs.csv", *QUICK, *flags]
+def begun(folder, *flags, words=("--manifest=pairs.csv",)):
+    command = [sys.executable, "-m", "neural_style", *words, *QUICK, *flags]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def done(folder, *flags):
+def done(folder, *flags, **how):
     """The exit code, and what was said."""
-    process = begun(folder, *flags)
+    process = begun(folder, *flags, **how)
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
@@ -168,3 +181,35 @@ def test_a_signal_leaves_the_best_so_far_and_no_worker(cluster, tmp_path):
     assert "1.png is the best so far; with --resume the run goes on." in out
     assert json.loads((folder / "1.json").read_text())["broken_off"]
     until(lambda: not workers())
+
+
+@needs_ray
+def test_tiles_on_workers_give_the_whole_images_loss_and_gradient_whoever_dies(cluster, vgg19):
+    content, style = pair(67, 93)
+    shallow = dict(content_layers=["block2_conv2"], style_layers=LAYERS, style_layer_weights=[0.5, 0.3, 0.2])
+    settings, given = Settings.read(weights="random", tile=32, **shallow), scene(content, [style])
+    image = ((content + style) / 2).astype(np.float64)
+    network = model.build(settings.network, vgg19, settings.loss.layers)
+    loss, gradient, found = Objective(network, terms.of(settings.loss)).bind(given)(image)
+    with Driver(cluster.address) as driver:
+        bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind(given)
+        received = bound(image)
+        (worker,) = workers()
+        threading.Timer(0.1, worker.kill).start()
+        again = bound(image)
+        assert [process.pid for process in workers()] != [worker.pid]
+    assert received[0] == pytest.approx(float(loss), rel=1e-5)
+    assert np.linalg.norm(received[1] - gradient) <= 1e-4 * np.linalg.norm(gradient)
+    assert received[2] == pytest.approx({name: float(value) for name, value in found.items()}, rel=1e-5)
+    np.testing.assert_array_equal(again[1], received[1])
+
+
+@needs_ray
+def test_a_picture_by_tiles_on_workers(cluster, tmp_path):
+    folder, told = table(tmp_path / "rows", 1), {}
+    for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
+        code, _, err = done(folder, "--rows=64", "--tile=48", "--iterations=2", *SHALLOW, *flags, words=[*PAIR, name])
+        assert code == 0, err
+        told[name] = json.loads((folder / f"{name}.json").read_text())
+    assert told["there"]["losses"] == pytest.approx(told["here"]["losses"], rel=1e-5)
+    assert told["there"]["tile"] == told["here"]["tile"] == 48

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from neural_style.cluster.pool import Handle, Pool
+from neural_style.cluster.pool import DEATHS, DIED, Handle, Pool
 from neural_style.cluster.shipping import contents, named
 from neural_style.errors import UserError
 from neural_style.images.sources import Sources
@@ -16,9 +16,6 @@ from neural_style.results import record
 from neural_style.step import Step
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film
-
-DEATHS = 5
-"""Workers that may die over a run, one after the other, before one gets a step further."""
 
 Watch = Callable[[Step], Any]
 """What is told of each evaluation, once the step is there that it was made for."""
@@ -65,21 +62,15 @@ class Run:
         """
         deaths = 0
         while deaths < DEATHS:
-            reached, worker = self._last, self._pool.take()
-            try:
-                yield from self._on(worker)
-                return
-            except ray.exceptions.RayTaskError as error:
-                raise error.cause from error
-            except ray.exceptions.RayError:
-                deaths = deaths + 1 if reached is self._last else 0
-                self._pool.lose(worker)
-                worker = None
-            finally:
-                if worker is not None:
+            reached = self._last
+            with self._pool.worker() as worker:
+                try:
+                    yield from self._on(worker)
+                    return
+                finally:
                     worker.end.remote()
-                    self._pool.give_back(worker)
-        raise UserError(f"{DEATHS} workers died over this one after the other: it may need more memory than they have.")
+            deaths = deaths + 1 if reached is self._last else 0
+        raise UserError(DIED)
 
     def best(self) -> np.ndarray | None:
         """The image [rows, cols, 3] of the step of the lowest loss at the present scale; None before any."""

@@ -1,8 +1,12 @@
 """The workers: one for each GPU of the cluster, and one for each machine that has none."""
 
 import collections
+import contextlib
 import threading
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -10,11 +14,19 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from neural_style.cluster.worker import Worker
 from neural_style.errors import UserError
 
+POLL_SECONDS = 0.5
+"""Between two looks at which machines are there."""
+MOST_THREADS = 10_000
+"""A thread waits for each worker."""
+DEATHS = 5
+"""Workers that may die over one thing, one after the other."""
+DIED = f"{DEATHS} workers died over this one after the other: it may need more memory than they have."
 REFUSALS = 3
 """How many workers may fail to start, one after the other, before it is taken to be no accident."""
 
 Handle = Any
 """Of a worker, as Ray has it."""
+Item, Outcome = TypeVar("Item"), TypeVar("Outcome")
 
 
 class Pool:
@@ -31,12 +43,72 @@ class Pool:
         """How many workers are ready."""
         return len(self._slots) - len(self._starting)
 
-    def refresh(self) -> None:
-        """Starts workers where there is place for them; to be called now and then.
+    def map(
+        self,
+        function: Callable[[Item], Outcome],
+        items: Sequence[Item],
+        show: Callable[[int], Any] = lambda workers: None,
+    ) -> Iterator[Outcome]:
+        """Calls `function` with each item, in threads: as many at once as there are workers, and one that gets ready.
+
+        Args:
+          function: asks for a `worker` where it needs one.
+          items: in the order in which they are begun.
+          show: called now and then with the number of workers.
+
+        Yields:
+          What `function` returned, as it comes. Where that, or this thread, raises, the pool is closed.
 
         Raises:
-          UserError: none can be started.
+          UserError: no worker can be started.
         """
+        waiting, running, looked = collections.deque(items), set(), -POLL_SECONDS
+        with ThreadPoolExecutor(MOST_THREADS) as threads:
+            try:
+                while waiting or running:
+                    if time.monotonic() - looked > POLL_SECONDS:
+                        self._refresh()
+                        show(len(self))
+                        looked = time.monotonic()
+                    while waiting and len(running) <= len(self):
+                        running.add(threads.submit(function, waiting.popleft()))
+                    done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                    yield from (each.result() for each in done)
+            except BaseException:
+                self.close()  # or the threads would wait for what they asked for
+                raise
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[Handle]:
+        """A worker that is idle, once there is one; where it dies, the context just ends.
+
+        Raises:
+          KeyboardInterrupt: the pool is closed.
+        """
+        worker = self._take()
+        try:
+            yield worker
+        except ray.exceptions.RayTaskError as error:
+            self._give_back(worker)
+            raise error.cause from error
+        except ray.exceptions.RayError:
+            self._lose(worker)
+        except BaseException:
+            self._give_back(worker)
+            raise
+        else:
+            self._give_back(worker)
+
+    def close(self) -> None:
+        """Ends every worker, and whatever waits for one."""
+        with self._changed:
+            self._closed = True
+            for worker in self._slots.values():
+                ray.kill(worker)
+            self._changed.notify_all()
+
+    def _refresh(self) -> None:
+        """Starts workers where there is place for them, and takes in those that are ready."""
         places = _places()
         with self._changed:
             for place, gpus in places.items():
@@ -46,12 +118,7 @@ class Pool:
             for ready in ray.wait(waiting, num_returns=len(waiting), timeout=0)[0] if waiting else ():
                 self._take_in(ready)
 
-    def take(self) -> Handle:
-        """A worker that is idle, once there is one.
-
-        Raises:
-          KeyboardInterrupt: the pool is closed.
-        """
+    def _take(self) -> Handle:
         with self._changed:
             while not (self._idle or self._closed):
                 self._changed.wait()
@@ -59,25 +126,15 @@ class Pool:
                 raise KeyboardInterrupt
             return self._idle.popleft()
 
-    def give_back(self, worker: Handle) -> None:
-        """Takes a worker back that is idle again."""
+    def _give_back(self, worker: Handle) -> None:
         with self._changed:
             self._idle.append(worker)
             self._changed.notify()
 
-    def lose(self, worker: Handle) -> None:
-        """Does without a worker that died, or does not answer."""
+    def _lose(self, worker: Handle) -> None:
         ray.kill(worker)
         with self._changed:
             self._slots = {place: each for place, each in self._slots.items() if each is not worker}
-
-    def close(self) -> None:
-        """Ends every worker, and whatever waits for one."""
-        with self._changed:
-            self._closed = True
-            for worker in self._slots.values():
-                ray.kill(worker)
-            self._changed.notify_all()
 
     def _start(self, place: tuple[str, int], gpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place[0], soft=False)
@@ -91,12 +148,12 @@ class Pool:
             ray.get(ready)
         except ray.exceptions.RayError as error:
             self._refused += 1
-            self.lose(worker)
+            self._lose(worker)
             if self._refused == REFUSALS:
                 raise UserError(f"No worker of the cluster can be started: {' '.join(str(error).split())}") from error
             return
         self._refused = 0
-        self.give_back(worker)
+        self._give_back(worker)
 
 
 def _places() -> dict[tuple[str, int], int]:

@@ -21,6 +21,7 @@ class Worker:
 
         self._engine, self._received = Engine(), tempfile.TemporaryDirectory(prefix="neural-style-")
         self._files = Receiver(self._received.name)
+        self._halos: tuple[Any, Any] = (None, None)
         self._steps: Iterator[Step] = (step for step in ())
 
     def lacks(self, digests: Mapping[str, str]) -> list[str]:
@@ -56,6 +57,24 @@ class Worker:
     def result(self) -> np.ndarray:
         """The image [rows, cols, 3] of the last step, also where nothing was left to do."""
         return self._run.result()
+
+    def tile(self, made: list, what: str, *arguments: Any) -> Any:
+        """What `HaloedTiles` makes of a tile.
+
+        Args:
+          made: a reference to what `halos.of` takes.
+          what: the method.
+          *arguments: of the method.
+        """
+        import ray
+        import tensorflow as tf
+
+        from neural_style.optimize import halos
+
+        if self._halos[0] != made:
+            self._halos = made, halos.of(*ray.get(made[0]))
+        found = getattr(self._halos[1], what)(*arguments)
+        return tf.nest.map_structure(np.asarray, found)
 
     def end(self) -> None:
         """Leaves the run where it is."""

@@ -35,8 +35,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(given: flags.Command) -> int:
     command = given.command
-    if command.cluster and not command.manifest:
-        raise UserError("--cluster is for many pictures: name them by --manifest, or leave it out.", exit_code=2)
     if command.help or command.helpfull:
         say(help_text.text(full=command.helpfull))
     elif command.version:
@@ -52,19 +50,41 @@ def _run(given: flags.Command) -> int:
 
         export.run(given.words, command.export, engine_maker())
     elif command.manifest:
-        from neural_style.command import batch
-
-        if command.cluster:
-            from neural_style.cluster.rows import Rows
-
-            rows = Rows(command.cluster)
-            return batch.run(given, functools.partial(paint, engine=rows.engine), rows.map)
-        return batch.run(given, functools.partial(paint, engine=engine_maker()))
+        return _paint_rows(given)
     else:
-        paint(
-            given.words, given.settings(given.words[1:-1]), engine_maker(), resume=command.resume, also_read=given.files
-        )
+        _paint_one(given)
     return 0
+
+
+def _paint_one(given: flags.Command) -> None:
+    """Paints what the words name; with --cluster, workers do its tiles."""
+    command, settings = given.command, given.settings(given.words[1:-1])
+    how = {"resume": command.resume, "also_read": given.files}
+    if not command.cluster:
+        paint(given.words, settings, engine_maker(), **how)
+        return
+    if not (isinstance(settings.optimizer.tile, int) and settings.universal.optimizes):
+        raise UserError(
+            "--cluster gives workers the rows of --manifest, or the tiles of a picture that is optimised with "
+            "--tile=PIXELS: name one of them, or leave it out.",
+            exit_code=2,
+        )
+    from neural_style.cluster.driver import Driver
+
+    with Driver(command.cluster) as driver:
+        paint(given.words, settings, engine_maker(tiled=driver.tiled), **how)
+
+
+def _paint_rows(given: flags.Command) -> int:
+    """Paints the rows of a table; with --cluster, each on a worker. Returns the exit code."""
+    from neural_style.command import batch
+
+    if not given.command.cluster:
+        return batch.run(given, functools.partial(paint, engine=engine_maker()))
+    from neural_style.cluster.driver import Driver
+
+    with Driver(given.command.cluster) as driver:
+        return batch.run(given, functools.partial(paint, engine=driver.engine), driver.map)
 
 
 def paint(
