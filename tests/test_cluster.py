@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import COFFEE, SWIRLS, pair
+from PIL import Image
 from test_objective import LAYERS, scene
 
 from neural_style.cluster.driver import Driver
@@ -43,7 +44,7 @@ def test_without_ray_the_extra_is_named(monkeypatch, capsys):
     [
         (
             ["photo.png", "painting.png", "out", "--cluster=local"],
-            "rows of --manifest, or the tiles",
+            "rows of --manifest, the shots of a film, or the",
         ),
         pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
     ],
@@ -213,3 +214,21 @@ def test_a_picture_by_tiles_on_workers(cluster, tmp_path):
         told[name] = json.loads((folder / f"{name}.json").read_text())
     assert told["there"]["losses"] == pytest.approx(told["here"]["losses"], rel=1e-5)
     assert told["there"]["tile"] == told["here"]["tile"] == 48
+
+
+@needs_ray
+def test_a_films_shots_side_by_side(cluster, tmp_path):
+    """Two shots of two frames each."""
+    folder, found = table(tmp_path / "rows", 1), {}
+    (folder / "clip").mkdir()
+    for number, picture in enumerate([COFFEE, COFFEE, SWIRLS, SWIRLS]):
+        image = Image.open(picture).convert("RGB").resize((96, 64))
+        image.crop((number, 0, 90 + number, 64)).save(folder / "clip" / f"{number}.png")
+    for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
+        code, _, err = done(folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name])
+        assert code == 0, err
+        record = json.loads((folder / f"{name}.json").read_text())
+        shown = [np.asarray(Image.open(path)).tolist() for path in sorted((folder / name).glob("*.png"))]
+        found[name] = [(each["number"], each["cut"], each["loss"]) for each in record["frames"]], shown
+    assert [number for number, cut, _ in found["here"][0] if cut] == [1, 3]
+    assert found["there"] == found["here"]

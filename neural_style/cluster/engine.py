@@ -10,12 +10,12 @@ import ray
 
 from neural_style.cluster.pool import DEATHS, DIED, Handle, Pool
 from neural_style.cluster.shipping import contents, named
+from neural_style.cluster.shots import Shots
 from neural_style.errors import UserError
 from neural_style.images.sources import Sources
 from neural_style.results import record
 from neural_style.step import Step
 from neural_style.video.clip import Clip
-from neural_style.video.film import Film
 
 Watch = Callable[[Step], Any]
 """What is told of each evaluation, once the step is there that it was made for."""
@@ -35,9 +35,9 @@ class ClusterEngine:
         """See `Engine.run`."""
         return Run(self._pool, given, resumed, watch)
 
-    def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
+    def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Shots:
         """See `Engine.film`: motion is found here, and each frame is a run."""
-        return Film(clip, given, folder, lambda each: self.run(each, watch=watch))
+        return Shots(self._pool, clip, given, folder, lambda each: self.run(each, watch=watch))
 
 
 class Run:

@@ -57,7 +57,7 @@ class Pool:
           show: called now and then with the number of workers.
 
         Yields:
-          What `function` returned, as it comes. Where that, or this thread, raises, the pool is closed.
+          What `function` returned, as it comes. Where one raises, no further one begins; Ctrl-C closes the pool.
 
         Raises:
           UserError: no worker can be started.
@@ -74,8 +74,8 @@ class Pool:
                         running.add(threads.submit(function, waiting.popleft()))
                     done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
                     yield from (each.result() for each in done)
-            except BaseException:
-                self.close()  # or the threads would wait for what they asked for
+            except (KeyboardInterrupt, GeneratorExit):
+                self.close()  # or the threads would go on to their ends
                 raise
 
     @contextlib.contextmanager

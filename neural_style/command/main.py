@@ -57,22 +57,24 @@ def _run(given: flags.Command) -> int:
 
 
 def _paint_one(given: flags.Command) -> None:
-    """Paints what the words name; with --cluster, workers do its tiles."""
-    command, settings = given.command, given.settings(given.words[1:-1])
+    """Paints what the words name; with --cluster, workers do a film's shots or a picture's tiles."""
+    command, words, settings = given.command, given.words, given.settings(given.words[1:-1])
     how = {"resume": command.resume, "also_read": given.files}
     if not command.cluster:
-        paint(given.words, settings, engine_maker(), **how)
+        paint(words, settings, engine_maker(), **how)
         return
-    if not (isinstance(settings.optimizer.tile, int) and settings.universal.optimizes):
+    from neural_style.cluster.driver import Driver
+    from neural_style.command import film
+
+    tiled = isinstance(settings.optimizer.tile, int) and settings.universal.optimizes
+    if not (tiled or film.is_film(_named(words))):
         raise UserError(
-            "--cluster gives workers the rows of --manifest, or the tiles of a picture that is optimised with "
-            "--tile=PIXELS: name one of them, or leave it out.",
+            "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
+            "optimised with --tile=PIXELS: name one of them, or leave it out.",
             exit_code=2,
         )
-    from neural_style.cluster.driver import Driver
-
     with Driver(command.cluster) as driver:
-        paint(given.words, settings, engine_maker(tiled=driver.tiled), **how)
+        paint(words, settings, driver.engine if film.is_film(words) else engine_maker(tiled=driver.tiled), **how)
 
 
 def _paint_rows(given: flags.Command) -> int:
