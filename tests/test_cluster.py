@@ -16,10 +16,12 @@ from conftest import COFFEE, SWIRLS, pair
 from PIL import Image
 from test_objective import LAYERS, scene
 
+from neural_style.cluster import shipping
 from neural_style.cluster.driver import Driver
 from neural_style.command.main import main
 from neural_style.losses import terms
 from neural_style.optimize.objective import Objective
+from neural_style.results import record
 from neural_style.settings.settings import Settings
 from neural_style.vgg import model
 
@@ -37,6 +39,27 @@ def test_without_ray_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["--manifest=pairs.csv", "--cluster=local"]) == 1
     assert capsys.readouterr().err.endswith("needs the package ray: pip install 'neural-style[cluster]'.\n")
+
+
+def test_a_file_is_sent_where_the_worker_has_another_one_or_none(tmp_path):
+    (tmp_path / "vgg.h5").write_bytes(b"the driver's")
+    path, folder = str(tmp_path / "vgg.h5"), str(tmp_path)
+    digests, sent = {path: record.digest([path]), folder: record.digest([folder])}, {}
+    own = shipping.Receiver()
+    assert own.lacks(digests) == []
+    assert own.places(digests) == {path: path, folder: folder}
+
+    for each in digests:
+        sent[each] = shipping.contents(each), os.path.isdir(each)
+    (tmp_path / "vgg.h5").write_bytes(b"the worker's")
+    other = shipping.Receiver()
+    assert other.lacks(digests) == [path, folder]
+    for each, digest in digests.items():
+        other.add(each, digest, *sent[each])
+    assert other.lacks(digests) == []
+    for each, place in other.places(digests).items():
+        assert record.digest([place]) == digests[each]
+        assert place.endswith(os.path.basename(each))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +116,9 @@ def done(folder, *flags, **how):
     return process.returncode, out, err
 
 
-def workers():
-    """The processes of the workers that are at it."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "ray::Worker" in " ".join(process.info["cmdline"] or []):
-            found.append(process)
-    return found
+def workers(title="ray::Worker"):
+    """The workers' processes, which Ray entitles by what they are at."""
+    return [each for each in psutil.process_iter(["cmdline"]) if title in " ".join(each.info["cmdline"] or [])]
 
 
 def until(condition):
@@ -116,8 +135,8 @@ def pictures(folder):
 def records(folder):
     """What the records hold, but for seconds."""
     found = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
-    for record in found.values():
-        for iteration in record["iterations"]:
+    for each in found.values():
+        for iteration in each["iterations"]:
             del iteration["seconds"]
     return found
 
@@ -162,9 +181,9 @@ def test_whatever_dies_or_joins_late_every_row_is_the_same_picture(cluster, alon
     until(lambda: not workers())
     second = begun(folder, "--iterations=6", "--resume", f"--cluster={cluster.address}")
     late = cluster.add_node(**NODE)
-    until(lambda: len(workers()) == 2)
+    until(lambda: len(workers("ray::Worker.step")) == 2)
+    cluster.remove_node(late, allow_graceful=False)
     out, err = second.communicate(timeout=PATIENCE)
-    cluster.remove_node(late)
     assert second.returncode == 0, err
     assert "1.png is complete already" in out
     assert {path: path.stat().st_mtime_ns for path in painted} == painted
@@ -227,8 +246,8 @@ def test_a_films_shots_side_by_side(cluster, tmp_path):
     for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
         code, _, err = done(folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name])
         assert code == 0, err
-        record = json.loads((folder / f"{name}.json").read_text())
+        frames = json.loads((folder / f"{name}.json").read_text())["frames"]
         shown = [np.asarray(Image.open(path)).tolist() for path in sorted((folder / name).glob("*.png"))]
-        found[name] = [(each["number"], each["cut"], each["loss"]) for each in record["frames"]], shown
+        found[name] = [(each["number"], each["cut"], each["loss"]) for each in frames], shown
     assert [number for number, cut, _ in found["here"][0] if cut] == [1, 3]
     assert found["there"] == found["here"]

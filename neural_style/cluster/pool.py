@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from neural_style.cluster.worker import Worker
 from neural_style.errors import UserError
+from neural_style.results import record
 
 POLL_SECONDS = 0.5
 """Between two looks at which machines are there."""
@@ -138,7 +139,8 @@ class Pool:
 
     def _start(self, place: tuple[str, int], gpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place[0], soft=False)
-        worker = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, scheduling_strategy=here).remote()
+        made = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, scheduling_strategy=here)
+        worker = made.remote(record.versions())
         self._slots[place] = worker
         self._starting[worker.__ray_ready__.remote()] = worker
 
@@ -150,7 +152,7 @@ class Pool:
             self._refused += 1
             self._lose(worker)
             if self._refused == REFUSALS:
-                raise UserError(f"No worker of the cluster can be started: {' '.join(str(error).split())}") from error
+                raise UserError(f"No worker can be started: {str(error).strip().splitlines()[-1]}") from error
             return
         self._refused = 0
         self._give_back(worker)

@@ -1,7 +1,9 @@
 """The driver's files that a worker reads: where both see one folder as they lie there, else sent over, once."""
 
 import dataclasses
+import functools
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,13 +30,12 @@ def contents(path: str) -> dict[str, bytes]:
 class Receiver:
     """A worker's copies of the driver's files."""
 
-    def __init__(self, folder: str):
-        """
-        Args:
-          folder: takes what is sent.
-        """
-        self._folder = Path(folder)
+    def __init__(self):
         self._places: dict[tuple[str, str], str] = {}
+
+    @functools.cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory:
+        return tempfile.TemporaryDirectory(prefix="neural-style-")
 
     def lacks(self, digests: Mapping[str, str]) -> list[str]:
         """The paths, of these with their SHA-256, whose contents are not to be had here."""
@@ -45,7 +46,7 @@ class Receiver:
 
     def add(self, path: str, digest: str, contents: Mapping[str, bytes], is_folder: bool) -> None:
         """Takes what `contents` made of a path."""
-        place = self._folder / digest / Path(path).name
+        place = Path(self._folder.name) / digest / Path(path).name
         folder = place if is_folder else place.parent
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in contents.items():

@@ -2,25 +2,39 @@
 
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from neural_style.cluster.shipping import Receiver, placed, respelled
+from neural_style.errors import UserError
 from neural_style.images.sources import Sources
+from neural_style.results import record
 from neural_style.step import Step
 
 
 class Worker:
     """An actor of Ray's: carries out one run at a time, step by step, as the driver asks for them."""
 
-    def __init__(self):
+    def __init__(self, versions: Mapping[str, str]):
+        """
+        Args:
+          versions: of the driver's packages, which its records name.
+
+        Raises:
+          UserError: these are others.
+        """
+        own = record.versions()
+        for name in sorted(own.keys() | versions.keys()):
+            if own.get(name) != versions.get(name):
+                raise UserError(
+                    f"Expected {name} {versions.get(name)} on every machine, as the driver has it, and a worker has "
+                    f"{own.get(name)}: install the same."
+                )
         from neural_style.engine import Engine  # TensorFlow is the worker's, not the driver's
 
-        self._engine, self._received = Engine(), tempfile.TemporaryDirectory(prefix="neural-style-")
-        self._files = Receiver(self._received.name)
+        self._engine, self._files = Engine(), Receiver()
         self._halos: tuple[Any, Any] = (None, None)
         self._steps: Iterator[Step] = (step for step in ())
 
