@@ -31,7 +31,7 @@ class ClusterObjective:
         self._pool, self._size = pool, size
         self._terms = terms.of(settings.loss, carried)
         self._reach = networks.reach(settings.network.network, settings.loss.layers)
-        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")
+        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
         self._made = ray.put((settings, kernels, precision, carried))
 
     nbytes = 0
@@ -94,7 +94,7 @@ class ClusterObjective:
     def _seen(self, image: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """A tile with its halo, and where it lies in that."""
         box = self._box(image, tile)
-        return cut(image[np.newaxis], box).astype(np.float64), within(tile.box, box)
+        return cut(image[np.newaxis], box).astype(self._dtype.as_numpy_dtype), within(tile.box, box)
 
     def _asked(self, what: str, *arguments: Any) -> Any:
         """What a worker's `HaloedTiles` makes of the arguments."""

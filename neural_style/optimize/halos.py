@@ -48,7 +48,7 @@ class HaloedTiles:
         """What the terms measure of a tile, and its features for those that compare with them.
 
         Args:
-          image: RGB [1, rows, cols, 3] float64, the tile with its halo.
+          image: RGB [1, rows, cols, 3], the tile with its halo.
           own: the tile in it, a box in pixels.
           maps: of the terms by their names, the tile's part; none of a style.
         """
@@ -74,7 +74,7 @@ class HaloedTiles:
             tape.watch(image)
             added = sums(self._terms, self._features(image, own), maps)
             pairs = zip(tf.nest.flatten(added), tf.nest.flatten(slopes), strict=True)
-            total = tf.add_n([tf.cast(tf.reduce_sum(value * slope), tf.float64) for value, slope in pairs])
+            total = tf.add_n([tf.cast(tf.reduce_sum(value * slope), image.dtype) for value, slope in pairs])
         return tape.gradient(total, image)
 
     def _features(self, image: tf.Tensor, own: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -84,7 +84,7 @@ class HaloedTiles:
             top, left, bottom, right = tf.unstack(own // stride)
             return maps[:, top : bottom + beyond, left : right + beyond]
 
-        seen = self._network(image)
+        seen = self._network(tf.cast(image, tf.float64))
         own_part = {layer: part(maps, networks.stride(layer)) for layer, maps in seen.items()}
         return {**own_part, BEYOND: part(seen["image"], 1, beyond=1)}
 
