@@ -24,9 +24,22 @@ from neural_style.vgg import weights
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 LOOK = "--weights=random --rows=96 --iterations=5 --evaluations_per_iteration=4"
+LARGE = "--weights=random --rows=400 --evaluations_per_iteration=1 --style_layers=block1_conv1"
+LARGE += " --content_layers=block1_conv1"
+"""Steps of the size and number of a picture's by default, in little time."""
+BARE = LARGE + " --noplots --nokeep_state --save_every=0"
 ROWS, TILE, SIZE = 6, 256, (512, 768)
-LINK = 1.25e9
-"""Bytes a second of a network of 10 Gbit/s, which the loopback does not measure."""
+MANY = (1, 2, 8, 32, 128, 512)
+ROW_COSTS = ((120, 1.87), (120, 0.26), (10, 1.87), (10, 0.26))
+"""Seconds of a worker and of the driver for a row: of two minutes and of ten seconds, with all files and the least."""
+PIXELS, LINK = 100e6, 1.25e9
+"""Of a huge picture, and the bytes a second of a network of 10 Gbit/s, which the loopback does not measure."""
+TILES = 96
+"""Of 1024 pixels, in 100 megapixels; with their halo they have 1216."""
+SEEN = 1216**2
+SECONDS_PER_PIXEL, DRIVER_PER_PIXEL, BYTES_PER_PIXEL = 21e-6, 2e-7, 3 * 12 + 2 * 8
+"""Of what a tile sees: of its worker, of the driver, and sent (the tile twice, what it compares with, its gradient)."""
+TILE_COSTS = (TILES, SEEN * SECONDS_PER_PIXEL, SEEN * DRIVER_PER_PIXEL, (SEEN * BYTES_PER_PIXEL + 5e6) / LINK)
 
 
 def started(nodes: int):
@@ -42,33 +55,55 @@ def started(nodes: int):
     return cluster
 
 
-def rows(address: str, workers: int) -> tuple[float, float]:
-    """Seconds from one row's end to the next, once all workers are at it; and the driver's own for each row."""
+class Clock:
+    """Seconds since it was made: the wall's, the driver's own, and those of all workers together."""
+
+    def __init__(self, driver: int):
+        self._driver, self._began = psutil.Process(driver), None
+        self._began = self._now()
+
+    def since(self) -> np.ndarray:
+        """The three of them."""
+        return self._now() - self._began
+
+    def _now(self) -> np.ndarray:
+        processes = [each for each in psutil.process_iter(["cmdline"]) if "ray::Worker" in str(each.info["cmdline"])]
+        return np.array([time.monotonic(), used([self._driver]), used(processes)])
+
+
+def used(processes: list[psutil.Process]) -> float:
+    """The processes' seconds of computing."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def rows(address: str, workers: int, look: str = LOOK) -> np.ndarray:
+    """A row's share of a `Clock`, from where all workers are at it."""
     with tempfile.TemporaryDirectory() as folder:
         lines = [f"{DATA / 'coffee.png'},{DATA / 'swirls.png'},{number}" for number in range(ROWS + workers)]
         (Path(folder) / "pairs.csv").write_text("\n".join(["content,style,prefix", *lines]))
-        command = [sys.executable, "-m", "neural_style", "--manifest=pairs.csv", f"--cluster={address}", *LOOK.split()]
-        ends, process = [], subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
-        own = psutil.Process(process.pid)
-        for line in process.stdout:
-            if line.startswith("Wrote"):
-                ends.append((time.monotonic(), sum(own.cpu_times()[:2])))
-        process.wait()
-    first, last, count = ends[workers - 1], ends[-1], len(ends) - workers
-    return (last[0] - first[0]) / count, (last[1] - first[1]) / count
+        command = [sys.executable, "-m", "neural_style", "--manifest=pairs.csv", f"--cluster={address}", *look.split()]
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+            ended = 0
+            for line in process.stdout:
+                ended += line.startswith("Wrote")
+                if ended == workers and line.startswith("Wrote"):
+                    clock = Clock(process.pid)
+                elif ended == ROWS and line.startswith("Wrote"):
+                    found = clock.since() / (ROWS - workers)
+    return found
 
 
-def evaluation(address: str) -> tuple[float, float]:
-    """Seconds of an evaluation by tiles, and the driver's own."""
+def evaluation(address: str) -> np.ndarray:
+    """An evaluation's share of a `Clock`."""
     content, style = (geometry.resize(reading.load(DATA / name), *SIZE) for name in ("coffee.png", "swirls.png"))
     settings = Settings.read(weights="random", tile=TILE)
     with Driver(address) as driver:
         made = driver.tiled(settings, weights.random("vgg19", 0), TILE, "float32", 0)
         bound = made.bind(Scene(content, [Region([style], [1.0], 1.0, None)], content))
         bound(content)  # the first one traces
-        began, used = time.perf_counter(), time.process_time()
+        clock = Clock(os.getpid())
         bound(content)
-        return time.perf_counter() - began, time.process_time() - used
+        return clock.since()
 
 
 def lbfgs(pixels: int = 2_000_000) -> float:
@@ -120,21 +155,22 @@ def by_tiles(workers: int, count: int, tile: float, driver: float, sent: float, 
 
 def main() -> None:
     """Prints the figures."""
-    measured = {}
     for workers in (1, 2):
         cluster = started(workers)
-        measured[workers] = (*rows(cluster.address, workers), *evaluation(cluster.address))
+        for what, found in (("row", rows(cluster.address, workers)), ("evaluation", evaluation(cluster.address))):
+            print(
+                f"{workers} workers, a {what}: {found[0]:.2f} s, driver {found[1]:.2f}, workers {found[2]:.2f}",
+                flush=True,
+            )
+        for look in (LARGE, BARE) if workers == 1 else ():
+            print(f"a row of 400 x 600, driver: {rows(cluster.address, 1, look)[1]:.2f} s ({look})", flush=True)
         cluster.shutdown()
-        each, own, whole, used = measured[workers]
-        print(
-            f"{workers} workers: a row each {each:.2f} s, driver {own:.2f}; evaluation {whole:.2f} s, driver {used:.2f}"
-        )
-    each, own, whole, used = measured[1]
-    print(f"a row each, predicted for two: {(each + own) / 2:.2f} s")  # two cores do what there is to do
-    tiles = -(-SIZE[0] // TILE) * -(-SIZE[1] // TILE)
-    predicted = by_tiles(2, tiles, (whole - used) / tiles, used / tiles, 0, 0)
-    print(f"evaluation, predicted for two: {predicted:.2f} s")
-    print(f"L-BFGS: {lbfgs() * 1e9:.0f} ns for each pixel and evaluation")
+    each = lbfgs()
+    print(f"L-BFGS: {each * 1e9:.0f} ns for each pixel and evaluation")
+    for workers in MANY:
+        counted = [f"{throughput(workers, *costs) * 3600:.0f}" for costs in ROW_COSTS]
+        evaluated = by_tiles(workers, *TILE_COSTS, PIXELS * each)
+        print(f"{workers} workers: rows an hour {', '.join(counted)}; an evaluation {evaluated:.0f} s")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,16 @@ def alone(tmp_path_factory):
 
 
 @needs_ray
+def test_a_worker_with_other_packages_is_told(cluster, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(table(tmp_path / "rows", 1))
+    own = record.versions()
+    monkeypatch.setattr(record, "versions", lambda: {**own, "keras": "0.1"})
+    assert main(["--manifest=pairs.csv", *QUICK, f"--cluster={cluster.address}"]) == 1
+    told = capsys.readouterr().err
+    assert "No worker can be started: Expected keras 0.1 on every machine, as the driver has it, and a worker" in told
+
+
+@needs_ray
 def test_rows_are_painted_as_on_one_machine_and_one_that_fails_is_its_own(cluster, alone, tmp_path):
     folder = table(tmp_path / "rows", 4, "missing.png,painting.png,5,5")
     code, out, err = done(folder, "--iterations=6", f"--cluster={cluster.address}")

@@ -58,12 +58,13 @@ class Pool:
           show: called now and then with the number of workers.
 
         Yields:
-          What `function` returned, as it comes. Where one raises, no further one begins; Ctrl-C closes the pool.
+          What `function` returned, as it comes. Where it raises, no further item is begun, and that is raised at the
+          end; what this thread meets (Ctrl-C) closes the pool, or the others would go on to their ends.
 
         Raises:
           UserError: no worker can be started.
         """
-        waiting, running, looked = collections.deque(items), set(), -POLL_SECONDS
+        waiting, running, failed, looked = collections.deque(items), set(), None, -POLL_SECONDS
         with ThreadPoolExecutor(MOST_THREADS) as threads:
             try:
                 while waiting or running:
@@ -74,10 +75,17 @@ class Pool:
                     while waiting and len(running) <= len(self):
                         running.add(threads.submit(function, waiting.popleft()))
                     done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-                    yield from (each.result() for each in done)
-            except (KeyboardInterrupt, GeneratorExit):
-                self.close()  # or the threads would go on to their ends
+                    for each in done:
+                        if isinstance(each.exception(), Exception):
+                            failed = each.exception()
+                            waiting.clear()
+                        else:
+                            yield each.result()
+            except BaseException:
+                self.close()
                 raise
+        if failed:
+            raise failed
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Handle]:
@@ -151,8 +159,9 @@ class Pool:
         except ray.exceptions.RayError as error:
             self._refused += 1
             self._lose(worker)
-            if self._refused == REFUSALS:
-                raise UserError(f"No worker can be started: {str(error).strip().splitlines()[-1]}") from error
+            if self._refused >= REFUSALS and not len(self):
+                reason = str(error).strip().splitlines()[-1].rpartition("Error: ")[2]  # beneath the worker's traceback
+                raise UserError(f"No worker can be started: {reason}") from error
             return
         self._refused = 0
         self._give_back(worker)
