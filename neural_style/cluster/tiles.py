@@ -22,6 +22,9 @@ from neural_style.vgg.weight_files import Weights
 class ClusterObjective:
     """As `TiledObjective`; a tile is done by whichever worker is idle, and by another one where that dies."""
 
+    nbytes = 0
+    """Of networks and traces: those are the workers'."""
+
     def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, carried: int):
         """
         Args:
@@ -33,9 +36,6 @@ class ClusterObjective:
         self._reach = networks.reach(settings.network.network, settings.loss.layers)
         self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
         self._made = ray.put((settings, kernels, precision, carried))
-
-    nbytes = 0
-    """That it keeps in this process."""
 
     def bind(self, scene: Scene) -> Bound:
         """As `Objective.bind`."""
