@@ -14,9 +14,9 @@ from neural_style.feedforward.run import Run as FeedforwardRun
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
-from neural_style.optimize import memory
+from neural_style.optimize import memory, tiled_objective
 from neural_style.optimize.evaluator import Watch
-from neural_style.optimize.run import Run
+from neural_style.optimize.run import Run, Tiled
 from neural_style.settings import networks
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
@@ -36,12 +36,13 @@ class Engine:
     waits: a run whose `steps` are not taken to their end is to be closed (`steps.close()`).
     """
 
-    def __init__(self, memory: float = MEMORY):
+    def __init__(self, memory: float = MEMORY, tiled: Tiled = tiled_objective.of):
         """
         Args:
           memory: bytes of weights, networks and traces to keep at most.
+          tiled: makes the objective of an image that is taken tile by tile.
         """
-        self.cache = Cache(memory)
+        self.cache, self._tiled = Cache(memory), tiled
 
     @property
     def traces(self) -> int:
@@ -70,8 +71,8 @@ class Engine:
             return UniversalRun(given, self.cache, resumed)
         # What goes on, or follows another frame of a film, has its start.
         if settings.universal.decodes and not resumed and not isinstance(given.start, np.ndarray):
-            return _Refined(given, self.cache, watch)
-        return Run(given, self.cache, resumed, watch)
+            return _Refined(given, self.cache, watch, self._tiled)
+        return Run(given, self.cache, resumed, watch, self._tiled)
 
     def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
         """A film, to be painted by its `frames`.
@@ -101,8 +102,8 @@ class Engine:
 class _Refined:
     """A run that goes downhill on the loss from where another method's picture is."""
 
-    def __init__(self, given: Sources, cache: Cache, watch: Watch | None):
-        self._given, self._cache, self._watch = given, cache, watch
+    def __init__(self, given: Sources, cache: Cache, watch: Watch | None, tiled: Tiled):
+        self._given, self._cache, self._watch, self._tiled = given, cache, watch, tiled
         self._run: Run | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -112,7 +113,7 @@ class _Refined:
         settings = dataclasses.replace(self._given.settings, picture=picture)
         start = writing.to_image(painted.image, denoise=0)
         given = dataclasses.replace(self._given, start=start, settings=settings)
-        self._run = Run(given, self._cache, watch=self._watch)
+        self._run = Run(given, self._cache, watch=self._watch, tiled=self._tiled)
         yield from self._run.steps()
 
     def best(self) -> np.ndarray | None:

@@ -17,8 +17,8 @@ READMES = [ROOT / "README.md", *sorted(path for name in FOLDERS for path in (ROO
 TEXTS = [*READMES, *sorted((ROOT / "configs").glob("*.flags"))]
 SETTINGS = (*GROUPS, TrainingSettings, StylesSettings, WebSettings)
 FLAGS = {name for group in SETTINGS for name in group.__dataclass_fields__}
-FOREIGN = {"flags"}
-"""The word itself."""
+FOREIGN = {"flags", "head", "address"}
+"""The word itself, and flags of Ray's."""
 
 
 def named(path):

@@ -15,7 +15,7 @@ FLOORS = [
     {"optimize", "video", "universal", "analogy", "feedforward"},
     {"engine", "results"},
     {"painting"},
-    {"filming", "web"},
+    {"filming", "web", "cluster"},
     {"command"},
 ]
 """From the ground up. What lies on one floor does not know its neighbours."""

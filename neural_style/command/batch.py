@@ -1,9 +1,10 @@
-"""Batches: the runs of a CSV file, one after the other, in one process."""
+"""Batches: the runs of a CSV file, one after the other or several at once."""
 
 import csv
+import functools
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from neural_style.command.film import Names, is_film
@@ -18,12 +19,13 @@ from neural_style.video.clip import is_clip
 COLUMNS = ("content", "style", "prefix")
 
 
-def run(given: Command, paint: Callable) -> int:
+def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map) -> int:
     """Carries out each row that is not complete yet; one that fails is reported, and the rest go on.
 
     Args:
       given: the command line, whose flags hold for every row; a row's own win.
       paint: of `main`, with its engine.
+      each: calls a function with each row, as `map` does: one after the other, or several at once.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
@@ -43,23 +45,26 @@ def run(given: Command, paint: Callable) -> int:
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if os.path.isfile(image)} - results
-    also_read = [*given.files, *read]
-    made, skipped, failed = 0, 0, []
-    for number, images, settings in jobs:
-        say(f"{path}, line {number}: {' '.join(images)}")
-        try:
-            if paint(images, settings, resume=given.command.resume, skip_complete=True, also_read=also_read):
-                made += 1
-            else:
-                skipped += 1
-        except Exception as error:  # one row's fault, foreseen or not, is not the others'
-            failed.append(number)
-            if not isinstance(error, UserError):
-                traceback.print_exc()
-            warn(f"{path}, line {number}: {error}")
+    how = {"resume": given.command.resume, "skip_complete": True, "also_read": [*given.files, *read]}
+    outcomes = list(each(functools.partial(_carry_out, path, functools.partial(paint, **how)), jobs))
+    made, skipped = (sum(outcome is which for _, outcome in outcomes) for which in (True, False))
+    failed = sorted(number for number, outcome in outcomes if outcome is None)
     lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
     say(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
     return 1 if failed else 0
+
+
+def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings]) -> tuple[int, bool | None]:
+    """A row's line, and whether there was anything to do; None where it failed, which is told."""
+    number, images, settings = job
+    say(f"{path}, line {number}: {' '.join(images)}")
+    try:
+        return number, paint(images, settings)
+    except Exception as error:  # one row's fault, foreseen or not, is not the others'
+        if not isinstance(error, UserError):
+            traceback.print_exc()
+        warn(f"{path}, line {number}: {error}")
+        return number, None
 
 
 def _place(images: list[str]) -> tuple[str, str]:

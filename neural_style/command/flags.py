@@ -34,6 +34,12 @@ class CommandSettings(Checked):
         "A CSV file of runs: columns content, style (several separated by ;), prefix, and any flag. What is complete "
         "is skipped.",
     )
+    cluster: str | None = setting(
+        None,
+        Optional(Kind()),
+        "Have the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles of "
+        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head names.",
+    )
     help: bool = setting(False, Switch(), "Show the flags that most people want.")
     helpfull: bool = setting(False, Switch(), "Show every flag.")
     list_recipes: bool = setting(False, Switch(), "List the recipes.")

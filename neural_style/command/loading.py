@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neural_style.command import signals
 from neural_style.errors import UserError
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from neural_style.engine import Engine
 
 
-def engine_maker() -> Callable[[], "Engine"]:
-    """A function that makes an engine when it is first called, and imports TensorFlow no sooner.
+def engine_maker(**how: Any) -> Callable[[], "Engine"]:
+    """A function that makes an `Engine(**how)` when it is first called, and imports TensorFlow no sooner.
 
     The function raises a UserError where TensorFlow can't be loaded.
     """
@@ -32,7 +32,7 @@ def engine_maker() -> Callable[[], "Engine"]:
                     "installs with neural-style."
                 ) from error
             logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a trace for each size of picture is meant
-            made.append(Engine())
+            made.append(Engine(**how))
         return made[0]
 
     return engine

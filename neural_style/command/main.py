@@ -3,6 +3,7 @@
 import functools
 import importlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neural_style import __version__
@@ -49,14 +50,43 @@ def _run(given: flags.Command) -> int:
 
         export.run(given.words, command.export, engine_maker())
     elif command.manifest:
-        from neural_style.command import batch
-
-        return batch.run(given, functools.partial(paint, engine=engine_maker()))
+        return _paint_rows(given)
     else:
-        paint(
-            given.words, given.settings(given.words[1:-1]), engine_maker(), resume=command.resume, also_read=given.files
-        )
+        _paint_one(given)
     return 0
+
+
+def _paint_one(given: flags.Command) -> None:
+    """Paints what the words name; with --cluster, workers do a film's shots or a picture's tiles."""
+    command, words, settings = given.command, given.words, given.settings(given.words[1:-1])
+    how = {"resume": command.resume, "also_read": given.files}
+    if not command.cluster:
+        paint(words, settings, engine_maker(), **how)
+        return
+    from neural_style.cluster.driver import Driver
+    from neural_style.command import film
+
+    tiled = isinstance(settings.optimizer.tile, int) and settings.universal.optimizes
+    if not (tiled or film.is_film(_named(words))):
+        raise UserError(
+            "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
+            "optimised with --tile=PIXELS: name one of them, or leave it out.",
+            exit_code=2,
+        )
+    with Driver(command.cluster) as driver:
+        paint(words, settings, driver.engine if film.is_film(words) else engine_maker(tiled=driver.tiled), **how)
+
+
+def _paint_rows(given: flags.Command) -> int:
+    """Paints the rows of a table; with --cluster, each on a worker. Returns the exit code."""
+    from neural_style.command import batch
+
+    if not given.command.cluster:
+        return batch.run(given, functools.partial(paint, engine=engine_maker()))
+    from neural_style.cluster.driver import Driver
+
+    with Driver(given.command.cluster) as driver:
+        return batch.run(given, functools.partial(paint, engine=driver.engine), driver.map)
 
 
 def paint(
@@ -126,7 +156,7 @@ def _paint_picture(
     targets.check(prefix, ending, inputs, settings.output, iterations, fresh, settings.companions)
     painting.check(read)
     with targets.claimed(prefix):
-        progress = Progress(read.sizes, settings, state.scales if state else ())
+        progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
         run = engine().run(read, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))

@@ -1,5 +1,6 @@
 """The objective: what the terms of an image's loss add up to, with its gradient by the image."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses.terms import Term, compared, losses, maps_of, measure, prepare, summed, sums, total_loss
+
+TRACE_BYTES = 20e6
+"""What a trace is taken to hold."""
 
 Bound = Callable[[np.ndarray], tuple[Any, Any, Mapping[str, Any]]]
 """An image [rows, cols, 3] → its loss, the gradient of the same shape, and the terms, which add up to the loss."""
@@ -59,6 +63,11 @@ class Objective:
     def traces(self) -> int:
         """How often `evaluate` was traced: once for each size."""
         return self.evaluate.experimental_get_tracing_count()
+
+    @property
+    def nbytes(self) -> float:
+        """The bytes of network and traces."""
+        return bytes_of(self.network, self.traces)
 
     def prepared(self, scene: Scene) -> dict[str, Any]:
         """What the terms compare with: {"maps": …, "prepared": …}, each by the terms' names."""
@@ -121,6 +130,12 @@ class Objective:
             return loss, tape.gradient(loss, image), found
 
         return lambda image: evaluate(tf.constant(image, tf.float64))
+
+
+def bytes_of(network: keras.Model, traces: int) -> float:
+    """The bytes of a network and of so many traces of it."""
+    values = sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in network.weights)
+    return values + TRACE_BYTES * traces
 
 
 def _batch(image: np.ndarray) -> tf.Tensor:

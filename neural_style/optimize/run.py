@@ -1,29 +1,27 @@
 """A run: from a run's images to its Steps, scale by scale."""
 
 import functools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from neural_style.cache import Cache
 from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.images.scene import Scene
 from neural_style.images.sources import Sources
 from neural_style.losses import terms
-from neural_style.optimize import optimizers
+from neural_style.optimize import optimizers, tiled_objective
 from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Bound, Objective
 from neural_style.optimize.plan import plan
 from neural_style.optimize.session import Session
-from neural_style.optimize.tiled_objective import TiledObjective
+from neural_style.settings.settings import Settings
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, model, weights
 
-TRACE_BYTES = 20e6
-"""What a trace is taken to hold."""
+Tiled = Callable[[Settings, model.Weights, int, str, int], Any]
+"""Makes the objective of an image that is taken tile by tile; see `tiled_objective.of`."""
 
 
 class Run:
@@ -35,6 +33,7 @@ class Run:
         cache: Cache,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
+        tiled: Tiled = tiled_objective.of,
     ):
         """
         Args:
@@ -42,9 +41,10 @@ class Run:
           cache: holds what earlier runs made, and takes what this one makes.
           resumed: the "scale" and the "session" (`Step.state`) to go on from.
           watch: called after each evaluation.
+          tiled: makes the objective where the image is taken tile by tile.
         """
         self._sources, self._settings = given, given.settings
-        self._cache, self._resumed, self._watch = cache, resumed, watch
+        self._cache, self._resumed, self._watch, self._tiled = cache, resumed, watch, tiled
         self._session: Session | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -121,20 +121,13 @@ class Run:
             objective = make()
         else:
             key = ("objective", key, self._settings.network, self._settings.loss, tile, precision, len(scene.carried))
-            objective = self._cache.get(key, make, _objective_bytes)
+            objective = self._cache.get(key, make, lambda made: made.nbytes)
         how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
         return scene.through(objective.bind(scene, **how))
 
-    def _objective(
-        self, kernels: model.Weights, tile: int | None, precision: str, carried: int
-    ) -> Objective | TiledObjective:
+    def _objective(self, kernels: model.Weights, tile: int | None, precision: str, carried: int) -> Any:
         settings = self._settings
-        tiled, of = tile is not None, terms.of(settings.loss, carried)
-        network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled)
-        return TiledObjective(network, of, tile) if tiled else Objective(network, of)
-
-
-def _objective_bytes(objective: Objective | TiledObjective) -> float:
-    """The bytes of an objective's network and traces."""
-    values = sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in objective.network.weights)
-    return values + TRACE_BYTES * objective.traces
+        if tile is not None:
+            return self._tiled(settings, kernels, tile, precision, carried)
+        network = model.build(settings.network, kernels, settings.loss.layers, precision)
+        return Objective(network, terms.of(settings.loss, carried))

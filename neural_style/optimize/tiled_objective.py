@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
+from neural_style.losses import terms
 from neural_style.losses.terms import (
     BEYOND,
     Term,
@@ -28,16 +29,18 @@ from neural_style.losses.terms import (
     sums,
     total_loss,
 )
-from neural_style.optimize.objective import Bound
+from neural_style.optimize.objective import Bound, bytes_of
 from neural_style.settings import networks
-from neural_style.vgg import seams
+from neural_style.settings.settings import Settings
+from neural_style.vgg import model, seams
 from neural_style.vgg.tiles import Tile, cut, tiles
+from neural_style.vgg.weight_files import Weights
 
 KEPT_BYTES = 1 << 30
 """Content targets up to this size are kept; larger ones are computed anew for each tile."""
 
 
-def _for_any_size(method: Callable) -> Callable:
+def for_any_size(method: Callable) -> Callable:
     """A method as a tf.function, traced once for maps [1, rows, cols, channels] of whatever size."""
     traced = tf.function(method, autograph=False)
 
@@ -91,6 +94,11 @@ class TiledObjective:
         self._size, self._kept_bytes = size, kept_bytes
         self._dtype = network.output["features"]["image"].dtype
         self._nothing = seams.nothing(network)
+
+    @property
+    def nbytes(self) -> float:
+        """See `Objective`."""
+        return bytes_of(self.network, self.traces)
 
     def bind(self, scene: Scene) -> Bound:
         """As `Objective.bind`."""
@@ -147,12 +155,12 @@ class TiledObjective:
         seen = self.network({**inputs, "image": tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])})
         return {**seen["features"], BEYOND: tf.cast(inputs["image"], self._dtype)}, seen["below"], seen["right"]
 
-    @_for_any_size
+    @for_any_size
     def _measured(self, inputs: dict, maps: dict) -> tuple[dict, dict, dict, dict]:
         features, below, right = self._seen(inputs)
         return measure(self.terms, features, maps), compared(self.terms, features), below, right
 
-    @_for_any_size
+    @for_any_size
     def _compared(self, inputs: dict) -> dict[str, tf.Tensor]:
         return compared(self.terms, self._seen(inputs)[0])
 
@@ -165,11 +173,11 @@ class TiledObjective:
         features, below, right = self._seen(inputs)
         return sums(self.terms, features, maps), below, right
 
-    @_for_any_size
+    @for_any_size
     def _forward(self, inputs: dict, maps: dict) -> tuple[dict, dict, dict]:
         return self._sums(inputs, maps)
 
-    @_for_any_size
+    @for_any_size
     def _backward(
         self, inputs: dict, maps: dict, slopes: dict, below: dict, right: dict
     ) -> tuple[tf.Tensor, dict, dict]:
@@ -206,3 +214,17 @@ class TiledObjective:
             )
             cut(gradient, tile.seen())[...] += by_image
         return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
+
+
+def of(settings: Settings, kernels: Weights, size: int, precision: str, carried: int) -> TiledObjective:
+    """The objective of a run, tile by tile.
+
+    Args:
+      settings: of the run.
+      kernels: of the network.
+      size: of the tiles, in pixels.
+      precision: of the arithmetic.
+      carried: how many earlier frames of a film its loss holds the picture to.
+    """
+    network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled=True)
+    return TiledObjective(network, terms.of(settings.loss, carried), size)

@@ -29,14 +29,22 @@ class Progress:
     An iteration takes half a minute, so that a line fed by Steps alone would stand still.
     """
 
-    def __init__(self, sizes: Sequence[tuple[int, int]], settings: Settings, scales: Sequence[Mapping[str, Any]] = ()):
+    def __init__(
+        self,
+        sizes: Sequence[tuple[int, int]],
+        settings: Settings,
+        scales: Sequence[Mapping[str, Any]] = (),
+        name: str = "",
+    ):
         """
         Args:
           sizes: (rows, cols) of each scale.
           settings: say how many evaluations there will be.
           scales: of the record of an interrupted run that goes on.
+          name: of the picture, where others are painted beside it.
         """
         self._sizes, self._iterations = sizes, settings.optimizer.iterations_at(len(sizes))
+        self._name = f"{name}: " if name else ""
         self._each = settings.planned_evaluations
         self._scale, self._before = (len(scales) - 1, len(scales[-1]["losses"])) if scales else (0, 0)
         if scales and len(scales[-1]["iterations"]) == self._iterations[self._scale]:
@@ -63,7 +71,7 @@ class Progress:
             self._told = time.monotonic()
             rows, cols = self._sizes[self._scale]
             of = step.index + step.iterations_left
-            say(f"{rows} x {cols}: iteration {step.index} of {of}, loss {step.loss:.4g}")
+            say(f"{self._name}{rows} x {cols}: iteration {step.index} of {of}, loss {step.loss:.4g}")
         self._bar.total = self._bar.n + step.iterations_left * self._each
         if not step.iterations_left:
             self.close()
@@ -82,7 +90,7 @@ class Progress:
             total=1 + self._iterations[self._scale] * self._each,
             initial=self._before,
             disable=None if sys.stderr else True,
-            desc=f"{rows} x {cols}",
+            desc=f"{self._name}{rows} x {cols}",
             dynamic_ncols=True,
             bar_format="{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )

@@ -66,7 +66,6 @@ class Record:
 
 def header(content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> dict[str, Any]:
     """What was asked for: images, the results' prefix and ending, what makes the picture, and versions."""
-    versions = {"neural_style": __version__, **_versions()}
     flags = {name: value for name, value in settings.values().items() if FIELDS[name][0] != "output"}
     return {
         "content": _named(content),
@@ -74,12 +73,13 @@ def header(content: Any, styles: Sequence[Any], output: tuple[str, str], setting
         "prefix": output[0],
         "ending": output[1],
         "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named)),
-        "versions": versions,
+        "versions": versions(),
     }
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def versions() -> dict[str, str]:
+    """Of neural_style and of the packages that a picture depends on."""
+    found = {"neural_style": __version__}
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)

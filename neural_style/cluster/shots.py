@@ -1,0 +1,49 @@
+"""A film whose shots are painted side by side: no frame of one looks at another's."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from neural_style.cluster.pool import Pool
+from neural_style.images.sources import Sources
+from neural_style.video.clip import Clip
+from neural_style.video.film import Film, Frame, Painter
+from neural_style.video.motion import moved
+
+Shot = tuple[int, int]
+"""The numbers of its first and last frame."""
+
+
+class Shots(Film):
+    """As `Film`, but that frames come shot by shot, as these are done; with several passes it is one shot."""
+
+    def __init__(self, pool: Pool, clip: Clip, given: Sources, folder: Path, painter: Painter):
+        """
+        Args:
+          pool: of the workers.
+          clip, given, folder, painter: see `Film`.
+        """
+        super().__init__(clip, given, folder, painter)
+        self._pool, self._whole = pool, (clip, given, folder, painter)
+
+    def frames(self) -> Iterator[Frame]:
+        """See `Film.frames`."""
+        for painted in self._pool.map(self._painted_shot, self._shots()):
+            yield from painted
+
+    def _shots(self) -> list[Shot]:
+        """The shots of the clip."""
+        clip, given, *_ = self._whole
+        video = given.settings.video
+        if video.passes > 1:
+            return [(video.first_frame, video.last_frame)]
+        nearest = dataclasses.replace(video, long_term=(1,))
+        way = moved(clip.frames(video), self.size, nearest, given.settings.picture.resample)
+        firsts = [frame.number for frame in way if frame.nearest is None]
+        return list(zip(firsts, [*(first - 1 for first in firsts[1:]), video.last_frame], strict=True))
+
+    def _painted_shot(self, shot: Shot) -> list[Frame]:
+        clip, given, folder, painter = self._whole
+        video = dataclasses.replace(given.settings.video, first_frame=shot[0], last_frame=shot[1])
+        settings = dataclasses.replace(given.settings, video=video)
+        return list(Film(clip, dataclasses.replace(given, settings=settings), folder, painter).frames())

@@ -1,0 +1,116 @@
+"""One huge picture: the tiles of both passes are the workers', what they add up to and L-BFGS the driver's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import ray
+import tensorflow as tf
+
+from neural_style.cluster.pool import DEATHS, DIED, Pool
+from neural_style.errors import UserError
+from neural_style.images.scene import Scene
+from neural_style.losses import terms
+from neural_style.optimize.halos import cut_maps, haloed, within
+from neural_style.optimize.objective import Bound
+from neural_style.settings import networks
+from neural_style.settings.settings import Settings
+from neural_style.vgg.tiles import Box, Tile, cut, tiles
+from neural_style.vgg.weight_files import Weights
+
+
+class ClusterObjective:
+    """As `TiledObjective`; a tile is done by whichever worker is idle, and by another one where that dies."""
+
+    nbytes = 0
+    """Of networks and traces: those are the workers'."""
+
+    def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, carried: int):
+        """
+        Args:
+          pool: of the workers.
+          settings, kernels, size, precision, carried: see `tiled_objective.of`.
+        """
+        self._pool, self._size = pool, size
+        self._terms = terms.of(settings.loss, carried)
+        self._reach = networks.reach(settings.network.network, settings.loss.layers)
+        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
+        self._made = ray.put((settings, kernels, precision, carried))
+
+    def bind(self, scene: Scene) -> Bound:
+        """As `Objective.bind`."""
+        maps = terms.maps_of(self._terms, scene, self._dtype)
+        content, constants = self._measured(scene.content, maps)
+        styles = [self._measured(style, {})[0] for style in scene.styles]
+        prepared = terms.prepare(self._terms, content, styles, scene)
+        return lambda image: self._evaluate(image, constants, prepared)
+
+    def _measured(self, image: np.ndarray, maps: Mapping[str, Any]) -> tuple[Any, dict[Tile, ray.ObjectRef]]:
+        """What the terms measure of an image, and by tile the maps of all terms."""
+
+        def measure(tile: Tile) -> tuple[Any, ray.ObjectRef]:
+            own = cut_maps(self._terms, maps, tile)
+            part, found = self._asked("measured", *self._seen(image, tile), own)
+            return part, ray.put(own | found)
+
+        done = self._each(measure, image)
+        return _added([part for part, _ in done.values()]), {tile: found for tile, (_, found) in done.items()}
+
+    def _evaluate(
+        self, image: np.ndarray, constants: Mapping[Tile, ray.ObjectRef], prepared: Mapping[str, Any]
+    ) -> tuple:
+        """Loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
+
+        def forward(tile: Tile) -> tuple[tuple, Any]:
+            crop, own = self._seen(image, tile)
+            seen = ray.put(crop), own  # for both passes
+            return seen, self._asked("sums", *seen, constants[tile])
+
+        seen = self._each(forward, image)
+        added = _added([part for _, part in seen.values()])
+        with tf.GradientTape() as tape:
+            tape.watch(added)
+            found = terms.summed(terms.losses(self._terms, added, prepared))
+            loss = terms.total_loss(found)
+        slopes = ray.put(_arrays(tape.gradient(loss, added)))
+
+        def backward(tile: Tile) -> np.ndarray:
+            return self._asked("gradient", *seen[tile][0], constants[tile], slopes)
+
+        gradient = np.zeros_like(image, np.float64)[np.newaxis]
+        for tile, part in self._each(backward, image).items():
+            cut(gradient, self._box(image, tile))[...] += part
+        return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
+
+    def _each(self, function: Callable[[Tile], Any], image: np.ndarray) -> dict[Tile, Any]:
+        """What `function` makes of each tile, in the tiles' order, so that sums do not depend on who was first."""
+        every = tiles(*image.shape[:2], self._size)
+        done = dict(self._pool.map(lambda tile: (tile, function(tile)), every))
+        return {tile: done[tile] for tile in every}
+
+    def _box(self, image: np.ndarray, tile: Tile) -> Box:
+        return haloed(tile, *image.shape[:2], self._reach)
+
+    def _seen(self, image: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        """A tile with its halo, and where it lies in that."""
+        box = self._box(image, tile)
+        return cut(image[np.newaxis], box).astype(self._dtype.as_numpy_dtype), within(tile.box, box)
+
+    def _asked(self, what: str, *arguments: Any) -> Any:
+        """What a worker's `HaloedTiles` makes of the arguments."""
+        for _ in range(DEATHS):
+            with self._pool.worker() as worker:
+                return ray.get(worker.tile.remote([self._made], what, *arguments))
+        raise UserError(DIED)
+
+
+def _arrays(nested: Any) -> Any:
+    return tf.nest.map_structure(np.asarray, nested)
+
+
+def _added(parts: Sequence[Any]) -> Any:
+    """The sum of several structures of arrays, as tensors."""
+    total = tf.nest.map_structure(tf.convert_to_tensor, parts[0])
+    for part in parts[1:]:
+        total = tf.nest.map_structure(tf.add, total, part)
+    return total
