@@ -373,6 +373,12 @@ def test_another_torch_network_is_told(tmp_path):
         torch_files.fill(network.load(DATA / "johnson.pth").layers, tensors, tmp_path)
 
 
+def test_a_film_by_the_network_that_comes_along(tmp_path):
+    words = [DATA / "bunny.mp4", "painters", tmp_path / "out.mp4", "--style=tahiti", "--rows=40", "--last_frame=2"]
+    assert main(list(map(str, words))) == 0
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+
+
 def test_films_are_painted_frame_by_frame(made):
     frames = list(neural_style.stylize_film(str(DATA / "bunny.mp4"), made, style="waves", rows=40, last_frame=3))
     assert [frame.number for frame in frames] == [1, 2, 3]

@@ -371,6 +371,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"], "--begin takes a file"),
         (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles leaves the convolutions"),
         (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave that out"),
+        (["full/a.png", "out.keras", "--photos=full", "--crop=128"], "no image of at least 128 rows"),
+        (["--decoder=2", "--photos=full", "out.safetensors", "--crop=128"], "no image of at least 128 rows"),
         (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],

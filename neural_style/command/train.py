@@ -16,7 +16,7 @@ from neural_style.settings.kinds import Switch, setting
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.terminal import say
+from neural_style.terminal import say, warn
 
 USAGE = (
     "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
@@ -160,7 +160,11 @@ def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | N
     """What a broken off training is gone on with; None where one begins."""
     from neural_style.training import states
 
-    return states.read(asked.state, identity) if asked.state.exists() else None
+    if asked.state.exists():
+        return states.read(asked.state, identity)
+    if asked.resume:
+        warn(f"{asked.state} is not there: the training begins with its first step.")
+    return None
 
 
 def _state_of(path: Path) -> Path:

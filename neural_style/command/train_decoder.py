@@ -11,6 +11,7 @@ from neural_style.errors import UserError
 from neural_style.results import files
 from neural_style.settings import decoders
 from neural_style.terminal import say
+from neural_style.training.crops import Crops
 
 if TYPE_CHECKING:
     from neural_style.universal.training import Progress
@@ -31,11 +32,10 @@ def run(asked: Asked) -> None:
         raise UserError(f"--decoder takes no styles, received {' '.join(asked.words)}: leave them out.", exit_code=2)
     settings, network = asked.training, asked.network
     facts = decoders.encoder(network, settings.seed)
+    crops = Crops(asked.photos, settings.crop, settings.batch, settings.seed)
     cache = engine_maker()().cache
-    from neural_style.training.crops import Crops
     from neural_style.universal import decoder, training
 
-    crops = Crops(asked.photos, settings.crop, settings.batch, settings.seed)
     trained = training.begun(settings, network, crops, cache)
     identity = {**facts, **asked.identity(settings)}
     state = begun_state(asked, identity)

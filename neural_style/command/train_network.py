@@ -19,6 +19,7 @@ from neural_style.results.tensorboard import Board
 from neural_style.settings import trained
 from neural_style.settings.loss import STYLE_LOSSES
 from neural_style.terminal import say
+from neural_style.training.crops import Crops, taken
 
 if TYPE_CHECKING:
     from neural_style.cache import Cache
@@ -43,6 +44,7 @@ def run(asked: Asked) -> None:
     names, pictures, arrays = _styles(asked)
     shown = asked.styles.shows and geometry.resize(*_shown(asked.styles.shows))
     identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
+    crops = Crops(asked.photos, asked.training.crop, asked.training.batch, asked.training.seed)
     cache = engine_maker()().cache
     network, training = _begun(asked, names, arrays, cache)
     state = begun_state(asked, identity)
@@ -51,7 +53,7 @@ def run(asked: Asked) -> None:
         say(f"Going on at step {training.step} of {asked.training.steps}.")
     log = _Log(asked, network, names, shown)
     try:
-        _steps(asked, training, log, identity)
+        _steps(asked, training, crops, log, identity)
         _save(asked, training, network, pictures, log.record())
     except BaseException:
         keep_state(asked, training.state(), identity)
@@ -120,11 +122,8 @@ def _begun(asked: Asked, names: list[str], styles: list[np.ndarray], cache: "Cac
     return beginning.begun(asked.training, asked.styles, asked.loss, asked.network, names, styles, cache)
 
 
-def _steps(asked: Asked, training: "Training", log: "_Log", identity: dict[str, str]) -> None:
-    from neural_style.training.crops import Crops, taken
-
+def _steps(asked: Asked, training: "Training", crops: Crops, log: "_Log", identity: dict[str, str]) -> None:
     settings = asked.training
-    crops = Crops(asked.photos, settings.crop, settings.batch, settings.seed)
     for _, images in taken(crops, training.step, settings.steps):
         log.add(training.run(images))
         if training.step % KEPT_EVERY == 0 and training.step < settings.steps:

@@ -99,8 +99,8 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
       also: still another path.
     """
     picture, network = settings.picture, settings.network
-    named = [trained.find(style) or style for style in styles]
-    paths = [content, *named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
+    named = [trained.find(path) or path for path in (content, *styles)]
+    paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
     paths += [path for path, words in either if path not in words]
     return {str(path): _digest(Path(path)) for path in [*paths, also] if path}

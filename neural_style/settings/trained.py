@@ -77,8 +77,9 @@ def facts(path: Path) -> dict[str, Any]:
         if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
         return {"architecture": "johnson", "width": 1.0, "styles": [path.stem], "training": {}}
+    said = member(path, FACTS, 2**20)
     try:
-        found = json.loads(member(path, FACTS, 2**20))
+        found = json.loads(said)
         names = found["styles"]
         whole = {"architecture", "width", "styles", "training"} <= set(found) and isinstance(found["training"], dict)
         known = isinstance(found["architecture"], str) and isinstance(names, list)

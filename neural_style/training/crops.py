@@ -3,14 +3,17 @@
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from neural_style.errors import UserError
 from neural_style.images.reading import load
 from neural_style.terminal import warn
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 LARGEST = 2.5
 """How many times the crop's side a square is at most that is shrunk to a crop."""
@@ -40,12 +43,14 @@ class Crops:
             raise UserError(f"--photos holds no image of at least {side} rows and columns (--crop).")
         self._read, self._told = functools.lru_cache(KEPT)(self._loaded), set()
 
-    def batches(self, first: int = 0) -> tf.data.Dataset:
+    def batches(self, first: int = 0) -> "tf.data.Dataset":
         """Float64 RGB [batch, side, side, 3] in 0..255, from the batch `first` on."""
+        import tensorflow as tf  # photographs can be looked at without it
+
         steps = tf.data.Dataset.range(first, tf.int64.max)
         shape = (self._batch, self._side, self._side, 3)
 
-        def drawn(step: tf.Tensor) -> tf.Tensor:
+        def drawn(step: "tf.Tensor") -> "tf.Tensor":
             return tf.ensure_shape(tf.numpy_function(self.batch, [step], tf.float64), shape)
 
         return steps.map(drawn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
@@ -98,8 +103,10 @@ def _large(path: Path, side: int) -> bool:
         return False
 
 
-def taken(crops: Crops, first: int, end: int) -> Iterator[tuple[int, tf.Tensor]]:
+def taken(crops: Crops, first: int, end: int) -> Iterator[tuple[int, "tf.Tensor"]]:
     """The steps from `first` to before `end`, each with its batch."""
+    import tensorflow as tf
+
     try:
         yield from zip(range(first, end), crops.batches(first), strict=False)
     except tf.errors.OpError as error:  # TensorFlow's for what a crop raised
