@@ -310,6 +310,10 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert facts["styles"] == ["swirls", "chelsea"]
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
+    assert command(photos, SWIRLS, "more.keras", "--steps=1", "--begin=two.keras", *SMALL).returncode == 0
+    more = trained.facts(photos / "more.keras")["training"]
+    assert more["before"] == facts["training"]
+    assert more["flags"]["width"] == "0.125"
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
     assert found.image.size == (60, 40)
 

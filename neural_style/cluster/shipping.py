@@ -10,15 +10,12 @@ from typing import Any
 
 from neural_style.images.sources import Sources
 from neural_style.results import record
-from neural_style.settings.network import NORMALIZERS, SOURCES
 
 
 def named(given: Sources) -> list[str]:
     """The files and folders that a run reads where it is carried out; its images are read before."""
-    network = given.settings.network
-    either = (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
-    paths = [path for path, words in either if path not in words]
-    return [*paths, *(str(path) for path in (given.settings.universal.decoders, given.network) if path)]
+    others = given.settings.universal.decoders, given.network
+    return [*given.settings.network.files, *(str(path) for path in others if path)]
 
 
 def contents(path: str) -> dict[str, bytes]:

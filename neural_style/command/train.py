@@ -69,7 +69,7 @@ class Asked:
     @property
     def state(self) -> Path:
         """Where a training that is broken off is kept."""
-        return _state_of(self.path)
+        return Path(f"{self.path}.state")
 
     def identity(self, *groups: Checked, read: Sequence[str] = ()) -> dict[str, str]:
         """What a training that goes on has to have in common with the one that was broken off.
@@ -137,17 +137,18 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
         raise UserError(f"--begin takes a file, and {training.begin!r} is none.")
     path = Path(words[-1])
     targets.check_new(path)
-    if not command.resume and os.path.lexists(_state_of(path)):
-        raise UserError(
-            f"{str(_state_of(path))!r} of a training that was broken off is there: go on with --resume, or remove it."
-        )
     network.check_files()
     for kind in ("content", "style"):
         networks.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")
     from neural_style.images import sources
 
     photos = sources.images_in(training.photos, "photos")
-    return Asked(*made, words[:-1], path, photos, command.resume, given)
+    asked = Asked(*made, words[:-1], path, photos, command.resume, given)
+    if not asked.resume and os.path.lexists(asked.state):
+        raise UserError(
+            f"{str(asked.state)!r} of a training that was broken off is there: go on with --resume, or remove it."
+        )
+    return asked
 
 
 def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) -> Any:
@@ -165,10 +166,6 @@ def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | N
     if asked.resume:
         warn(f"{asked.state} is not there: the training begins with its first step.")
     return None
-
-
-def _state_of(path: Path) -> Path:
-    return Path(f"{path}.state")
 
 
 def keep_state(asked: Asked, state: Mapping[str, Any], identity: Mapping[str, str]) -> None:

@@ -40,7 +40,7 @@ def run(asked: Asked) -> None:
       UserError: it can't be trained; where the loss is not finite, after the state before that is written.
       KeyboardInterrupt: after the state is written.
     """
-    _check_begin(asked)
+    before = _before(asked)
     names, pictures, arrays = _styles(asked)
     shown = asked.styles.shows and geometry.resize(*_shown(asked.styles.shows))
     identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
@@ -51,7 +51,7 @@ def run(asked: Asked) -> None:
     if state:
         training.restore(state)
         say(f"Going on at step {training.step} of {asked.training.steps}.")
-    log = _Log(asked, network, names, shown)
+    log = _Log(asked, network, shown, before)
     try:
         _steps(asked, training, crops, log, identity)
         _save(asked, training, network, pictures, log.record())
@@ -63,9 +63,9 @@ def run(asked: Asked) -> None:
     say(f"Wrote {asked.path}: {', '.join(names)}; {log.text()}")
 
 
-def _check_begin(asked: Asked) -> None:
-    """Raises a UserError where --begin is no network, or another one than is asked for."""
-    begin = asked.training.begin and trained.facts(Path(asked.training.begin))
+def _before(asked: Asked) -> dict[str, Any] | None:
+    """How the network of --begin was trained; a UserError where it is none, or another one than is asked for."""
+    begin = trained.facts(Path(asked.training.begin)) if asked.training.begin else None
     if asked.styles.only_styles and not begin:
         raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
     if asked.styles.only_styles and begin["architecture"] != "johnson":
@@ -77,6 +77,7 @@ def _check_begin(asked: Asked) -> None:
             raise UserError(
                 f"--{name}={asked.given[name]}, and {asked.training.begin!r} has {begin[name]}: leave that out."
             )
+    return begin and begin["training"]
 
 
 def _save(asked: Asked, training: "Training", network: "Network", pictures: list[Image.Image], made: dict) -> None:
@@ -84,7 +85,6 @@ def _save(asked: Asked, training: "Training", network: "Network", pictures: list
     from neural_style.feedforward import network as networks
 
     training.finish()
-    made["flags"] |= {"architecture": network.architecture, "width": f"{network.width:g}"}
     files.write_whole(asked.path, lambda partial: networks.save(partial, network, pictures, made))
 
 
@@ -133,8 +133,8 @@ def _steps(asked: Asked, training: "Training", crops: Crops, log: "_Log", identi
 class _Log:
     """What is seen of a training: lines, pictures, a plot, TensorBoard, and what the network's file says of it."""
 
-    def __init__(self, asked: Asked, network: "Network", names: list[str], shown: np.ndarray | None):
-        self._asked, self._network, self._names, self._shown = asked, network, names, shown
+    def __init__(self, asked: Asked, network: "Network", shown: np.ndarray | None, before: Any):
+        self._asked, self._network, self._shown, self._before = asked, network, shown, before
         self._board = Board(asked.styles.tensorboard) if asked.styles.tensorboard else None
         self._waiting: list[Progress] = []
         self._points: list[dict[str, Any]] = []
@@ -188,10 +188,10 @@ class _Log:
             for name, (group, field) in fields.items()
             if getattr(group, name) is not None and name not in SHOWN
         }
-        begin = self._asked.training.begin
+        built = {"architecture": self._network.architecture, "width": f"{self._network.width:g}"}  # may be of --begin
         return {
-            "flags": flags,
-            "before": trained.facts(Path(begin))["training"] if begin else None,
+            "flags": flags | built,
+            "before": self._before,
             "photographs": len(self._asked.photos),
             "losses": self._points,
             "seconds": round(time.monotonic() - self._began),

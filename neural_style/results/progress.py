@@ -41,7 +41,7 @@ class Progress:
           sizes: (rows, cols) of each scale.
           settings: say how many evaluations there will be.
           scales: of the record of an interrupted run that goes on.
-          name: of the picture, where others are painted beside it.
+          name: of the picture, beside which others may be painted.
         """
         self._sizes, self._iterations = sizes, settings.optimizer.iterations_at(len(sizes))
         self._name = f"{name}: " if name else ""

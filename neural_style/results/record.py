@@ -11,7 +11,6 @@ from typing import Any
 
 from neural_style import __version__
 from neural_style.settings import checked, trained
-from neural_style.settings.network import NORMALIZERS, SOURCES
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
 from neural_style.step import Step
@@ -98,12 +97,11 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
       settings: name further ones.
       also: still another path.
     """
-    picture, network = settings.picture, settings.network
+    picture = settings.picture
     named = [trained.find(path) or path for path in (content, *styles)]
     paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
-    either = (picture.init, STARTS), (network.weights, SOURCES), (network.normalize_weights, NORMALIZERS)
-    paths += [path for path, words in either if path not in words]
-    return {str(path): _digest(Path(path)) for path in [*paths, also] if path}
+    paths += [None if picture.init in STARTS else picture.init, *settings.network.files, also]
+    return {str(path): _digest(Path(path)) for path in paths if path}
 
 
 def digest(paths: Sequence[str]) -> str:

@@ -112,6 +112,12 @@ class NetworkSettings(Checked):
                 f"{' (torchvision files end in .pth or .safetensors)' if self.preprocess == 'torch' else ''}."
             )
 
+    @property
+    def files(self) -> list[str]:
+        """The file and the folder that --weights and --normalize_weights name, where they do."""
+        either = (self.weights, SOURCES), (self.normalize_weights, NORMALIZERS)
+        return [path for path, words in either if path not in words]
+
     def check_files(self) -> None:
         """Raises a UserError where a file, folder or package named here is none."""
         if self.weights == "hed" and hed_file() is None:

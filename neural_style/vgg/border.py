@@ -35,12 +35,17 @@ def _mirrored_range(size: tf.Tensor, added: tuple[int, int], mode: str) -> tf.Te
     return tf.where(wanted < size, wanted, 2 * size - 1 - skipped - wanted)
 
 
+def replicated(x: tf.Tensor) -> tf.Tensor:
+    """`x` with the border's own pixels once more on each side."""
+    return mirrored(x, (1, 1), (1, 1), "SYMMETRIC")
+
+
 class Replicated(keras.layers.Layer):
-    """Repeats the border's own pixels once on each side."""
+    """`replicated` as a layer."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[batch, rows, cols, channels] to [batch, rows + 2, cols + 2, channels]."""
-        return mirrored(x, (1, 1), (1, 1), "SYMMETRIC")
+        return replicated(x)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """See `keras.layers.Layer`."""

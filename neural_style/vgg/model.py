@@ -162,9 +162,7 @@ def _convolution(name: str, filters: int, padding: str, convolution: str, dtype:
 
 def pad(x: tf.Tensor, padding: str) -> tf.Tensor:
     """`x` with one more pixel on each side, zero or the border's own ("replicate")."""
-    if padding == "replicate":
-        return border.mirrored(x, (1, 1), (1, 1), "SYMMETRIC")
-    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return border.replicated(x) if padding == "replicate" else tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
 
 
 def _pool(pooling: str, dtype: str) -> keras.layers.Layer:
