@@ -13,7 +13,7 @@ import httpx
 from neural_style.engine import Engine
 from neural_style.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web import gate
+from neural_style.web import controls, gate
 from neural_style.web.server import serving
 
 SECRET = "/etc/passwd"
@@ -152,7 +152,7 @@ def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client,
     assert client.get(shown["url"]).status_code == 200
     assert client.get(record["value"]["url"]).json()["complete"]
     assert client.get(png["value"]["url"]).content.startswith(b"\x89PNG")
-    data[3] = 32  # rows; all else as the page begins
+    data[3 + controls.NAMES.index("rows")] = 32  # after the pictures and the recipe; all else as the page begins
     for flags, sentence in (("--weights=/etc/passwd", "visitors can't name the server's files"), (None, "Painted")):
         data[-1] = flags
         ask(client, number, data, "bob")
