@@ -280,6 +280,9 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style=stars", "--scales=20,40"], "A trained network can't take several --scales"),
         (["--style=stars", "--preserve_color=match"], "--preserve_color=match (luminance it can)"),
         (["--style=stars", "--rows=4"], "need at least 8 rows"),
+        (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
+        (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize and wct with --refine"),
+        (["--style=stars", "--weights=random"], "--weights is of --method=optimize and wct and adain and analogy"),
         (["--style_blend=1,2,3"], "one weight for each of the 2 styles"),
     ],
 )

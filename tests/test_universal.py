@@ -196,11 +196,9 @@ def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
 
 
 def test_refine_goes_on_downhill_from_the_picture(engine, folder):
-    look = dict(
-        content_layers=["block3_conv1"], style_layers=["block1_conv1"], normalization="scale", resample="lanczos"
-    )
-    plain = neural_style.stylize(COFFEE, SWIRLS, engine=engine, **QUICK, **look, decoders=folder)
-    found = steps(engine, folder, refine=5, **look)
+    plain = neural_style.stylize(COFFEE, SWIRLS, engine=engine, **QUICK, resample="lanczos", decoders=folder)
+    loss = dict(content_layers=["block3_conv1"], style_layers=["block1_conv1"], normalization="scale")
+    found = steps(engine, folder, refine=5, resample="lanczos", **loss)
     np.testing.assert_array_equal(found[0].image, np.asarray(plain.image))
     assert found[-1].loss < found[0].loss
     assert 5 <= sum(step.evaluations for step in found) <= 7
@@ -276,6 +274,11 @@ def test_what_the_method_does_not_heed_is_told():
         neural_style.Settings.read(refine=50)
     with pytest.raises(UserError, match="--swap is of --method=analogy, and the method is wct"):
         neural_style.Settings.read("wct", swap="mean")
+    with pytest.raises(UserError, match="--tv_weight is of --method=optimize and wct with --refine and adain with"):
+        neural_style.Settings.read("wct", tv_weight=2)
+    assert neural_style.Settings.read("wct", tv_weight=2, refine=3).loss.tv_weight == 2
+    with pytest.raises(UserError, match="--iterations is of --method=optimize, and the method is adain"):
+        neural_style.Settings.read("adain", iterations=3)
 
 
 @pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
@@ -286,9 +289,10 @@ def test_refining_takes_the_evaluations_that_were_asked_for(refine, evaluations)
 
 def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folder):
     """Nothing is done before the first step is asked for, and --init_blend counts once."""
-    given = dict(levels=1, init_blend=0.5, style_layers="block1_conv1", content_layers="block2_conv1")
+    given = dict(levels=1, init_blend=0.5)
     decoded = painted(engine, folder, **given)
-    first = steps(engine, folder, **given, refine=2, evaluations_per_iteration=2)[0].image
+    loss = dict(style_layers="block1_conv1", content_layers="block2_conv1")
+    first = steps(engine, folder, **given, **loss, refine=2, evaluations_per_iteration=2)[0].image
     np.testing.assert_allclose(first, decoded.clip(0, 255), atol=1)
 
 

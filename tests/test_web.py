@@ -154,6 +154,14 @@ def test_a_record_gives_its_run_again(tmp_path):
         assert again == wishes.settings_of("paint", given)
 
 
+def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again(tmp_path):
+    header = Wish("kodim15.jpg", "swirls.png", wishes.settings_of("feedforward", {"style": "tahiti"}), BOUNDS).header()
+    assert header["flags"]["iterations"] == 1  # which the method does not heed where it is asked for
+    (tmp_path / "made.json").write_text(json.dumps(header))
+    made = wishes.of_record(str(tmp_path / "made.json"), BOUNDS)
+    assert (made.recipe, made.flags) == ("feedforward", {"style": ["tahiti"]})
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "[" * 10**5, '{"flags": {}, "content": 1, "styles": []}', "\x89PNG\r\n\x1a\n broken"]
 )

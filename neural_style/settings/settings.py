@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neural_style.errors import UserError
-from neural_style.settings import checked, decoders, networks, recipes
+from neural_style.settings import checked, decoders, methods, networks, recipes
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import LEAST_SIDE, FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
@@ -14,7 +14,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
-from neural_style.settings.universal import DECODED, OWN_RECIPES, UniversalSettings
+from neural_style.settings.universal import OWN_RECIPES, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 PARTS = {
@@ -77,8 +77,6 @@ class Settings:
             "--preserve_color=match (luminance it can)": picture.preserve_color == "match",
             "--recolor_content": picture.recolor_content,
             "--refine": self.universal.refine,
-            "--style_scale": picture.style_scale != (1.0,),
-            "--style_rotation": picture.style_rotation != (0.0,),
         }
         self._refuse(unfit, "A trained network")
         counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)
@@ -223,20 +221,15 @@ class Settings:
         return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
 
 
-OF_METHODS = {name: DECODED for name, (part, _) in FIELDS.items() if part == "universal" and name != "method"}
-OF_METHODS |= {"style": ("feedforward",)}
-OF_METHODS |= {name: ("analogy",) for name, (part, _) in FIELDS.items() if part == "analogy"}
-"""The settings that only some methods heed."""
-
-
 def _check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raises a UserError where something is asked for that the method does not heed."""
-    method = values.get("method", "optimize")
-    for name, methods in OF_METHODS.items():
-        if method not in methods and given.get(name) is not None and values[name] != FIELDS[name][1].default:
+    method, refine = values.get("method", "optimize"), values.get("refine", 0)
+    for name, value in given.items():
+        unheeded = not methods.is_heeded(name, method, refine)
+        if unheeded and value is not None and values[name] != FIELDS[name][1].default:
             raise UserError(
-                f"--{name} is of --method={' and '.join(methods)}, and the method is {method}: leave it out, or name "
-                "another method.",
+                f"--{name} is of --method={' and '.join(methods.HEEDING[name])}, and the method is {method}: leave it "
+                "out, or name another method.",
                 exit_code=2,
             )
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from neural_style.settings import recipes, trained
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
+from neural_style.settings.methods import is_heeded
 from neural_style.settings.settings import FIELDS, Settings
-from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.web import WebSettings
 
 NETWORK = "painters"
@@ -18,11 +18,8 @@ SPANS = {"rows": (32, 8), "iterations": (0, 1), "style_scale": (0.25, 0.05), "de
 """Least value and step of the sliders that have their own; weights have their default's."""
 MOST = {"iterations": 50, "style_scale": 4.0, "denoise": 9, "alpha": 1.0}
 """Greatest values of these."""
-OF_LOSS = ("style_weight", "content_weight", "tv_weight", "iterations", "style_scale", "init")
-"""What counts where the loss is gone downhill on."""
-OF_DECODERS = ("alpha",)
-OF_NETWORKS = ("style",)
-NAMES = (*OF_NETWORKS, "rows", *OF_LOSS, *OF_DECODERS, "preserve_color", "denoise", "weights")
+NAMES = ("style", "rows", "style_weight", "content_weight", "tv_weight", "iterations", "style_scale", "init", "alpha")
+NAMES += ("preserve_color", "denoise", "weights")
 """The settings that have a control, in the page's order."""
 
 
@@ -58,21 +55,20 @@ def of(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None
       values: what some show instead, which widens their sliders.
     """
     found = defaults(recipe)
-    universal = UniversalSettings(method=found["method"], refine=found["refine"])
-    made = [_styles(universal.method == "feedforward", values or {})]
-    for name in NAMES[len(OF_NETWORKS) :]:
+    heeded = {name: is_heeded(name, found["method"], found["refine"]) for name in NAMES}
+    made = [_styles(heeded["style"], values or {})]
+    for name in NAMES[1:]:
         field, kind = FIELDS[name][1], _innermost(FIELDS[name][1].metadata["kind"])
         default = _one(name, found)
         value = (values or {}).get(name, default)
-        heeded = universal.optimizes if name in OF_LOSS else universal.decodes if name in OF_DECODERS else True
         info = _cut(field.metadata["help"].split(". ")[0].rstrip(".") + ".")
         if isinstance(kind, Choice | WordOr):
             words = kind.choices if isinstance(kind, Choice) else kind.words
-            made.append(Control(name, info, value, words=tuple(words), shown=heeded))
+            made.append(Control(name, info, value, words=tuple(words), shown=heeded[name]))
             continue
         least, most, step = _span(name, default, bounds)
         value = min(value, most) if name not in (values or {}) else value
-        made.append(Control(name, info, value, (), min(least, value), max(most, value), step, heeded))
+        made.append(Control(name, info, value, (), min(least, value), max(most, value), step, heeded[name]))
     return made
 
 

@@ -17,6 +17,7 @@ from neural_style.images.writing import TEXT_KEY
 from neural_style.results.record import as_today, header
 from neural_style.settings import checked, recipes
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
+from neural_style.settings.methods import is_heeded
 from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings, did_you_mean
 from neural_style.settings.web import WebSettings
@@ -88,6 +89,12 @@ def settings_of(recipe: str, given: Mapping[str, Any]) -> Settings:
     Raises:
       UserError: a name or value is none, or one that visitors may not name: a file, or what is left on the disk.
     """
+    check_allowed(given)
+    return Settings.read(recipe, **given)
+
+
+def check_allowed(given: Mapping[str, Any]) -> None:
+    """Raises a UserError where a name or value is none, or one that visitors may not name."""
     for name, value in given.items():
         if name not in FIELDS:
             raise UserError(f"Unknown flag --{checked.short(name)}.{did_you_mean(name, FIELDS)}")
@@ -99,7 +106,6 @@ def settings_of(recipe: str, given: Mapping[str, Any]) -> Settings:
                 f"--{name} names a file here, {checked.short(value)}, and visitors can't name the server's files: "
                 "leave it out."
             )
-    return Settings.read(recipe, **given)
 
 
 def names_file(kind: Kind, value: Any) -> bool:
@@ -177,7 +183,10 @@ def of_record(path: str, bounds: WebSettings) -> Made:
     base = Settings.defaults(recipe)
     if base["preprocess"] == "auto":
         base["preprocess"] = preprocessing(str(flags.get("weights", base["weights"])))[0]
+    method, refine = (flags.get(name, base[name]) for name in ("method", "refine"))
     flags = {name: value for name, value in flags.items() if json.loads(json.dumps(base[name])) != value}
+    check_allowed(flags)
+    flags = {name: value for name, value in flags.items() if is_heeded(name, method, refine)}
     settings_of(recipe, flags)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
     return Made(recipe, flags, photo, painting)
