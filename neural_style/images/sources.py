@@ -268,11 +268,11 @@ def _style_weights(blend: Sequence[float], count: int) -> list[float]:
     """The weight of each of `count` styles, adding up to 1."""
     if not blend:
         return [1 / count] * count
-    if len(blend) != count or sum(blend) == 0:
-        raise UserError(
-            f"--style_blend takes one weight for each of the {count} styles, not all 0, received "
-            f"{','.join(f'{weight:g}' for weight in blend)}."
-        )
+    received = ",".join(f"{weight:g}" for weight in blend)
+    if len(blend) != count:
+        raise UserError(f"--style_blend takes one weight for each of the {count} styles, received {received}.")
+    if sum(blend) == 0:
+        raise UserError(f"--style_blend takes at least one weight that is not 0, received {received}.")
     return [weight / sum(blend) for weight in blend]
 
 
