@@ -63,8 +63,8 @@ def test_several_styles_share_the_weight():
     assert scene.regions[0].blend == [0.75, 0.25]
     np.testing.assert_array_equal(scene.styles[1], scene.content)
     assert read(styles=(SWIRLS, COFFEE)).regions[0].blend == [0.5, 0.5]
-    for blend in ("1", "0,0"):
-        with pytest.raises(UserError, match="one weight for each of the 2 styles"):
+    for blend, message in (("1", "one weight for each of the 2 styles"), ("0,0", "at least one weight that is not 0")):
+        with pytest.raises(UserError, match=message):
             read(f"--style_blend={blend}", styles=(SWIRLS, COFFEE))
 
 
