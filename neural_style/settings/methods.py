@@ -10,6 +10,8 @@ from neural_style.settings.universal import DECODED, UniversalSettings
 
 DOWNHILL = ("optimize", *(f"{method} with --refine" for method in DECODED))
 """Where the loss is gone downhill on."""
+WITH_VGG = ("optimize", *DECODED, "analogy")
+"""Where VGG compares or decodes, and a style is an image beside the photograph."""
 
 
 def _names(group: type, *without: str) -> set[str]:
@@ -20,8 +22,8 @@ HEEDING = {
     **dict.fromkeys(_names(LossSettings) | _names(OptimizerSettings, "tile"), DOWNHILL),
     "evaluations_per_iteration": (*DOWNHILL, "analogy"),
     **dict.fromkeys(("iterations", "scale_iterations"), ("optimize",)),
-    **dict.fromkeys(_names(NetworkSettings, "precision"), ("optimize", *DECODED, "analogy")),
-    **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), ("optimize", *DECODED, "analogy")),
+    **dict.fromkeys(_names(NetworkSettings, "precision"), WITH_VGG),
+    **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), WITH_VGG),
     **dict.fromkeys(_names(UniversalSettings, "method"), DECODED),
     **dict.fromkeys(_names(AnalogySettings), ("analogy",)),
     "style": ("feedforward",),
@@ -36,5 +38,5 @@ def is_heeded(name: str, method: str, refine: int) -> bool:
       name: of the setting.
       method, refine: see `UniversalSettings`.
     """
-    names = {method, f"{method} with --refine"} if refine else {method}
-    return not names.isdisjoint(HEEDING.get(name, names))
+    heeding = HEEDING.get(name)
+    return heeding is None or method in heeding or (refine > 0 and f"{method} with --refine" in heeding)

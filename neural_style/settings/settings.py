@@ -77,6 +77,8 @@ class Settings:
             "--preserve_color=match (luminance it can)": picture.preserve_color == "match",
             "--recolor_content": picture.recolor_content,
             "--refine": self.universal.refine,
+            "--style_scale": picture.style_scale != (1.0,),
+            "--style_rotation": picture.style_rotation != (0.0,),
         }
         self._refuse(unfit, "A trained network")
         counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)

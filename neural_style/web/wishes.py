@@ -183,11 +183,11 @@ def of_record(path: str, bounds: WebSettings) -> Made:
     base = Settings.defaults(recipe)
     if base["preprocess"] == "auto":
         base["preprocess"] = preprocessing(str(flags.get("weights", base["weights"])))[0]
-    method, refine = (flags.get(name, base[name]) for name in ("method", "refine"))
     flags = {name: value for name, value in flags.items() if json.loads(json.dumps(base[name])) != value}
     check_allowed(flags)
-    flags = {name: value for name, value in flags.items() if is_heeded(name, method, refine)}
-    settings_of(recipe, flags)
+    method, refine = (checked.read(FIELDS[name][1], flags.get(name, base[name])) for name in ("method", "refine"))
+    flags = {name: value for name, value in flags.items() if is_heeded(name, method, refine)}  # some count their own
+    Settings.read(recipe, **flags)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
     return Made(recipe, flags, photo, painting)
 
