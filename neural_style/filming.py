@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neural_style import painting
+from neural_style import painting, remote
 from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.images.reading import Picture
@@ -37,6 +37,7 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
         raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
     if settings.is_analogy:
         raise UserError("--method=analogy is for pictures, not films: leave it out.")
+    remote.check_here(path, "a film")
     settings.video.check_surroundings()
     clip = clips.opened(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)

@@ -63,7 +63,7 @@ def test_a_flag_that_the_state_lacks_had_todays_default():
 
 
 def test_a_state_that_can_not_be_read(tmp_path):
-    checkpoint.path(str(tmp_path / "out")).write_text("no state")
+    Path(checkpoint.path(str(tmp_path / "out"))).write_text("no state")
     with pytest.raises(UserError, match="out.state.*, and it is damaged or of another program: leave out --resume"):
         checkpoint.load(str(tmp_path / "out"))
 

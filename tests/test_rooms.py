@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "neural_style"
 FLOORS = [
     {"errors", "terminal"},
+    {"remote"},
     {"settings", "step", "cache"},
     {"images"},
     {"vgg", "losses", "training"},
@@ -21,7 +22,7 @@ FLOORS = [
 """From the ground up. What lies on one floor does not know its neighbours."""
 PASSAGES = {("analogy", "optimize")}
 """Methods that build on another: on its objective, evaluator and L-BFGS, of which there is to be one of each."""
-LIGHT = {"errors", "terminal", "settings", "step", "cache", "images", "command"}
+LIGHT = {"errors", "terminal", "remote", "settings", "step", "cache", "images", "command"}
 """What must not wait for TensorFlow."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[:2] != "__")
@@ -61,7 +62,7 @@ def test_a_module_imports_only_from_its_room_and_from_below(path):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "results").glob("*.py")), ids=lambda path: path.name)
 def test_results_know_steps_and_not_what_made_them(path):
-    allowed = ("step.", "settings.", "results.", "errors.", "terminal.", "images.writing", "__version__")
+    allowed = ("step.", "settings.", "results.", "errors.", "terminal.", "remote", "images.writing", "__version__")
     ours = [name.removeprefix("neural_style.") for name in imports(path) if name.startswith("neural_style.")]
     assert all(name.startswith(allowed) for name in ours), ours
 

@@ -2,11 +2,12 @@
 
 import csv
 import functools
+import io
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
+from neural_style import remote
 from neural_style.command.film import Names, is_film
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
@@ -39,12 +40,11 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
     jobs = _jobs(given, path)
     for number, images, _ in jobs:
         for image in images[:-1]:
-            if not (
-                os.path.isfile(image) or is_clip(image) or trained.find(image)
-            ):  # told now, not when hours later its turn comes; the rest go on
+            if not (_is_file(image) or is_clip(image) or trained.find(image)):
+                # told now, not when hours later its turn comes; the rest go on
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
-    read = {image for _, images, _ in jobs for image in images[:-1] if os.path.isfile(image)} - results
+    read = {image for _, images, _ in jobs for image in images[:-1] if _is_file(image)} - results
     how = {"resume": given.command.resume, "skip_complete": True, "also_read": [*given.files, *read]}
     outcomes = list(each(functools.partial(_carry_out, path, functools.partial(paint, **how)), jobs))
     made, skipped = (sum(outcome is which for _, outcome in outcomes) for which in (True, False))
@@ -52,6 +52,10 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
     lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
     say(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
     return 1 if failed else 0
+
+
+def _is_file(image: str) -> bool:
+    return remote.is_url(image) or os.path.isfile(image)
 
 
 def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings]) -> tuple[int, bool | None]:
@@ -97,13 +101,13 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
 
 def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
     """Each row's line number and its values by column."""
-    if not os.path.isfile(path):
+    if not _is_file(path):
         raise UserError(f"--manifest takes a CSV file, and {path!r} is no file.", exit_code=2)
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, restval="")
-            rows = [(reader.line_num, row) for row in reader]
-            columns = reader.fieldnames or []
+        file = io.StringIO(remote.read(path).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(file, skipinitialspace=True, restval="")
+        rows = [(reader.line_num, row) for row in reader]
+        columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2

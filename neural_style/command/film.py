@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from tqdm import tqdm
 
-from neural_style import filming
+from neural_style import filming, remote
 from neural_style.errors import UserError
 from neural_style.results import files, plots, record, targets
 from neural_style.results.progress import QUIET_SECONDS, Evaluated
@@ -124,6 +124,7 @@ class Names:
         Raises:
           UserError: nothing can be written there.
         """
+        remote.check_here(output, "a film")
         ending = Path(output).suffix.lower()
         self.ending = ending if ending in writing.ENDINGS else ""
         if ending and not self.ending:

@@ -32,7 +32,7 @@ class CommandSettings(Checked):
         None,
         Optional(Kind()),
         "A CSV file of runs: columns content, style (several separated by ;), prefix, and any flag. What is complete "
-        "is skipped.",
+        "is skipped. It and what it names may be URLs (s3://…).",
     )
     cluster: str | None = setting(
         None,

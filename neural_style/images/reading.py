@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.settings.picture import LARGEST_IMAGE
 
@@ -32,8 +33,8 @@ def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") ->
     pixels are laid on white (Keras' `load_img` shows whatever colour hides beneath them).
 
     Args:
-      picture: the path of a file that Pillow reads, a Pillow image, or an array [rows, cols], [rows, cols, 1 to 4]
-        in 0..255.
+      picture: the path or URL of a file that Pillow reads, a Pillow image, or an array [rows, cols],
+        [rows, cols, 1 to 4] in 0..255.
       most: millions of pixels that a file may hold; one that holds more is not decoded.
       beneath: the colour that transparent pixels are laid on.
 
@@ -53,9 +54,9 @@ def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") ->
     if not isinstance(picture, str | os.PathLike):
         raise UserError(f"Expected an image: a path, a Pillow image or an array, received a {type(picture).__name__}.")
     path = os.fspath(picture)
-    _check_file(path)
+    file = _file(path)
     hint = next((hint for ends, hint in HINTS.items() if path.lower().endswith(ends)), "")
-    with _told(repr(path), hint), _any_size(), Image.open(path) as image:
+    with _told(repr(path), hint), _any_size(), Image.open(file) as image:
         if image.width * image.height > most * 10**6:
             raise UserError(
                 f"{path!r} holds {image.width} x {image.height} pixels, and --largest_image={most} takes {most} "
@@ -65,11 +66,11 @@ def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") ->
         return to_rgb(image, beneath)
 
 
-def _check_file(path: str) -> None:
-    """Raises a UserError where a path is no file that can be read."""
-    if "://" in path and not os.path.exists(path):
-        raise UserError(f"Expected an image file, and {path!r} is a web address: download it first.")
+def _file(path: str) -> str | io.BytesIO:
+    """What Pillow opens; a UserError where a path or URL is no file that can be read."""
     try:
+        if remote.is_url(path):
+            return io.BytesIO(remote.read(path))
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
             open(path, "rb").close()
@@ -82,6 +83,7 @@ def _check_file(path: str) -> None:
         raise UserError(f"Expected an image file, but {path!r} is a folder.")
     if not stat.S_ISREG(mode):
         raise UserError(f"Expected an image file, but {path!r} is a pipe or device: save it as a file first.")
+    return path
 
 
 @contextlib.contextmanager

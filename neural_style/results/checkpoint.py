@@ -6,10 +6,11 @@ import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from neural_style import remote
 from neural_style.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
 from neural_style.results.record import changes
@@ -39,9 +40,9 @@ class Checkpoint:
         return {"scale": len(self.scales) - 1, "session": self.session}
 
 
-def path(prefix: str) -> Path:
+def path(prefix: str) -> str:
     """Where the state of the run named `prefix` lies."""
-    return Path(f"{prefix}.state")
+    return f"{prefix}.state"
 
 
 def save(prefix: str, checkpoint: Checkpoint) -> None:
@@ -67,25 +68,31 @@ def load(prefix: str) -> Checkpoint | None:
     Raises:
       UserError: the file can't be read.
     """
-    if not path(prefix).exists():
+    if not remote.exists(path(prefix)):
         return None
     try:
-        with zipfile.ZipFile(path(prefix)) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ValueError("compressed, so that it could hold far more than it is long")
-        with np.load(path(prefix)) as found:
-
-            def put_back(item: dict) -> Any:
-                return found[f"array_{item['array']}"] if item.keys() == {"array"} else item
-
-            read = Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
-            _check(read)
-            return read
+        with remote.opened(path(prefix)) as file:
+            return _read(file)
     except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
         raise UserError(
-            f"--resume expected the state of an interrupted run in {str(path(prefix))!r}, and it is damaged or of "
+            f"--resume expected the state of an interrupted run in {path(prefix)!r}, and it is damaged or of "
             "another program: leave out --resume to start anew."
         ) from error
+
+
+def _read(file: BinaryIO) -> Checkpoint:
+    """What `save` wrote; raises any of several errors where it is something else."""
+    with zipfile.ZipFile(file) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("compressed, so that it could hold far more than it is long")
+    with np.load(file) as found:
+
+        def put_back(item: dict) -> Any:
+            return found[f"array_{item['array']}"] if item.keys() == {"array"} else item
+
+        read = Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
+        _check(read)
+        return read
 
 
 def _check(read: Checkpoint) -> None:
@@ -100,8 +107,9 @@ def _check(read: Checkpoint) -> None:
 
 def remove(prefix: str) -> None:
     """Removes the state of a run that is complete."""
-    path(prefix).unlink(missing_ok=True)
-    files.partial_path(path(prefix)).unlink(missing_ok=True)
+    remote.remove(path(prefix))
+    if not remote.is_url(prefix):
+        files.partial_path(path(prefix)).unlink(missing_ok=True)
 
 
 def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
@@ -112,12 +120,10 @@ def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
       header, digests: of the run that is asked for.
       ending: of the result's image.
     """
-    record = Path(f"{prefix}.json")
-    if not (record.exists() and Path(f"{prefix}{ending}").exists()):
-        return False
     try:
-        found = json.loads(record.read_text())
-        return found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
+        found = json.loads(remote.read(f"{prefix}.json"))
+        same = found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
+        return same and remote.exists(f"{prefix}{ending}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # somebody else's file
         return False
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images.writing import FORMATS
 
@@ -16,12 +18,13 @@ def split(output: str, content: str) -> tuple[str, str]:
     """The prefix of the results' names, and the images' ending: "out/cat.jpg" is ("out/cat", ".jpg").
 
     Without the ending of an image format, the ending is ".png". A folder that exists gets results by the name of the
-    photograph: "out" is ("out/photo", ".png").
+    photograph: "out" is ("out/photo", ".png"), and so does a URL that ends in a slash.
 
     Raises:
       UserError: results can't be written there, or not in that format.
     """
-    if os.path.isdir(output):
+    elsewhere = remote.is_url(output)
+    if output.endswith("/") if elsewhere else os.path.isdir(output):
         output = os.path.join(output, f"{Path(content).stem}.png")
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
@@ -30,7 +33,10 @@ def split(output: str, content: str) -> tuple[str, str]:
         raise UserError(
             f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
         )
-    check_folder(folder)
+    if elsewhere:
+        remote.check(output)
+    else:
+        check_folder(folder)
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
 
 
@@ -44,6 +50,8 @@ def check_folder(folder: Path) -> None:
 
 def key(path: str) -> str:
     """A path or prefix by which two spellings of one place are the same; a link at its end is a place of its own."""
+    if remote.is_url(path):
+        return path
     return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
 
 
@@ -53,14 +61,27 @@ def partial_path(path: str | os.PathLike) -> Path:
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
-    """Calls `write(temporary path)`, then renames the file to `path`: a kill never leaves half a file."""
+    """Calls `write(temporary path)`, then renames the file to `path`, or sends it to that URL: a kill never leaves half
+    a file.
+    """
+    try:
+        if remote.is_url(path):
+            with tempfile.TemporaryDirectory(prefix="neural-style-") as folder:
+                whole = Path(folder, "whole")
+                write(whole)
+                remote.put(whole, path)
+        else:
+            _write_beside(Path(path), write)
+    except OSError as error:
+        raise UserError(f"{str(path)!r} could not be written: {error.strerror or error}") from error
+
+
+def _write_beside(path: Path, write: Callable[[Path], Any]) -> None:
     partial = partial_path(path)
     try:
         partial.unlink(missing_ok=True)  # a link there would be written through
         write(partial)
         os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{str(path)!r} could not be written: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

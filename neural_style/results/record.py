@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neural_style import __version__
+from neural_style import __version__, remote
 from neural_style.settings import checked, trained
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
@@ -93,7 +93,7 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
     """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed.
 
     Args:
-      content, styles: paths.
+      content, styles: paths or URLs.
       settings: name further ones.
       also: still another path.
     """
@@ -101,23 +101,20 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
     named = [trained.find(path) or path for path in (content, *styles)]
     paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     paths += [None if picture.init in STARTS else picture.init, *settings.network.files, also]
-    return {str(path): _digest(Path(path)) for path in paths if path}
+    return {str(path): _digest(path) for path in paths if path}
 
 
 def digest(paths: Sequence[str]) -> str:
     """SHA-256 over several files, in order."""
-    return hashlib.sha256("\n".join(_digest(Path(path)) for path in paths).encode()).hexdigest()
+    return hashlib.sha256("\n".join(map(_digest, paths)).encode()).hexdigest()
 
 
-def _digest(path: Path) -> str:
+def _digest(path: str | os.PathLike) -> str:
     """Of a file's bytes; of a folder's files by name."""
-    if path.is_file():
-        found = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                found.update(block)
-        return found.hexdigest()
-    named = [f"{file.name} {_digest(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+    if not os.path.isdir(path):
+        with remote.opened(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    named = [f"{file.name} {_digest(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 

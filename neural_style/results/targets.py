@@ -2,9 +2,10 @@
 
 import contextlib
 import errno
-import glob
+import hashlib
 import json
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import filelock
 from PIL import Image
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results import files
@@ -49,7 +51,7 @@ def check(
     along = _along(prefix, ending)
     later = [path for path in along if NUMBERED[0] in path and _number(path, ending) > iterations]
     written = [*(prefix + end for end in ends), *(path for path in along if path not in later)]
-    standing = [path for path in written if os.path.lexists(path)]
+    standing = [path for path in written if remote.exists(path)]
     free = f"such as {_free(prefix, ends)!r}"
     for path in standing:
         for given in inputs:
@@ -86,11 +88,15 @@ def claimed(prefix: str) -> Iterator[None]:
     Raises:
       UserError: another run is at it.
     """
-    path = Path(prefix).with_name(f".{Path(prefix).name}.neural-style.lock")
+    elsewhere = remote.is_url(prefix)
+    name = f".{Path(prefix).name}.neural-style.lock"
+    path = _place_of_lock(prefix) if elsewhere else Path(prefix).with_name(name)
     lock = filelock.FileLock(path, timeout=0)
     try:
         if path.is_symlink():
             raise OSError(f"{str(path)!r} is a link")
+        if elsewhere:
+            _try(f"{prefix}.neural-style.partial")
         partial = files.partial_path(path)
         partial.unlink(missing_ok=True)
         partial.touch(exist_ok=False)  # tells at once whether the folder takes files
@@ -114,6 +120,18 @@ def claimed(prefix: str) -> Iterator[None]:
             path.unlink(missing_ok=True)  # Windows can't remove it before
 
 
+def _place_of_lock(url: str) -> Path:
+    """Of a URL's: what lies elsewhere can't be locked, but this machine's runs keep out of each other's way."""
+    return Path(tempfile.gettempdir(), f"neural-style-{hashlib.sha256(url.encode()).hexdigest()[:32]}.lock")
+
+
+def _try(url: str) -> None:
+    """Raises an OSError where no file can be written to a URL."""
+    with tempfile.NamedTemporaryFile() as empty:
+        remote.put(Path(empty.name), url)
+    remote.remove(url)
+
+
 def _acquire(lock: filelock.FileLock) -> None:
     """Takes the lock; on a file system that has none, the run goes on without."""
     try:
@@ -134,6 +152,8 @@ def _ends(ending: str, output: OutputSettings) -> list[str]:
 
 def _check_length(prefix: str, ends: Sequence[str]) -> None:
     """Raises a UserError where the longest name, with what a file is called before it is whole, can't be one."""
+    if remote.is_url(prefix):  # told when it is first written to
+        return
     name, folder = Path(prefix).name, Path(prefix).parent
     longest = max((files.partial_path(f"{name}{end}").name for end in ends), key=lambda name: len(os.fsencode(name)))
     try:
@@ -151,14 +171,14 @@ def _check_length(prefix: str, ends: Sequence[str]) -> None:
 def same(path: str, given: str) -> bool:
     """Whether two paths are one file, or one name: a link that is read is not to be replaced either."""
     with contextlib.suppress(OSError, ValueError):
-        return os.path.samefile(path, given) or files.key(path) == files.key(given)
+        return files.key(path) == files.key(given) or os.path.samefile(path, given)
     return False
 
 
 def _made(prefix: str) -> dict | None:
     """The record of an earlier run with this prefix; None where PREFIX.json is none."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads(Path(f"{prefix}.json").read_text())
+        found = json.loads(remote.read(f"{prefix}.json"))
         if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions"}:
             return found
     return None
@@ -170,7 +190,7 @@ def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
     In PNG, its own text says so; for other files the record that lies beside them.
     """
     name = Path(prefix).name
-    with contextlib.suppress(Exception), Image.open(path) as image:  # Pillow raises many kinds for broken files
+    with contextlib.suppress(Exception), remote.opened(path) as file, Image.open(file) as image:  # broken files raise
         if image.format == "PNG" and TEXT_KEY in image.info:
             return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
     recorded = made is not None and Path(str(made.get("prefix", name))).name == name
@@ -179,7 +199,7 @@ def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
 
 def _along(prefix: str, ending: str) -> list[str]:
     """The images along the way that stand there: a number between their names' parts."""
-    found = (path for word in NUMBERED for path in sorted(glob.glob(f"{glob.escape(prefix + word)}[0-9]*{ending}")))
+    found = (path for word in NUMBERED for path in remote.matching(prefix + word, ending))
     return [path for path in found if _number(path, ending) >= 0]
 
 
@@ -192,6 +212,6 @@ def _number(path: str, ending: str) -> int:
 def _free(prefix: str, ends: Sequence[str]) -> str:
     """A prefix that no file begins with yet."""
     number = 2
-    while any(os.path.lexists(f"{prefix}_{number}{end}") for end in ends):
+    while any(remote.exists(f"{prefix}_{number}{end}") for end in ends):
         number += 1
     return f"{prefix}_{number}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neural_style import remote
 from neural_style.errors import UserError
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
@@ -27,11 +28,12 @@ def by_name() -> dict[str, Path]:
 
 
 def find(word: Any) -> Path | None:
-    """The network that a style's word stands for; None where it is an image."""
+    """The network that a style's word stands for; None where it is an image. A UserError where it lies elsewhere."""
     if not isinstance(word, str | os.PathLike):
         return None
     path = Path(word)
     if path.suffix.lower() in (KERAS, *TORCH):
+        remote.check_here(word, "a trained network")
         return path
     return None if os.path.isfile(path) else by_name().get(os.fspath(word))  # Path.is_file() raises for a long name
 

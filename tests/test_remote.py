@@ -1,0 +1,185 @@
+"""Images, tables and results that lie elsewhere: fsspec's file systems in memory and of file:// stand for buckets."""
+
+import json
+import subprocess
+import sys
+import time
+
+import fsspec
+import pytest
+from conftest import COFFEE, SWIRLS
+from PIL import Image
+
+import neural_style
+from neural_style import remote
+from neural_style.command.main import main
+from neural_style.errors import UserError
+from neural_style.images import reading
+from neural_style.results import targets
+
+QUICK = ["--weights=random", "--rows=32", "--iterations=2", "--evaluations_per_iteration=2"]
+
+
+@pytest.fixture
+def bucket():
+    """A file system in memory that holds a photograph, a painting and a mask; empty again afterwards."""
+    files = fsspec.filesystem("memory")
+    files.pipe({f"/bucket/{path.name}": path.read_bytes() for path in (COFFEE, SWIRLS)})
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+
+
+def names(bucket):
+    return {path.rpartition("/")[2] for path in bucket.find("/bucket")} - {COFFEE.name, SWIRLS.name}
+
+
+def test_a_picture_is_read_from_urls_and_written_to_one(bucket, tmp_path, capsys):
+    words = ["memory://bucket/coffee.png", "memory://bucket/swirls.png"]
+    assert main([*words, "memory://bucket/out", *QUICK, "--preview=webp"]) == 0
+    assert "Wrote memory://bucket/out.png (32 x 48) and memory://bucket/out.json." in capsys.readouterr().out
+    along = {"out_at_iteration_1.png", "out_at_iteration_2.png", "out_preview.webp"}
+    assert names(bucket) == {"out.png", "out.json", "out_losses.png", "out_comparison.png"} | along
+    record = json.loads(bucket.cat("/bucket/out.json"))
+    assert record["complete"]
+    assert (record["content"], record["prefix"]) == (words[0], "memory://bucket/out")
+
+    assert main([str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK]) == 0
+    here = json.loads((tmp_path / "out.json").read_text())
+    assert sorted(here["digests"].values()) == sorted(record["digests"].values())
+    with bucket.open("/bucket/out.png") as file, Image.open(file) as there, Image.open(tmp_path / "out.png") as image:
+        assert there.tobytes() == image.tobytes()
+
+
+def test_a_table_and_its_rows_lie_elsewhere_and_what_is_complete_is_skipped(bucket, capsys):
+    rows = ["content,style,prefix", "memory://bucket/coffee.png,memory://bucket/swirls.png,memory://bucket/one"]
+    rows += ["memory://bucket/missing.png,memory://bucket/swirls.png,memory://bucket/two", f"{COFFEE},{SWIRLS},"]
+    rows[-1] += "memory://bucket/folder/"  # by the name of the photograph
+    bucket.pipe("/bucket/pairs.csv", "\n".join(rows).encode())
+    given = ["--manifest=memory://bucket/pairs.csv", *QUICK, "--noplots", "--save_every=0"]
+    assert main(given) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
+    assert "line 3: Expected an image file, but 'memory://bucket/missing.png' does not exist." in err
+    assert names(bucket) == {"pairs.csv", "one.png", "one.json", "coffee.json"}  # the photograph's own name is known
+    assert bucket.exists("/bucket/folder/coffee.png")
+    assert main(given) == 1
+    assert capsys.readouterr().out.endswith("3 rows: 0 made, 2 complete already, 1 failed (line 3).\n")
+
+
+def test_two_rows_of_one_url_are_told(bucket, capsys):
+    bucket.pipe("/bucket/pairs.csv", f"content,style,prefix\n{COFFEE},{SWIRLS},memory://b/x\n".encode() * 2)
+    assert main(["--manifest=memory://bucket/pairs.csv"]) == 2
+    bucket.pipe("/bucket/pairs.csv", b"content,style,prefix\na,b,memory://b/x\na,b,memory://b/x\n")
+    assert main(["--manifest=memory://bucket/pairs.csv"]) == 2
+    assert "the prefix 'memory://b/x' is line 2's" in capsys.readouterr().err
+    assert main(["--manifest=memory://bucket/none.csv"]) == 2
+    assert "'memory://bucket/none.csv' can't be read as one" in capsys.readouterr().err
+
+
+def test_nothing_of_others_is_written_over(bucket, capsys):
+    bucket.pipe("/bucket/out.png", COFFEE.read_bytes())
+    words = [str(COFFEE), str(SWIRLS)]
+    assert main([*words, "memory://bucket/out", *QUICK]) == 1
+    assert "'memory://bucket/out.png' is there already, and neural-style did not write it" in capsys.readouterr().err
+    assert main(["memory://bucket/coffee.png", words[1], "memory://bucket/coffee", *QUICK]) == 1
+    assert "'memory://bucket/coffee.png' would be written over, and it is read" in capsys.readouterr().err
+    assert bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
+    assert main([*words, "memory://bucket/out", *QUICK, "--overwrite"]) == 0
+    assert main([*words, "memory://bucket/out", *QUICK, "--tv_weight=3"]) == 0  # what is ours may be replaced
+
+
+def test_one_run_at_a_time_writes_to_a_url(bucket):
+    with (
+        targets.claimed("memory://bucket/out"),
+        pytest.raises(UserError, match="Another run is writing"),
+        targets.claimed("memory://bucket/out"),
+    ):
+        pass
+    assert not names(bucket)  # what tried whether the bucket takes files is gone
+
+
+def test_a_killed_run_goes_on_from_the_state_that_lies_elsewhere(tmp_path):
+    """As a user: a command that is killed, and once more with --resume, by file:// URLs."""
+    command = [sys.executable, "-m", "neural_style", COFFEE.as_uri(), SWIRLS.as_uri(), "--noplots", "--save_every=0"]
+    command += ["--weights=random", "--rows=48", "--evaluations_per_iteration=2", "--iterations=40"]
+    out = (tmp_path / "out").as_uri()
+    run = subprocess.Popen([*command, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out.state").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    done = json.loads((tmp_path / "out.json").read_text())
+    assert 0 <= len(done["iterations"]) < 40
+    again = subprocess.run([*command, out, "--resume"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "out.state").exists()
+    whole = subprocess.run([*command, (tmp_path / "whole").as_uri()], capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    assert Image.open(tmp_path / "out.png").tobytes() == Image.open(tmp_path / "whole.png").tobytes()
+
+
+def test_a_place_that_takes_no_files_is_told_before_any_work(tmp_path, capsys):
+    out = (tmp_path / "missing" / "out").as_uri()
+    assert main([str(COFFEE), str(SWIRLS), out, *QUICK]) == 1
+    assert "Results can't be written beside 'file://" in capsys.readouterr().err
+
+
+def test_a_picture_that_can_not_be_sent_lies_on_this_machine(bucket, capsys, monkeypatch):
+    def broken(self, *_, **__):
+        raise RuntimeError("the line is down")
+
+    began = []
+
+    def break_line(step):
+        if not began:
+            began.append(step)
+            monkeypatch.setattr(type(bucket), "put_file", broken)
+
+    from neural_style.results.report import Report
+
+    add = Report.add
+    monkeypatch.setattr(Report, "add", lambda self, step: (break_line(step), add(self, step))[1])
+    assert main([str(COFFEE), str(SWIRLS), "memory://bucket/out", *QUICK, "--noplots"]) == 1
+    err = capsys.readouterr().err
+    assert "'memory://bucket/out.png' can't be read or written: the line is down." in err
+    place = err.rpartition("The picture lies in '")[2].partition("'")[0]
+    with Image.open(place) as image:
+        assert image.size == (48, 32)
+
+
+def test_python_takes_urls(bucket):
+    made = neural_style.stylize(
+        "memory://bucket/coffee.png",
+        str(SWIRLS),
+        weights="random",
+        rows=32,
+        iterations=0,
+        init="memory://bucket/coffee.png",
+    )
+    assert made.image.size == (48, 32)
+    assert made.record["content"] == "memory://bucket/coffee.png"
+
+
+def test_what_can_not_be_reached_is_told(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="'nowhere://x/photo.jpg' can't be reached: Protocol not known"):
+        reading.load("nowhere://x/photo.jpg")
+    with pytest.raises(UserError, match="a trained network has to lie on this machine"):
+        neural_style.stylize(COFFEE, "memory://bucket/model.keras")
+    with pytest.raises(UserError, match="a film has to lie on this machine"):
+        next(iter(neural_style.stylize_film("memory://bucket/film.mp4", SWIRLS)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs the package fsspec: pip install 'neural-style\[remote\]'"):
+        reading.load("s3://bucket/photo.jpg")
+
+
+def test_films_stay_on_this_machine(capsys):
+    assert main(["film.mp4", str(SWIRLS), "memory://bucket/out.mp4"]) == 1
+    assert main(["memory://bucket/film.mp4", str(SWIRLS), "out"]) == 1
+    assert capsys.readouterr().err.count("a film has to lie on this machine: copy it.") == 1
+
+
+@pytest.mark.parametrize("path", ["photo.jpg", "/a/b.png", "C:\\photo.jpg", "c://photo.jpg", "a:b", ""])
+def test_paths_are_no_urls(path):
+    assert not remote.is_url(path)
