@@ -115,7 +115,7 @@ def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
     try:
         return fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:  # no package for this scheme, or none such
-        raise UserError(f"{url!r} can't be reached: {error}. Copy the file to this machine.") from error
+        raise UserError(f"{url!r} can't be reached ({error}): copy the file to this machine.") from error
 
 
 @contextlib.contextmanager

@@ -74,6 +74,8 @@ def _file(path: str) -> str | io.BytesIO:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
             open(path, "rb").close()
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"Expected an image file, but {path!r} does not exist.") from None
     except (OSError, ValueError) as error:  # a name that is too long, or forbidden, or holds a null byte
