@@ -367,6 +367,12 @@ def _datasets(group, prefix=""):
         yield from _datasets(item, f"{prefix}{name}/") if isinstance(item, h5py.Group) else [f"{prefix}{name}"]
 
 
+def test_what_torch_did_not_write_is_told_before_its_styles_are_asked_for(tmp_path):
+    (tmp_path / "bad.pth").write_text("no network")
+    with pytest.raises(UserError, match="bad.pth' is no file that torch wrote"):
+        neural_style.stylize(COFFEE, tmp_path / "bad.pth", style="mosaic")
+
+
 def test_another_torch_network_is_told(tmp_path):
     with pytest.raises(UserError, match="does not hold the network of pytorch/examples"):
         network.load(DATA / "torch_zip.pth")

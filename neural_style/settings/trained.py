@@ -16,6 +16,8 @@ BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
 """Those that come with neural_style, found by name."""
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
 """Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
+PICKLE = b"\x80"
+"""What torch's files began with before they were zips."""
 FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
 """Within a .keras file: what it says of itself, its weights, and the folder of its styles' pictures."""
 LARGEST = 512 * 2**20
@@ -78,6 +80,10 @@ def facts(path: Path) -> dict[str, Any]:
     if path.suffix.lower() in TORCH:
         if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
+        with open(path, "rb") as file:
+            first = file.read(1)
+        if first != PICKLE and not zipfile.is_zipfile(path):
+            raise UserError(f"Expected a trained network, but {str(path)!r} is no file that torch wrote.")
         return {"architecture": "johnson", "width": 1.0, "styles": [path.stem], "training": {}}
     said = member(path, FACTS, 2**20)
     try:
