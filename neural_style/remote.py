@@ -25,12 +25,31 @@ SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 def is_url(path: Any) -> bool:
     """Whether a path is the URL of a file that lies elsewhere."""
-    return isinstance(path, str) and SCHEME.match(path) is not None and not os.path.lexists(path)
+    return isinstance(path, str) and SCHEME.match(path) is not None
 
 
-def check(url: str) -> None:
-    """Raises a UserError where what is needed to reach a URL is not installed."""
+def check_prefix(url: str) -> None:
+    """Raises a UserError where no results can be written to what begins with a URL."""
+    name = url.partition("://")[2].partition("/")[2]
+    if not name or "?" in url or "::" in url:
+        raise UserError(f"Expected a prefix for the results' names, such as s3://bucket/out/cat, received {url!r}.")
     _place(url)
+
+
+def key(url: str) -> str:
+    """A URL by which two spellings of one place are the same; of file://, the path."""
+    files, place = _place(url)
+    named = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
+    return place if named == "file" else f"{named}://{place}"
+
+
+def public(path: Any) -> Any:
+    """A URL without what may be secret: user, password and query, in which signatures stand; a path as it is."""
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    host, slash, name = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{name.partition('?')[0]}"
 
 
 def check_here(path: Any, what: str) -> None:
@@ -71,8 +90,9 @@ def exists(path: str) -> bool:
     """Whether something is there, be it a broken link; raises as `read` does."""
     if not is_url(path):
         return os.path.lexists(path)
-    with _reached(path) as (files, place):
-        return files.exists(place)
+    with contextlib.suppress(FileNotFoundError), _reached(path) as (files, place):
+        return bool(files.info(place))  # `files.exists` takes a place that can't be reached for an empty one
+    return False
 
 
 def matching(start: str, ending: str) -> list[str]:
@@ -114,8 +134,9 @@ def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
 
     try:
         return fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:  # no package for this scheme, or none such
-        raise UserError(f"{url!r} can't be reached ({error}): copy the file to this machine.") from error
+    except Exception as error:  # no package for this scheme, or none such, or whatever that package raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{url!r} can't be reached ({reason}): copy the file to this machine.") from error
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from neural_style import remote
 from neural_style.command.main import main
 from neural_style.errors import UserError
 from neural_style.images import reading
-from neural_style.results import targets
+from neural_style.results import checkpoint, targets
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=2", "--evaluations_per_iteration=2"]
 
@@ -74,7 +74,7 @@ def test_two_rows_of_one_url_are_told(bucket, capsys):
     assert main(["--manifest=memory://bucket/pairs.csv"]) == 2
     assert "the prefix 'memory://b/x' is line 2's" in capsys.readouterr().err
     assert main(["--manifest=memory://bucket/none.csv"]) == 2
-    assert "'memory://bucket/none.csv' can't be read as one" in capsys.readouterr().err
+    assert "'memory://bucket/none.csv' does not exist" in capsys.readouterr().err
 
 
 def test_nothing_of_others_is_written_over(bucket, capsys):
@@ -183,3 +183,54 @@ def test_films_stay_on_this_machine(capsys):
 @pytest.mark.parametrize("path", ["photo.jpg", "/a/b.png", "C:\\photo.jpg", "c://photo.jpg", "a:b", ""])
 def test_paths_are_no_urls(path):
     assert not remote.is_url(path)
+
+
+def test_an_input_by_another_spelling_is_not_written_over(bucket, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(COFFEE.read_bytes())
+    spelled = [(photo.as_uri(), str(tmp_path / "photo")), (str(photo), (tmp_path / "photo").as_uri())]
+    spelled += [("memory://bucket/coffee.png", "memory:///bucket/coffee")]
+    for content, prefix in spelled:
+        assert main([content, str(SWIRLS), prefix, *QUICK, "--overwrite"]) == 1
+        assert "would be written over, and it is read" in capsys.readouterr().err
+    assert photo.read_bytes() == bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
+
+
+def test_what_is_secret_in_urls_is_not_recorded(bucket, capsys):
+    bucket.pipe("/bucket/coffee.png?size=3&sig=SECRET", COFFEE.read_bytes())
+    words = ["memory://bucket/coffee.png?size=3&sig=SECRET", "memory://bucket/swirls.png", "memory://bucket/out"]
+    mask = f"--content_mask={words[0]}"
+    assert main([*words, mask, *QUICK, "--noplots"]) == 0
+    record = bucket.cat("/bucket/out.json")
+    assert json.loads(record)["flags"]["content_mask"] == "memory://bucket/coffee.png"
+    assert b"SECRET" not in record + bucket.cat("/bucket/out.png")
+    assert main([*words, mask, *QUICK, "--noplots", "--resume"]) == 0
+    assert "is complete already" in capsys.readouterr().out
+    assert remote.public("https://me:word@host:80/a/b.png?k=1") == "https://host:80/a/b.png"
+
+
+def test_a_state_that_can_not_be_reached_is_not_called_damaged(bucket, monkeypatch):
+    def broken(self, *_, **__):
+        raise RuntimeError("the line is down")
+
+    bucket.pipe("/bucket/out.state", b"")
+    monkeypatch.setattr(type(bucket), "_open", broken)
+    with pytest.raises(UserError, match=r"^'memory://bucket/out.state' can't be read or written: the line is down.$"):
+        checkpoint.load("memory://bucket/out")
+    monkeypatch.setattr(type(bucket), "info", broken)
+    with pytest.raises(UserError, match="the line is down"):
+        remote.exists("memory://bucket/out.state")
+
+
+@pytest.mark.parametrize("prefix", ["memory://bucket", "memory://", "memory://b/x?sig=1", "zip://out::memory://b/x"])
+def test_what_can_be_no_prefix(prefix, capsys):
+    assert main([str(COFFEE), str(SWIRLS), prefix, *QUICK]) == 1
+    assert f"such as s3://bucket/out/cat, received '{prefix}" in capsys.readouterr().err
+
+
+def test_what_is_no_image_elsewhere_is_named(bucket):
+    bucket.pipe("/bucket/text.png", b"no image")
+    with pytest.raises(UserError, match="cannot identify image file 'memory://bucket/text.png'"):
+        reading.load("memory://bucket/text.png")
+    with pytest.raises(UserError, match="^'reference://x' can't be reached"):
+        reading.load("reference://x")

@@ -108,6 +108,8 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
         reader = csv.DictReader(file, skipinitialspace=True, restval="")
         rows = [(reader.line_num, row) for row in reader]
         columns = reader.fieldnames or []
+    except FileNotFoundError:
+        raise UserError(f"--manifest takes a CSV file, and {path!r} does not exist.", exit_code=2) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results.record import as_today
@@ -23,6 +24,7 @@ def text(path: str) -> str:
     Raises:
       UserError: the file is none of the two, or says nothing; or its recipe is not known here.
     """
+    remote.check_here(path, "what --show reads")
     network = trained.find(path)
     if network:
         return _of_network(network)

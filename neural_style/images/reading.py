@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import stat
 import threading
 import warnings
@@ -98,8 +99,9 @@ def _told(named: str, hint: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
+        reason = re.sub(r"<_io\.BytesIO object at \w+>", named, str(error))
         raise UserError(
-            f"Expected an image file (PNG, JPEG, WebP, TIFF …), but {named} can't be read as one{hint}: {error}"
+            f"Expected an image file (PNG, JPEG, WebP, TIFF …), but {named} can't be read as one{hint}: {reason}"
         ) from error
 
 

@@ -73,6 +73,8 @@ def load(prefix: str) -> Checkpoint | None:
     try:
         with remote.opened(path(prefix)) as file:
             return _read(file)
+    except UserError:  # it can't be reached
+        raise
     except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
         raise UserError(
             f"--resume expected the state of an interrupted run in {path(prefix)!r}, and it is damaged or of "

@@ -25,7 +25,7 @@ def split(output: str, content: str) -> tuple[str, str]:
     """
     elsewhere = remote.is_url(output)
     if output.endswith("/") if elsewhere else os.path.isdir(output):
-        output = os.path.join(output, f"{Path(content).stem}.png")
+        output = os.path.join(output, f"{Path(remote.public(content)).stem}.png")
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
@@ -34,7 +34,7 @@ def split(output: str, content: str) -> tuple[str, str]:
             f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
         )
     if elsewhere:
-        remote.check(output)
+        remote.check_prefix(output)
     else:
         check_folder(folder)
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
@@ -50,6 +50,7 @@ def check_folder(folder: Path) -> None:
 
 def key(path: str) -> str:
     """A path or prefix by which two spellings of one place are the same; a link at its end is a place of its own."""
+    path = remote.key(path) if remote.is_url(path) else path
     if remote.is_url(path):
         return path
     return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))

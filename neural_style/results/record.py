@@ -71,7 +71,7 @@ def header(content: Any, styles: Sequence[Any], output: tuple[str, str], setting
         "styles": [_named(style) for style in styles],
         "prefix": output[0],
         "ending": output[1],
-        "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named)),
+        "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named), object_hook=_public),
         "versions": versions(),
     }
 
@@ -86,7 +86,15 @@ def versions() -> dict[str, str]:
 
 
 def _named(picture: Any) -> str:
-    return str(picture) if isinstance(picture, str | os.PathLike) else type(picture).__name__
+    return str(remote.public(picture)) if isinstance(picture, str | os.PathLike) else type(picture).__name__
+
+
+def _public(flags: dict[str, Any]) -> dict[str, Any]:
+    """Flags without what is secret in the URLs of masks and starts."""
+    return {
+        name: [remote.public(each) for each in value] if isinstance(value, list) else remote.public(value)
+        for name, value in flags.items()
+    }
 
 
 def digests(content: str, styles: Sequence[str], settings: Settings, also: str | None = None) -> dict[str, str]:
@@ -101,7 +109,7 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
     named = [trained.find(path) or path for path in (content, *styles)]
     paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     paths += [None if picture.init in STARTS else picture.init, *settings.network.files, also]
-    return {str(path): _digest(path) for path in paths if path}
+    return {str(remote.public(path)): _digest(path) for path in paths if path}
 
 
 def digest(paths: Sequence[str]) -> str:

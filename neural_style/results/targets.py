@@ -122,7 +122,7 @@ def claimed(prefix: str) -> Iterator[None]:
 
 def _place_of_lock(url: str) -> Path:
     """Of a URL's: what lies elsewhere can't be locked, but this machine's runs keep out of each other's way."""
-    return Path(tempfile.gettempdir(), f"neural-style-{hashlib.sha256(url.encode()).hexdigest()[:32]}.lock")
+    return Path(tempfile.gettempdir(), f"neural-style-{hashlib.sha256(remote.key(url).encode()).hexdigest()[:32]}.lock")
 
 
 def _try(url: str) -> None:

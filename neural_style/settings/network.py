@@ -5,6 +5,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.settings import networks
 from neural_style.settings.checked import Checked
@@ -133,6 +134,7 @@ class NetworkSettings(Checked):
 
 def check_weight_file(path: str | os.PathLike) -> None:
     """Raises a UserError where a path is no file."""
+    remote.check_here(path, "a weight file")
     if not os.path.isfile(path):
         raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images import reading
 from neural_style.settings.video import VideoSettings
@@ -162,7 +163,8 @@ def located(path: str | os.PathLike) -> str:
 
 def is_clip(path: str) -> bool:
     """Whether a path means a clip and not a picture."""
-    return os.path.isdir(path) or glob.has_magic(path) and not os.path.exists(path) or path.lower().endswith(FILMS)
+    pattern = glob.has_magic(path) and not os.path.exists(path) and not remote.is_url(path)
+    return os.path.isdir(path) or pattern or path.lower().endswith(FILMS)
 
 
 def _of_pictures(path: str) -> Clip:
