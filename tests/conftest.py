@@ -15,6 +15,15 @@ DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
 
 
+LONGEST = ("test_training", "test_reference", "test_surroundings", "test_kmeans", "test_checkpoint", "test_recipes")
+"""Files that take minutes: begun first, or one process would be at them alone in the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 def reference(name):
     """A file of reference values; tests/data/README.md says where they come from."""
     return json.loads((DATA / name).read_text())

@@ -63,6 +63,7 @@ def test_keras_example_trajectory(engine, name):
     assert_ends_as(keras_session(engine, case, f"--iterations={len(case['iterations'])}"), case)
 
 
+@pytest.mark.slow
 def test_keras_example_trajectory_with_the_whole_batch(engine):
     case = CASES["default_weights_64_rows"]
     assert_ends_as(keras_session(engine, case, "--noreuse_constant_rows"), case)

@@ -659,7 +659,7 @@ def test_one_frame_is_a_film(tmp_path, film):
         (("film.mp4",), ("--preview=gif",), "--preview=gif is for pictures"),
         (("film.mp4",), ("--tensorboard=board",), "--tensorboard shows pictures"),
         (("frames/000001.png", "picture"), ("--preview=side",), "--preview=side is for films"),
-        (("http://localhost:9/film.mp4",), (), "Expected a film, but"),
+        (("http://localhost:9/film.mp4",), (), "a film has to lie on this machine: copy it"),
         (("film.mp4", "notes.mp4"), (), "neural-style did not write it"),
         (("frames", "frames"), (), "would be written over"),
     ],
