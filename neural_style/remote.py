@@ -1,8 +1,8 @@
 """Files that lie elsewhere: URLs such as s3://bucket/photo.jpg, read and written through fsspec.
 
-Each function takes a path of this machine as well, so that who reads images and writes results need not tell the two
-apart. What goes wrong elsewhere is told in a sentence (UserError); a file that is not there is a FileNotFoundError, as
-it is here.
+What reads, looks and removes takes a path of this machine as well, so that who calls it need not tell the two apart.
+What goes wrong elsewhere is told in a sentence (UserError); a file that is not there is a FileNotFoundError, as it is
+here.
 """
 
 import contextlib
@@ -100,8 +100,9 @@ def matching(start: str, ending: str) -> list[str]:
     if not is_url(start):
         return sorted(glob.glob(f"{glob.escape(start)}[0-9]*{ending}"))
     folder, _, name = start.rpartition("/")
-    with _reached(folder) as (files, place):
-        listed = files.ls(place, detail=False) if files.exists(place) else []
+    listed = []
+    with contextlib.suppress(FileNotFoundError), _reached(folder) as (files, place):
+        listed = files.ls(place, detail=False)
     names = (each.rstrip("/").rpartition("/")[2] for each in listed)
     wanted = (each for each in names if each.startswith(name) and each.endswith(ending))
     return [f"{folder}/{each}" for each in sorted(wanted) if each[len(name) : len(name) + 1].isdigit()]
@@ -119,8 +120,7 @@ def remove(path: str) -> None:
         Path(path).unlink(missing_ok=True)
         return
     with contextlib.suppress(FileNotFoundError), _reached(path) as (files, place):
-        if files.exists(place):
-            files.rm_file(place)
+        files.rm_file(place)
 
 
 def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
@@ -135,8 +135,7 @@ def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
     try:
         return fsspec.core.url_to_fs(url)
     except Exception as error:  # no package for this scheme, or none such, or whatever that package raises
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{url!r} can't be reached ({reason}): copy the file to this machine.") from error
+        raise UserError(f"{url!r} can't be reached ({_reason(error)}): copy the file to this machine.") from error
 
 
 @contextlib.contextmanager
@@ -149,5 +148,8 @@ def _reached(url: str) -> Iterator[tuple["fsspec.AbstractFileSystem", str]]:
     except (FileNotFoundError, UserError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{url!r} can't be read or written: {reason}.") from error
+        raise UserError(f"{url!r} can't be read or written: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
