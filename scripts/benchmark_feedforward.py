@@ -5,6 +5,8 @@ import sys
 from benchmark_universal import in_turns
 
 SIZES = [(512, 512), (1080, 1920)]
+ARCHITECTURE = "deep"
+"""That of the network that comes along."""
 CROP, BATCH, WIDTH = 128, 4, 0.5
 PRECISIONS = ("float32", "bfloat16")
 
@@ -27,7 +29,7 @@ def measure_painting(pair: list[str]) -> dict[str, float]:
     from neural_style.feedforward.painter import Painter
     from neural_style.images import geometry, reading
 
-    some, found = network.fresh("johnson", WIDTH, ["one"], 0), {}
+    some, found = network.fresh(ARCHITECTURE, WIDTH, ["one"], 0), {}
     style, theirs = tf.ones((1, 1, 1, 1)), TransformerNet(some.layers, 0).eval()
     painters = {precision: Painter(some, precision) for precision in PRECISIONS}
     print("\n| seconds a picture, half the channels, everything loaded | neural_style | PyTorch | times faster |")
@@ -75,7 +77,10 @@ def measure_training(pair: list[str]) -> dict[str, float]:
         return cls(**{name: value for name, value in {**recipe, **given}.items() if name in names})
 
     loss, vgg = of(LossSettings), of(NetworkSettings, weights="random", precision="float32")
-    settings, how = TrainingSettings(crop=CROP, batch=BATCH, steps=1000), StylesSettings(width=WIDTH)
+    settings, how = (
+        TrainingSettings(crop=CROP, batch=BATCH, steps=1000),
+        StylesSettings(architecture=ARCHITECTURE, width=WIDTH, content_energy="crop"),
+    )
     painting = geometry.resize(reading.load(pair[1]), 256, 320)
     rng = np.random.default_rng(0)
     photograph = geometry.resize(reading.load(pair[0]), 400, 600)

@@ -1,13 +1,13 @@
 """A trained network in PyTorch, painting and in training: a contender of `scripts/benchmark feedforward`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from neural_style.feedforward.architectures import Johnson
+from neural_style.feedforward.architectures import Deep, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.images.preprocessing import CAFFE_MEAN
 from neural_style.settings import networks
@@ -17,7 +17,7 @@ LAST = torch.channels_last
 
 
 class TransformerNet(nn.Module):
-    """pytorch/examples' network with the weights of one of ours, channels last."""
+    """pytorch/examples' network, or ours that is deeper, with the weights of one of ours, channels last."""
 
     def __init__(self, network: Johnson, style: int):
         """
@@ -26,37 +26,59 @@ class TransformerNet(nn.Module):
           style: whose γ and β are.
         """
         super().__init__()
-        self._steps, self._blocks = [], network.BLOCKS
-        for number, (convolution, norm) in enumerate(network.parts):
+        self._blocks, self._before = network.BLOCKS, network.BLOCKS
+        self._steps, self._deeper = self._made(network.parts, style, ""), None
+        if isinstance(network, Deep):
+            self._before, self._deeper = network.BEFORE, self._made(network.deeper, style, "deep_")
+        self.to(memory_format=LAST)
+
+    def _made(self, parts: Sequence[tuple], style: int, prefix: str) -> list[tuple]:
+        """Each convolution of `parts` with its normalisation, and whether it is of a doubled map and a ReLU follows."""
+        steps = []
+        for number, (convolution, norm) in enumerate(parts):
             kernel = np.ascontiguousarray(np.transpose(convolution.kernel.numpy(), (3, 2, 0, 1)))
             size = convolution.size
             made = nn.Conv2d(kernel.shape[1], kernel.shape[0], size, convolution.stride)
             made.weight.data, made.bias.data = torch.from_numpy(kernel), torch.from_numpy(convolution.bias.numpy())
-            self.add_module(f"convolution_{number}", made)
+            self.add_module(f"{prefix}convolution_{number}", made)
             normal = None
             if norm is not None:
                 normal = nn.InstanceNorm2d(kernel.shape[0], affine=True)
                 normal.weight.data = torch.from_numpy(norm.gamma.numpy()[style].copy())
                 normal.bias.data = torch.from_numpy(norm.beta.numpy()[style].copy())
-                self.add_module(f"normalization_{number}", normal)
-            self._steps.append((made, normal, convolution.doubled, norm is not None and norm.relu))
-        self.to(memory_format=LAST)
+                self.add_module(f"{prefix}normalization_{number}", normal)
+            steps.append((made, normal, convolution.doubled, norm is not None and norm.relu))
+        return steps
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """RGB [batch, 3, rows, cols] in 0..255 to the painting."""
-        steps = iter(self._steps)
-
-        def following(x: torch.Tensor) -> torch.Tensor:
-            convolution, norm, doubled, relu = next(steps)
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if doubled else x
-            x = convolution(F.pad(x, [convolution.kernel_size[0] // 2] * 4, mode="reflect"))
-            x = x if norm is None else norm(x)
-            return F.relu(x) if relu else x
-
-        x = following(following(following(image)))
-        for _ in range(self._blocks):
-            x = x + following(following(x))
+        following = _following(self._steps)
+        x = _residual(following(following(following(image))), following, self._before)
+        if self._deeper:
+            deeper = _following(self._deeper)
+            rows, cols = x.shape[2:]
+            x = x + deeper(_residual(deeper(x), deeper, self._blocks))[:, :, :rows, :cols]
+        x = _residual(x, following, self._blocks - self._before)
         return GAIN * following(following(following(x))) + GREY
+
+
+def _following(steps: Sequence[tuple]) -> Callable[[torch.Tensor], torch.Tensor]:
+    waiting = iter(steps)
+
+    def following(x: torch.Tensor) -> torch.Tensor:
+        convolution, norm, doubled, relu = next(waiting)
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest") if doubled else x
+        x = convolution(F.pad(x, [convolution.kernel_size[0] // 2] * 4, mode="reflect"))
+        x = x if norm is None else norm(x)
+        return F.relu(x) if relu else x
+
+    return following
+
+
+def _residual(x: torch.Tensor, following: Callable[[torch.Tensor], torch.Tensor], blocks: int) -> torch.Tensor:
+    for _ in range(blocks):
+        x = x + following(following(x))
+    return x
 
 
 class Trainer:

@@ -18,7 +18,7 @@ import neural_style
 from neural_style.command.main import main
 from neural_style.errors import UserError
 from neural_style.feedforward import export, network, torch_files
-from neural_style.feedforward.architectures import Johnson, Msg, model_of
+from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
 from neural_style.feedforward.painter import Painter
 from neural_style.images import geometry, reading, sources
@@ -55,6 +55,7 @@ def test_the_published_width_has_the_published_number_of_weights():
     """pytorch/examples has 1,679,235; each further style 3,200 of them (γ and β); MSG-Net's 2.12 M, W and one Gram."""
     assert model_of(Johnson(1, 1.0), 1).count_params() == reference("johnson.json")["parameters"] == 1_679_235
     assert model_of(Johnson(3, 1.0), 3).count_params() == 1_679_235 + 2 * 3200
+    assert model_of(Deep(1, 1.0), 1).count_params() == 1_679_235 + 12 * (9 * 128**2 + 128 + 2 * 128)
     assert model_of(Msg(1, 1.0), 1).count_params() == 2_386_147 + 512**2
 
 
@@ -84,6 +85,21 @@ def test_layers_are_torchs():
         np.testing.assert_allclose(maps[0, 0], wanted["corner"], atol=1e-4, err_msg=name)
         np.testing.assert_allclose(maps[-1, -1], wanted["end"], atol=1e-4, err_msg=name)
         assert np.mean(maps**2) == pytest.approx(wanted["square"], rel=1e-4), name
+
+
+def test_what_lies_deeper_is_added_at_a_quarter(rng):
+    """With γ and β of its last normalisation at 0 the deeper network is Johnson's, and else it is not."""
+    deep, plain = (network.fresh(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
+    weights = {variable.path: variable for variable in deep.model.weights}
+    for variable in plain.model.weights:
+        weights[variable.path].assign(variable)
+    image = tf.constant(rng.uniform(0, 255, (1, 21, 30, 3)), tf.float32)
+    expected, found = (each.layers(image, one(1)).numpy() for each in (plain, deep))
+    assert np.abs(found - expected).max() > 0.1
+    for name in ("gamma", "beta"):
+        last = weights[f"deep_normalization_11/{name}"]
+        last.assign(tf.zeros_like(last))
+    np.testing.assert_array_equal(deep.layers(image, one(1)).numpy(), expected)
 
 
 def test_a_torch_file_paints():
@@ -122,7 +138,7 @@ def test_comatch_is_its_formula(rng):
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(24, 32), (25, 38), (31, 23)])
-@pytest.mark.parametrize("architecture", ["johnson", "msg"])
+@pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
     some = network.fresh(architecture, 0.125, STYLES, 0)
     if architecture == "msg":
@@ -279,7 +295,10 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style=stars", "--method=wct"], "which --method=wct can't use"),
         (["--style=stars", "--scales=20,40"], "A trained network can't take several --scales"),
         (["--style=stars", "--preserve_color=match"], "--preserve_color=match (luminance it can)"),
-        (["--style=stars", "--rows=4"], "need at least 8 rows"),
+        (
+            ["--style=stars", "--rows=4"],
+            "need at least 16 rows and 16 columns, and the result would have 4 rows and 6 columns: raise --rows.",
+        ),
         (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
         (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize and wct with --refine"),
         (["--style=stars", "--weights=random"], "--weights is of --method=optimize and wct and adain and analogy"),

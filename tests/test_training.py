@@ -129,7 +129,7 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     kinds = {field: cls for cls in (TrainingSettings, StylesSettings) for field in cls.__dataclass_fields__}
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
     settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
-    how = StylesSettings(**{"width": 0.125, **of[StylesSettings]})
+    how = StylesSettings(**{"width": 0.125, "content_energy": "crop", **of[StylesSettings]})
     styles = [*reversed(pair(48, 64))][: len(names)]
     return settings, beginning.begun(settings, how, loss, NETWORK, names, styles, Cache(1e9))
 
@@ -149,7 +149,20 @@ def test_losses_are_the_engines():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
 
 
-@pytest.mark.parametrize("architecture", ["johnson", "msg"])
+def test_content_over_the_energy_of_styles():
+    """The same losses, but that content is divided by the variance of both styles' features instead of the crop's."""
+    crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
+    own, shared = (begun(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
+    encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
+    styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in pair(48, 64)]
+    variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
+    for name in own:
+        found = encoder(crops)[LOSS.content_layers[0]].numpy()
+        factor = found.var(axis=(1, 2)).sum(axis=-1) / variance if name.startswith("content") else np.ones(4)
+        np.testing.assert_allclose(shared[name], own[name] * factor, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_every_term_falls(architecture):
     settings, (_, trained_) = begun(architecture=architecture, steps=80, rate=4e-3)
     crops = Crops(PATHS, settings.crop, settings.batch, 0)
@@ -331,7 +344,7 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
     assert "'one.keras.state' of a training that was broken off is there: go on with --resume" in again.stderr
     assert (photos / "one.keras.state").read_bytes() == before
     other = command(photos, *words, "--steps=5000", "--width=0.25", "--resume")
-    assert "is the state of a training with other flags" in other.stderr
+    assert "is the state of a training with other flags or files (--width was 0.125, and is 0.25)" in other.stderr
     with subprocess.Popen([*line, "--resume", "--rate=1e-4"], cwd=photos, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("Going on at step 1")
         process.kill()

@@ -68,10 +68,8 @@ def _before(asked: Asked) -> dict[str, Any] | None:
     begin = trained.facts(Path(asked.training.begin)) if asked.training.begin else None
     if asked.styles.only_styles and not begin:
         raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
-    if asked.styles.only_styles and begin["architecture"] != "johnson":
-        raise UserError(
-            f"--only_styles is of the architecture johnson, and {asked.training.begin!r} is {begin['architecture']}."
-        )
+    if asked.styles.only_styles and begin["architecture"] == "msg":
+        raise UserError(f"--only_styles is of the architectures johnson and deep, and {asked.training.begin!r} is msg.")
     for name in ("architecture", "width"):
         if begin and name in asked.given and begin[name] != getattr(asked.styles, name):
             raise UserError(

@@ -229,6 +229,23 @@ class Shown(keras.layers.Layer):
         return image_shape
 
 
+@keras.saving.register_keras_serializable("neural_style")
+class Added(keras.layers.Layer):
+    """A map, and another that is as large or a little larger, of which the rest is left out."""
+
+    def __init__(self, **known: Any):
+        super().__init__(autocast=False, **known)
+
+    def call(self, x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        """[batch, rows, cols, channels] and [batch, rows', cols', channels]."""
+        size = tf.shape(x)
+        return x + other[:, : size[1], : size[2]]
+
+    def compute_output_shape(self, x_shape: Any, other_shape: Any) -> tuple:
+        """See `keras.layers.Layer`."""
+        return x_shape
+
+
 def gram_of(features: tf.Tensor) -> tf.Tensor:
     """The Gram matrix of features [batch, rows, cols, channels], divided by their number, as CoMatch takes it."""
     wide = tf.cast(features, tf.float32)

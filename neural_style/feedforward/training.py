@@ -43,15 +43,18 @@ class Progress:
 class Objective:
     """The terms of a batch of paintings, each with a content and a style of its own."""
 
-    def __init__(self, encoder: keras.Model, terms: Sequence[Term], styles: Sequence[np.ndarray], side: int):
+    def __init__(
+        self, encoder: keras.Model, terms: Sequence[Term], styles: Sequence[np.ndarray], side: int, energy: str
+    ):
         """
         Args:
           encoder: of `vgg.model.build`, with every layer that the terms look at.
           terms: of the loss; those that are not summed over positions need styles of one size.
           styles: RGB [rows, cols, 3] in 0..255.
           side: rows and columns of the crops.
+          energy: a choice of --content_energy.
         """
-        self._encoder, self._terms = encoder, terms
+        self._encoder, self._terms, self._energy = encoder, terms, energy
         blank = np.zeros((side, side, 3), np.float32)
         self._scene = Scene(blank, [Region([blank], [1.0], 1.0, None)], blank)
         measured = [all_terms.measure(terms, encoder(style[None].astype(np.float64)), {}) for style in styles]
@@ -78,9 +81,18 @@ class Objective:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)
         empty = all_terms.maps_of(self._terms, self._scene, content["image"].dtype)
         measured = all_terms.measure(self._terms, content, empty)
+        if self._energy == "styles":
+            contents = [term.name for term in self._terms if term.compares]
+            measured |= {name: self._as_styles(name, *measured[name]) for name in contents}
         prepared = all_terms.prepare(self._terms, measured, [style], self._scene)
         maps = empty | all_terms.compared(self._terms, content)
         return all_terms.losses(self._terms, all_terms.sums(self._terms, painted, maps), prepared)
+
+    def _as_styles(self, name: str, value: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What a term would measure of a crop whose features had the statistics of all styles together."""
+        values, counts = self._styles[name]
+        mean = tf.reduce_sum(values, axis=0) / tf.cast(tf.reduce_sum(counts), value.dtype)
+        return mean * tf.cast(count, value.dtype), count
 
 
 def _rows(features: Mapping[str, tf.Tensor], batch: int) -> list[dict[str, tf.Tensor]]:

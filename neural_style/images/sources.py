@@ -211,9 +211,10 @@ def style_picture(network: Path, number: int) -> Image.Image:
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
     picture, least = sources.settings.picture, sources.settings.least_side
-    networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     if sources.network:
+        networks.check_size(*sources.sizes[0], least, "the result", "raise --rows")
         return
+    networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
         for size in _version_sizes(style, *sources.sizes[0], picture):
             networks.check_size(*size, least, "a style (--style_scale, --style_frame)")

@@ -5,7 +5,7 @@ import dataclasses
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, setting
 
-LEAST_SIDE = 8
+LEAST_SIDE = 16
 """Rows and columns that an image needs at least: two positions of the narrowest map."""
 
 

@@ -97,10 +97,12 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
             )
 
 
-def check_size(rows: int, cols: int, least: int, what: str) -> None:
-    """Raises a UserError where an image, called `what`, has fewer than `least` rows or columns."""
+def check_size(
+    rows: int, cols: int, least: int, what: str, mend: str = "raise --rows, or choose shallower layers"
+) -> None:
+    """Raises a UserError, with what to do, where an image, called `what`, has fewer than `least` rows or columns."""
     if min(rows, cols) < least:
         raise UserError(
             f"The network's layers need at least {least} rows and {least} columns, and {what} would have "
-            f"{rows} rows and {cols} columns: raise --rows, or choose shallower layers."
+            f"{rows} rows and {cols} columns: {mend}."
         )

@@ -6,7 +6,8 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, Number, Optional, Switch, Whole, setting
 from neural_style.settings.universal import LEVELS
 
-ARCHITECTURES = ("johnson", "msg")
+ARCHITECTURES = ("johnson", "deep", "msg")
+ENERGIES = ("crop", "styles")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +38,10 @@ class StylesSettings(Checked):
     """Networks that paint"""
 
     architecture: str = setting(
-        "johnson",
+        "deep",
         Choice(ARCHITECTURES),
-        "johnson: Johnson et al. 2016 with a γ and β for each style (Dumoulin et al. 2017). msg: styles enter through "
+        "johnson: Johnson et al. 2016 with a γ and β for each style (Dumoulin et al. 2017). deep: the same with five "
+        "residual blocks more, at an eighth of the size, for strokes that are larger. msg: styles enter through "
         "their Gram matrices (Zhang & Dana 2017).",
     )
     width: float = setting(
@@ -53,6 +55,13 @@ class StylesSettings(Checked):
     )
     style_size: int = setting(
         600, Whole(32, 4096), "Rows and columns of the style images, on average: larger ones give larger strokes."
+    )
+    content_energy: str = setting(
+        "styles",
+        Choice(ENERGIES),
+        "Whose features' energy the content's distance is divided by, with --normalization=scale: each crop's own, as "
+        "when a picture is optimised, or that of all styles together, so that flat crops keep no more than others and "
+        "take strokes.",
     )
     shows: str | None = setting(
         None, Optional(File()), "A photograph that is painted in every style now and then, beside MODEL."

@@ -32,7 +32,15 @@ def read(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
         raise UserError(f"{str(path)!r} is no state of a training ({error}): remove it to start anew.") from error
     if found != dict(identity):
         raise UserError(
-            f"{str(path)!r} is the state of a training with other flags: give them as they were, or remove the file to "
-            "start anew."
+            f"{str(path)!r} is the state of a training with other flags or files "
+            f"({_difference(found or {}, identity)}): give them as they were, or remove the file to start anew."
         )
     return state
+
+
+def _difference(found: Mapping[str, str], identity: Mapping[str, str]) -> str:
+    """The first thing in which two trainings differ."""
+    name = next(name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name))
+    if name == "files":
+        return "other photographs, styles or --begin"
+    return f"--{name} was {found.get(name, 'not known')}, and is {identity.get(name, 'not known')}"
