@@ -229,7 +229,7 @@ tf.config.set_logical_device_configuration(
 import test_training as t
 from neural_style.feedforward import beginning
 beginning.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
-settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4)
+settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4, architecture="johnson")
 crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
 print(json.dumps([trained.run(images).terms for _, images in t.taken(crops, 0, 4)]))
 """
@@ -304,7 +304,15 @@ def test_the_command_trains_a_decoder_that_paints(photos):
 
 
 PAINTERS = trained.by_name()["painters"]
-SMALL = ["--weights=random", "--crop=32", "--width=0.125", "--style_size=48", "--photos=photos", "--precision=float32"]
+SMALL = [
+    "--weights=random",
+    "--architecture=johnson",
+    "--crop=32",
+    "--width=0.125",
+    "--style_size=48",
+    "--photos=photos",
+    "--precision=float32",
+]
 
 
 def test_the_command_trains_a_network_that_paints(photos):

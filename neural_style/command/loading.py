@@ -24,7 +24,7 @@ def engine_maker(**how: Any) -> Callable[[], "Engine"]:
     def engine() -> "Engine":
         if not made:
             try:
-                with _announced("Loading TensorFlow …"), signals.held(), _quiet():
+                with _announced("Loading TensorFlow …"), signals.held(), _quiet(), _without("matplotlib.pyplot"):
                     from neural_style.engine import Engine
             except (ImportError, MemoryError, OSError) as error:
                 raise UserError(
@@ -49,6 +49,19 @@ def _announced(what: str) -> Iterator[None]:
         yield
     finally:
         print("\r" + " " * len(what) + "\r", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Keeps Keras from loading what it can do without, for half a second."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # which makes its import an ImportError
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 @contextlib.contextmanager

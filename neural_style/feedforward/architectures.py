@@ -20,6 +20,11 @@ def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
     return layer(*inputs)
 
 
+def computed(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    """A layer that is built applied to tensors, without what Keras does around each call: traced in half the time."""
+    return layer.call(*inputs)
+
+
 def _share(channels: int, width: float) -> int:
     return max(4, round(channels * width))
 

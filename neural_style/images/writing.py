@@ -66,9 +66,11 @@ def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, c
 def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, Any]:
     """What Pillow's `save` takes."""
     options = {name: carried[name] for name in ("exif", "icc_profile") if name in carried}
-    if kind == "PNG" and "text" in carried:
-        options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])
+    if kind == "PNG":
+        options["compress_level"] = 4  # a thousandth larger than by Pillow's 6, in half the time
+        if "text" in carried:
+            options["pnginfo"] = PngInfo()
+            options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])
     elif kind == "TIFF" and "exif" not in carried:
         options["compression"] = "tiff_deflate"  # by libtiff, which can't write EXIF's inner folders
     elif kind in ("JPEG", "WEBP"):

@@ -3,7 +3,6 @@
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import fmin_l_bfgs_b
 
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
@@ -41,6 +40,8 @@ class Lbfgs:
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """One call of `fmin_l_bfgs_b`."""
+        from scipy.optimize import fmin_l_bfgs_b  # takes long to import, and not every method needs it
+
         # SciPy's first move has length 1 in its variable, so its variable is x / first_step.
         unit = self._unit
         z, _, _ = fmin_l_bfgs_b(
