@@ -87,6 +87,16 @@ def test_layers_are_torchs():
         assert np.mean(maps**2) == pytest.approx(wanted["square"], rel=1e-4), name
 
 
+def test_the_deeper_network_is_torchs():
+    some, rng = network.fresh("deep", 0.125, STYLES, 3), np.random.default_rng(4)
+    for variable in some.model.weights:
+        if variable.name in ("gamma", "beta"):
+            variable.assign(variable.numpy() + 0.5 * rng.standard_normal(variable.shape))
+    image = np.random.RandomState(2).uniform(0, 255, (21, 30, 3)).round(2)
+    found = Painter(some, "float32").paint(image, one(1))
+    np.testing.assert_allclose(found, reference("deep.json")["painting"], atol=1e-3)
+
+
 def test_what_lies_deeper_is_added_at_a_quarter(rng):
     """With γ and β of its last normalisation at 0 the deeper network is Johnson's, and else it is not."""
     deep, plain = (network.fresh(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
