@@ -77,10 +77,8 @@ def measure_training(pair: list[str]) -> dict[str, float]:
         return cls(**{name: value for name, value in {**recipe, **given}.items() if name in names})
 
     loss, vgg = of(LossSettings), of(NetworkSettings, weights="random", precision="float32")
-    settings, how = (
-        TrainingSettings(crop=CROP, batch=BATCH, steps=1000),
-        StylesSettings(architecture=ARCHITECTURE, width=WIDTH, content_energy="crop"),
-    )
+    settings = TrainingSettings(crop=CROP, batch=BATCH, steps=1000)
+    how = StylesSettings(architecture=ARCHITECTURE, width=WIDTH, content_energy="crop")
     painting = geometry.resize(reading.load(pair[1]), 256, 320)
     rng = np.random.default_rng(0)
     photograph = geometry.resize(reading.load(pair[0]), 400, 600)

@@ -82,7 +82,7 @@ def _residual(x: torch.Tensor, following: Callable[[torch.Tensor], torch.Tensor]
 
 
 class Trainer:
-    """One step after the other with Adam, on the loss that `neural_style train` has by default."""
+    """One step after the other with Adam, on the loss of `neural-style train --content_energy=crop`."""
 
     def __init__(
         self, network: TransformerNet, kernels: Mapping, loss: LossSettings, style: np.ndarray, bfloat16: bool

@@ -30,7 +30,7 @@ STYLES = ("waves", "stars")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A small network of two styles, untrained but with γ and β that differ, in a file."""
-    small = network.fresh("johnson", 0.125, STYLES, 1)
+    small = network.fresh("deep", 0.125, STYLES, 1)
     rng = np.random.default_rng(2)
     for variable in small.model.weights:
         if variable.name in ("gamma", "beta"):
@@ -147,7 +147,7 @@ def test_comatch_is_its_formula(rng):
     np.testing.assert_allclose(gram_of(tf.constant(x)), (flat @ flat.T / flat.size)[None], atol=1e-6)
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(24, 32), (25, 38), (31, 23)])
+@pytest.mark.parametrize(("rows", "cols"), [(24, 32), (25, 38), (31, 23), (9, 9)])
 @pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
     some = network.fresh(architecture, 0.125, STYLES, 0)
@@ -287,7 +287,7 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 rows: 2 made" in done.stdout
     shown = command(f"--show={made}").stdout.splitlines()
-    assert shown[0] == "# two.keras: johnson, width 0.125, 2 styles"
+    assert shown[0] == "# two.keras: deep, width 0.125, 2 styles"
     assert shown[1:3] == ["--style=waves", "--style=stars"]
     assert "--steps=3" in shown[-1]
     assert command(made, "--export=two.tflite").returncode == 0
@@ -307,7 +307,7 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style=stars", "--preserve_color=match"], "--preserve_color=match (luminance it can)"),
         (
             ["--style=stars", "--rows=4"],
-            "need at least 16 rows and 16 columns, and the result would have 4 rows and 6 columns: raise --rows.",
+            "need at least 9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows.",
         ),
         (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
         (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize and wct with --refine"),

@@ -130,7 +130,7 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
     settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
     how = StylesSettings(**{"width": 0.125, "content_energy": "crop", **of[StylesSettings]})
-    styles = [*reversed(pair(48, 64))][: len(names)]
+    styles = [pair(48, 64)[1], pair(40, 44)[0]][: len(names)]
     return settings, beginning.begun(settings, how, loss, NETWORK, names, styles, Cache(1e9))
 
 
@@ -143,7 +143,7 @@ def test_losses_are_the_engines():
     objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.of(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
-        scene = Scene(crop, [Region([pair(48, 64)[1 - style]], [1.0], 1.0, None)], crop)
+        scene = Scene(crop, [Region([(pair(48, 64)[1], pair(40, 44)[0])[style]], [1.0], 1.0, None)], crop)
         _, _, expected = objective.bind(scene)(painted.astype(np.float64))
         for name, value in expected.items():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
@@ -154,7 +154,7 @@ def test_content_over_the_energy_of_styles():
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
     own, shared = (begun(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
     encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
-    styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in pair(48, 64)]
+    styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in (pair(48, 64)[1], pair(40, 44)[0])]
     variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
     for name in own:
         found = encoder(crops)[LOSS.content_layers[0]].numpy()
@@ -304,6 +304,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
 
 
 PAINTERS = trained.by_name()["painters"]
+TORCH = DATA / "johnson.pth"
 SMALL = [
     "--weights=random",
     "--architecture=johnson",
@@ -331,10 +332,11 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert facts["styles"] == ["swirls", "chelsea"]
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
-    assert command(photos, SWIRLS, "more.keras", "--steps=1", "--begin=two.keras", *SMALL).returncode == 0
+    kept = [word for word in SMALL if not word.startswith(("--architecture", "--width"))]  # which are the network's
+    assert command(photos, SWIRLS, "more.keras", "--steps=1", "--begin=two.keras", *kept).returncode == 0
     more = trained.facts(photos / "more.keras")["training"]
     assert more["before"] == facts["training"]
-    assert more["flags"]["width"] == "0.125"
+    assert (more["flags"]["architecture"], more["flags"]["width"]) == ("johnson", "0.125")
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
     assert found.image.size == (60, 40)
 
@@ -395,7 +397,32 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["nowhere.png", "out.keras", "--photos=full"], "'nowhere.png' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"], "--begin takes a file"),
         (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles leaves the convolutions"),
-        (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave that out"),
+        (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave it out"),
+        (["full/a.png", "out.keras", "--photos=full", f"--begin={TORCH}", "--width=1"], "has its own: leave it out"),
+        (["full/a,b.png", "out.keras", "--photos=full"], "--style parts names by commas: rename 'a,b'"),
+        (
+            ["full/a.png", "out.keras", "--photos=full", "--shows=long.png"],
+            "and the picture of --shows would have 256 rows",
+        ),
+        (
+            ["long.png", "out.keras", "--photos=full", "--crop=32", "--style_size=32"],
+            "'long' would have 370 rows and 3",
+        ),
+        (
+            [
+                "full/a.png",
+                "out.keras",
+                "--photos=full",
+                "--crop=32",
+                "--style_loss=mrf",
+                "--style_layers=block5_conv1",
+            ],
+            "and a crop would have 32 rows",
+        ),
+        (
+            ["full/a.png", "out.keras", "--photos=full", "--content_energy=crop", "--normalization=none"],
+            "--content_energy is of --normalization=scale, and that is none: leave it out.",
+        ),
         (["full/a.png", "out.keras", "--photos=full", "--crop=128"], "no image of at least 128 rows"),
         (["--decoder=2", "--photos=full", "out.safetensors", "--crop=128"], "no image of at least 128 rows"),
         (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
@@ -405,7 +432,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
 def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     (tmp_path / "full").mkdir()
-    Image.new("RGB", (64, 64)).save(tmp_path / "full" / "a.png")
+    for name, size in [("full/a", (64, 64)), ("full/a,b", (64, 64)), ("long", (3, 400))]:
+        Image.new("RGB", size).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)
     from neural_style.command import train_decoder, train_network
 
@@ -420,8 +448,13 @@ def test_a_state_of_other_flags_is_told(tmp_path):
     _, _, some = decoder_begun(decoder=1)
     states.write(tmp_path / "state", some.state(), {"training": "these"})
     some.restore(states.read(tmp_path / "state", {"training": "these"}))
-    with pytest.raises(UserError, match="a training with other flags"):
-        states.read(tmp_path / "state", {"training": "others"})
+    for identity, message in [
+        ({"training": "others"}, "--training was these, and is others"),
+        ({"training": ""}, "--training was these, and is not given"),
+        ({"training": "these", "more": "of it"}, "of a version that knows another more"),
+    ]:
+        with pytest.raises(UserError, match=f"a training with other flags or files \\({message}\\)"):
+            states.read(tmp_path / "state", identity)
     (tmp_path / "state").write_text("nothing")
     with pytest.raises(UserError, match="is no state of a training"):
         states.read(tmp_path / "state", {})

@@ -53,7 +53,7 @@ def _announced(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without(module: str) -> Iterator[None]:
-    """Keeps Keras from loading what it can do without, for half a second."""
+    """Keeps Keras from loading what it can do without, and would take half a second to."""
     if module in sys.modules:
         yield
         return

@@ -57,7 +57,8 @@ def text(path: str) -> str:
 def _of_network(path: Path) -> str:
     """What a trained network is, its styles, and the command that trained it."""
     facts = trained.facts(path)
-    lines = [f"# {path.name}: {facts['architecture']}, width {facts['width']:g}, {len(facts['styles'])} styles"]
+    width = f", width {facts['width']:g}" if facts["width"] else ""
+    lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]
     lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
     made = facts["training"]
     while isinstance(made, dict) and isinstance(made.get("flags"), dict):

@@ -80,9 +80,9 @@ class Asked:
         """
         names = [f"{path.name} {path.stat().st_size}" for path in self.photos]
         files_read = [*read, *([self.training.begin] if self.training.begin else [])]
-        bytes_read = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in files_read]
-        said = {f.name: getattr(group, f.name) for group in groups for f in dataclasses.fields(group)}
-        kept = {name: repr(value) for name, value in said.items() if name not in FREE}
+        bytes_read = [f"{Path(path).stem} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in files_read]
+        fields = [(group, field) for group in groups for field in dataclasses.fields(group) if field.name not in FREE]
+        kept = {field.name: _text(field, getattr(group, field.name)) for group, field in fields}
         return {**kept, "files": hashlib.sha256("\n".join(names + bytes_read).encode()).hexdigest()}
 
 
@@ -155,6 +155,11 @@ def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) ->
     """The settings of a class, where the recipe says nothing else by their defaults."""
     names = {field.name for field in dataclasses.fields(group)}
     return group(**{name: value for name, value in {**recipes.read(recipe), **given}.items() if name in names})
+
+
+def _text(field: dataclasses.Field, value: Any) -> str:
+    """A setting as the command line has it; nothing where it is not set."""
+    return "" if value is None else field.metadata["kind"].text(value)
 
 
 def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from neural_style.images import geometry, reading
 from neural_style.results import files, plots
 from neural_style.results.record import by_kind
 from neural_style.results.tensorboard import Board
-from neural_style.settings import trained
+from neural_style.settings import networks, trained
+from neural_style.settings.feedforward import LEAST_SIDE
 from neural_style.settings.loss import STYLE_LOSSES
 from neural_style.terminal import say
 from neural_style.training.crops import Crops, taken
@@ -42,7 +43,9 @@ def run(asked: Asked) -> None:
     """
     before = _before(asked)
     names, pictures, arrays = _styles(asked)
-    shown = asked.styles.shows and geometry.resize(*_shown(asked.styles.shows))
+    shown = _shown(asked.styles.shows) if asked.styles.shows else None
+    side = asked.training.crop
+    networks.check_size(side, side, asked.loss.least_side, "a crop", "raise --crop, or choose shallower layers")
     identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
     crops = Crops(asked.photos, asked.training.crop, asked.training.batch, asked.training.seed)
     cache = engine_maker()().cache
@@ -56,7 +59,8 @@ def run(asked: Asked) -> None:
         _steps(asked, training, crops, log, identity)
         _save(asked, training, network, pictures, log.record())
     except BaseException:
-        keep_state(asked, training.state(), identity)
+        if training.step:
+            keep_state(asked, training.state(), identity)
         raise
     asked.state.unlink(missing_ok=True)
     log.plot()
@@ -69,21 +73,24 @@ def _before(asked: Asked) -> dict[str, Any] | None:
     if asked.styles.only_styles and not begin:
         raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
     if asked.styles.only_styles and begin["architecture"] == "msg":
-        raise UserError(f"--only_styles is of the architectures johnson and deep, and {asked.training.begin!r} is msg.")
+        raise UserError(f"--only_styles is of johnson and deep, and {asked.training.begin!r} is msg: leave it out.")
+    if "content_energy" in asked.given and asked.loss.normalization != "scale":
+        raise UserError(
+            f"--content_energy is of --normalization=scale, and that is {asked.loss.normalization}: leave it out."
+        )
     for name in ("architecture", "width"):
         if begin and name in asked.given and begin[name] != getattr(asked.styles, name):
-            raise UserError(
-                f"--{name}={asked.given[name]}, and {asked.training.begin!r} has {begin[name]}: leave that out."
-            )
+            kept = begin[name] or "its own"
+            raise UserError(f"--{name}={asked.given[name]}, and {asked.training.begin!r} has {kept}: leave it out.")
     return begin and begin["training"]
 
 
 def _save(asked: Asked, training: "Training", network: "Network", pictures: list[Image.Image], made: dict) -> None:
     """Ends a training, and writes the network's file."""
-    from neural_style.feedforward import network as networks
+    from neural_style.feedforward.network import save
 
     training.finish()
-    files.write_whole(asked.path, lambda partial: networks.save(partial, network, pictures, made))
+    files.write_whole(asked.path, lambda partial: save(partial, network, pictures, made))
 
 
 def _styles(asked: Asked) -> tuple[list[str], list[Image.Image], list[np.ndarray]]:
@@ -94,24 +101,33 @@ def _styles(asked: Asked) -> tuple[list[str], list[Image.Image], list[np.ndarray
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"Styles are named by their files, and two are called {twice[0]!r}: rename one.")
+    parted = [name for name in names if "," in name]
+    if parted:
+        raise UserError(f"Styles are named by their files, and --style parts names by commas: rename {parted[0]!r}.")
     pictures = [reading.load(word) for word in asked.words]
+    return names, pictures, [_measured(picture, name, asked) for picture, name in zip(pictures, names, strict=True)]
+
+
+def _measured(picture: Image.Image, name: str, asked: Asked) -> np.ndarray:
+    """A style [rows, cols, 3] of about --style_size squared pixels; its middle square where all have to be alike."""
     size, square = asked.styles.style_size, not STYLE_LOSSES[asked.loss.style_loss].summed
-    return names, pictures, [_measured(picture, size, square) for picture in pictures]
-
-
-def _measured(picture: Image.Image, size: int, square: bool) -> np.ndarray:
-    """A style [rows, cols, 3] of about `size` squared pixels; its middle square where all have to be alike."""
     if square:
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
     scale = size / math.sqrt(picture.width * picture.height)
-    return geometry.resize(picture, round(picture.height * scale), round(picture.width * scale), "lanczos")
+    rows, cols = round(picture.height * scale), round(picture.width * scale)
+    least = max(asked.loss.least_side, LEAST_SIDE)
+    networks.check_size(rows, cols, least, f"the style {name!r}", "raise --style_size, or crop it to be less long")
+    return geometry.resize(picture, rows, cols, "lanczos")
 
 
-def _shown(path: str) -> tuple[Image.Image, int, int, str]:
+def _shown(path: str) -> np.ndarray:
+    """The photograph [rows, cols, 3] that shows how far a training is."""
     picture = reading.load(path)
-    return picture, *geometry.size_of(picture, SHOWN_ROWS, None), "lanczos"
+    size = geometry.size_of(picture, SHOWN_ROWS, None)
+    networks.check_size(*size, LEAST_SIDE, "the picture of --shows", "choose one that is less narrow")
+    return geometry.resize(picture, *size, "lanczos")
 
 
 def _begun(asked: Asked, names: list[str], styles: list[np.ndarray], cache: "Cache") -> tuple["Network", "Training"]:

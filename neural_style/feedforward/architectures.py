@@ -15,13 +15,8 @@ Apply = Callable[..., Any]
 """(layer, its inputs) → its output."""
 
 
-def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
-    """A layer applied to tensors."""
-    return layer(*inputs)
-
-
-def computed(layer: keras.layers.Layer, *inputs: Any) -> Any:
-    """A layer that is built applied to tensors, without what Keras does around each call: traced in half the time."""
+def _computed(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    """A layer applied to tensors, without what Keras does around each call: traced in half the time."""
     return layer.call(*inputs)
 
 
@@ -29,11 +24,25 @@ def _share(channels: int, width: float) -> int:
     return max(4, round(channels * width))
 
 
+Part = tuple[Convolution, InstanceNormalization | None]
+
+
+def _parts(ways: Iterable[tuple[tuple, bool]], styles: int, prefix: str = "") -> list[Part]:
+    """Convolutions with what normalises them, of what each `Convolution` takes and whether a ReLU follows."""
+    return [
+        (
+            Convolution(*how, name=f"{prefix}convolution_{number}"),
+            InstanceNormalization(styles, relu=relu, name=f"{prefix}normalization_{number}"),
+        )
+        for number, (how, relu) in enumerate(ways)
+    ]
+
+
 Following = Callable[[Any], Any]
 """What the next convolution and its normalisation make of a map."""
 
 
-def _following(parts: Iterable[tuple[Convolution, InstanceNormalization]], style: Any, apply: Apply) -> Following:
+def _following(parts: Iterable[Part], style: Any, apply: Apply) -> Following:
     steps = iter(parts)
 
     def following(x: Any) -> Any:
@@ -65,22 +74,14 @@ class Johnson:
           width: share of the channels.
         """
         first, second, third = (_share(channels, width) for channels in (32, 64, 128))
-        self._convolutions, self._norms = [], []
-        down = [(first, 9, 1, False), (second, 3, 2, False), (third, 3, 2, False)]
-        up = [(second, 3, 1, True), (first, 3, 1, True)]
-        for how in [*down, *[(third, 3, 1, False)] * (2 * self.BLOCKS), *up]:
-            number = len(self._norms)
-            self._convolutions.append(Convolution(*how, name=f"convolution_{number}"))
-            ends_block = len(down) <= number < len(down) + 2 * self.BLOCKS and (number - len(down)) % 2
-            self._norms.append(InstanceNormalization(styles, relu=not ends_block, name=f"normalization_{number}"))
+        down = [((first, 9), True), ((second, 3, 2), True), ((third, 3, 2), True)]
+        blocks = [((third, 3), True), ((third, 3), False)] * self.BLOCKS
+        up = [((second, 3, 1, True), True), ((first, 3, 1, True), True)]
         self._last, self._shown = Convolution(3, 9, name="last"), Shown(name="shown")
-
-    @property
-    def parts(self) -> list[tuple[Convolution, InstanceNormalization | None]]:
+        self.parts = [*_parts([*down, *blocks, *up], styles), (self._last, None)]
         """Each convolution with what normalises it, in order."""
-        return [*zip(self._convolutions, self._norms, strict=True), (self._last, None)]
 
-    def __call__(self, image: Any, style: Any, apply: Apply = _called) -> Any:
+    def __call__(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
         """Paints.
 
         Args:
@@ -112,12 +113,10 @@ class Deep(Johnson):
     def __init__(self, styles: int, width: float):
         """See `Johnson`."""
         super().__init__(styles, width)
-        channels, self.deeper, self._added = _share(128, width), [], Added(name="added")
-        halved, alike, doubled = (channels, 3, 2, False), (channels, 3, 1, False), (channels, 3, 1, True)
-        ways = [(halved, True), *[(alike, True), (alike, False)] * self.BLOCKS, (doubled, False)]
-        for number, (how, relu) in enumerate(ways):
-            norm = InstanceNormalization(styles, relu=relu, name=f"deep_normalization_{number}")
-            self.deeper.append((Convolution(*how, name=f"deep_convolution_{number}"), norm))
+        channels = _share(128, width)
+        blocks = [((channels, 3), True), ((channels, 3), False)] * self.BLOCKS
+        ways = [((channels, 3, 2), True), *blocks, ((channels, 3, 1, True), False)]
+        self.deeper, self._added = _parts(ways, styles, "deep_"), Added(name="added")
 
     def _blocks(self, x: Any, following: Following, style: Any, apply: Apply) -> Any:
         x, deeper = _residual(x, following, self.BEFORE), _following(self.deeper, style, apply)
@@ -174,7 +173,7 @@ class Msg:
         self._last = InstanceNormalization(0, name="last_normalization"), Convolution(3, 7, name="last")
         self._shown = Shown(name="shown")
 
-    def encoded(self, image: Any, style: Any, apply: Apply = _called) -> Any:
+    def encoded(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
         """The features that are matched, of an image; `gram_of` them is what a style is to the network."""
         convolution, norm = self._first
         x = apply(norm, apply(convolution, image), style)
@@ -186,7 +185,7 @@ class Msg:
         """The Gram matrix [batch, channels, channels] of style images' features."""
         return gram_of(self.encoded(image, style))
 
-    def __call__(self, image: Any, style: Any, apply: Apply = _called, gram: Any = None) -> Any:
+    def __call__(self, image: Any, style: Any, apply: Apply = _computed, gram: Any = None) -> Any:
         """Paints; see `Johnson.__call__`.
 
         Args:
@@ -204,7 +203,12 @@ class Msg:
 ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg}
 
 
+def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    """A layer applied by Keras, which builds it."""
+    return layer(*inputs)
+
+
 def model_of(network: Johnson | Msg, styles: int) -> keras.Model:
     """A network as a Keras model of [image, style]; it shares the network's layers, which it builds."""
     image, style = keras.Input((None, None, 3), name="image"), keras.Input((1, 1, styles), name="style")
-    return keras.Model([image, style], network(image, style), name=type(network).__name__.lower())
+    return keras.Model([image, style], network(image, style, _called), name=type(network).__name__.lower())

@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,7 +122,9 @@ def load(path: Path) -> Network:
         weights.write_bytes(packed)
         try:
             _check_plain(weights)
-            network.model.load_weights(weights)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Keras warns of what it then raises an error for
+                network.model.load_weights(weights)
             if not all(np.isfinite(variable.numpy()).all() for variable in network.model.weights):
                 raise ValueError("some weights are not finite")
         except Exception as error:  # Keras and h5py raise many kinds for what does not fit

@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from neural_style.feedforward.architectures import computed
 from neural_style.feedforward.bands import Bands
 from neural_style.feedforward.network import Network
 
@@ -46,7 +45,7 @@ class Painter:
         return np.asarray(self._whole(tf.constant(image[None], tf.float32), style))[0]
 
     def _paint(self, image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.network.layers(tf.cast(image, self._dtype), style, computed), tf.float32)
+        return tf.cast(self.network.layers(tf.cast(image, self._dtype), style), tf.float32)
 
 
 def sheet(network: Network, image: np.ndarray) -> np.ndarray:

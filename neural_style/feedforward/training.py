@@ -2,7 +2,8 @@
 
 Perceptual losses (Johnson et al. 2016, section 3.2): each crop is the content of its own loss, each style's statistics
 are measured once, and the terms are differentiated by the network's weights instead of an image's pixels. Departs from
-the paper where the settings say so: with --normalization=scale each crop's terms are divided by its own, as everywhere.
+the paper where the settings say so: with --normalization=scale each crop's terms are divided by its own, as everywhere,
+but content by default by the styles' (--content_energy).
 """
 
 import dataclasses
@@ -54,11 +55,13 @@ class Objective:
           side: rows and columns of the crops.
           energy: a choice of --content_energy.
         """
-        self._encoder, self._terms, self._energy = encoder, terms, energy
+        self._encoder, self._terms = encoder, terms
         blank = np.zeros((side, side, 3), np.float32)
         self._scene = Scene(blank, [Region([blank], [1.0], 1.0, None)], blank)
         measured = [all_terms.measure(terms, encoder(style[None].astype(np.float64)), {}) for style in styles]
         self._styles = tf.nest.map_structure(lambda *each: tf.stack(each), *measured)
+        contents = [term.name for term in terms if term.compares]
+        self._pooled = {name: _mean(*self._styles[name]) for name in contents} if energy == "styles" else {}
 
     def __call__(self, images: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
         """The terms.
@@ -81,18 +84,17 @@ class Objective:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)
         empty = all_terms.maps_of(self._terms, self._scene, content["image"].dtype)
         measured = all_terms.measure(self._terms, content, empty)
-        if self._energy == "styles":
-            contents = [term.name for term in self._terms if term.compares]
-            measured |= {name: self._as_styles(name, *measured[name]) for name in contents}
+        for name, mean in self._pooled.items():  # as if the crop's features had the statistics of all styles together
+            _, count = measured[name]
+            measured[name] = mean * tf.cast(count, mean.dtype), count
         prepared = all_terms.prepare(self._terms, measured, [style], self._scene)
         maps = empty | all_terms.compared(self._terms, content)
         return all_terms.losses(self._terms, all_terms.sums(self._terms, painted, maps), prepared)
 
-    def _as_styles(self, name: str, value: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What a term would measure of a crop whose features had the statistics of all styles together."""
-        values, counts = self._styles[name]
-        mean = tf.reduce_sum(values, axis=0) / tf.cast(tf.reduce_sum(counts), value.dtype)
-        return mean * tf.cast(count, value.dtype), count
+
+def _mean(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """What images measure together for each of their positions."""
+    return tf.reduce_sum(values, axis=0) / tf.cast(tf.reduce_sum(counts), values.dtype)
 
 
 def _rows(features: Mapping[str, tf.Tensor], batch: int) -> list[dict[str, tf.Tensor]]:

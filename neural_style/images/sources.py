@@ -212,7 +212,7 @@ def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
     picture, least = sources.settings.picture, sources.settings.least_side
     if sources.network:
-        networks.check_size(*sources.sizes[0], least, "the result", "raise --rows")
+        networks.check_size(*sources.sizes[0], least, "the result", "raise --rows or --cols")
         return
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:

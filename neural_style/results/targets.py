@@ -76,9 +76,9 @@ def check(
 def check_new(path: Path) -> None:
     """Raises a UserError where a new file or folder can't be made under that name."""
     files.check_folder(path.parent)
-    _check_length(str(path), [""])
-    if path.exists():
+    if os.path.exists(path):
         raise UserError(f"{str(path)!r} is there already: choose another name, or remove it.")
+    _check_length(str(path), [""])
 
 
 @contextlib.contextmanager

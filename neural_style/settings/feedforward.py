@@ -5,8 +5,8 @@ import dataclasses
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, setting
 
-LEAST_SIDE = 16
-"""Rows and columns that an image needs at least: two positions of the narrowest map."""
+LEAST_SIDE = 9
+"""Rows and columns that an image needs at least: of 9 an eighth is two positions, which can be reflected."""
 
 
 @dataclasses.dataclass(frozen=True)

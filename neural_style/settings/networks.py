@@ -98,7 +98,7 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
 
 
 def check_size(
-    rows: int, cols: int, least: int, what: str, mend: str = "raise --rows, or choose shallower layers"
+    rows: int, cols: int, least: int, what: str, mend: str = "raise --rows or --cols, or choose shallower layers"
 ) -> None:
     """Raises a UserError, with what to do, where an image, called `what`, has fewer than `least` rows or columns."""
     if min(rows, cols) < least:

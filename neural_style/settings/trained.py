@@ -72,7 +72,7 @@ def _check_names(styles: Sequence[Any]) -> None:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """What a network's file says of itself: "architecture", "width", "styles" (names) and "training".
+    """What a network's file says of itself: "architecture", "width" (torch's: None), "styles" (names) and "training".
 
     Raises:
       UserError: it can't be read, or is no network of ours.
@@ -84,7 +84,7 @@ def facts(path: Path) -> dict[str, Any]:
             first = file.read(1)
         if first != PICKLE and not zipfile.is_zipfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} is no file that torch wrote.")
-        return {"architecture": "johnson", "width": 1.0, "styles": [path.stem], "training": {}}
+        return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
     said = member(path, FACTS, 2**20)
     try:
         found = json.loads(said)

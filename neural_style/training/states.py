@@ -42,5 +42,7 @@ def _difference(found: Mapping[str, str], identity: Mapping[str, str]) -> str:
     """The first thing in which two trainings differ."""
     name = next(name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name))
     if name == "files":
-        return "other photographs, styles or --begin"
-    return f"--{name} was {found.get(name, 'not known')}, and is {identity.get(name, 'not known')}"
+        return "other photographs or styles, or in another order"
+    if not (name in found and name in identity):
+        return f"of a version that knows another {name}"
+    return f"--{name} was {found[name] or 'not given'}, and is {identity[name] or 'not given'}"
