@@ -307,7 +307,7 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style=stars", "--preserve_color=match"], "--preserve_color=match (luminance it can)"),
         (
             ["--style=stars", "--rows=4"],
-            "need at least 9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows.",
+            "9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows or --cols.",
         ),
         (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
         (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize and wct with --refine"),
