@@ -124,14 +124,18 @@ def test_psnr_of_a_known_error():
     assert training.psnr(images, images + 25.5) == pytest.approx(20)
 
 
+def two_styles():
+    """Two styles of different sizes."""
+    return [pair(48, 64)[1], pair(40, 44)[0]]
+
+
 def begun(names=("waves", "cups"), loss=LOSS, **given):
-    """A network's training before its first step, on the pair as styles."""
+    """A network's training before its first step."""
     kinds = {field: cls for cls in (TrainingSettings, StylesSettings) for field in cls.__dataclass_fields__}
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
     settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
     how = StylesSettings(**{"width": 0.125, "content_energy": "crop", **of[StylesSettings]})
-    styles = [pair(48, 64)[1], pair(40, 44)[0]][: len(names)]
-    return settings, beginning.begun(settings, how, loss, NETWORK, names, styles, Cache(1e9))
+    return settings, beginning.begun(settings, how, loss, NETWORK, names, two_styles()[: len(names)], Cache(1e9))
 
 
 def test_losses_are_the_engines():
@@ -143,7 +147,7 @@ def test_losses_are_the_engines():
     objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.of(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
-        scene = Scene(crop, [Region([(pair(48, 64)[1], pair(40, 44)[0])[style]], [1.0], 1.0, None)], crop)
+        scene = Scene(crop, [Region([two_styles()[style]], [1.0], 1.0, None)], crop)
         _, _, expected = objective.bind(scene)(painted.astype(np.float64))
         for name, value in expected.items():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
@@ -154,7 +158,7 @@ def test_content_over_the_energy_of_styles():
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
     own, shared = (begun(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
     encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
-    styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in (pair(48, 64)[1], pair(40, 44)[0])]
+    styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in two_styles()]
     variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
     for name in own:
         found = encoder(crops)[LOSS.content_layers[0]].numpy()

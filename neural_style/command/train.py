@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neural_style.command import flags, help_text
 from neural_style.errors import UserError
@@ -17,6 +17,10 @@ from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.terminal import say, warn
+
+if TYPE_CHECKING:
+    from neural_style.feedforward.training import Training
+    from neural_style.universal.training import Training as DecoderTraining
 
 USAGE = (
     "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
@@ -82,7 +86,7 @@ class Asked:
         files_read = [*read, *([self.training.begin] if self.training.begin else [])]
         bytes_read = [f"{Path(path).stem} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in files_read]
         fields = [(group, field) for group in groups for field in dataclasses.fields(group) if field.name not in FREE]
-        kept = {field.name: _text(field, getattr(group, field.name)) for group, field in fields}
+        kept = {field.name: field.metadata["kind"].text(getattr(group, field.name)) for group, field in fields}
         return {**kept, "files": hashlib.sha256("\n".join(names + bytes_read).encode()).hexdigest()}
 
 
@@ -157,11 +161,6 @@ def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) ->
     return group(**{name: value for name, value in {**recipes.read(recipe), **given}.items() if name in names})
 
 
-def _text(field: dataclasses.Field, value: Any) -> str:
-    """A setting as the command line has it; nothing where it is not set."""
-    return "" if value is None else field.metadata["kind"].text(value)
-
-
 def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | None:
     """What a broken off training is gone on with; None where one begins."""
     from neural_style.training import states
@@ -173,8 +172,9 @@ def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | N
     return None
 
 
-def keep_state(asked: Asked, state: Mapping[str, Any], identity: Mapping[str, str]) -> None:
-    """Writes what a training can be gone on with."""
+def keep_state(asked: Asked, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:
+    """Writes what a training can be gone on with; nothing before its first step."""
     from neural_style.training import states
 
-    files.write_whole(asked.state, lambda partial: states.write(partial, state, identity))
+    if training.step:
+        files.write_whole(asked.state, lambda partial: states.write(partial, training.state(), identity))

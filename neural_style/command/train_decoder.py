@@ -46,11 +46,11 @@ def run(asked: Asked) -> None:
     try:
         for last in trained.steps(crops, settings):
             if last.step % KEPT_EVERY == 0 and last.step < settings.steps:
-                keep_state(asked, trained.state(), identity)
+                keep_state(asked, trained, identity)
                 left = (time.monotonic() - began) / (last.step - first) * (settings.steps - last.step)
                 say(f"step {last.step} of {settings.steps}: {_text(last)}, {left / 60:.0f} minutes left")
     except KeyboardInterrupt:
-        keep_state(asked, trained.state(), identity)
+        keep_state(asked, trained, identity)
         raise
     made = {**facts, "steps": str(settings.steps), "neural_style": __version__}
     files.write_whole(asked.path, lambda partial: decoder.save(partial, trained.decoder(), made))

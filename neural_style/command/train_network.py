@@ -44,8 +44,7 @@ def run(asked: Asked) -> None:
     before = _before(asked)
     names, pictures, arrays = _styles(asked)
     shown = _shown(asked.styles.shows) if asked.styles.shows else None
-    side = asked.training.crop
-    networks.check_size(side, side, asked.loss.least_side, "a crop", "raise --crop, or choose shallower layers")
+    _check_loss(asked)
     identity = asked.identity(asked.training, asked.styles, asked.loss, asked.network, read=asked.words)
     crops = Crops(asked.photos, asked.training.crop, asked.training.batch, asked.training.seed)
     cache = engine_maker()().cache
@@ -59,8 +58,7 @@ def run(asked: Asked) -> None:
         _steps(asked, training, crops, log, identity)
         _save(asked, training, network, pictures, log.record())
     except BaseException:
-        if training.step:
-            keep_state(asked, training.state(), identity)
+        keep_state(asked, training, identity)
         raise
     asked.state.unlink(missing_ok=True)
     log.plot()
@@ -74,15 +72,19 @@ def _before(asked: Asked) -> dict[str, Any] | None:
         raise UserError("--only_styles leaves the convolutions of --begin=MODEL.keras as they are: name that.")
     if asked.styles.only_styles and begin["architecture"] == "msg":
         raise UserError(f"--only_styles is of johnson and deep, and {asked.training.begin!r} is msg: leave it out.")
-    if "content_energy" in asked.given and asked.loss.normalization != "scale":
-        raise UserError(
-            f"--content_energy is of --normalization=scale, and that is {asked.loss.normalization}: leave it out."
-        )
     for name in ("architecture", "width"):
         if begin and name in asked.given and begin[name] != getattr(asked.styles, name):
             kept = begin[name] or "its own"
             raise UserError(f"--{name}={asked.given[name]}, and {asked.training.begin!r} has {kept}: leave it out.")
     return begin and begin["training"]
+
+
+def _check_loss(asked: Asked) -> None:
+    """Raises a UserError where the loss can't be taken of the crops, or not in the way that is asked for."""
+    side, normalization = asked.training.crop, asked.loss.normalization
+    networks.check_size(side, side, asked.loss.least_side, "a crop", "raise --crop, or choose shallower layers")
+    if "content_energy" in asked.given and normalization != "scale":
+        raise UserError(f"--content_energy is of --normalization=scale, and that is {normalization}: leave it out.")
 
 
 def _save(asked: Asked, training: "Training", network: "Network", pictures: list[Image.Image], made: dict) -> None:
@@ -141,7 +143,7 @@ def _steps(asked: Asked, training: "Training", crops: Crops, log: "_Log", identi
     for _, images in taken(crops, training.step, settings.steps):
         log.add(training.run(images))
         if training.step % KEPT_EVERY == 0 and training.step < settings.steps:
-            keep_state(asked, training.state(), identity)
+            keep_state(asked, training, identity)
 
 
 class _Log:
