@@ -36,22 +36,50 @@ def test_squared_distance_keeps_the_batch_and_refuses_other_shapes(rng):
         functions.squared_distance(x, features(rng, cols=6))
 
 
-def test_total_variation_pixel_by_pixel(rng):
+@pytest.mark.parametrize(("exponent", "power"), [(1.25, lambda s: s**1.25), (0.5, lambda s: (s + 1) ** 0.5 - 1)])
+def test_total_variation_pixel_by_pixel(rng, exponent, power):
     image = rng.uniform(0, 255, (1, 4, 5, 3))
     expected = sum(
-        ((image[0, i, j, c] - image[0, i + 1, j, c]) ** 2 + (image[0, i, j, c] - image[0, i, j + 1, c]) ** 2) ** 1.25
+        power((image[0, i, j, c] - image[0, i + 1, j, c]) ** 2 + (image[0, i, j, c] - image[0, i, j + 1, c]) ** 2)
         for i in range(3)
         for j in range(4)
         for c in range(3)
     )
-    np.testing.assert_allclose(functions.total_variation(tf.constant(image, tf.float32)), [expected], rtol=1e-5)
+    found = functions.total_variation(tf.constant(image, tf.float32), exponent)
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
 
 
-def test_a_flat_image_has_no_variation_and_a_finite_gradient():
+def test_total_variation_at_half_spares_edges():
+    """One edge of 100 levels and ten of 10: the same for exponent 0.5, ten times as much for 1."""
+    steep, steps = (np.zeros((1, 2, 12, 1), np.float32) for _ in range(2))
+    steep[:, :, 6:], steps[0, :, :, 0] = 100, np.clip(np.arange(12) * 10, 0, 100)
+    half, whole = (
+        [float(functions.total_variation(tf.constant(image), exponent)[0]) for image in (steep, steps)]
+        for exponent in (0.5, 1)
+    )
+    assert half[0] == pytest.approx(half[1], rel=0.1)
+    assert whole[0] == pytest.approx(10 * whole[1])
+
+
+def test_a_checkerboard_is_what_a_grid_adds(rng):
+    """The variance of a pattern that every cell has; nothing of an image that has none, whatever else it shows."""
+    pattern = rng.normal(0, 5, (4, 4, 3))
+    smooth = np.repeat(np.repeat(rng.uniform(0, 255, (2, 6, 8, 3)), 4, axis=1), 4, axis=2)  # alike within cells
+    gridded = smooth + np.tile(pattern, (6, 8, 1))
+    np.testing.assert_allclose(functions.checkerboard(tf.constant(smooth), 4), [0, 0], atol=1e-20)
+    expected = pattern.var(axis=(0, 1)).mean()
+    np.testing.assert_allclose(functions.checkerboard(tf.constant(gridded), 4), [expected] * 2)
+    np.testing.assert_allclose(functions.checkerboard(tf.constant(gridded - smooth), 8), [expected] * 2)  # a multiple
+    ragged = np.pad(gridded, [(0, 0), (0, 3), (0, 1), (0, 0)])
+    np.testing.assert_allclose(functions.checkerboard(tf.constant(ragged), 4), [expected] * 2)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.25])
+def test_a_flat_image_has_no_variation_and_a_finite_gradient(exponent):
     image = tf.fill([1, 4, 4, 3], 100.0)
     with tf.GradientTape() as tape:
         tape.watch(image)
-        loss = functions.total_variation(image)
+        loss = functions.total_variation(image, exponent)
     np.testing.assert_array_equal(loss, [0])
     np.testing.assert_array_equal(tape.gradient(loss, image), np.zeros((1, 4, 4, 3)))
 

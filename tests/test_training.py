@@ -151,6 +151,15 @@ def test_losses_are_the_engines():
         _, _, expected = objective.bind(scene)(painted.astype(np.float64))
         for name, value in expected.items():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
+        cells = painted.astype(np.float64).reshape(4, 8, 4, 8, 3).mean(axis=(0, 2))
+        grid = cells.var(axis=(0, 1)).mean()
+        assert found["checkerboard"][number] == pytest.approx(0.1 * grid, rel=1e-4)
+        assert found.keys() == {*expected, "checkerboard"}
+
+
+def test_no_checkerboard_term_without_a_weight():
+    crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
+    assert "checkerboard" not in begun(checkerboard_weight=0.0)[1][1].losses(crops, which)
 
 
 def test_content_over_the_energy_of_styles():

@@ -47,7 +47,7 @@ def begun(
     _, kernels, _ = weights.cached(vgg, training.seed, cache)
     kernels = fitting.fitted(vgg, kernels, styles, training.seed, loss.layers)
     encoder = model.build(vgg, kernels, loss.layers, precision)
-    objective = Objective(encoder, terms.of(loss), styles, training.crop, how.content_energy)
+    objective = Objective(encoder, terms.of(loss), styles, training.crop, how.content_energy, how.checkerboard_weight)
     moving = network.model.trainable_variables
     if how.only_styles:
         moving = [variable for variable in moving if variable.name in ("gamma", "beta")]

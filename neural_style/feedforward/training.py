@@ -3,7 +3,7 @@
 Perceptual losses (Johnson et al. 2016, section 3.2): each crop is the content of its own loss, each style's statistics
 are measured once, and the terms are differentiated by the network's weights instead of an image's pixels. Departs from
 the paper where the settings say so: with --normalization=scale each crop's terms are divided by its own, as everywhere,
-but content by default by the styles' (--content_energy).
+but content by default by the styles' (--content_energy); and the network's grid is a term (--checkerboard_weight).
 """
 
 import dataclasses
@@ -18,9 +18,13 @@ import tensorflow as tf
 from neural_style.errors import UserError
 from neural_style.feedforward.architectures import Johnson, Msg
 from neural_style.images.scene import Region, Scene
+from neural_style.losses import functions
 from neural_style.losses import terms as all_terms
 from neural_style.losses.terms import Term
 from neural_style.training.descent import Descent
+
+CELL = 8
+"""Pixels of the grid that is a term: the largest stride of the architectures, a multiple of the others'."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,13 @@ class Objective:
     """The terms of a batch of paintings, each with a content and a style of its own."""
 
     def __init__(
-        self, encoder: keras.Model, terms: Sequence[Term], styles: Sequence[np.ndarray], side: int, energy: str
+        self,
+        encoder: keras.Model,
+        terms: Sequence[Term],
+        styles: Sequence[np.ndarray],
+        side: int,
+        energy: str,
+        checkerboard: float,
     ):
         """
         Args:
@@ -54,8 +64,9 @@ class Objective:
           styles: RGB [rows, cols, 3] in 0..255.
           side: rows and columns of the crops.
           energy: a choice of --content_energy.
+          checkerboard: --checkerboard_weight.
         """
-        self._encoder, self._terms = encoder, terms
+        self._encoder, self._terms, self._checkerboard = encoder, terms, checkerboard
         blank = np.zeros((side, side, 3), np.float32)
         self._scene = Scene(blank, [Region([blank], [1.0], 1.0, None)], blank)
         measured = [all_terms.measure(terms, encoder(style[None].astype(np.float64)), {}) for style in styles]
@@ -78,7 +89,10 @@ class Objective:
         batch = images.shape[0]
         rows = zip(_rows(contents, batch), _rows(found, batch), tf.unstack(which, batch), strict=True)
         each = [self._one(*row) for row in rows]
-        return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
+        terms = {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
+        if self._checkerboard:
+            terms["checkerboard"] = self._checkerboard * functions.checkerboard(tf.cast(painted, tf.float64), CELL)
+        return terms
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)

@@ -64,9 +64,12 @@ def weighted_distance(received: tf.Tensor, expected: tf.Tensor, weights: tf.Tens
 def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     """sum((dy^2 + dx^2)^exponent) over the top-left (rows - 1) x (cols - 1) pixels, as Keras' example.
 
+    Below 1 it is sum((dy^2 + dx^2 + 1)^exponent - 1), whose derivative is finite where pixels are alike.
+
     Args:
       image: [batch, rows, cols, 3] in 0..255.
-      exponent: 1.25 in Keras' example; 1 gives the squared differences of Mahendran & Vedaldi 2015.
+      exponent: 1.25 in Keras' example; 1 gives the squared differences of Mahendran & Vedaldi 2015, 0.5 the total
+        variation of Rudin et al. 1992, which spares edges and smooths what lies between.
 
     Returns:
       [batch].
@@ -75,7 +78,28 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     size = tf.shape(image) - [0, 1, 1, 0]
     corner, below, right = (tf.slice(image, begin, size) for begin in ([0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]))
     dy, dx = corner - below, corner - right
-    return tf.reduce_sum(tf.pow(tf.square(dy) + tf.square(dx), exponent), axis=[1, 2, 3])
+    squares = tf.square(dy) + tf.square(dx)
+    each = tf.pow(squares, exponent) if exponent >= 1 else tf.pow(squares + 1, exponent) - 1
+    return tf.reduce_sum(each, axis=[1, 2, 3])
+
+
+def checkerboard(image: tf.Tensor, cell: int) -> tf.Tensor:
+    """How far pixels depend on their place in a grid: what doubling leaves in a network's pictures (Odena et al. 2016).
+
+    The mean is taken over all cells of `cell` x `cell` pixels, and its variance within the cell over positions, meaned
+    over channels. Not of a paper.
+
+    Args:
+      image: [batch, rows, cols, channels]; rows and columns beyond the last whole cell are left out.
+      cell: rows and columns of the grid.
+
+    Returns:
+      [batch], in squared levels.
+    """
+    rows, cols = (side // cell for side in image.shape[1:3])
+    whole = tf.slice(image, [0, 0, 0, 0], [-1, rows * cell, cols * cell, -1])
+    cells = tf.reshape(whole, [-1, rows, cell, cols, cell, image.shape[3]])
+    return tf.reduce_mean(tf.math.reduce_variance(tf.reduce_mean(cells, axis=[1, 3]), axis=[1, 2]), axis=-1)
 
 
 def positions(features: tf.Tensor) -> tf.Tensor:

@@ -52,7 +52,11 @@ class LossSettings(Checked):
         WEIGHT,
         "Of films: weight of the difference from the frames before, carried along by the motion: higher flickers less.",
     )
-    tv_exponent: float = setting(1.25, Number(1, 4), "Exponent of the total variation's squared differences.")
+    tv_exponent: float = setting(
+        1.25,
+        Number(0.5, 4),
+        "Exponent of the total variation's squared differences: at 0.5 it spares edges and smooths what lies between.",
+    )
     content_layers: tuple[str, ...] = setting(
         ("block5_conv2",), Many(Kind(), fewest=1), "Convolutions whose features keep the content."
     )

@@ -63,6 +63,11 @@ class StylesSettings(Checked):
         "when a picture is optimised, or that of all styles together, so that flat crops keep no more than others and "
         "take strokes.",
     )
+    checkerboard_weight: float = setting(
+        0.1,
+        Number(0, 1e6),
+        "Weight of the grid of eight pixels that pictures share, in squared levels, which networks leave else.",
+    )
     shows: str | None = setting(
         None, Optional(File()), "A photograph that is painted in every style now and then, beside MODEL."
     )
