@@ -92,7 +92,8 @@ def measure_training(pair: list[str]) -> dict[str, float]:
     for precision in PRECISIONS:
         made = of(NetworkSettings, weights="random", precision=precision)
         network, ours = beginning.begun(settings, how, loss, made, ["one"], [painting], Cache(2e9))
-        theirs = Trainer(TransformerNet(network.layers, 0), kernels, loss, painting, precision == "bfloat16")
+        copied, weight = TransformerNet(network.layers, 0), how.checkerboard_weight
+        theirs = Trainer(copied, kernels, loss, weight, painting, precision == "bfloat16")
         theirs.variation_of(painting)
         wanted = sum(float(values.mean()) for values in ours.losses(images, np.zeros(BATCH, int)).values())
         got = float(theirs.loss(batch).detach())

@@ -9,6 +9,7 @@ from torch import nn
 
 from neural_style.feedforward.architectures import Deep, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
+from neural_style.feedforward.training import CELL, WINDOW
 from neural_style.images.preprocessing import CAFFE_MEAN
 from neural_style.settings import networks
 from neural_style.settings.loss import LossSettings
@@ -85,17 +86,25 @@ class Trainer:
     """One step after the other with Adam, on the loss of `neural-style train --content_energy=crop`."""
 
     def __init__(
-        self, network: TransformerNet, kernels: Mapping, loss: LossSettings, style: np.ndarray, bfloat16: bool
+        self,
+        network: TransformerNet,
+        kernels: Mapping,
+        loss: LossSettings,
+        checkerboard: float,
+        style: np.ndarray,
+        bfloat16: bool,
     ):
         """
         Args:
           network: that is trained.
           kernels: of VGG16, layer → (kernel, bias).
           loss: the layers and weights; Gram matrices, normalised by scale.
+          checkerboard: --checkerboard_weight.
           style: RGB [rows, cols, 3] in 0..255.
           bfloat16: whether convolutions are autocast.
         """
         self._network, self._loss, self._bfloat16 = network, loss, bfloat16
+        self._checkerboard = checkerboard
         self._layers = networks.names_through("vgg16", loss.layers)
         self._kernels = {
             name: tuple(
@@ -117,7 +126,7 @@ class Trainer:
                 contents = self._features(images)
             painted = self._network(images)
             found = self._features(painted)
-        total = self._variation(painted.float(), images)
+        total = self._variation(painted.float(), images) + self._checkerboard * _checkerboard(painted.float()).mean()
         for name, weight in self._loss.layer_weights("content").items():
             a, b = found[name].float(), contents[name].float()
             energy = ((b - b.mean((2, 3), keepdim=True)) ** 2).sum((1, 2, 3))
@@ -165,7 +174,20 @@ def _gram(features: torch.Tensor) -> torch.Tensor:
 def _variation(image: torch.Tensor, exponent: float) -> torch.Tensor:
     corner = image[:, :, :-1, :-1]
     dy, dx = corner - image[:, :, 1:, :-1], corner - image[:, :, :-1, 1:]
-    return ((dy**2 + dx**2) ** exponent).sum((1, 2, 3))
+    squares = dy**2 + dx**2
+    return (squares**exponent if exponent >= 1 else (squares + 1) ** exponent - 1).sum((1, 2, 3))
+
+
+def _checkerboard(image: torch.Tensor) -> torch.Tensor:
+    half = CELL // 2
+    kernel = torch.tensor([0.5, *[1.0] * (CELL - 1), 0.5]) / CELL
+    smooth = F.conv2d(image, torch.outer(kernel, kernel).expand(3, 1, -1, -1), groups=3)
+    wave, count = image[..., half:-half, half:-half] - smooth, (image.shape[-1] // CELL - 1) // WINDOW
+    size = (image.shape[-1] // CELL - 1) // count
+    wave = wave[..., : count * size * CELL, : count * size * CELL]
+    cells = wave.unflatten(3, (count, size, CELL)).unflatten(2, (count, size, CELL))  # batch, 3, rows…, cols…
+    mean, variance = cells.mean((3, 6)), cells.var((3, 6), correction=1) / size**2
+    return F.relu((mean**2 - variance).mean((3, 5))).mean((1, 2, 3))
 
 
 def as_torch(images: Sequence[np.ndarray]) -> torch.Tensor:

@@ -61,17 +61,41 @@ def test_total_variation_at_half_spares_edges():
     assert whole[0] == pytest.approx(10 * whole[1])
 
 
-def test_a_checkerboard_is_what_a_grid_adds(rng):
-    """The variance of a pattern that every cell has; nothing of an image that has none, whatever else it shows."""
-    pattern = rng.normal(0, 5, (4, 4, 3))
-    smooth = np.repeat(np.repeat(rng.uniform(0, 255, (2, 6, 8, 3)), 4, axis=1), 4, axis=2)  # alike within cells
-    gridded = smooth + np.tile(pattern, (6, 8, 1))
-    np.testing.assert_allclose(functions.checkerboard(tf.constant(smooth), 4), [0, 0], atol=1e-20)
-    expected = pattern.var(axis=(0, 1)).mean()
-    np.testing.assert_allclose(functions.checkerboard(tf.constant(gridded), 4), [expected] * 2)
-    np.testing.assert_allclose(functions.checkerboard(tf.constant(gridded - smooth), 8), [expected] * 2)  # a multiple
-    ragged = np.pad(gridded, [(0, 0), (0, 3), (0, 1), (0, 0)])
-    np.testing.assert_allclose(functions.checkerboard(tf.constant(ragged), 4), [expected] * 2)
+def moving_mean(image, cell):
+    """Of [rows, cols], in plain NumPy, without half a cell at the borders."""
+    kernel = np.array([0.5, *[1] * (cell - 1), 0.5]) / cell
+    for axis in (0, 1):
+        image = np.apply_along_axis(np.convolve, axis, image, kernel, "valid")
+    return image
+
+
+def test_a_checkerboard_pixel_by_pixel(rng):
+    """36 x 68 pixels: 8 x 16 cells of 4 within the border, two windows of 8 x 8."""
+    image = rng.normal(128, 20, (36, 68)) + 10 * np.tile(rng.normal(0, 1, (4, 4)), (9, 17))
+    wave, windows = image[2:-2, 2:-2] - moving_mean(image, 4), []
+    for left in (0, 32):
+        cells = [wave[i : i + 4, j : j + 4] for i in range(0, 32, 4) for j in range(left, left + 32, 4)]
+        mean, variance = np.mean(cells, axis=0), np.var(cells, axis=0)
+        windows.append(max(0, np.mean(mean**2 - variance / 63)))
+    found = functions.checkerboard(tf.constant(image[None, :, :, None]), 4, 8)
+    np.testing.assert_allclose(found, [np.mean(windows)])
+
+
+def test_a_checkerboard_is_the_grid_alone(rng):
+    """The pattern's variance, wherever it begins and where it turns into its opposite; hardly of ramps or outlines."""
+    pattern = np.tile(rng.normal(0, 5, (4, 4, 3)), (17, 34, 1))
+    ramp = np.arange(68.0)[:, None, None] * np.ones((136, 3))
+    turned = np.where(np.arange(136)[:, None] < 68, pattern, -pattern)
+    board = functions.checkerboard
+    for image in (pattern, np.roll(pattern, (1, 3), axis=(0, 1)), pattern + ramp, turned):
+        found = board(tf.constant(image[None]), 4, 8)
+        np.testing.assert_allclose(found, [pattern[:4, :4].var(axis=(0, 1)).mean()], rtol=0.1)
+    edge = np.where(ramp < 33, 0, 100.0)
+    noise = rng.normal(0, 20, ramp.shape)
+    np.testing.assert_allclose(board(tf.constant(ramp[None]), 4, 8), [0], atol=1e-20)
+    assert float(board(tf.constant(edge[None]), 4, 8)[0]) < 0.003 * edge.var()
+    assert float(board(tf.constant(noise[None]), 4, 8)[0]) < 0.01 * noise.var()
+    assert float(board(tf.constant(turned[None]), 4, 99)[0]) < 0.1 * pattern.var()  # one window sees no grid
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.25])

@@ -3,7 +3,7 @@
 Perceptual losses (Johnson et al. 2016, section 3.2): each crop is the content of its own loss, each style's statistics
 are measured once, and the terms are differentiated by the network's weights instead of an image's pixels. Departs from
 the paper where the settings say so: with --normalization=scale each crop's terms are divided by its own, as everywhere,
-but content by default by the styles' (--content_energy); and the network's grid is a term (--checkerboard_weight).
+but content by default by the styles' (--content_energy); and the network's checkerboard is a term.
 """
 
 import dataclasses
@@ -23,8 +23,10 @@ from neural_style.losses import terms as all_terms
 from neural_style.losses.terms import Term
 from neural_style.training.descent import Descent
 
-CELL = 8
-"""Pixels of the grid that is a term: the largest stride of the architectures, a multiple of the others'."""
+CELL = 4
+"""Pixels of the checkerboard that is a term: the stride of the maps that blocks work on."""
+WINDOW = 8
+"""Its windows' rows and columns, in cells: where a picture is light it may have another than where it is dark."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Objective:
         each = [self._one(*row) for row in rows]
         terms = {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
         if self._checkerboard:
-            terms["checkerboard"] = self._checkerboard * functions.checkerboard(tf.cast(painted, tf.float64), CELL)
+            grid = functions.checkerboard(tf.cast(painted, tf.float64), CELL, WINDOW)
+            terms["checkerboard"] = self._checkerboard * grid
         return terms
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:

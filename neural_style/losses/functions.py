@@ -69,7 +69,7 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     Args:
       image: [batch, rows, cols, 3] in 0..255.
       exponent: 1.25 in Keras' example; 1 gives the squared differences of Mahendran & Vedaldi 2015, 0.5 the total
-        variation of Rudin et al. 1992, which spares edges and smooths what lies between.
+        variation of Rudin et al. 1992, of each channel by itself, which spares edges and smooths what lies between.
 
     Returns:
       [batch].
@@ -83,23 +83,32 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     return tf.reduce_sum(each, axis=[1, 2, 3])
 
 
-def checkerboard(image: tf.Tensor, cell: int) -> tf.Tensor:
-    """How far pixels depend on their place in a grid: what doubling leaves in a network's pictures (Odena et al. 2016).
+def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:
+    """How far pixels depend on their place in a grid, as a network's strides leave them (cf. Odena et al. 2016).
 
-    The mean is taken over all cells of `cell` x `cell` pixels, and its variance within the cell over positions, meaned
-    over channels. Not of a paper.
+    Of the image less its moving mean over a cell: the mean square of what a window's cells have in common, their mean,
+    as far as it exceeds what chance leaves of cells that have nothing in common. Not of a paper.
 
     Args:
-      image: [batch, rows, cols, channels]; rows and columns beyond the last whole cell are left out.
-      cell: rows and columns of the grid.
+      image: [batch, rows, cols, channels], of at least 3 cells in rows and columns; half a cell at each border and what
+        is left beside whole cells is not looked at.
+      cell: rows and columns of the grid, even; finer grids of which it is a multiple count as well.
+      window: rows and columns of a window at least, in cells.
 
     Returns:
-      [batch], in squared levels.
+      [batch], the mean over windows and channels in squared levels.
     """
-    rows, cols = (side // cell for side in image.shape[1:3])
-    whole = tf.slice(image, [0, 0, 0, 0], [-1, rows * cell, cols * cell, -1])
-    cells = tf.reshape(whole, [-1, rows, cell, cols, cell, image.shape[3]])
-    return tf.reduce_mean(tf.math.reduce_variance(tf.reduce_mean(cells, axis=[1, 3]), axis=[1, 2]), axis=-1)
+    half = cell // 2
+    smooth = tf.nn.avg_pool2d(tf.nn.avg_pool2d(image, cell, 1, "VALID"), 2, 1, "VALID")
+    down, across = (size // cell - 1 for size in image.shape[1:3])
+    rows, cols = (max(1, cells // window) for cells in (down, across))
+    height, width = down // rows, across // cols
+    size = [-1, rows * height * cell, cols * width * cell, -1]
+    wave = tf.slice(image, [0, half, half, 0], size) - tf.slice(smooth, [0, 0, 0, 0], size)
+    cells = tf.reshape(wave, [-1, rows, height, cell, cols, width, cell, image.shape[3]])
+    mean, variance = tf.nn.moments(cells, axes=[2, 5])
+    each = tf.reduce_mean(tf.square(mean) - variance / (height * width - 1), axis=[2, 4])
+    return tf.reduce_mean(tf.nn.relu(each), axis=[1, 2, 3])
 
 
 def positions(features: tf.Tensor) -> tf.Tensor:
