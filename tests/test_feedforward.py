@@ -132,6 +132,17 @@ def test_instance_normalisation_is_its_formula(rng):
     np.testing.assert_allclose(alone, found[:1], atol=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, -1.2345, 300.0])
+def test_a_flat_map_is_its_styles_beta(value, rng):
+    """In bfloat16 too, where its rounding would be several hundredfold else."""
+    norm = InstanceNormalization(2, relu=False)
+    norm.build((None, None, None, 3), None)
+    norm.beta.assign(rng.normal(size=(2, 3)))
+    for dtype in (tf.float32, tf.bfloat16):
+        found = norm.call(tf.fill((1, 8, 9, 3), tf.cast(value, dtype)), tf.one_hot([1], 2)[:, None, None])
+        np.testing.assert_allclose(tf.cast(found, tf.float32) - norm.beta[1], np.zeros((1, 8, 9, 3)), atol=0.02)
+
+
 def test_comatch_is_its_formula(rng):
     x, gram = rng.standard_normal((1, 4, 5, 3)), rng.standard_normal((3, 3))
     layer = CoMatch(1)
@@ -454,6 +465,19 @@ def test_the_network_that_comes_along_paints_in_its_styles(engine):
             assert np.sum((a - c) ** 2) < 0.6 * np.sum((b - c) ** 2), (name, layer)
     for one_name, other in itertools.combinations(names, 2):
         assert np.abs(found[one_name] - found[other]).mean() > 4, (one_name, other)
+
+
+def test_a_flat_photograph_is_in_the_paintings_colours(engine, tmp_path):
+    """In bfloat16 as in float32: it came out white, or blue."""
+    made = {}
+    for level in (0, 255):
+        Image.new("L", (60, 60), level).save(tmp_path / f"{level}.png")
+        for precision in ("float32", "bfloat16"):
+            look = dict(style="starry_night", rows=60, precision=precision)
+            found = neural_style.stylize(tmp_path / f"{level}.png", "painters", engine=engine, **look)
+            made[precision, level] = np.asarray(found.image, float).mean(axis=(0, 1))
+    for colour in made.values():
+        np.testing.assert_allclose(colour, made["float32", 0], atol=20)
 
 
 def test_a_networks_name_is_helped_with(capsys, tmp_path):

@@ -14,6 +14,9 @@ from neural_style.vgg.doubling import convolved_doubled
 EPSILON = 1e-5
 """Of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
 
+ROUNDING = 2.0**-8
+"""What bfloat16 leaves of a number, at most, as a share."""
+
 GAIN, GREY = 8.0, 127.5
 """What a network's last map is multiplied by, and what is added: it begins grey, and a step moves it by few levels."""
 
@@ -123,6 +126,8 @@ class InstanceNormalization(keras.layers.Layer):
     def normalized(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
         """`x` with given statistics [batch, 1, 1, channels], and styles that are `placed`."""
         scale, offset = tf.math.rsqrt(variance + EPSILON), 0.0
+        if x.dtype == tf.bfloat16:  # of a flat map it would be rounding, several hundredfold
+            scale = tf.where(variance > tf.square(ROUNDING * mean), scale, 0.0)
         if self.styles:
             scale = scale * tf.tensordot(style, self.gamma, 1)
             offset = tf.tensordot(style, self.beta, 1)
