@@ -6,7 +6,7 @@ from PIL import Image
 from test_objective import objective
 
 from neural_style.images import sources
-from neural_style.images.scene import Region, Scene
+from neural_style.images.scene import Region, Scene, shares_of
 from neural_style.losses.regions import masked, weights_at
 from neural_style.losses.style import STATISTICS
 from neural_style.settings.settings import Settings
@@ -94,3 +94,10 @@ def test_under_a_mask_the_photograph_stays_although_the_content_is_recoloured():
     shown = scene.finished(scene.start)
     np.testing.assert_array_equal(shown[:, :20], photograph[:, :20])
     assert np.abs(scene.content[:, :20] - photograph[:, :20]).mean() > 5
+
+
+def test_a_region_without_weight_covers_nothing():
+    """What of another's mask ripples into it would be painted in full: one column of paint in the photograph."""
+    ripple = np.array([[1.0, 0.98, 0.02, 0.0]])
+    regions = [Region([], [1.0], weight, mask) for weight, mask in [(1.0, ripple), (0.0, 1 - ripple)]]
+    np.testing.assert_allclose(shares_of(regions), np.stack([ripple, 0 * ripple], axis=-1))

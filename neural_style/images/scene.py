@@ -83,11 +83,12 @@ class Scene:
 def shares_of(regions: Sequence[Region]) -> np.ndarray | None:
     """What share each region has of each pixel [rows, cols, regions]; None where one is everywhere.
 
-    Where masks overlap, regions share by their weights; where they leave something, it stays as it is.
+    Where masks overlap, regions share by their weights; where they leave something, it stays as it is. A region without
+    weight covers nothing.
     """
     if regions[0].mask is None:
         return None
-    masks = np.stack([region.mask for region in regions], axis=-1)
+    masks = np.stack([region.mask * (region.weight > 0) for region in regions], axis=-1)
     weighted = masks * [region.weight for region in regions]
     total = weighted.sum(axis=-1, keepdims=True)
     covered = masks.sum(axis=-1, keepdims=True).clip(0, 1)
