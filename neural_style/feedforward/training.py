@@ -93,8 +93,8 @@ class Objective:
         each = [self._one(*row) for row in rows]
         terms = {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
         if self._checkerboard:
-            grid = functions.checkerboard(tf.cast(painted, tf.float64), CELL, WINDOW)
-            terms["checkerboard"] = self._checkerboard * grid
+            grid = functions.checkerboard(tf.cast(painted, tf.float32), CELL, WINDOW)
+            terms["checkerboard"] = self._checkerboard * tf.cast(grid, tf.float64)
         return terms
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
