@@ -15,7 +15,7 @@ EPSILON = 1e-5
 """Of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
 
 ROUNDING = 2.0**-8
-"""What bfloat16 leaves of a number, at most, as a share."""
+"""The share of a number that bfloat16 rounds off, at most."""
 
 GAIN, GREY = 8.0, 127.5
 """What a network's last map is multiplied by, and what is added: it begins grey, and a step moves it by few levels."""
