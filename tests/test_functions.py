@@ -36,7 +36,10 @@ def test_squared_distance_keeps_the_batch_and_refuses_other_shapes(rng):
         functions.squared_distance(x, features(rng, cols=6))
 
 
-@pytest.mark.parametrize(("exponent", "power"), [(1.25, lambda s: s**1.25), (0.5, lambda s: (s + 1) ** 0.5 - 1)])
+@pytest.mark.parametrize(
+    ("exponent", "power"),
+    [(1.25, lambda s: s**1.25), (0.75, lambda s: (s + 1) ** 0.75 - 1), (0.5, lambda s: (s + 1) ** 0.5 - 1)],
+)
 def test_total_variation_pixel_by_pixel(rng, exponent, power):
     image = rng.uniform(0, 255, (1, 4, 5, 3))
     expected = sum(
@@ -47,6 +50,19 @@ def test_total_variation_pixel_by_pixel(rng, exponent, power):
     )
     found = functions.total_variation(tf.constant(image, tf.float32), exponent)
     np.testing.assert_allclose(found, [expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 0.75, 1, 1.25, 1.5])
+def test_the_gradient_of_total_variation(rng, exponent):
+    """Beside differences of the loss, in float64."""
+    image, towards = rng.uniform(0, 255, (1, 4, 5, 3)), rng.normal(0, 1e-4, (1, 4, 5, 3))
+    x = tf.constant(image)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = functions.total_variation(x, exponent)
+    after, before = (functions.total_variation(tf.constant(image + sign * towards), exponent) for sign in (1, -1))
+    slope = float(tf.reduce_sum(tape.gradient(loss, x) * towards))
+    assert slope == pytest.approx(float(after[0] - before[0]) / 2, rel=1e-5)
 
 
 def test_total_variation_at_half_spares_edges():
