@@ -42,6 +42,17 @@ def test_grey_and_single_colour_images(rng, value, method):
         np.testing.assert_allclose(matched.mean(axis=(0, 1)), reference.mean(axis=(0, 1)), atol=0.1)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_grain_is_not_taken_for_colours(rng, method):
+    """A black frame's noise of half a level once became noise of thirty."""
+    black = np.abs(rng.normal(0, 0.5, (40, 60, 3)))
+    painting = rng.uniform(0, 255, (40, 60, 3))
+    assert color.match(black, painting, method).std(axis=(0, 1)).max() < 10 * 0.5
+    np.testing.assert_allclose(
+        color.match(black, painting, method).mean(axis=(0, 1)), painting.mean(axis=(0, 1)), atol=1
+    )
+
+
 def test_luminance_gets_the_references_mean_and_deviation(rng):
     image, reference = rng.uniform(0, 255, (2, 20, 30, 3))
     matched, wanted = color.match_luminance(image, reference), color.grey(reference)

@@ -35,6 +35,13 @@ def test_what_is_typed_wins_over_the_recipe_in_any_order_and_later_flags_over_th
     assert options(f"--flagfile={path}", "--style_layers=block2_conv1").loss.style_layers == ("block2_conv1",)
 
 
+def test_who_keeps_the_photographs_colours_does_without_the_recipes_recolouring():
+    assert options("--recipe=offline").picture.recolor_content
+    assert not options("--recipe=offline", "--preserve_color=match").picture.recolor_content
+    with pytest.raises(UserError, match="leave out one of the two"):
+        options("--recipe=offline", "--preserve_color=match", "--recolor_content")
+
+
 def test_rows_change_what_a_recipe_says_of_size_in_proportion():
     assert options("--recipe=cnnmrf", "--rows=64").picture.scales == (16, 32, 64)
     assert options("--recipe=vgg16_notebook", "--rows=60").picture.cols == 100

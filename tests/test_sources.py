@@ -105,6 +105,18 @@ def test_recolouring_gives_the_content_the_styles_mean():
     np.testing.assert_allclose(scene.content.mean(axis=(0, 1)), scene.styles[0].mean(axis=(0, 1)), atol=12)
 
 
+def test_recolouring_to_several_styles_takes_each_ones_share(tmp_path):
+    """Of the blend, or of the masks; where these leave something, the photograph keeps its colours."""
+    whole = [read("--recolor_content", "--rows=48", styles=(style,)).content for style in (SWIRLS, COFFEE)]
+    blended = read("--recolor_content", "--rows=48", "--style_blend=3,1", styles=(SWIRLS, COFFEE)).content
+    np.testing.assert_allclose(blended, 0.75 * whole[0] + 0.25 * whole[1], atol=1e-3)
+    masks = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "none.png", 0, 1)
+    masked = read("--recolor_content", "--rows=48", f"--style_masks={','.join(masks)}", styles=(SWIRLS, COFFEE)).content
+    np.testing.assert_allclose(masked[:, 0], whole[0][:, 0], atol=1e-3)
+    expected = read("--rows=48").content * 254 / 255 + whole[1] / 255
+    np.testing.assert_allclose(masked[:, -1], expected[:, -1], atol=1e-2)
+
+
 def halves(path, left, right):
     Image.fromarray(np.repeat([[left, right]], 2, axis=0).astype(np.uint8)).resize((60, 40), 0).save(path)
     return str(path)

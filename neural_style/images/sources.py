@@ -14,7 +14,7 @@ from neural_style.errors import UserError
 from neural_style.images import color, geometry
 from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, in_profile, load
-from neural_style.images.scene import Carried, Region, Scene
+from neural_style.images.scene import Carried, Region, Scene, shares_of
 from neural_style.settings import networks, trained
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
@@ -84,7 +84,9 @@ class Sources:
         versions = self._versions(rows, cols)
         chroma, paint, photograph = None, None, content
         if picture.recolor_content:
-            content = color.match(content, versions[0][0], picture.color_match).clip(0, 255)
+            shares = shares_of(self._regions(versions, rows, cols))
+            shares = self.style_weights if shares is None else np.moveaxis(shares, -1, 0)[..., np.newaxis]
+            content = color.match_shares(content, [group[0] for group in versions], shares, picture.color_match)
         if picture.preserve_color == "match":
             paint = functools.partial(color.match, reference=content, method=picture.color_match)
         elif picture.preserve_color == "luminance":
