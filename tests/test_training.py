@@ -1,6 +1,7 @@
 """Trainings: what they read, how they move, and how they go on; of decoders and of networks that paint."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -366,7 +367,7 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
     assert "'one.keras.state' of a training that was broken off is there: go on with --resume" in again.stderr
     assert (photos / "one.keras.state").read_bytes() == before
     other = command(photos, *words, "--steps=5000", "--width=0.25", "--resume")
-    assert "is the state of a training with other flags or files (--width was 0.125, and is 0.25)" in other.stderr
+    assert "is the state of a training with other flags (--width was 0.125, and is 0.25)" in other.stderr
     with subprocess.Popen([*line, "--resume", "--rate=1e-4"], cwd=photos, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("Going on at step 1")
         process.kill()
@@ -461,11 +462,15 @@ def test_a_state_of_other_flags_is_told(tmp_path):
     states.write(tmp_path / "state", some.state(), {"training": "these"})
     some.restore(states.read(tmp_path / "state", {"training": "these"}))
     for identity, message in [
-        ({"training": "others"}, "--training was these, and is others"),
+        (
+            {"training": "others"},
+            "other flags \\(--training was these, and is others\\): give them as they were, or remove",
+        ),
         ({"training": ""}, "--training was these, and is not given"),
-        ({"training": "these", "more": "of it"}, "of a version that knows another more"),
+        ({"training": "these", "more": "of it"}, "knows another --more, which can't be gone on with: remove it"),
+        ({"training": "these", "files": ""}, "other photographs or styles, or in another order: give them"),
     ]:
-        with pytest.raises(UserError, match=f"a training with other flags or files \\({message}\\)"):
+        with pytest.raises(UserError, match=message):
             states.read(tmp_path / "state", identity)
     (tmp_path / "state").write_text("nothing")
     with pytest.raises(UserError, match="is no state of a training"):
@@ -477,3 +482,4 @@ def test_help_names_every_flag(capsys):
     said = capsys.readouterr().out
     flags = ("decoder", "photos", "begin", "steps", "weights", "pooling", "architecture", "style_size", "resume")
     assert all(name in said for name in flags)
+    assert re.search(r"--tv_exponent.*?default: 0\.5\)", said, re.DOTALL)  # the recipe's, not Keras' example's

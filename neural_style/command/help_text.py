@@ -3,8 +3,10 @@
 import dataclasses
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from neural_style.command.flags import GROUPS
+from neural_style.settings import checked, recipes
 from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
@@ -45,15 +47,23 @@ def text(full: bool) -> str:
     return "\n".join(lines)
 
 
-def of_group(group: type, names: Sequence[str] | None = None) -> list[str]:
-    """The flags of a class of settings under its title: those of `names`, or all; nothing where there are none."""
+def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None = None) -> list[str]:
+    """The flags of a class of settings under its title: those of `names`, or all; nothing where there are none.
+
+    Args:
+      group: the class.
+      names: of the flags.
+      recipe: whose values are told as the defaults.
+    """
     shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
     title = ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"] if shown else []
-    return title + [line for field in shown for line in _flag_help(field)]
+    said = recipes.read(recipe) if recipe else {}
+    defaults = [checked.read(field, said[field.name]) if field.name in said else field.default for field in shown]
+    return title + [line for each in zip(shown, defaults, strict=True) for line in _flag_help(*each)]
 
 
-def _flag_help(field: dataclasses.Field) -> list[str]:
-    kind, default = field.metadata["kind"], field.default
+def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
+    kind = field.metadata["kind"]
     switch = isinstance(kind, Switch)
     name = f"--[no]{field.name}" if switch else f"--{field.name}"
     stated = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))

@@ -106,8 +106,9 @@ def run(arguments: Sequence[str]) -> int:
         said = [
             "Trains a network that paints in the manner of STYLE, or a decoder for --method=wct and adain (--decoder)."
         ]
-        said += ["The loss and VGG of networks are by default those of the recipe networks, of decoders those of wct."]
-        say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
+        said += ["The defaults are of networks (--recipe=networks); decoders take VGG as --recipe=wct has it."]
+        shown = (line for each in GROUPS for line in help_text.of_group(each, recipe="networks"))
+        say("\n".join([f"Usage: {USAGE}", "", *said, *shown]))
         return 0
     from neural_style.command import train_decoder, train_network  # need NumPy and Pillow, which help does not
 
