@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -233,6 +234,7 @@ def test_the_command_line(folder, tmp_path):
         (["--rows=8"], "need at least 16 rows and 16 columns"),
         (["--scales=2"], "--method=wct paints at one scale"),
         (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is none"),
+        ([f"--decoders={os.path.dirname(__file__)}"], "holds no .safetensors file"),
         (["--alpha=2"], "--alpha takes a number from 0 to 1"),
     ],
 )

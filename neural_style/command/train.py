@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neural_style.command import flags, help_text
 from neural_style.errors import UserError
 from neural_style.results import files, targets
-from neural_style.settings import networks, recipes
+from neural_style.settings import networks, recipes, trained
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Switch, setting
 from neural_style.settings.loss import LossSettings
@@ -138,8 +138,7 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
         )
     if not os.path.isdir(training.photos):
         raise UserError(f"--photos takes a folder of images, and {training.photos!r} is none.")
-    if training.begin and not os.path.isfile(training.begin):
-        raise UserError(f"--begin takes a file, and {training.begin!r} is none.")
+    made[0] = training = dataclasses.replace(training, begin=_found(training.begin))
     path = Path(words[-1])
     targets.check_new(path)
     network.check_files()
@@ -154,6 +153,16 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
             f"{str(asked.state)!r} of a training that was broken off is there: go on with --resume, or remove it."
         )
     return asked
+
+
+def _found(begin: str | None) -> str | None:
+    """The file that --begin names: by its path, or a network that comes along by its name."""
+    if begin is None or os.path.isfile(begin):
+        return begin
+    known = trained.by_name()
+    if begin not in known:
+        raise UserError(f"--begin takes a file or {', '.join(known)}, and {begin!r} is neither.")
+    return os.fspath(known[begin])
 
 
 def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) -> Any:

@@ -55,6 +55,8 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     """
     if folder is not None and not os.path.isdir(folder):
         raise UserError(f"--decoders takes a folder, and {folder!r} is none.")
+    if folder is not None and not any(Path(folder).glob(f"*{ENDING}")):
+        raise UserError(f"--decoders takes a folder of decoders, and {folder!r} holds no {ENDING} file.")
     wanted, found = encoder(network, seed), {}
     for place in [BUILT_IN] + ([Path(folder)] if folder else []):
         for path in sorted(place.glob(f"*{ENDING}")):

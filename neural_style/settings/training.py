@@ -23,8 +23,8 @@ class TrainingSettings(Checked):
     begin: str | None = setting(
         None,
         Optional(File()),
-        "What to begin with: a network, whose γ and β are kept where it has as many styles; a decoder of this level, "
-        "or of a lower one, whose convolutions this one ends with.",
+        "What to begin with: a network (a file or painters), whose γ and β are kept where it has as many styles; a "
+        "decoder of this level, or of a lower one, whose convolutions this one ends with.",
     )
     steps: int = setting(2000, Whole(1, 10**7), "Steps, each on one batch; the learning rate falls over them.")
     crop: int = setting(128, Whole(32, 1024), "Side of the squares that are cut out of photographs, in pixels.")
