@@ -160,6 +160,15 @@ def test_the_command_makes_the_same_options(tmp_path):
     assert made(*command[4:])["flags"] == given["flags"]
 
 
+def test_what_a_recipe_sets_by_now_is_undone_for_an_older_picture(tmp_path):
+    """A record from before a flag was one, whose picture was made without."""
+    given = made("--recipe=paint", "--weights=random")
+    del given["flags"]["recolor_content"]
+    (tmp_path / "out.json").write_text(json.dumps(given))
+    command = shlex.split(show.text(str(tmp_path / "out.json")).splitlines()[1])
+    assert not made(*command[4:])["flags"]["recolor_content"]
+
+
 def test_a_recipe_that_is_gone_is_named(tmp_path):
     (tmp_path / "out.json").write_text(json.dumps({**MADE, "flags": {**MADE["flags"], "recipe": "gone"}}))
     with pytest.raises(UserError, match="was made with the recipe 'gone', which this version does not have"):

@@ -42,6 +42,10 @@ def test_who_keeps_the_photographs_colours_does_without_the_recipes_recolouring(
         options("--recipe=offline", "--preserve_color=match", "--recolor_content")
 
 
+def test_methods_without_a_loss_do_without_the_recipes_recolouring():
+    assert not options("--recipe=paint", "--scales=1", "--method=analogy").picture.recolor_content
+
+
 def test_rows_change_what_a_recipe_says_of_size_in_proportion():
     assert options("--recipe=cnnmrf", "--rows=64").picture.scales == (16, 32, 64)
     assert options("--recipe=vgg16_notebook", "--rows=60").picture.cols == 100

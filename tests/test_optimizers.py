@@ -1,5 +1,3 @@
-import functools
-
 import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options
@@ -11,16 +9,13 @@ from neural_style.optimize import optimizers
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
-from neural_style.optimize.preconditioner import GREY, LEVEL, POWER, precondition
 
 SHAPE = (4, 5, 3)
-of_shape = functools.partial(precondition, shape=SHAPE)
 EVERY = {
     "lbfgs": lambda n: optimizers.Lbfgs(n),
     "lbfgs, long first step": lambda n: optimizers.Lbfgs(n, first_step=100.0),
     "lbfgs, clipped": lambda n: optimizers.Lbfgs(n, clip=True),
     "continuous lbfgs": lambda n: optimizers.ContinuousLbfgs(n, first_step=10.0),
-    "preconditioned lbfgs": lambda n: optimizers.ContinuousLbfgs(n, first_step=10.0, precondition=of_shape),
     "sgd": lambda n: optimizers.Sgd(n, 0.02, 0.99, 10, False),
     "adam": lambda n: optimizers.Adam(n, 10.0, 0.97, 1, True),
     "normalized gradient": lambda n: optimizers.NormalizedGradient(n, 5.0, 0.95, 1, False),
@@ -90,44 +85,25 @@ def test_continuous_lbfgs_goes_the_same_way_however_it_is_cut_into_steps(rng):
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("start", ["identity", "preconditioned"])
-def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng, start):
+def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng):
     """Nocedal & Wright 2006, eq. 7.16: the inverse Hessian written out, from the same pairs."""
     size = 12
-    begun = np.eye(size) if start == "identity" else np.diag(rng.uniform(0.1, 1, size))
     root = rng.standard_normal((size, size))
     hessian = root @ root.T + np.eye(size)
-    curvature, pairs = Curvature(precondition=None if start == "identity" else lambda x: np.float32(begun @ x)), []
+    curvature, pairs = Curvature(), []
     for _ in range(MEMORY + 2):
         s = rng.standard_normal(size)
         curvature.remember(s, hessian @ s)
         pairs.append((s, hessian @ s))
     pairs = pairs[-MEMORY:]
     s, y = pairs[-1]
-    inverse = begun * (s @ y) / (y @ begun @ y)
+    inverse = np.eye(size) * (s @ y) / (y @ y)
     for s, y in pairs:
         left = np.eye(size) - np.outer(s, y) / (s @ y)
         inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
     gradient = rng.standard_normal(size)
     expected = -inverse @ gradient
     np.testing.assert_allclose(curvature.direction(gradient), expected, atol=1e-4 * np.linalg.norm(expected))
-
-
-def test_what_is_smooth_and_grey_moves_first(rng):
-    """Cosines over the image are scaled as the formula says, and grey ones 1 + GREY times as much."""
-    rows, cols = 6, 8
-    for i, j, color, factor in [(0, 0, (1, 1, 1), 1 + GREY), (0, 3, (1, -1, 0), 1), (5, 7, (2, 2, 2), 1 + GREY)]:
-        wave = np.outer(*(np.cos(np.pi * n * (np.arange(size) + 0.5) / size) for n, size in ((i, rows), (j, cols))))
-        image = wave[..., None] * np.array(color)
-        scale = factor * (1 + ((i / rows) ** 2 + (j / cols) ** 2) / LEVEL**2) ** (-POWER / 2)
-        found = precondition(image.reshape(-1), image.shape)
-        np.testing.assert_allclose(found, scale * image.reshape(-1), atol=1e-5)
-
-
-def test_a_preconditioner_is_symmetric_and_positive(rng):
-    x, y = rng.standard_normal((2, 60))
-    assert x @ of_shape(y) == pytest.approx(y @ of_shape(x), rel=1e-4)
-    assert x @ of_shape(x) > 0
 
 
 def test_adam_against_its_formula_written_out():

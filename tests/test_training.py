@@ -286,9 +286,11 @@ def test_two_workers_give_the_losses_of_one(tmp_path):
     ]
     found += [_losses(worker) for worker in workers]
     for losses in found:
-        for one, other in zip(losses, expected, strict=True):
+        for step, (one, other) in enumerate(zip(losses, expected, strict=True)):
+            # Adam's first move is by the gradients' signs, and a later one makes a rounding a hundred times as large.
+            exact = 1e-5 if step < 2 else 1e-2
             for name, value in other.items():
-                assert one[name] == pytest.approx(value, rel=1e-3), name
+                assert one[name] == pytest.approx(value, rel=exact), (step, name)
 
 
 def command(folder, *words):
@@ -468,11 +470,17 @@ def test_a_state_of_other_flags_is_told(tmp_path):
             "other flags \\(--training was these, and is others\\): give them as they were, or remove",
         ),
         ({"training": ""}, "--training was these, and is not given"),
-        ({"training": "these", "more": "of it"}, "knows another --more, which can't be gone on with: remove it"),
-        ({"training": "these", "files": ""}, "other photographs or styles, or in another order: give them"),
+        ({"training": "these", "more": "of it"}, "knows another more, which can't be gone on with: remove it"),
+        ({"files": "those", "training": "others", "more": "of it"}, "knows another files, which"),
     ]:
         with pytest.raises(UserError, match=message):
             states.read(tmp_path / "state", identity)
+    states.write(tmp_path / "state", some.state(), {"files": "those"})
+    with pytest.raises(UserError, match="other photographs or styles, or in another order: give them as they were, or"):
+        states.read(tmp_path / "state", {"files": "these"})
+    states.write(tmp_path / "state", some.state(), {})
+    with pytest.raises(UserError, match="is no state of a training: remove it"):
+        states.read(tmp_path / "state", {"training": "these"})
     (tmp_path / "state").write_text("nothing")
     with pytest.raises(UserError, match="is no state of a training"):
         states.read(tmp_path / "state", {})

@@ -11,7 +11,7 @@ from PIL import Image
 from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import as_today
+from neural_style.results.record import flags_today
 from neural_style.settings import recipes, trained
 from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings
@@ -33,7 +33,7 @@ def text(path: str) -> str:
         words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
         dashes = ["--"] if any(word.startswith("-") for word in words) else []
         recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
-        flags = {name: as_today(name, value) for name, value in made["flags"].items() if _shown(name)}
+        flags = {name: value for name, value in flags_today(made["flags"]).items() if _shown(name)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "

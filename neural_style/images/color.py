@@ -49,7 +49,7 @@ def match_shares(image: np.ndarray, references: Sequence[np.ndarray], shares: Se
     moved = np.zeros_like(image)
     for reference, share in zip(references, shares, strict=True):
         moved += share * (match(image, reference, method).clip(0, 255) - image)
-    return image + moved
+    return (image + moved).clip(0, 255)
 
 
 def grey(image: np.ndarray) -> np.ndarray:

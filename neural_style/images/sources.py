@@ -83,8 +83,9 @@ class Sources:
         first = geometry.resize(self.styles[0], rows, cols, picture.resample)
         versions = self._versions(rows, cols)
         chroma, paint, photograph = None, None, content
+        regions = self._regions(versions, rows, cols)
         if picture.recolor_content:
-            shares = shares_of(self._regions(versions, rows, cols))
+            shares = shares_of(regions)
             shares = self.style_weights if shares is None else np.moveaxis(shares, -1, 0)[..., np.newaxis]
             content = color.match_shares(content, [group[0] for group in versions], shares, picture.color_match)
         if picture.preserve_color == "match":
@@ -94,7 +95,8 @@ class Sources:
             chroma = content - color.grey(content)
             photograph = content = color.grey(content)
         if paint:
-            first, versions = paint(first), [[paint(version) for version in group] for group in versions]
+            first = paint(first)
+            regions = [dataclasses.replace(each, styles=[paint(style) for style in each.styles]) for each in regions]
         start = self._start(content, first) if coarser is None else geometry.enlarge(coarser, rows, cols)
         if chroma is not None:
             start = color.grey(start)
@@ -102,7 +104,7 @@ class Sources:
         if chroma is not None:
             carried = [dataclasses.replace(each, image=color.grey(each.image)) for each in carried]
         keep = _mask(self.keep, rows, cols) if self.keep else None
-        return Scene(content, self._regions(versions, rows, cols), start, keep, photograph, chroma, carried)
+        return Scene(content, regions, start, keep, photograph, chroma, carried)
 
     def _versions(self, rows: int, cols: int) -> list[list[np.ndarray]]:
         """Each style's versions beside a result of `rows` x `cols`."""

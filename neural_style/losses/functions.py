@@ -86,18 +86,20 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
 def power(x: tf.Tensor, exponent: float) -> tf.Tensor:
     """`x`^`exponent` for `x` of at least 0 and an exponent of at least 1 (any, where no `x` is 0).
 
-    Value and gradient share x^(exponent - 1), two square roots at 1.25 and 0.75: total variation takes a quarter of the
-    time that it takes with tf.pow.
+    Value and slope by square roots at 1.25 and 0.75: total variation takes a quarter of the time that it takes with
+    tf.pow.
     """
 
     @tf.custom_gradient
     def raised(x: tf.Tensor):
         if abs(exponent - 1) == 0.25:
-            root = tf.sqrt(tf.sqrt(x))
-            lower = root if exponent > 1 else 1 / root
+            half = tf.sqrt(x)
+            root = tf.sqrt(half)
+            value, lower = (x * root, root) if exponent > 1 else (half * root, 1 / root)
         else:
             lower = tf.pow(x, exponent - 1)
-        return x * lower, lambda upstream: upstream * (exponent * lower)
+            value = x * lower
+        return value, lambda upstream: upstream * (exponent * lower)
 
     return raised(x)
 

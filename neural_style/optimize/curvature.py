@@ -1,7 +1,5 @@
 """What L-BFGS remembers of the loss's curvature."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 MEMORY = 10
@@ -14,37 +12,32 @@ class Curvature:
     The pairs are kept in float32, in half the memory: a direction needs no more, and a search judges it in float64.
     """
 
-    def __init__(self, memory: int = MEMORY, precondition: Callable[[np.ndarray], np.ndarray] | None = None):
+    def __init__(self, memory: int = MEMORY):
         """
         Args:
           memory: pairs that are remembered.
-          precondition: flat vector → P vector in float32, with P symmetric and positive: the inverse Hessian, but for
-            its size, before there are pairs; by default the identity.
         """
         self._memory = memory
-        self._precondition = precondition or (lambda vector: vector)
-        self.pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y P y
+        self.pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y y
 
     def remember(self, s: np.ndarray, y: np.ndarray) -> None:
         """Takes a move `s` and the change `y` of the gradient over it, where its curvature is positive."""
-        sy, ypy = float(s @ y), float(y @ self._precondition(y))
-        if sy > 1e-10 * np.sqrt(float(s @ s) * float(y @ y)):
-            self.pairs = [*self.pairs[1 - self._memory :], (s.astype(np.float32), y.astype(np.float32), sy, ypy)]
+        sy, yy = float(s @ y), float(y @ y)
+        if sy > 1e-10 * np.sqrt(float(s @ s) * yy):
+            self.pairs = [*self.pairs[1 - self._memory :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
 
     def forget(self) -> None:
         """Forgets every pair."""
         self.pairs = []
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """-H gradient by the two-loop recursion, in float64; without pairs -P gradient."""
-        if not self.pairs:
-            return -self._precondition(gradient).astype(np.float64)
+        """-H gradient by the two-loop recursion, in float64; there must be a pair."""
         direction, alphas = -gradient.astype(np.float32), []
         for s, y, sy, _ in reversed(self.pairs):
             alphas.append(np.float32((s @ direction) / sy))
             direction -= alphas[-1] * y
-        *_, sy, ypy = self.pairs[-1]
-        direction = self._precondition(direction) * np.float32(sy / ypy)
+        *_, sy, yy = self.pairs[-1]
+        direction *= np.float32(sy / yy)
         for (s, y, sy, _), alpha in zip(self.pairs, reversed(alphas), strict=True):
             direction += (alpha - np.float32((y @ direction) / sy)) * s
         return direction.astype(np.float64)

@@ -1,13 +1,9 @@
 """The optimisers, under one contract: `step` takes a flat image, spends its evaluations, returns a lower one."""
 
-import functools
-import math
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from neural_style.optimize import preconditioner
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.settings.optimizer import OptimizerSettings
@@ -77,24 +73,16 @@ class ContinuousLbfgs:
     ARMIJO = 1e-4
     SHORTEST = 1e-3
 
-    def __init__(
-        self,
-        evaluations: int,
-        clip: bool = False,
-        first_step: float = 1.0,
-        memory: int = MEMORY,
-        precondition: Callable[[np.ndarray], np.ndarray] | None = None,
-    ):
+    def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0, memory: int = MEMORY):
         """
         Args:
           evaluations: of each step, which finishes the search that it is in, as SciPy does.
           clip: keeps each value in 0..255.
           first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
           memory: moves that the curvature is taken of.
-          precondition: see `Curvature`.
         """
         self._evaluations, self._clip, self._first_step = evaluations, clip, first_step
-        self._curvature = Curvature(memory, precondition)
+        self._curvature = Curvature(memory)
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """As many moves as the evaluations allow."""
@@ -123,10 +111,9 @@ class ContinuousLbfgs:
         self._first_step = state["first_step"]
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
-        direction = self._curvature.direction(gradient)
         if self._curvature.pairs:
-            return direction
-        return direction * (self._first_step / max(np.linalg.norm(direction), 1e-300))
+            return self._curvature.direction(gradient)
+        return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """The first point along `direction` that is low enough, or None."""
@@ -221,14 +208,12 @@ class Adam(_FirstOrder):
 FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
 
 
-def of(settings: OptimizerSettings, shape: tuple[int, int, int]) -> Optimizer:
-    """The optimiser that the settings name, of an image of `shape`, (rows, cols, 3)."""
-    s, size = settings, math.prod(shape)
+def of(settings: OptimizerSettings, size: int) -> Optimizer:
+    """The optimiser that the settings name, of an image of `size` values."""
+    s = settings
     if s.keeps_curvature:
         # A move of SciPy's length is lost in float32's rounding, and with it the first curvature.
-        first_step = (s.first_step or 10.0) * size**0.5
-        precondition = functools.partial(preconditioner.precondition, shape=shape) if s.precondition else None
-        return ContinuousLbfgs(s.evaluations_per_iteration, s.clip, first_step, precondition=precondition)
+        return ContinuousLbfgs(s.evaluations_per_iteration, s.clip, (s.first_step or 10.0) * size**0.5)
     if s.optimizer == "lbfgs":
         return Lbfgs(s.evaluations_per_iteration, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
     schedule = s.learning_rate, s.decay_rate, s.decay_steps

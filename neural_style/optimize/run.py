@@ -77,7 +77,7 @@ class Run:
             bound = functools.partial(self._bound, kernels, key, scene, how.tiles[scale])
             finer = functools.partial(bound, "float32") if how.precision == "bfloat16" else None
             evaluator = Evaluator(bound(how.precision), scene.content.shape, finer, self._watch)
-            optimizer = optimizers.of(settings.optimizer, scene.content.shape)
+            optimizer = optimizers.of(settings.optimizer, scene.content.size)
             left, decided = len(sizes) - 1 - scale, {**facts, "tile": how.tiles[scale]}
             session = Session(scene, evaluator, optimizer, count, scale, left, decided)
             if scale == resumed["scale"] and "session" in resumed:

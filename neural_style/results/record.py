@@ -157,6 +157,14 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
     return found + [f"the file {name!r}" for name in sorted(kept) if files_then[name] != digests_now[name]]
 
 
+def flags_today(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """An older record's flags as a record would hold them now: those that it did not know yet at their defaults.
+
+    A recipe may set these by now, and its picture was made without.
+    """
+    return {name: as_today(name, flags.get(name)) for name in {**flags, **FIELDS}}
+
+
 def as_today(name: str, value: Any) -> Any:
     """A flag's value of an older record, as a record would hold it now."""
     if name not in FIELDS:

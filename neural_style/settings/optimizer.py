@@ -39,12 +39,6 @@ class OptimizerSettings(Checked):
         "L-BFGS throws its curvature away after each iteration, as Keras' example does; --norestart_each_iteration "
         "keeps it, which gets lower in the same time.",
     )
-    precondition: bool = setting(
-        False,
-        Switch(),
-        "With --norestart_each_iteration: L-BFGS first moves what is smooth and grey, and goes down sooner and into "
-        "less grain.",
-    )
     first_step: float | None = setting(
         None,
         Optional(Number(1e-9, 1e6)),

@@ -94,7 +94,7 @@ class PictureSettings(Checked):
         "none",
         Choice(["none", "match", "luminance"]),
         "Keep the photograph's colours: match recolours the style to its mean and covariance first, luminance paints "
-        "the luminance alone and puts the photograph's chroma back.",
+        "the luminance alone and puts the photograph's chroma back. A recipe's --recolor_content gives way to it.",
     )
     color_match: str = setting(
         "pca",

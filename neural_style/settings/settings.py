@@ -246,8 +246,9 @@ def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         name: fields[name].default if value is None else checked.read(fields[name], value)
         for name, value in {**base, **given}.items()
     }
-    if read.get("preserve_color", "none") != "none" and "recolor_content" not in given:
-        read["recolor_content"] = False  # the recipe's is for who wants the style's colours
+    kept = read.get("preserve_color", "none") != "none" or read.get("method") in ("analogy", "feedforward")
+    if kept and "recolor_content" not in given:
+        read["recolor_content"] = False  # the recipe's is for who wants the style's colours of the loss
     return _in_proportion(read, base, given)
 
 

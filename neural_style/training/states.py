@@ -30,17 +30,20 @@ def read(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{str(path)!r} is no state of a training ({error}): remove it to start anew.") from error
+    if not found:
+        raise UserError(f"{str(path)!r} is no state of a training: remove it to start anew.")
     if found != dict(identity):
-        raise UserError(f"{str(path)!r} is the state of {_difference(found or {}, identity)} remove it to start anew.")
+        raise UserError(f"{str(path)!r} is the state of {_difference(found, identity)} remove it to start anew.")
     return state
 
 
 def _difference(found: Mapping[str, str], identity: Mapping[str, str]) -> str:
-    """Which other training it is, by the first thing in which the two differ, and what would go on with it."""
-    name = next(name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name))
+    """Which other training it is, and what would go on with it."""
+    unknown = sorted(found.keys() ^ identity.keys())
+    if unknown:
+        return f"a training by a version of neural_style that knows another {unknown[0]}, which can't be gone on with:"
+    name = next(name for name in sorted(found) if found[name] != identity[name])
     if name == "files":
         return "a training with other photographs or styles, or in another order: give them as they were, or"
-    if not (name in found and name in identity):
-        return f"a training by a version of neural_style that knows another --{name}, which can't be gone on with:"
     was, now = found[name] or "not given", identity[name] or "not given"
     return f"a training with other flags (--{name} was {was}, and is {now}): give them as they were, or"

@@ -14,7 +14,7 @@ from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.images.sources import Sources
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import as_today, header
+from neural_style.results.record import flags_today, header
 from neural_style.settings import checked, recipes
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
 from neural_style.settings.methods import is_heeded
@@ -171,7 +171,7 @@ def of_record(path: str, bounds: WebSettings) -> Made:
         made = _said(path)
         recipe = made["flags"].get("recipe") or "keras"
         names = [str(name) for name in (made["content"], made["styles"][0])]
-        flags = {name: as_today(name, value) for name, value in made["flags"].items() if _counts(name)}
+        flags = {name: value for name, value in flags_today(made["flags"]).items() if _counts(name)}
     except Exception as error:  # what is no record may be anything
         raise UserError(
             "Expected a record (.json) or a PNG that neural-style wrote, and this file says nothing of how it was made."
