@@ -42,6 +42,14 @@ def test_grey_and_single_colour_images(rng, value, method):
         np.testing.assert_allclose(matched.mean(axis=(0, 1)), reference.mean(axis=(0, 1)), atol=0.1)
 
 
+def test_the_palette_of_several_images_is_that_of_all_their_pixels(rng):
+    images = [rng.uniform(0, 255, (4, size, 3)) for size in (5, 9)]
+    mean, covariance = statistics(np.concatenate(images, axis=1))
+    found = color.palette_of(iter(images))
+    np.testing.assert_allclose(found.mean, mean)
+    np.testing.assert_allclose(found.covariance, covariance + color.RIDGE * np.eye(3))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_grain_is_not_taken_for_colours(rng, method):
     """A black frame's noise of half a level once became noise of thirty."""

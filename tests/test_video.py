@@ -1,5 +1,6 @@
 """Films: motion and where it is trusted, the temporal term, frames in and out, and what a break leaves."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -33,6 +34,8 @@ QUICK = ["--weights=random", "--rows=40", "--iterations=2", "--evaluations_per_i
 QUICK += ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2", "--content_weight=1"]
 QUICK += ["--style_weight=20", "--norestart_each_iteration"]
 RATE = Fraction(12)
+FADE = [(0, 0.0), (1, 0.4), (2, 0.8), (3, 1.0), (4, 1.0)]
+"""Windows, and how bright they are."""
 
 
 @pytest.fixture(scope="module")
@@ -432,6 +435,18 @@ def test_still_frames_stay_as_bright_as_they_are(tmp_path, panorama):
     assert main([film, str(SWIRLS), str(tmp_path / "out"), *flags]) == 0
     first, last = (np.asarray(Image.open(tmp_path / "out" / f"{n:06d}.png"), float) for n in (1, 12))
     assert abs(last.mean() - first.mean()) < 0.2
+
+
+def test_recolouring_keeps_a_fade(tmp_path, panorama):
+    """One map for all frames, of the film's colours; each frame's own made a black frame as bright as the rest."""
+    shown = [window(panorama, number).point(lambda level, light=light: level * light) for number, light in FADE]
+    for number, frame in enumerate(shown):
+        frame.save(tmp_path / f"{number}.png")
+    _, given = filming.read(str(tmp_path), [SWIRLS], options(*QUICK, "--recolor_content"))
+    np.testing.assert_allclose(given.palette.mean, np.mean(shown, axis=(0, 1, 2)) / 255, atol=0.02)
+    means = [dataclasses.replace(given, content=frame).at(40).content.mean() for frame in shown]
+    assert np.diff(means)[:3].min() > 15
+    assert np.mean(means) == pytest.approx(given.at(40).styles[0].mean(), abs=15)
 
 
 def test_learned_filters_are_those_of_the_first_frame_throughout(film):

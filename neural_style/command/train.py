@@ -144,9 +144,9 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
     network.check_files()
     for kind in ("content", "style"):
         networks.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")
-    from neural_style.images import sources
+    from neural_style.images import reading
 
-    photos = sources.images_in(training.photos, "photos")
+    photos = reading.images_in(training.photos, "photos")
     asked = Asked(*made, words[:-1], path, photos, command.resume, given)
     if not asked.resume and os.path.lexists(asked.state):
         raise UserError(

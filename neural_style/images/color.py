@@ -1,6 +1,7 @@
 """Colour: one image recoloured to another's mean and covariance, and luminance alone (Gatys et al. 2016b)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,29 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """The luminance of red, green and blue (YIQ's Y, as in Gatys et al. 2016b, section 4.1)."""
 
 
-def match(image: np.ndarray, reference: np.ndarray, method: str) -> np.ndarray:
+class Palette(NamedTuple):
+    """The colours of an image, or of a film, in RGB of 0..1.
+
+    Attributes:
+      mean: [3].
+      covariance: [3, 3], with `RIDGE`.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def palette_of(images: Iterable[np.ndarray]) -> Palette:
+    """The palette of all pixels of `images`, RGB [rows, cols, 3] in 0..255."""
+    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
+    for image in images:
+        pixels = image.reshape(-1, 3).astype(np.float64) / 255
+        count, total, products = count + len(pixels), total + pixels.sum(axis=0), products + pixels.T @ pixels
+    mean = total / count
+    return Palette(mean, products / count - np.outer(mean, mean) + RIDGE * np.eye(3))
+
+
+def match(image: np.ndarray, reference: np.ndarray, method: str, own: Palette | None = None) -> np.ndarray:
     """Recolours `image` so that its mean colour and covariance are `reference`'s (Gatys et al. 2016b, section 4.2).
 
     The map is x' = A (x - mean) + mean', where with the covariances C and C' of both images A is
@@ -24,31 +47,34 @@ def match(image: np.ndarray, reference: np.ndarray, method: str) -> np.ndarray:
     Args:
       image, reference: RGB [rows, cols, 3] in 0..255.
       method: "pca", "cholesky" or "symmetric".
+      own: the palette that `image` is taken to have; None is its own.
 
     Returns:
       [rows, cols, 3] float32, not clipped.
     """
-    pixels, wanted = image.reshape(-1, 3) / 255.0, reference.reshape(-1, 3) / 255.0
-    left, stretches, right = np.linalg.svd(TRANSFORMS[method](_covariance(pixels), _covariance(wanted)))
+    own, wanted = own or palette_of([image]), palette_of([reference])
+    left, stretches, right = np.linalg.svd(TRANSFORMS[method](own.covariance, wanted.covariance))
     transform = (left * np.minimum(stretches, STRETCH)) @ right
-    matched = (pixels - pixels.mean(axis=0)) @ transform.T + wanted.mean(axis=0)
+    matched = (image.reshape(-1, 3) / 255.0 - own.mean) @ transform.T + wanted.mean
     return (matched.reshape(image.shape) * 255.0).astype(np.float32)
 
 
-def match_shares(image: np.ndarray, references: Sequence[np.ndarray], shares: Sequence, method: str) -> np.ndarray:
+def match_shares(
+    image: np.ndarray, references: Sequence[np.ndarray], shares: np.ndarray, method: str, own: Palette | None = None
+) -> np.ndarray:
     """Recolours `image` to several, each with its share.
 
     Args:
-      image, references, method: see `match`.
-      shares: a number or a map [rows, cols, 1] for each reference, in 0..1; where they add up to less than 1, `image`
-        keeps its own colours for the rest.
+      image, references, method, own: see `match`.
+      shares: [references], or of each pixel [rows, cols, references], in 0..1; where they add up to less than 1,
+        `image` keeps its own colours for the rest.
 
     Returns:
       [rows, cols, 3] float32 in 0..255.
     """
     moved = np.zeros_like(image)
-    for reference, share in zip(references, shares, strict=True):
-        moved += share * (match(image, reference, method).clip(0, 255) - image)
+    for number, reference in enumerate(references):
+        moved += shares[..., number, np.newaxis] * (match(image, reference, method, own).clip(0, 255) - image)
     return (image + moved).clip(0, 255)
 
 
@@ -80,10 +106,6 @@ def through_grey(objective: Callable) -> Callable:
         return loss, np.repeat(np.mean(gradient, axis=-1, keepdims=True), 3, axis=-1), terms
 
     return of_grey
-
-
-def _covariance(pixels: np.ndarray) -> np.ndarray:
-    return np.cov(pixels.T, bias=True) + RIDGE * np.eye(3)
 
 
 def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:

@@ -8,6 +8,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
@@ -65,6 +66,23 @@ def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") ->
             )
         image.load()
         return to_rgb(image, beneath)
+
+
+def images_in(folder: str, flag: str) -> list[Path]:
+    """A folder's images by name, by their endings; other files are none.
+
+    Args:
+      folder: the path.
+      flag: that names the folder.
+
+    Raises:
+      UserError: the folder holds none.
+    """
+    endings = Image.registered_extensions()
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in endings)
+    if not found:
+        raise UserError(f"--{flag} takes a folder of images, and {folder!r} holds none.")
+    return found
 
 
 def _file(path: str) -> str | io.BytesIO:

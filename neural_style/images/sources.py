@@ -13,7 +13,7 @@ from PIL import Image
 from neural_style.errors import UserError
 from neural_style.images import color, geometry
 from neural_style.images.preprocessing import deprocess
-from neural_style.images.reading import Picture, in_profile, load
+from neural_style.images.reading import Picture, images_in, in_profile, load
 from neural_style.images.scene import Carried, Region, Scene, shares_of
 from neural_style.settings import networks, trained
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
@@ -38,6 +38,8 @@ class Sources:
       first: the film's first frame, to which weights are fitted; None in a picture.
       network: the file of the trained network that paints, whose chosen styles' pictures `styles` are; else None.
       chosen: the numbers of these styles.
+      palette: the colours that recolouring takes the photograph to have: a film's frames share the film's; None is its
+        own.
     """
 
     content: Image.Image
@@ -51,6 +53,7 @@ class Sources:
     first: "Sources | None" = None
     network: Path | None = None
     chosen: Sequence[int] = ()
+    palette: color.Palette | None = None
     _varied: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
     """The versions of the styles by their sizes and settings: of one film's frames they are the same."""
 
@@ -86,8 +89,9 @@ class Sources:
         regions = self._regions(versions, rows, cols)
         if picture.recolor_content:
             shares = shares_of(regions)
-            shares = self.style_weights if shares is None else np.moveaxis(shares, -1, 0)[..., np.newaxis]
-            content = color.match_shares(content, [group[0] for group in versions], shares, picture.color_match)
+            shares = np.array(self.style_weights) if shares is None else shares
+            paintings = [group[0] for group in versions]
+            content = color.match_shares(content, paintings, shares, picture.color_match, self.palette)
         if picture.preserve_color == "match":
             paint = functools.partial(color.match, reference=content, method=picture.color_match)
         elif picture.preserve_color == "luminance":
@@ -232,23 +236,6 @@ def normalizing(settings: NetworkSettings, shown: Sequence[np.ndarray]) -> list[
         return list(shown)
     paths = images_in(settings.normalize_weights, "normalize_weights")
     return [geometry.resize(load(path), *shown[0].shape[:2]) for path in paths]
-
-
-def images_in(folder: str, flag: str) -> list[Path]:
-    """A folder's images by name, by their endings; other files are none.
-
-    Args:
-      folder: the path.
-      flag: that names the folder.
-
-    Raises:
-      UserError: the folder holds none.
-    """
-    endings = Image.registered_extensions()
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in endings)
-    if not found:
-        raise UserError(f"--{flag} takes a folder of images, and {folder!r} holds none.")
-    return found
 
 
 def _is_word(init: Picture) -> bool:

@@ -57,10 +57,10 @@ class Clip:
     count: int | None
     size: tuple[int, int]
 
-    def frames(self, settings: VideoSettings) -> Iterator[tuple[int, Image.Image]]:
-        """The frames that the settings name, each with its number; the first is 1."""
+    def frames(self, settings: VideoSettings, tell: Callable[[str], Any] = warn) -> Iterator[tuple[int, Image.Image]]:
+        """The frames that the settings name, each with its number; the first is 1. `tell` hears of those left out."""
         last, told = settings.last_frame or float("inf"), False
-        every = self._decoded() if self.path else self._loaded()
+        every = self._decoded(tell) if self.path else self._loaded()
         for number, make in every:
             if number > last:
                 break
@@ -68,11 +68,11 @@ class Clip:
                 try:
                     frame = make()
                 except UserError as error:
-                    warn(f"frame {number} is left out: {error}")
+                    tell(f"frame {number} is left out: {error}")
                     continue
                 if frame.size[::-1] != self.size:
                     if not told:
-                        warn(f"frame {number} has another size than the first: it is brought to the first one's.")
+                        tell(f"frame {number} has another size than the first: it is brought to the first one's.")
                     told, frame = True, frame.resize(self.size[::-1])
                 yield number, frame
 
@@ -108,7 +108,7 @@ class Clip:
         for number, path in enumerate(self.pictures, 1):
             yield number, functools.partial(reading.load, path)
 
-    def _decoded(self) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
+    def _decoded(self, tell: Callable[[str], Any]) -> Iterator[tuple[int, Callable[[], Image.Image]]]:
         """A film's frames, decoded one after the other; one that is corrupt is told and left out."""
         import av
 
@@ -122,7 +122,7 @@ class Clip:
                 except (StopIteration, av.error.EOFError):
                     return
                 except av.error.FFmpegError as error:
-                    warn(f"{self.path}: what follows frame {number} is corrupt and left out: {error}")
+                    tell(f"{self.path}: what follows frame {number} is corrupt and left out: {error}")
                     continue
                 for frame in decoded:
                     number += 1
