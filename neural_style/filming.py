@@ -59,7 +59,7 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
 
 
 def _palette(clip: Clip, settings: Settings) -> color.Palette:
-    """The film's colours: one map for all its frames keeps fades, and can't flicker."""
+    """The film's colours: one map for all its frames leaves dark ones dark, and can't flicker."""
     frames = (frame for _, frame in clip.frames(settings.video, tell=lambda text: None))
     return color.palette_of(np.asarray(frame.resize(SEEN, Image.Resampling.NEAREST)) for frame in frames)
 

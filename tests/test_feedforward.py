@@ -291,6 +291,9 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         command(COFFEE, made, "out", "--style=stars", "--rows=40", "--resume").stdout
         == "out.png is complete already.\n"
     )
+    assert "--iterations" not in command("--show=out.json").stdout  # which a network counts itself
+    done = command(COFFEE, made, "beside", "--style=stars", "--rows=40", "--recipe=paint")
+    assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "pairs.csv").write_text(
         f'content,style,prefix,style_blend\n{COFFEE},{made},a,"1,2"\n{SWIRLS},{made},b,"2,1"\n'
     )

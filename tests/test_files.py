@@ -160,6 +160,21 @@ def test_the_command_makes_the_same_options(tmp_path):
     assert made(*command[4:])["flags"] == given["flags"]
 
 
+def test_the_command_of_another_method_leaves_out_what_that_counts_itself(tmp_path):
+    given = made("--method=analogy", "--rows=64", "--weights=random")
+    (tmp_path / "out.json").write_text(json.dumps(given))
+    command = shlex.split(show.text(str(tmp_path / "out.json")).splitlines()[1])
+    assert not [word for word in command if word.startswith("--iterations")]
+    assert made(*command[4:])["flags"] == given["flags"]
+
+
+@pytest.mark.parametrize("recipe", [["paint"], {}, 1])
+def test_a_recipe_that_can_be_none(tmp_path, recipe):
+    (tmp_path / "out.json").write_text(json.dumps({**MADE, "flags": {**MADE["flags"], "recipe": recipe}}))
+    with pytest.raises(UserError):
+        show.text(str(tmp_path / "out.json"))
+
+
 def test_what_a_recipe_sets_by_now_is_undone_for_an_older_picture(tmp_path):
     """A record from before a flag was one, whose picture was made without."""
     given = made("--recipe=paint", "--weights=random")

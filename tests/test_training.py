@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from conftest import COFFEE, DATA, SWIRLS, pair
 from PIL import Image
+from safetensors import safe_open
 
 import neural_style
 from neural_style.cache import Cache
@@ -370,6 +371,16 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
     assert (photos / "one.keras.state").read_bytes() == before
     other = command(photos, *words, "--steps=5000", "--width=0.25", "--resume")
     assert "is the state of a training with other flags (--width was 0.125, and is 0.25)" in other.stderr
+    state = photos / "one.keras.state"
+    with safe_open(state, "np") as file:
+        identity = file.metadata()
+    kept = states.read(state, identity)
+    for name, instead in [("0", {}), ("0", {"0": np.zeros(7, np.float32)})]:
+        states.write(state, {key: value for key, value in kept.items() if key != name} | instead, identity)
+        damaged = command(photos, *words, "--steps=5000", "--resume")
+        assert damaged.returncode == 1
+        assert "is no state of this training: remove it to start anew" in damaged.stderr
+    state.write_bytes(before)
     with subprocess.Popen([*line, "--resume", "--rate=1e-4"], cwd=photos, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("Going on at step 1")
         process.kill()
@@ -410,7 +421,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["full/a.png", "full/b.png", "out.png", "--photos=full"], "received out.png where OUT.keras belongs"),
         (["full/a.png", "full/a.png", "out.keras", "--photos=full"], "two are called 'a': rename one"),
         (["nowhere.png", "out.keras", "--photos=full"], "'nowhere.png' does not exist"),
-        (["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"], "--begin takes a file or painters, and"),
+        (
+            ["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"],
+            "--begin takes a file or painters, and",
+        ),
         (["full/a.png", "out.keras", "--photos=full", "--begin=painters", "--width=1"], "has 0.5: leave it out"),
         (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles leaves the convolutions"),
         (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave it out"),

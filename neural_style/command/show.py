@@ -11,10 +11,9 @@ from PIL import Image
 from neural_style import remote
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import flags_today
+from neural_style.results.record import flags_beside
 from neural_style.settings import recipes, trained
-from neural_style.settings.network import preprocessing
-from neural_style.settings.settings import FIELDS, Settings
+from neural_style.settings.settings import FIELDS
 from neural_style.terminal import printable
 
 
@@ -33,22 +32,20 @@ def text(path: str) -> str:
         words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
         dashes = ["--"] if any(word.startswith("-") for word in words) else []
         recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
-        flags = {name: value for name, value in flags_today(made["flags"]).items() if _shown(name)}
+        known = recipe is None or recipe in recipes.by_name()
+        flags = flags_beside(recipe, made["flags"]) if known else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
             "made."
         ) from error
-    if recipe is not None and recipe not in recipes.by_name():
+    if not known:
         raise UserError(
             f"{path!r} was made with the recipe {recipe!r}, which this version does not have: its flags stand in the "
             "record."
         )
-    base = Settings.defaults(recipe)
-    if base["preprocess"] == "auto":
-        base["preprocess"] = preprocessing(flags.get("weights", base["weights"]))[0]
     options = [] if recipe is None else [f"--recipe={recipe}"]
-    options += [_flag(name, value) for name, value in flags.items() if json.loads(json.dumps(base[name])) != value]
+    options += [_flag(name, value) for name, value in flags.items() if _shown(name)]
     command = [*options, *dashes, *words] if dashes else [*words, *options]
     named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
     return f"# neural-style {named}\nneural-style {shlex.join(command)}"
@@ -89,7 +86,7 @@ def _made(path: str) -> dict[str, Any]:
 
 def _shown(name: str) -> bool:
     """Whether a record's flag makes the picture."""
-    return name in FIELDS and FIELDS[name][0] != "output"
+    return FIELDS[name][0] != "output"
 
 
 def _flag(name: str, value: Any) -> str:

@@ -138,7 +138,7 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
         )
     if not os.path.isdir(training.photos):
         raise UserError(f"--photos takes a folder of images, and {training.photos!r} is none.")
-    made[0] = training = dataclasses.replace(training, begin=_found(training.begin))
+    made[0] = training = dataclasses.replace(training, begin=_found(training.begin, bool(training.decoder)))
     path = Path(words[-1])
     targets.check_new(path)
     network.check_files()
@@ -155,13 +155,13 @@ def _asked(words: Sequence[str], given: Mapping[str, str], command: TrainCommand
     return asked
 
 
-def _found(begin: str | None) -> str | None:
+def _found(begin: str | None, decoder: bool) -> str | None:
     """The file that --begin names: by its path, or a network that comes along by its name."""
     if begin is None or os.path.isfile(begin):
         return begin
-    known = trained.by_name()
+    known = {} if decoder else trained.by_name()
     if begin not in known:
-        raise UserError(f"--begin takes a file or {', '.join(known)}, and {begin!r} is neither.")
+        raise UserError(f"--begin takes {' or '.join(['a file', *known])}, and {begin!r} is none.")
     return os.fspath(known[begin])
 
 
@@ -171,15 +171,23 @@ def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) ->
     return group(**{name: value for name, value in {**recipes.read(recipe), **given}.items() if name in names})
 
 
-def begun_state(asked: Asked, identity: Mapping[str, str]) -> dict[str, Any] | None:
-    """What a broken off training is gone on with; None where one begins."""
+def go_on(asked: Asked, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:
+    """Brings a training to where the one that was broken off stood, where there is one.
+
+    Raises:
+      UserError: what is there is not this training's.
+    """
     from neural_style.training import states
 
     if asked.state.exists():
-        return states.read(asked.state, identity)
-    if asked.resume:
+        state = states.read(asked.state, identity)
+        try:
+            training.restore(state)
+        except (KeyError, ValueError) as error:  # a tensor is missing, or of another shape
+            raise UserError(f"{str(asked.state)!r} is no state of this training: remove it to start anew.") from error
+        say(f"Going on at step {training.step} of {asked.training.steps}.")
+    elif asked.resume:
         warn(f"{asked.state} is not there: the training begins with its first step.")
-    return None
 
 
 def keep_state(asked: Asked, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from neural_style import __version__
 from neural_style.command.loading import engine_maker
-from neural_style.command.train import Asked, begun_state, keep_state
+from neural_style.command.train import Asked, go_on, keep_state
 from neural_style.errors import UserError
 from neural_style.results import files
 from neural_style.settings import decoders
@@ -38,10 +38,7 @@ def run(asked: Asked) -> None:
 
     trained = training.begun(settings, network, crops, cache)
     identity = {**facts, **asked.identity(settings)}
-    state = begun_state(asked, identity)
-    if state:
-        trained.restore(state)
-        say(f"Going on at step {trained.step} of {settings.steps}.")
+    go_on(asked, trained, identity)
     began, first, last = time.monotonic(), trained.step, None
     try:
         for last in trained.steps(crops, settings):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.command.loading import engine_maker
-from neural_style.command.train import SHOWN, Asked, begun_state, keep_state
+from neural_style.command.train import SHOWN, Asked, go_on, keep_state
 from neural_style.errors import UserError
 from neural_style.images import geometry, reading
 from neural_style.results import files, plots
@@ -49,10 +49,7 @@ def run(asked: Asked) -> None:
     crops = Crops(asked.photos, asked.training.crop, asked.training.batch, asked.training.seed)
     cache = engine_maker()().cache
     network, training = _begun(asked, names, arrays, cache)
-    state = begun_state(asked, identity)
-    if state:
-        training.restore(state)
-        say(f"Going on at step {training.step} of {asked.training.steps}.")
+    go_on(asked, training, identity)
     log = _Log(asked, network, shown, before)
     try:
         _steps(asked, training, crops, log, identity)

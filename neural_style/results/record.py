@@ -11,6 +11,8 @@ from typing import Any
 
 from neural_style import __version__, remote
 from neural_style.settings import checked, trained
+from neural_style.settings.methods import is_heeded
+from neural_style.settings.network import preprocessing
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import FIELDS, Settings
 from neural_style.step import Step
@@ -157,12 +159,18 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
     return found + [f"the file {name!r}" for name in sorted(kept) if files_then[name] != digests_now[name]]
 
 
-def flags_today(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """An older record's flags as a record would hold them now: those that it did not know yet at their defaults.
+def flags_beside(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that make a record's picture again beside its recipe: what that sets otherwise, and the method heeds.
 
-    A recipe may set these by now, and its picture was made without.
+    A flag that an older record does not know is at its default, though the recipe may set it by now.
     """
-    return {name: as_today(name, flags.get(name)) for name in {**flags, **FIELDS}}
+    made = {name: as_today(name, flags.get(name)) for name in FIELDS}
+    base = Settings.defaults(recipe)
+    if base["preprocess"] == "auto":
+        base["preprocess"] = preprocessing(str(made["weights"]))[0]
+    method, refine = (checked.read(FIELDS[name][1], made[name]) for name in ("method", "refine"))
+    changed = {name: value for name, value in made.items() if json.loads(json.dumps(base[name])) != value}
+    return {name: value for name, value in changed.items() if is_heeded(name, method, refine)}  # some count their own
 
 
 def as_today(name: str, value: Any) -> Any:

@@ -60,7 +60,7 @@ class Report:
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if not self._said and self._header["flags"]["weights"] == "auto":
+        if not self._said and self._header["flags"]["weights"] == "auto" and "weights" in step.facts:
             self._said = True
             say(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)

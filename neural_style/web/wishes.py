@@ -14,11 +14,9 @@ from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.images.sources import Sources
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import flags_today, header
+from neural_style.results.record import flags_beside, header
 from neural_style.settings import checked, recipes
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
-from neural_style.settings.methods import is_heeded
-from neural_style.settings.network import preprocessing
 from neural_style.settings.settings import FIELDS, Settings, did_you_mean
 from neural_style.settings.web import WebSettings
 from neural_style.web import pictures
@@ -171,22 +169,18 @@ def of_record(path: str, bounds: WebSettings) -> Made:
         made = _said(path)
         recipe = made["flags"].get("recipe") or "keras"
         names = [str(name) for name in (made["content"], made["styles"][0])]
-        flags = {name: value for name, value in flags_today(made["flags"]).items() if _counts(name)}
+        known = isinstance(recipe, str) and recipe in recipes.by_name()
+        flags = flags_beside(recipe, made["flags"]) if known else {}
     except Exception as error:  # what is no record may be anything
         raise UserError(
             "Expected a record (.json) or a PNG that neural-style wrote, and this file says nothing of how it was made."
         ) from error
-    if not isinstance(recipe, str) or recipe not in recipes.by_name():
+    if not known:
         raise UserError(
             f"This picture was made with a recipe, {checked.short(recipe)}, that this version does not have."
         )
-    base = Settings.defaults(recipe)
-    if base["preprocess"] == "auto":
-        base["preprocess"] = preprocessing(str(flags.get("weights", base["weights"])))[0]
-    flags = {name: value for name, value in flags.items() if json.loads(json.dumps(base[name])) != value}
+    flags = {name: value for name, value in flags.items() if _counts(name)}
     check_allowed(flags)
-    method, refine = (checked.read(FIELDS[name][1], flags.get(name, base[name])) for name in ("method", "refine"))
-    flags = {name: value for name, value in flags.items() if is_heeded(name, method, refine)}  # some count their own
     Settings.read(recipe, **flags)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
     return Made(recipe, flags, photo, painting)
@@ -203,4 +197,4 @@ def _said(path: str) -> dict[str, Any]:
 
 def _counts(name: str) -> bool:
     """Whether a record's flag makes the picture."""
-    return name in FIELDS and FIELDS[name][0] not in OTHERS and name != "largest_image"
+    return FIELDS[name][0] not in OTHERS and name != "largest_image"
