@@ -79,29 +79,12 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
     corner, below, right = (tf.slice(image, begin, size) for begin in ([0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]))
     dy, dx = corner - below, corner - right
     squares = tf.square(dy) + tf.square(dx)
-    each = power(squares, exponent) if exponent >= 1 else power(squares + 1, exponent) - 1
+    if exponent == 0.75:
+        root = tf.sqrt(squares + 1)
+        each = root * tf.sqrt(root) - 1  # as below, in a third of its time
+    else:
+        each = tf.pow(squares, exponent) if exponent >= 1 else tf.pow(squares + 1, exponent) - 1
     return tf.reduce_sum(each, axis=[1, 2, 3])
-
-
-def power(x: tf.Tensor, exponent: float) -> tf.Tensor:
-    """`x`^`exponent` for `x` of at least 0 and an exponent of at least 1 (any, where no `x` is 0).
-
-    Value and slope by square roots at 1.25 and 0.75: total variation takes a quarter of the time that it takes with
-    tf.pow.
-    """
-
-    @tf.custom_gradient
-    def raised(x: tf.Tensor):
-        if abs(exponent - 1) == 0.25:
-            half = tf.sqrt(x)
-            root = tf.sqrt(half)
-            value, lower = (x * root, root) if exponent > 1 else (half * root, 1 / root)
-        else:
-            lower = tf.pow(x, exponent - 1)
-            value = x * lower
-        return value, lambda upstream: upstream * (exponent * lower)
-
-    return raised(x)
 
 
 def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:

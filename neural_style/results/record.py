@@ -166,8 +166,9 @@ def flags_beside(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]
     """
     made = {name: as_today(name, flags.get(name)) for name in FIELDS}
     base = Settings.defaults(recipe)
-    if base["preprocess"] == "auto":
-        base["preprocess"] = preprocessing(str(made["weights"]))[0]
+    for each in (base, made):
+        if each["preprocess"] == "auto":
+            each["preprocess"] = preprocessing(str(made["weights"]))[0]
     method, refine = (checked.read(FIELDS[name][1], made[name]) for name in ("method", "refine"))
     changed = {name: value for name, value in made.items() if json.loads(json.dumps(base[name])) != value}
     return {name: value for name, value in changed.items() if is_heeded(name, method, refine)}  # some count their own

@@ -14,7 +14,7 @@ from neural_style.errors import UserError
 from neural_style.images import sources
 from neural_style.images.sources import Sources
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import flags_beside, header
+from neural_style.results.record import as_today, flags_beside, header
 from neural_style.settings import checked, recipes
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
 from neural_style.settings.settings import FIELDS, Settings, did_you_mean
@@ -179,8 +179,9 @@ def of_record(path: str, bounds: WebSettings) -> Made:
         raise UserError(
             f"This picture was made with a recipe, {checked.short(recipe)}, that this version does not have."
         )
+    said = made["flags"].items()
+    check_allowed({name: as_today(name, value) for name, value in said if name in FIELDS and _counts(name)})
     flags = {name: value for name, value in flags.items() if _counts(name)}
-    check_allowed(flags)
     Settings.read(recipe, **flags)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
     return Made(recipe, flags, photo, painting)
