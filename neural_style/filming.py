@@ -1,19 +1,15 @@
 """From a clip to a painted film: what the command line and Python share."""
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
 from neural_style import painting, remote
 from neural_style.errors import UserError
-from neural_style.images import color, sources
+from neural_style.images import sources
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
 from neural_style.settings import trained
@@ -24,9 +20,6 @@ from neural_style.video.clip import Clip
 if TYPE_CHECKING:
     from neural_style.engine import Engine
     from neural_style.video.film import Frame
-
-SEEN = (64, 64)
-"""The pixels of each frame that a film's palette is taken of."""
 
 
 def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip, Sources]:
@@ -53,15 +46,7 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
         raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {there}.")
     given = sources.read(first, styles, settings)
     painting.check(given)
-    if settings.picture.recolor_content:
-        given = dataclasses.replace(given, palette=_palette(clip, settings))
     return clip, given
-
-
-def _palette(clip: Clip, settings: Settings) -> color.Palette:
-    """The film's colours: one map for all its frames leaves dark ones dark, and can't flicker."""
-    frames = (frame for _, frame in clip.frames(settings.video, tell=lambda text: None))
-    return color.palette_of(np.asarray(frame.resize(SEEN, Image.Resampling.NEAREST)) for frame in frames)
 
 
 def stylize_film(

@@ -168,10 +168,12 @@ def test_the_command_of_another_method_leaves_out_what_that_counts_itself(tmp_pa
     assert made(*command[4:])["flags"] == given["flags"]
 
 
-@pytest.mark.parametrize("recipe", [["paint"], {}, 1])
-def test_a_recipe_that_can_be_none(tmp_path, recipe):
+@pytest.mark.parametrize(
+    ("recipe", "told"), [(["paint"], "says nothing of how"), ({}, "says nothing"), (1, "recipe 1, which")]
+)
+def test_a_recipe_that_is_no_name(tmp_path, recipe, told):
     (tmp_path / "out.json").write_text(json.dumps({**MADE, "flags": {**MADE["flags"], "recipe": recipe}}))
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=told):
         show.text(str(tmp_path / "out.json"))
 
 

@@ -24,7 +24,7 @@ class Shots(Film):
           clip, given, folder, painter: see `Film`.
         """
         super().__init__(clip, given, folder, painter)
-        self._pool, self._whole = pool, (clip, given, folder, painter)
+        self._pool, self._whole = pool, (clip, self._given, folder, painter)
 
     def frames(self) -> Iterator[Frame]:
         """See `Film.frames`."""

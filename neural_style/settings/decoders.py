@@ -55,14 +55,14 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     """
     if folder is not None and not os.path.isdir(folder):
         raise UserError(f"--decoders takes a folder, and {folder!r} is none.")
-    if folder is not None and not any(Path(folder).glob(f"*{ENDING}")):
+    own = sorted(Path(folder).glob(f"*{ENDING}")) if folder else []
+    if folder is not None and not own:
         raise UserError(f"--decoders takes a folder of decoders, and {folder!r} holds no {ENDING} file.")
     wanted, found = encoder(network, seed), {}
-    for place in [BUILT_IN] + ([Path(folder)] if folder else []):
-        for path in sorted(place.glob(f"*{ENDING}")):
-            facts = facts_of(path)
-            if facts.items() >= wanted.items():
-                found[int(facts["level"])] = path
+    for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
+        facts = facts_of(path)
+        if facts.items() >= wanted.items():
+            found[int(facts["level"])] = path
     missing = sorted(set(levels) - set(found))
     if missing:
         raise UserError(_missing(missing[0], network, sorted(found), folder))

@@ -248,7 +248,7 @@ def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     }
     kept = read.get("preserve_color", "none") != "none" or read.get("method") in ("analogy", "feedforward")
     if kept and "recolor_content" not in given:
-        read["recolor_content"] = False  # the recipe's is for who wants the style's colours of the loss
+        read["recolor_content"] = False  # the recipe's is for pictures that take the style's colours
     return _in_proportion(read, base, given)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from neural_style import remote
 from neural_style.errors import UserError
-from neural_style.images import reading
+from neural_style.images import color, reading
 from neural_style.settings.video import VideoSettings
 from neural_style.terminal import warn
 
@@ -37,6 +37,8 @@ TURNS = {
 """What brings a frame upright, by its display matrix."""
 PICTURES_RATE = Fraction(25)
 """Frames a second where nothing says."""
+SEEN = (64, 64)
+"""The pixels of each frame that a film's palette is taken of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Clip:
                         tell(f"frame {number} has another size than the first: it is brought to the first one's.")
                     told, frame = True, frame.resize(self.size[::-1])
                 yield number, frame
+
+    def palette(self, settings: VideoSettings) -> color.Palette:
+        """The colours of all these frames together, which are decoded for it; `frames` tells what is left out."""
+        frames = (frame for _, frame in self.frames(settings, tell=lambda text: None))
+        return color.palette_of(np.asarray(frame.resize(SEEN, Image.Resampling.NEAREST)) for frame in frames)
 
     def planned(self, settings: VideoSettings) -> int | None:
         """How many frames there are to paint; None where the film does not say."""

@@ -64,6 +64,9 @@ class Film:
           folder: takes the frames, as 000001.png and so on.
           painter: makes the run of a frame.
         """
+        if given.settings.picture.recolor_content and given.palette is None:
+            # One map for all frames leaves dark ones dark, and can't flicker.
+            given = dataclasses.replace(given, palette=clip.palette(given.settings.video))
         self._clip, self._given, self._painter = clip, given, painter
         self._folder, self._passes = folder, given.settings.video.passes
         self.painted = Store(folder)
