@@ -1,7 +1,8 @@
 """The engine: from images and settings to Steps, with networks and traces kept from run to run."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from neural_style.analogy.run import Run as AnalogyRun
 from neural_style.cache import Cache
+from neural_style.feedforward.arbitrary_run import ArbitraryRun
 from neural_style.feedforward.run import Run as FeedforwardRun
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
@@ -67,12 +69,19 @@ class Engine:
             return AnalogyRun(given, self.cache, resumed, watch)
         if settings.is_feedforward:
             return FeedforwardRun(given, self.cache)
+        if settings.is_arbitrary:
+            return ArbitraryRun(given, self.cache)
         if not settings.universal.optimizes:
             return UniversalRun(given, self.cache, resumed)
-        # What goes on, or follows another frame of a film, has its start.
-        if settings.universal.decodes and not resumed and not isinstance(given.start, np.ndarray):
-            return _Refined(given, self.cache, watch, self._tiled)
-        return Run(given, self.cache, resumed, watch, self._tiled)
+        optimize = functools.partial(Run, cache=self.cache, watch=watch, tiled=self._tiled)
+        if resumed or isinstance(given.start, np.ndarray):  # a start of another method is behind it
+            return optimize(given, resumed=resumed)
+        if settings.universal.decodes:
+            return _Refined(given, UniversalRun(given, self.cache), optimize)
+        if settings.picture.init == "instant":
+            instant = dataclasses.replace(given, settings=settings.instant())
+            return _Refined(given, ArbitraryRun(instant, self.cache), optimize)
+        return optimize(given)
 
     def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
         """A film, to be painted by its `frames`.
@@ -100,20 +109,25 @@ class Engine:
 
 
 class _Refined:
-    """A run that goes downhill on the loss from where another method's picture is."""
+    """A run that optimises another method's picture."""
 
-    def __init__(self, given: Sources, cache: Cache, watch: Watch | None, tiled: Tiled):
-        self._given, self._cache, self._watch, self._tiled = given, cache, watch, tiled
+    def __init__(self, given: Sources, first: UniversalRun | ArbitraryRun, optimize: Callable[[Sources], Run]):
+        """
+        Args:
+          given: the images and settings of the optimisation.
+          first: paints the picture that it starts from.
+          optimize: makes the run of images whose `start` is that picture.
+        """
+        self._given, self._first, self._optimize = given, first, optimize
         self._run: Run | None = None
 
     def steps(self) -> Iterator[Step]:
-        """Those of the way downhill; see `Run.steps`."""
-        *_, painted = UniversalRun(self._given, self._cache).steps()
+        """The steps of the optimisation; see `Run.steps`."""
+        *_, painted = self._first.steps()
         picture = dataclasses.replace(self._given.settings.picture, init_blend=0.0)
         settings = dataclasses.replace(self._given.settings, picture=picture)
         start = writing.to_image(painted.image, denoise=0)
-        given = dataclasses.replace(self._given, start=start, settings=settings)
-        self._run = Run(given, self._cache, watch=self._watch, tiled=self._tiled)
+        self._run = self._optimize(dataclasses.replace(self._given, start=start, settings=settings))
         yield from self._run.steps()
 
     def best(self) -> np.ndarray | None:

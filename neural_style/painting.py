@@ -33,7 +33,7 @@ def check(given: Sources) -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    if given.settings.is_feedforward:
+    if given.settings.is_feedforward or given.settings.is_arbitrary:
         return
     settings = given.settings
     weights.check(settings.network)

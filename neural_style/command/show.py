@@ -24,6 +24,8 @@ def text(path: str) -> str:
       UserError: the file is none of the two, or says nothing; or its recipe is not known here.
     """
     remote.check_here(path, "what --show reads")
+    if path == trained.ARBITRARY.stem:
+        return "\n".join(f"# {name}: {fact}" for name, fact in sorted(trained.arbitrary_facts().items()))
     network = trained.find(path)
     if network:
         return _of_network(network)

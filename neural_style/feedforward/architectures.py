@@ -25,6 +25,7 @@ def _share(channels: int, width: float) -> int:
 
 
 Part = tuple[Convolution, InstanceNormalization | None]
+"""A convolution, and what normalises its map, if anything."""
 
 
 def _parts(ways: Iterable[tuple[tuple, bool]], styles: int, prefix: str = "") -> list[Part]:
@@ -48,7 +49,7 @@ def _following(parts: Iterable[Part], style: Any, apply: Apply) -> Following:
     def following(x: Any) -> Any:
         convolution, norm = next(steps)
         x = apply(convolution, x)  # large maps are let go as soon as they can be
-        return apply(norm, x, style)
+        return x if norm is None else apply(norm, x, style)
 
     return following
 
@@ -200,7 +201,46 @@ class Msg:
         return apply(self._shown, apply(convolution, apply(norm, x, style)), image)
 
 
-ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg}
+class Ghiasi:
+    """The transformer of Ghiasi et al. 2017 in Magenta's edition for phones.
+
+    Three convolutions without normalisation (theirs is folded in), five residual blocks of 32 channels at a quarter of
+    the size, two nearest-neighbour doublings, and a last convolution that is normalised and goes through a sigmoid.
+    """
+
+    BLOCKS = 5
+    PUBLISHED = (
+        *(f"contract.conv{number}" for number in (1, 2, 3)),
+        *(f"residual{block}.conv{number}" for block in range(1, BLOCKS + 1) for number in (1, 2)),
+        *(f"expand.conv{number}" for number in (1, 2, 3)),
+    )
+    """What each convolution is called in the published weights, in order."""
+
+    def __init__(self, styles: int, width: float):
+        """
+        Args:
+          styles: that it paints in.
+          width: share of the channels; the published network has 1.
+        """
+        first, second, third = (_share(channels, width) for channels in (8, 16, 32))
+        contract = [
+            (Convolution(*how, relu=True, name=f"contract_{number}"), None)
+            for number, how in enumerate([(first, 9), (second, 3, 2), (third, 3, 2)])
+        ]
+        blocks = [((third, 3), True), ((third, 3), False)] * self.BLOCKS
+        expand = [((second, 3, 1, True), True), ((first, 3, 1, True), True), ((3, 9), False)]
+        self._shown = Shown(sigmoid=True, name="shown")
+        self.parts = [*contract, *_parts([*blocks, *expand], styles)]
+        """Each convolution with what normalises it, in order."""
+
+    def __call__(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
+        """Paints; see `Johnson.__call__`. The result is in 0..255."""
+        following = _following(self.parts, style, apply)
+        x = _residual(following(following(following(image))), following, self.BLOCKS)
+        return apply(self._shown, following(following(following(x))), image)
+
+
+ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg, "ghiasi": Ghiasi}
 
 
 def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:

@@ -25,17 +25,20 @@ GAIN, GREY = 8.0, 127.5
 class Convolution(keras.layers.Layer):
     """A convolution whose border is reflected, of a map that is doubled first or strided, as in pytorch/examples."""
 
-    def __init__(self, filters: int, size: int, stride: int = 1, doubled: bool = False, **known: Any):
+    def __init__(
+        self, filters: int, size: int, stride: int = 1, doubled: bool = False, relu: bool = False, **known: Any
+    ):
         """
         Args:
           filters: channels of the result.
           size: rows and columns of the kernel; 3 or 1 where `doubled`.
           stride: positions from one of the result's to the next.
           doubled: whether each position is doubled in rows and columns first (nearest neighbour).
+          relu: whether a ReLU follows.
           **known: what every Keras layer takes.
         """
         super().__init__(autocast=False, **known)
-        self.filters, self.size, self.stride, self.doubled = filters, size, stride, doubled
+        self.filters, self.size, self.stride, self.doubled, self.relu = filters, size, stride, doubled, relu
 
     def build(self, shape: Any) -> None:
         """See `keras.layers.Layer`."""
@@ -66,6 +69,10 @@ class Convolution(keras.layers.Layer):
           x: [batch, rows, cols, channels].
           above, below: rows that are added before and after these; by default as for a whole map.
         """
+        found = self._convolved(x, above, below)
+        return tf.nn.relu(found) if self.relu else found
+
+    def _convolved(self, x: tf.Tensor, above: int | None, below: int | None) -> tf.Tensor:
         if self.size == 1:  # oneDNN crashes in the gradient of a strided 1x1 kernel
             x = x[:, :: self.stride, :: self.stride]
         border, stride = self.border, 1 if self.size == 1 else self.stride
@@ -85,7 +92,7 @@ class Convolution(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """See `keras.layers.Layer`."""
-        own = dict(filters=self.filters, size=self.size, stride=self.stride, doubled=self.doubled)
+        own = dict(filters=self.filters, size=self.size, stride=self.stride, doubled=self.doubled, relu=self.relu)
         return {**super().get_config(), **own}
 
 
@@ -216,8 +223,14 @@ class CoMatch(keras.layers.Layer):
 class Shown(keras.layers.Layer):
     """A network's last map as RGB about 0..255, in the photograph's size."""
 
-    def __init__(self, **known: Any):
+    def __init__(self, sigmoid: bool = False, **known: Any):
+        """
+        Args:
+          sigmoid: whether a sigmoid bounds the result to 0..255; without one the map is scaled.
+          **known: what every Keras layer takes.
+        """
         super().__init__(autocast=False, **known)
+        self.sigmoid = sigmoid
 
     def call(self, x: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         """Crops what a network that halves twice makes of sides that are no multiples of 4.
@@ -227,11 +240,16 @@ class Shown(keras.layers.Layer):
           image: [batch, rows, cols, 3], what the network was given.
         """
         size = tf.shape(image)
-        return GAIN * x[:, : size[1], : size[2]] + GREY
+        x = x[:, : size[1], : size[2]]
+        return 255 * tf.sigmoid(x) if self.sigmoid else GAIN * x + GREY
 
     def compute_output_shape(self, x_shape: Any, image_shape: Any) -> tuple:
         """See `keras.layers.Layer`."""
         return image_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """See `keras.layers.Layer`."""
+        return {**super().get_config(), "sigmoid": self.sigmoid}
 
 
 @keras.saving.register_keras_serializable("neural_style")

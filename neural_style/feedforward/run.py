@@ -1,7 +1,8 @@
 """A run: the photograph, and what a trained network makes of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,10 +52,11 @@ class Run:
 
     def _steps(self) -> Iterator[Step]:
         began = time.perf_counter()
-        scene, painter = self._sources.at(self._sources.sizes[0][0]), self._painter()
+        scene = self._sources.at(self._sources.sizes[-1][0])
+        painter, facts = self._painter(scene)
         rows, cols = scene.content.shape[:2]
         band = self._band(rows * cols)
-        facts = {"device": device.describe_device(), "precision": self._precision(band), "tile": band}
+        facts = {"device": device.describe_device(), "precision": self._precision(band), "tile": band, **facts}
         for index in range(2):
             self._last = scene.finished(self._painted(painter, scene, band) if index else scene.start)
             self._last.flags.writeable = False
@@ -74,10 +76,10 @@ class Run:
 
     def _painted(self, painter: Painter, scene: Scene, band: int | None) -> np.ndarray:
         """The painting [rows, cols, 3] of the scene's start; the photograph where no mask is."""
-        chosen, count = self._sources.chosen, len(painter.network.styles)
+        chosen, count = self._chosen(scene), len(painter.network.styles)
         shares = shares_of(scene.regions)
         if shares is None:
-            weights = np.array(scene.regions[0].blend, np.float32)[None, None]
+            weights = self._blend(scene)[None, None]
         else:
             covered = shares.sum(axis=-1, keepdims=True)
             weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
@@ -96,9 +98,17 @@ class Run:
     def _precision(self, band: int | None) -> str:
         return "float32" if band else device.resolve_precision(self._settings.network.precision)
 
-    def _painter(self) -> Painter:
-        """The network, read once for each version of its file."""
+    def _painter(self, scene: Scene) -> tuple[Painter, dict[str, Any]]:
+        """The network, read once for each version of its file, and what the record says of it."""
         path, precision = self._sources.network, device.resolve_precision(self._settings.network.precision)
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
-        return self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes)
+        return self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes), {}
+
+    def _chosen(self, scene: Scene) -> Sequence[int]:
+        """The numbers of the network's styles that are used."""
+        return self._sources.chosen
+
+    def _blend(self, scene: Scene) -> np.ndarray:
+        """The weight of each of these where there are no masks."""
+        return np.array(scene.regions[0].blend, np.float32)

@@ -19,6 +19,7 @@ from neural_style.settings import networks, trained
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
+from neural_style.settings.universal import SEEN_SIDE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,8 +71,13 @@ class Sources:
 
     def largest_style(self, rows: int, cols: int) -> int:
         """The pixels of the largest version of any style beside a result of `rows` x `cols`."""
+        rows, cols = self._beside(rows, cols)
         sizes = [size for style in self.styles for size in _version_sizes(style, rows, cols, self.settings.picture)]
         return max(math.prod(size) for size in sizes)
+
+    def _beside(self, rows: int, cols: int) -> tuple[int, int]:
+        """The size that styles are given beside a result of `rows` x `cols`, but for --style_scale and their aspect."""
+        return (SEEN_SIDE, SEEN_SIDE) if self.settings.is_arbitrary else (rows, cols)
 
     def at(self, rows: int, coarser: np.ndarray | None = None) -> Scene:
         """Everything in the size of one scale.
@@ -115,7 +121,7 @@ class Sources:
         how = self.settings.picture
         key = rows, cols, how.style_scale, how.style_rotation, how.style_frame, how.resample
         if key not in self._varied:
-            self._varied[key] = [_versions(style, rows, cols, how) for style in self.styles]
+            self._varied[key] = [_versions(style, *self._beside(rows, cols), how) for style in self.styles]
         return self._varied[key]
 
     def _regions(self, versions: Sequence[list[np.ndarray]], rows: int, cols: int) -> list[Region]:
@@ -137,7 +143,7 @@ class Sources:
         if self.start:
             start = geometry.resize(self.start, *content.shape[:2], picture.resample)
         else:
-            known = {"content": content, "style": style}
+            known = {"content": content, "style": style, "instant": content}  # the engine gives `start` for instant
             start = known[picture.init] if picture.init in known else self._noise(content.shape)
         return start + picture.init_blend * (style - start)
 
@@ -224,7 +230,7 @@ def _check_sizes(sources: Sources) -> None:
         return
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
-        for size in _version_sizes(style, *sources.sizes[0], picture):
+        for size in _version_sizes(style, *sources._beside(*sources.sizes[0]), picture):
             networks.check_size(*size, least, "a style (--style_scale, --style_frame)")
         for angle in picture.style_rotation:
             geometry.frame_turned(style, angle)

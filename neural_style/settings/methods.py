@@ -11,7 +11,9 @@ from neural_style.settings.universal import DECODED, UniversalSettings
 DOWNHILL = ("optimize", *(f"{method} with --refine" for method in DECODED))
 """Where the loss is gone downhill on."""
 WITH_VGG = ("optimize", *DECODED, "analogy")
-"""Where VGG compares or decodes, and a style is an image beside the photograph."""
+"""Where VGG compares or decodes."""
+WITH_PAINTINGS = (*WITH_VGG, "arbitrary")
+"""Where a style is an image beside the photograph."""
 
 
 def _names(group: type, *without: str) -> set[str]:
@@ -23,8 +25,9 @@ HEEDING = {
     "evaluations_per_iteration": (*DOWNHILL, "analogy"),
     **dict.fromkeys(("iterations", "scale_iterations"), ("optimize",)),
     **dict.fromkeys(_names(NetworkSettings, "precision"), WITH_VGG),
-    **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), WITH_VGG),
+    **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), WITH_PAINTINGS),
     **dict.fromkeys(_names(UniversalSettings, "method"), DECODED),
+    "alpha": (*DECODED, "arbitrary"),
     **dict.fromkeys(_names(AnalogySettings), ("analogy",)),
     "style": ("feedforward",),
 }

@@ -9,10 +9,10 @@ from neural_style.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture, Switch, Whole, WordOr, setting
 
-STARTS = ("content", "style", "noise")
+STARTS = ("content", "style", "noise", "instant")
 """What --init takes besides an image."""
-COARSEST = 96
-"""Rows that --scales=auto goes down to at most."""
+COARSEST = {"gentle": 384, "medium": 192, "bold": 96}
+"""Rows of the coarsest scale of --scales=auto, at least, by --boldness."""
 LONGEST = 100_000
 """Rows or columns of a picture at most."""
 LARGEST_IMAGE = 250
@@ -38,8 +38,14 @@ class PictureSettings(Checked):
         (),
         WordOr(["auto"], Many(Whole(1, LONGEST), most=16)),
         "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), their number (3: --rows, half "
-        "of it, and a quarter), or auto, which halves --rows as long as 96 are left, so that a picture looks alike at "
-        "any size. Each starts from the one before, enlarged.",
+        "of it, and a quarter), or auto, which halves --rows down to what --boldness says, so that a picture looks "
+        "alike at any size. Each starts from the one before, enlarged.",
+    )
+    boldness: str = setting(
+        "bold",
+        Choice(tuple(COARSEST)),
+        "The coarsest scale of --scales=auto: gentle (384 to 767 rows) keeps every detail, medium (192 to 383) has "
+        "larger strokes, bold (96 to 191) has the largest and loses small things.",
     )
     resample: str = setting(
         "nearest", Choice(["nearest", "lanczos"]), "How images are resized: as Keras does, or smoothly."
@@ -77,7 +83,8 @@ class PictureSettings(Checked):
     init: Any = setting(
         "content",
         WordOr(STARTS, Picture()),
-        "Where the combination starts: content, style, noise, or the path of an image.",
+        "Where the combination starts: content, style, noise, instant (the picture of --recipe=instant), or an image's "
+        "path.",
     )
     noise_range: tuple[float, float] = setting(
         (0.0, 255.0),
@@ -153,7 +160,7 @@ class PictureSettings(Checked):
     def scale_rows(self) -> tuple[int, ...]:
         """The rows of each scale, coarse to fine."""
         if self.scales == "auto":
-            count = max(1, (self.rows // COARSEST).bit_length())
+            count = max(1, (self.rows // COARSEST[self.boldness]).bit_length())
         elif len(self.scales) == 1:
             count = self.scales[0]
         else:

@@ -14,7 +14,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
-from neural_style.settings.universal import OWN_RECIPES, UniversalSettings
+from neural_style.settings.universal import LARGEST_SCALE, RECIPES, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 PARTS = {
@@ -63,6 +63,8 @@ class Settings:
             self._count_iterations()
         if self.is_feedforward:
             self._make_feedforward()
+        if self.is_arbitrary:
+            self._make_arbitrary()
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
@@ -81,6 +83,21 @@ class Settings:
             "--style_rotation": picture.style_rotation != (0.0,),
         }
         self._refuse(unfit, "A trained network")
+        self._count_one_iteration()
+
+    def _make_arbitrary(self) -> None:
+        """Checks what the arbitrary style network can't do, and makes one iteration of the picture."""
+        picture = self.picture
+        unfit = {"several --scales": len(picture.scale_rows) > 1, "--refine": self.universal.refine}
+        self._refuse(unfit, "--method=arbitrary")
+        if max(picture.style_scale) > LARGEST_SCALE:
+            raise UserError(
+                f"--style_scale takes at most {LARGEST_SCALE} with --method=arbitrary, received "
+                f"{max(picture.style_scale):g}."
+            )
+        self._count_one_iteration()
+
+    def _count_one_iteration(self) -> None:
         counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)
         object.__setattr__(self, "optimizer", dataclasses.replace(self.optimizer, **counted))
 
@@ -155,6 +172,11 @@ class Settings:
         return self.universal.method == "feedforward"
 
     @property
+    def is_arbitrary(self) -> bool:
+        """Whether the arbitrary style network paints."""
+        return self.universal.method == "arbitrary"
+
+    @property
     def planned_evaluations(self) -> int:
         """How many evaluations an iteration is to take; an analogy reconstructs in both directions."""
         return self.optimizer.evaluations_per_iteration * (2 if self.is_analogy else 1)
@@ -169,7 +191,7 @@ class Settings:
         """Rows and columns that an image needs at least."""
         if self.is_analogy:
             return self.analogy.least_side
-        if self.is_feedforward:
+        if self.is_feedforward or self.is_arbitrary:
             return LEAST_SIDE
         of_loss = self.loss.least_side if self.universal.optimizes else 1
         return max(of_loss, self.universal.least_side) if self.universal.decodes else of_loss
@@ -178,6 +200,17 @@ class Settings:
     def tileable(self) -> bool:
         """Whether an image may be taken tile by tile."""
         return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
+
+    def instant(self) -> "Settings":
+        """The settings of --init=instant's picture: the arbitrary network's, in the result's size."""
+        picture = dict(
+            rows=self.picture.scale_rows[-1], scales=(), style_frame="stretch", init="content", init_blend=0.0
+        )
+        return dataclasses.replace(
+            self,
+            picture=dataclasses.replace(self.picture, **picture),
+            universal=dataclasses.replace(self.universal, method="arbitrary"),
+        )
 
     @classmethod
     def read(cls, /, recipe: str | None = None, **given: Any) -> "Settings":
@@ -193,10 +226,11 @@ class Settings:
         Raises:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
-        if recipe is None and given.get("method") in OWN_RECIPES:
-            recipe = given["method"]
+        if recipe is None:
+            recipe = RECIPES.get(given.get("method"))
         values = _combined(recipes.read(recipe) if recipe else {}, given)
         _check_method(values, given)
+        _check_boldness(values, given)
         parts = {part: {} for part in PARTS}
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
@@ -234,6 +268,14 @@ def _check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
                 "out, or name another method.",
                 exit_code=2,
             )
+
+
+def _check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises a UserError where a boldness is asked for that has no effect."""
+    if given.get("boldness") is not None and values.get("scales") != "auto":
+        raise UserError(
+            "--boldness takes --scales=auto, which --recipe=paint has: add it, or leave out --boldness.", exit_code=2
+        )
 
 
 def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from neural_style import remote
 from neural_style.errors import UserError
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
 """Those that come with neural_style, found by name."""
+ARBITRARY = BUILT_IN / "arbitrary.safetensors"
+"""The arbitrary style network's weights (`scripts/convert_arbitrary.py`)."""
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
 """Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
 PICKLE = b"\x80"
@@ -22,6 +26,12 @@ FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
 """Within a .keras file: what it says of itself, its weights, and the folder of its styles' pictures."""
 LARGEST = 512 * 2**20
 """Bytes that a part of a file may unpack to."""
+
+
+def arbitrary_facts() -> dict[str, str]:
+    """What the arbitrary network's file says of itself: "architecture", "paper", "origin", "license" and "format"."""
+    with safe_open(ARBITRARY, framework="numpy") as file:
+        return file.metadata()
 
 
 def by_name() -> dict[str, Path]:

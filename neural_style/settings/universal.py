@@ -7,8 +7,13 @@ from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Wh
 
 DECODED = ("wct", "adain")
 """Methods that decode features."""
-OWN_RECIPES = (*DECODED, "analogy", "feedforward")
-"""Methods that begin with the recipe of their name."""
+RECIPES = {**dict(zip(DECODED, DECODED, strict=True)), "analogy": "analogy", "feedforward": "feedforward"}
+RECIPES |= {"arbitrary": "instant"}
+"""The recipe that each method but optimize begins with."""
+SEEN_SIDE = 256
+"""Rows and columns at which the arbitrary network sees a painting, times --style_scale."""
+LARGEST_SCALE = 8
+"""The largest --style_scale of the arbitrary network, which then sees 2048 x 2048 pixels in about 2 GB."""
 LEVELS = 5
 """Of VGG's blocks; level L works on the features of blockL_conv1, reluL_1 in papers."""
 
@@ -19,15 +24,19 @@ class UniversalSettings(Checked):
 
     method: str = setting(
         "optimize",
-        Choice(["optimize", *OWN_RECIPES]),
+        Choice(["optimize", *RECIPES]),
         "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
         "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
         "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found, and the two images "
         "swap their looks (Liao et al. 2017). feedforward: by a trained network, in a fraction of a second, chosen by "
-        "naming one as the style. All but optimize begin with the recipe of that name.",
+        "naming one as the style. arbitrary: by one network for all paintings (Ghiasi et al. 2017), in a fraction of a "
+        "second. All but optimize begin with the recipe of that name; arbitrary with instant.",
     )
     alpha: float = setting(
-        1.0, Number(0, 1), "Of wct and adain: how far features go towards the style's; 0 is the photograph, decoded."
+        1.0,
+        Number(0, 1),
+        "Strength of wct, adain and arbitrary: 1 takes all of the painting's style, 0 none: the photograph is decoded, "
+        "or painted in its own style.",
     )
     levels: tuple[int, ...] = setting(
         (4, 3, 2, 1),
