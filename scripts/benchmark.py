@@ -10,6 +10,7 @@ sizes        seconds and peak memory at 200 to 1600 rows
 analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
 universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
 feedforward  a trained network's seconds a picture, and a step of its training, beside PyTorch's same work
+arbitrary    the arbitrary style network's seconds a picture, beside PyTorch and onnxruntime
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -238,6 +239,7 @@ PARTS: dict[str, Callable] = {
     "video": measure_video,
     "universal": functools.partial(benchmark_universal.measure, PAIR),
     "feedforward": functools.partial(benchmark_feedforward.measure, PAIR),
+    "arbitrary": functools.partial(benchmark_feedforward.measure_arbitrary, PAIR),
 }
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Seconds a picture and images trained a second of trained networks, beside PyTorch: a part of `scripts/benchmark`."""
 
+import functools
 import sys
+from typing import Any
 
 from benchmark_universal import in_turns
 
 SIZES = [(512, 512), (1080, 1920)]
+ARBITRARY_SIZE = (512, 768)
 ARCHITECTURE = "deep"
 """That of the network that comes along."""
 CROP, BATCH, WIDTH = 128, 4, 0.5
@@ -109,6 +112,66 @@ def measure_training(pair: list[str]) -> dict[str, float]:
         )
         found[precision] = seconds
     return found
+
+
+def measure_arbitrary(pair: list[str]) -> dict[str, dict[str, float]]:
+    """Seconds of the arbitrary style network: its transformer beside two others', and all of instant."""
+    import numpy as np
+    import tensorflow as tf
+    from torch_feedforward import TransformerNet, as_torch
+
+    from neural_style.feedforward import arbitrary
+    from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainter
+    from neural_style.feedforward.painter import Painter
+    from neural_style.images import geometry, reading
+
+    rows, cols = ARBITRARY_SIZE
+    image, seen = geometry.resize(reading.load(pair[0]), rows, cols), geometry.resize(reading.load(pair[1]), 256, 256)
+    network, style = ArbitraryNetwork(arbitrary.read(), 1), tf.ones((1, 1, 1, 1))
+    network.set_styles([network.style_vector(seen)])
+    theirs, batch = TransformerNet(network.network.layers, 0).eval(), as_torch([image])
+    session = onnx_session(theirs, batch)
+    alone = Painter(network.network, "float32")
+    contenders = {
+        "neural_style": lambda: alone.paint(image, style),
+        "PyTorch": lambda: torch_painted(theirs, batch),
+        "onnxruntime": lambda: session.run(None, {"image": batch.numpy()})[0][0].transpose(1, 2, 0),
+    }
+    wanted = contenders["neural_style"]()
+    for name, paint in contenders.items():
+        if np.abs(paint() - wanted).mean() > 0.01:
+            sys.exit(f"benchmark: the picture of {name} differs: not the same work.")
+    seconds = {"transformer float32": in_turns(contenders)}
+    whole = {kind: ArbitraryPainter(network.network, kind) for kind in PRECISIONS}
+    seconds["with margin, without lattice"] = in_turns(
+        {kind: functools.partial(painter.paint, image, style) for kind, painter in whole.items()}
+    )
+    seconds["style vector"] = in_turns({"float32": lambda: network.style_vector(seen)})
+    print(f"\n| arbitrary, {rows} x {cols}, everything loaded | seconds |\n|---|---|")
+    for what, each in seconds.items():
+        for name, value in each.items():
+            print(f"| {what}, {name} | {value:.3f} |", flush=True)
+    return seconds
+
+
+def torch_painted(network: Any, batch: Any) -> Any:
+    """PyTorch's picture [rows, cols, 3]."""
+    import torch
+
+    with torch.inference_mode():
+        return network(batch)[0].permute(1, 2, 0).numpy()
+
+
+def onnx_session(network: Any, batch: Any) -> Any:
+    """PyTorch's network as a session of onnxruntime, in float32."""
+    import io
+
+    import onnxruntime
+    import torch
+
+    file = io.BytesIO()
+    torch.onnx.export(network, (batch,), file, input_names=["image"], dynamo=False)
+    return onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
 
 
 def tell(what: str, seconds: dict[str, float]) -> None:

@@ -20,6 +20,7 @@ PUBLISHED = f"{HED} --normalize_weights=imagenet --padding=replicate --convoluti
 """HED's features at the magnitudes that a recipe's weights were published for."""
 PAINT = "--recipe=paint --weights=hed --rows=320"
 RECIPES = {
+    "instant": ("--recipe=instant --rows=320", "any painting in 0.1 s"),
     "paint": (PAINT, ""),
     "keras": (f"--recipe=keras {PUBLISHED}", ""),
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
@@ -57,6 +58,7 @@ SHEETS = {
     "paintings": [(name, PAINT) for name in PAINTINGS],
     "flags": [
         *((PAINTING, f"{PAINT} --style_scale={value}") for value in (0.5, 1, 2)),
+        *((PAINTING, f"{PAINT} --boldness={value}") for value in ("gentle", "medium", "bold")),
         *((PAINTING, f"{PAINT} --style_weight={value}") for value in (5, 50, 500)),
         *((PAINTING, f"{PAINT} --preserve_color={value}") for value in ("none", "match", "luminance")),
         *((TWO, f"{PAINT} --style_blend={value}") for value in ("0.8,0.2", "0.5,0.5", "0.2,0.8")),

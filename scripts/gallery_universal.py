@@ -1,4 +1,4 @@
-"""Makes the pictures of neural_style/universal/README.md: reconstructions by level, and eight pairs beside paint.
+"""Makes the pictures of neural_style/universal/README.md: reconstructions, and eight pairs beside instant and paint.
 
 `scripts/gallery_universal.py PHOTOS PAINTINGS` with the folders of Kodak's photographs and of the paintings; prints the
 table of the reconstructions. What is complete in results/universal is not made again.
@@ -31,7 +31,7 @@ PAIRS = [
     ("kodim12", "van_gogh_houses"),
     ("kodim05", "van_gogh_olive_trees"),
 ]
-RECIPES = ("paint", "quick", "wct", "adain")
+RECIPES = ("instant", "paint", "wct", "adain")
 ROWS, SHOWN = 320, 170
 """Of a picture, and of a picture on the sheet."""
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from neural_style.feedforward.architectures import Deep, Johnson
+from neural_style.feedforward.architectures import Deep, Ghiasi, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.feedforward.training import CELL, WINDOW
 from neural_style.images.preprocessing import CAFFE_MEAN
@@ -18,16 +18,16 @@ LAST = torch.channels_last
 
 
 class TransformerNet(nn.Module):
-    """pytorch/examples' network, or ours that is deeper, with the weights of one of ours, channels last."""
+    """pytorch/examples' network, our deeper one, or the arbitrary network's transformer, with ours' weights."""
 
-    def __init__(self, network: Johnson, style: int):
+    def __init__(self, network: Johnson | Ghiasi, style: int):
         """
         Args:
           network: whose weights are taken.
           style: whose γ and β are.
         """
         super().__init__()
-        self._blocks, self._before = network.BLOCKS, network.BLOCKS
+        self._blocks, self._before, self._sigmoid = network.BLOCKS, network.BLOCKS, isinstance(network, Ghiasi)
         self._steps, self._deeper = self._made(network.parts, style, ""), None
         if isinstance(network, Deep):
             self._before, self._deeper = network.BEFORE, self._made(network.deeper, style, "deep_")
@@ -48,7 +48,8 @@ class TransformerNet(nn.Module):
                 normal.weight.data = torch.from_numpy(norm.gamma.numpy()[style].copy())
                 normal.bias.data = torch.from_numpy(norm.beta.numpy()[style].copy())
                 self.add_module(f"{prefix}normalization_{number}", normal)
-            steps.append((made, normal, convolution.doubled, norm is not None and norm.relu))
+            relu = convolution.relu if norm is None else norm.relu
+            steps.append((made, normal, convolution.doubled, relu))
         return steps
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -60,7 +61,8 @@ class TransformerNet(nn.Module):
             rows, cols = x.shape[2:]
             x = x + deeper(_residual(deeper(x), deeper, self._blocks))[:, :, :rows, :cols]
         x = _residual(x, following, self._blocks - self._before)
-        return GAIN * following(following(following(x))) + GREY
+        x = following(following(following(x)))
+        return 255 * torch.sigmoid(x) if self._sigmoid else GAIN * x + GREY
 
 
 def _following(steps: Sequence[tuple]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -21,6 +21,8 @@ from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainte
 from neural_style.feedforward.painter import Painter
 from neural_style.images import sources
 from neural_style.settings import trained
+from neural_style.settings.video import VideoSettings
+from neural_style.video import clip as clips
 
 PUBLISHED = np.load(DATA / "published_arbitrary.npz")
 ONE = tf.ones((1, 1, 1, 1))
@@ -109,6 +111,14 @@ def test_no_line_runs_along_the_border(network):
     assert difference(painted) < difference(photograph) < difference(alone) / 2
 
 
+def test_shifted_passes_are_averaged_and_calm_the_lattice(network):
+    photograph = image("coffee.png")[::2, ::2]
+    passes = [ArbitraryPainter(network.network, "float32", shifts).paint(photograph, ONE) for shifts in (1, 4)]
+    fine = [np.abs(np.diff(picture.mean(-1), 2)).mean() for picture in passes]
+    assert fine[1] < 0.9 * fine[0]
+    assert np.abs(passes[0] - passes[1]).mean() < 15  # one picture, not a displaced one
+
+
 def test_styles_blend_as_their_style_vectors_do(engine):
     """A mixture of vectors, and of the tables that masks take: γ and β are affine in the vector."""
     blended = stylize(engine, styles=[SWIRLS, COFFEE], style_blend=(0.5, 0.5))
@@ -157,6 +167,7 @@ def test_masks_and_colours_count(engine):
         ({"style_scale": 9}, "--style_scale takes at most 8"),
         ({"tv_weight": 3}, "--tv_weight is of --method=optimize"),
         ({"style": "one"}, "--style is of --method=feedforward"),
+        ({"shifts": 5}, "--shifts takes"),
         ({"iterations": 3}, "--iterations is of --method=optimize"),
         ({"boldness": "gentle"}, "--boldness takes --scales=auto"),
         ({"rows": 4}, "the result"),
@@ -230,11 +241,23 @@ def test_boldness_chooses_the_coarsest_scale():
     assert neural_style.Settings.read("paint").picture.boldness == "medium"
 
 
-def test_a_film_is_painted_frame_by_frame(engine):
-    frames = list(
-        neural_style.stylize_film(
-            str(DATA / "bunny.mp4"), SWIRLS, engine=engine, recipe="instant", rows=40, last_frame=2
-        )
+def test_a_film_flickers_less_with_a_share_of_the_frame_before(engine):
+    look = dict(engine=engine, recipe="instant", rows=96, last_frame=4, precision="float32")
+
+    def frames(**given):
+        return list(neural_style.stylize_film(str(DATA / "bunny.mp4"), SWIRLS, **look, **given))
+
+    held, alone = frames(), frames(frame_blend=0)
+    assert [frame.number for frame in held] == [1, 2, 3, 4]
+    np.testing.assert_array_equal(held[0].image, alone[0].image)
+    errors = [np.mean([frame.facts["error"] for frame in each[1:]]) for each in (held, alone)]
+    assert errors[0] < errors[1] / 4
+    third = neural_style.stylize(
+        next(frame for number, frame in clips.opened(str(DATA / "bunny.mp4")).frames(VideoSettings(first_frame=3))),
+        SWIRLS,
+        engine=engine,
+        recipe="instant",
+        rows=96,
+        precision="float32",
     )
-    assert [frame.number for frame in frames] == [1, 2]
-    assert frames[0].image.height == 40
+    np.testing.assert_allclose(np.asarray(alone[2].image, float), third.array.clip(0, 255), atol=0.6)

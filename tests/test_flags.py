@@ -4,7 +4,7 @@ from conftest import options
 from neural_style.command import flags, help_text
 from neural_style.errors import UserError
 from neural_style.settings import recipes
-from neural_style.settings.settings import FIELDS
+from neural_style.settings.schema import FIELDS
 
 RECIPES = sorted(recipes.by_name())
 
@@ -103,7 +103,7 @@ def test_flags_may_stand_anywhere():
         ("--noise_range=1", r"--noise_range takes a list \(exactly 2\)", 2),
         ("--noise_range=5,1", "takes the least value first, received 5,1", 1),
         ("--weights=nowhere.h5", "'nowhere.h5' is no file", 1),
-        ("--init=nowhere.png", "content, style, noise or a file, and 'nowhere.png' is no file", 1),
+        ("--init=nowhere.png", "content, style, noise, instant or a file, and 'nowhere.png' is no file", 1),
     ],
 )
 def test_wrong_flags_are_told(argument, message, exit_code):

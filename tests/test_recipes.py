@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import reference, session
+from conftest import COFFEE, SWIRLS, options, reference, session
 from test_reference import assert_agrees, assert_follows
 
+from neural_style.engine import Engine
+from neural_style.images import sources
 from neural_style.settings import recipes
 
 FORMULAS = reference("formulas.json")["cases"]
@@ -79,7 +81,8 @@ def test_every_recipe_runs_two_steps_and_lowers_its_loss(recipe):
         "--scale_iterations=",
         "--evaluations_per_iteration=4",
     ]
-    start, *steps = session(f"--recipe={recipe}", *arguments).steps()
+    given = sources.read(COFFEE, [SWIRLS], options(f"--recipe={recipe}", *arguments, "--weights=random"))
+    start, *steps = Engine().run(given).steps()
     assert len(steps) == 2
     assert steps[-1].loss < start.loss
 

@@ -13,7 +13,7 @@ import neural_style
 from neural_style.command import main
 from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
-from neural_style.settings.settings import FIELDS
+from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
 from neural_style.web import controls, curves, job, pictures, samples, wishes
 from neural_style.web.job import Job
@@ -194,11 +194,12 @@ def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe)
 
 
 def test_what_a_method_does_not_heed_is_not_shown():
-    shown = {recipe: {c.name for c in controls.of(recipe, BOUNDS) if c.shown} for recipe in ("paint", "wct", "quick")}
+    shown = {recipe: {c.name for c in controls.of(recipe, BOUNDS) if c.shown} for recipe in ("paint", "wct", "instant")}
     assert "alpha" not in shown["paint"]
-    assert "alpha" in shown["wct"]
-    assert "style_weight" not in shown["wct"]
-    assert {"alpha", "style_weight"} <= shown["quick"]
+    assert "style_weight" in shown["paint"]
+    for quick in ("wct", "instant"):
+        assert {"alpha", "style_scale"} <= shown[quick]
+        assert "style_weight" not in shown[quick]
 
 
 def test_the_gallery_is_what_can_be_asked_for():

@@ -12,7 +12,8 @@ from neural_style.errors import UserError
 from neural_style.settings import trained
 from neural_style.settings.checked import Checked, short
 from neural_style.settings.kinds import Kind, Optional, Switch, setting
-from neural_style.settings.settings import PARTS, Settings
+from neural_style.settings.schema import PARTS
+from neural_style.settings.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)

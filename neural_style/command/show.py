@@ -13,7 +13,7 @@ from neural_style.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results.record import flags_beside
 from neural_style.settings import recipes, trained
-from neural_style.settings.settings import FIELDS
+from neural_style.settings.schema import FIELDS
 from neural_style.terminal import printable
 
 

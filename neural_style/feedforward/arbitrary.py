@@ -24,6 +24,8 @@ STRIDES = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
 RELU6 = 6.0
 NBYTES = 2**24
 """About what a network keeps in memory."""
+SHIFTS = ((0, 0), (2, 2), (1, 3), (3, 1))
+"""Rows and columns by which the passes of --shifts are shifted: each has its own place in the lattice."""
 MARGIN = 32
 """Pixels that are mirrored around a picture, painted and cropped: without them a pale line runs along its border."""
 
@@ -145,10 +147,25 @@ def _affine(weights: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, .
 class ArbitraryPainter(Painter):
     """Paints by the transformer: with a mirrored margin that is cropped, and without the lattice of its stride."""
 
+    def __init__(self, network: Network, dtype: str, shifts: int = 1):
+        """
+        Args:
+          network, dtype: see `Painter`.
+          shifts: how many shifted passes are averaged, 1 to 4.
+        """
+        super().__init__(network, dtype)
+        self._shifts = SHIFTS[:shifts]
+
     def paint(self, image: np.ndarray, style: tf.Tensor, band: int | None = None) -> np.ndarray:
         """See `Painter.paint`."""
+        passes = [self._shifted(image, style, band, *shift) for shift in self._shifts]
+        return sum(passes[1:], start=passes[0]) / np.float32(len(passes))
+
+    def _shifted(self, image: np.ndarray, style: tf.Tensor, band: int | None, down: int, across: int) -> np.ndarray:
+        """One pass over the image that many pixels further down and across in its margin."""
         rows, cols = image.shape[:2]
-        below, right = (MARGIN + -side % grid.PERIOD for side in (rows, cols))
-        padded = np.pad(image, [(MARGIN, below), (MARGIN, right), (0, 0)], "reflect")
+        top, left = MARGIN + down, MARGIN + across
+        below, right = (2 * MARGIN - before + -side % grid.PERIOD for before, side in ((top, rows), (left, cols)))
+        padded = np.pad(image, [(top, below), (left, right), (0, 0)], "reflect")
         painted = grid.without_grid(super().paint(padded, style, band))
-        return painted[MARGIN : MARGIN + rows, MARGIN : MARGIN + cols]
+        return painted[top : top + rows, left : left + cols]

@@ -20,12 +20,13 @@ class ArbitraryRun(Run):
 
     def _painter(self, scene: Scene) -> tuple[ArbitraryPainter, dict[str, Any]]:
         precision, styles = device.resolve_precision(self._settings.network.precision), len(scene.regions)
+        shifts = self._settings.feedforward.shifts
 
         def make() -> tuple[ArbitraryNetwork, ArbitraryPainter]:
             network = ArbitraryNetwork(arbitrary.read(), styles)
-            return network, ArbitraryPainter(network.network, precision)
+            return network, ArbitraryPainter(network.network, precision, shifts)
 
-        key = ("arbitrary", styles, precision)
+        key = ("arbitrary", styles, precision, shifts)
         network, painter = self._cache.get(key, make, lambda made: arbitrary.NBYTES)
         network.set_styles([self._vector(network, scene, region) for region in scene.regions])
         facts = trained.arbitrary_facts()

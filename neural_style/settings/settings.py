@@ -1,12 +1,11 @@
 """Everything that a run takes, from flags, Python or a recipe."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from neural_style.errors import UserError
-from neural_style.settings import checked, decoders, methods, networks, recipes
+from neural_style.settings import combining, decoders, networks, recipes
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import LEAST_SIDE, FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
@@ -14,22 +13,9 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
+from neural_style.settings.schema import FIELDS, PARTS
 from neural_style.settings.universal import LARGEST_SCALE, RECIPES, UniversalSettings
 from neural_style.settings.video import VideoSettings
-
-PARTS = {
-    "picture": PictureSettings,
-    "loss": LossSettings,
-    "network": NetworkSettings,
-    "optimizer": OptimizerSettings,
-    "analogy": AnalogySettings,
-    "video": VideoSettings,
-    "universal": UniversalSettings,
-    "feedforward": FeedforwardSettings,
-    "output": OutputSettings,
-}
-FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
-"""Each setting's part and field, by its name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,9 +214,9 @@ class Settings:
         """
         if recipe is None:
             recipe = RECIPES.get(given.get("method"))
-        values = _combined(recipes.read(recipe) if recipe else {}, given)
-        _check_method(values, given)
-        _check_boldness(values, given)
+        values = combining.combine(recipes.read(recipe) if recipe else {}, given)
+        combining.check_method(values, given)
+        combining.check_boldness(values, given)
         parts = {part: {} for part in PARTS}
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
@@ -250,72 +236,8 @@ class Settings:
     def defaults(recipe: str | None = None) -> dict[str, Any]:
         """Every setting's value by its name, where only a recipe is named."""
         base = {name: field.default for name, (_, field) in FIELDS.items()}
-        return {**base, **_combined(recipes.read(recipe) if recipe else {}, {})}
+        return {**base, **combining.combine(recipes.read(recipe) if recipe else {}, {})}
 
     def values(self) -> dict[str, Any]:
         """Every setting's value by its name."""
         return {name: getattr(getattr(self, part), name) for name, (part, _) in FIELDS.items()}
-
-
-def _check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises a UserError where something is asked for that the method does not heed."""
-    method, refine = values.get("method", "optimize"), values.get("refine", 0)
-    for name, value in given.items():
-        unheeded = not methods.is_heeded(name, method, refine)
-        if unheeded and value is not None and values[name] != FIELDS[name][1].default:
-            raise UserError(
-                f"--{name} is of --method={' and '.join(methods.HEEDING[name])}, and the method is {method}: leave it "
-                "out, or name another method.",
-                exit_code=2,
-            )
-
-
-def _check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises a UserError where a boldness is asked for that has no effect."""
-    if given.get("boldness") is not None and values.get("scales") != "auto":
-        raise UserError(
-            "--boldness takes --scales=auto, which --recipe=paint has: add it, or leave out --boldness.", exit_code=2
-        )
-
-
-def _combined(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a recipe with those given over them."""
-    for name in given:
-        if name not in FIELDS:
-            raise UserError(f"Unknown setting {name!r}.{did_you_mean(name, FIELDS)}", exit_code=2)
-    fields = {name: FIELDS[name][1] for name in (*base, *given)}
-    read = {
-        name: fields[name].default if value is None else checked.read(fields[name], value)
-        for name, value in {**base, **given}.items()
-    }
-    kept = read.get("preserve_color", "none") != "none" or read.get("method") in ("analogy", "feedforward")
-    if kept and "recolor_content" not in given:
-        read["recolor_content"] = False  # the recipe's is for pictures that take the style's colours
-    return _in_proportion(read, base, given)
-
-
-def _in_proportion(values: dict[str, Any], base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recipe says of sizes and iterations, made to fit what was given instead of a part of it."""
-    scales = values.get("scales", ())
-    listed = scales if isinstance(scales, tuple) and len(scales) > 1 else ()
-    if listed and "rows" not in given:
-        values["rows"] = listed[-1]
-    ratio = values["rows"] / int(base["rows"]) if "rows" in base else 1
-    if "cols" in base and "cols" not in given:
-        values["cols"] = max(1, round(values["cols"] * ratio))
-    if listed and "scales" not in given:
-        values["scales"] = tuple(sorted({max(1, round(scale * ratio)) for scale in listed}))
-    if "scale_iterations" in base and "scale_iterations" not in given:
-        if "iterations" in given:
-            del values["scale_iterations"]
-        elif "scales" in given and scales != "auto":
-            count = len(listed) or (scales[0] if scales else 1)
-            named = values["scale_iterations"]
-            values["scale_iterations"] = ((named[0],) * count + named)[-count:]
-    return values
-
-
-def did_you_mean(name: str, known: Mapping[str, Any]) -> str:
-    """The sentence that proposes another name, where one of `known` is like it; else nothing."""
-    like = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {like[0]}?" if like else ""

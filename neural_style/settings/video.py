@@ -41,6 +41,12 @@ class VideoSettings(Checked):
     passes: int = setting(
         1, Whole(1, 1000), "Passes over the film, forward and backward in turns; more suit strong camera motion."
     )
+    frame_blend: float = setting(
+        0.0,
+        Number(0, 0.95),
+        "Of methods that do not optimise: the share that the painted frame before, moved by the flow, has in the next "
+        "one where the flow can be trusted. 0 paints each frame by itself; 0.7 flickers about a tenth as much.",
+    )
     first_iterations: int | None = setting(
         None,
         Optional(Whole(0, 10**9)),

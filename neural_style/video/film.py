@@ -165,8 +165,11 @@ class Film:
             "terms": dict(taken[-1].terms),
             "evaluations": sum(step.evaluations for step in taken),
         }
+        painted = run.result()
+        if frame.nearest and not self._given.settings.universal.optimizes:
+            painted = _blended(painted, _carried(frame.nearest, now), settings.video.frame_blend)
         # To the nearest level, and unfiltered: what is cut off or smoothed in each frame would add up along the film.
-        return Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8)), facts
+        return Image.fromarray(np.rint(painted).clip(0, 255).astype(np.uint8)), facts
 
 
 def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
@@ -182,6 +185,11 @@ def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
 
 def _carried(motion: Motion, painted: Store) -> Carried:
     return Carried(consistency.sampled(painted.read(motion.number), motion.flow), motion.weights)
+
+
+def _blended(painted: np.ndarray, carried: Carried, share: float) -> np.ndarray:
+    """A frame [rows, cols, 3] with that share of the painted frame before, where its motion can be trusted."""
+    return painted + share * carried.weights[..., np.newaxis] * (carried.image - painted)
 
 
 def _between(own: np.ndarray, carried: list[Carried], all_of_it: bool = False) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import Any
 from neural_style.settings import recipes, trained
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
 from neural_style.settings.methods import is_heeded
-from neural_style.settings.settings import FIELDS, Settings
+from neural_style.settings.schema import FIELDS
+from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
 
 NETWORK = "painters"
@@ -114,7 +115,7 @@ def defaults(recipe: str) -> dict[str, Any]:
 def choices() -> list[tuple[str, str]]:
     """The recipes as (label, name): the label begins with the name and goes on with what it is, in a sentence."""
     described = [line.split(maxsplit=1) for line in recipes.text().splitlines()[1:]]
-    first = ("paint", "feedforward", "wct", "adain", "analogy")
+    first = ("instant", "paint", "feedforward", "wct", "adain", "analogy")
     ordered = sorted(described, key=lambda each: (first.index(each[0]) if each[0] in first else len(first), each[0]))
     return [(f"{name}: {text.split('. ')[0].split(': ')[0]}", name) for name, text in ordered]
 

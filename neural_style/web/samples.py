@@ -28,6 +28,7 @@ HED = {
 }
 """How the gallery was made but for its sizes, see configs/README.md: with HED's features at ImageNet's magnitudes."""
 FLAGS = {
+    "instant": {},
     "paint": {"weights": "hed"},
     "highres": {"weights": "hed", "network": "vgg16"},
     "offline": {},
@@ -72,8 +73,10 @@ def find(name: str) -> Path | None:
 
 
 def examples() -> list[Example]:
-    """The gallery: of each recipe a picture, and two of `paint`'s more."""
+    """The gallery: of each recipe a picture, and some of `instant` and `paint` more."""
     painted = [
+        ("instant_kodim15_gauguin", "instant", "kodim15.jpg", "gauguin_tahiti.jpg"),
+        ("instant_kodim20_wheat_field", "instant", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
         ("paint_kodim15_gauguin", "paint", "kodim15.jpg", "gauguin_tahiti.jpg"),
         ("paint_kodim20_wheat_field", "paint", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
     ]

@@ -16,8 +16,10 @@ from neural_style.images.sources import Sources
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results.record import as_today, flags_beside, header
 from neural_style.settings import checked, recipes
+from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
-from neural_style.settings.settings import FIELDS, Settings, did_you_mean
+from neural_style.settings.schema import FIELDS
+from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
 from neural_style.web import pictures
 from neural_style.web.controls import NETWORK

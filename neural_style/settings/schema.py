@@ -1,0 +1,27 @@
+"""The schema: every setting by its name, from the groups that declare them."""
+
+import dataclasses
+
+from neural_style.settings.analogy import AnalogySettings
+from neural_style.settings.feedforward import FeedforwardSettings
+from neural_style.settings.loss import LossSettings
+from neural_style.settings.network import NetworkSettings
+from neural_style.settings.optimizer import OptimizerSettings
+from neural_style.settings.output import OutputSettings
+from neural_style.settings.picture import PictureSettings
+from neural_style.settings.universal import UniversalSettings
+from neural_style.settings.video import VideoSettings
+
+PARTS = {
+    "picture": PictureSettings,
+    "loss": LossSettings,
+    "network": NetworkSettings,
+    "optimizer": OptimizerSettings,
+    "analogy": AnalogySettings,
+    "video": VideoSettings,
+    "universal": UniversalSettings,
+    "feedforward": FeedforwardSettings,
+    "output": OutputSettings,
+}
+FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
+"""Each setting's part and field, by its name."""
