@@ -77,7 +77,9 @@ class Engine:
         if resumed or isinstance(given.start, np.ndarray):  # a start of another method is behind it
             return optimize(given, resumed=resumed)
         if settings.universal.decodes:
-            return _Refined(given, UniversalRun(given, self.cache), optimize)
+            picture = dataclasses.replace(settings.picture, init_blend=0.0)  # it is in the decoded picture already
+            optimized = dataclasses.replace(given, settings=dataclasses.replace(settings, picture=picture))
+            return _Refined(optimized, UniversalRun(given, self.cache), optimize)
         if settings.picture.init == "instant":
             instant = dataclasses.replace(given, settings=settings.instant())
             return _Refined(given, ArbitraryRun(instant, self.cache), optimize)
@@ -124,10 +126,8 @@ class _Refined:
     def steps(self) -> Iterator[Step]:
         """The steps of the optimisation; see `Run.steps`."""
         *_, painted = self._first.steps()
-        picture = dataclasses.replace(self._given.settings.picture, init_blend=0.0)
-        settings = dataclasses.replace(self._given.settings, picture=picture)
         start = writing.to_image(painted.image, denoise=0)
-        self._run = self._optimize(dataclasses.replace(self._given, start=start, settings=settings))
+        self._run = self._optimize(dataclasses.replace(self._given, start=start))
         yield from self._run.steps()
 
     def best(self) -> np.ndarray | None:

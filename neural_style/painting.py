@@ -31,9 +31,7 @@ def check(given: Sources) -> None:
 
     The engine would tell the same, but seconds later: it has nothing to say once TensorFlow is loaded.
     """
-    if "tensorflow" in sys.modules:
-        return
-    if given.settings.is_feedforward or given.settings.is_arbitrary:
+    if "tensorflow" in sys.modules or given.settings.is_feedforward or given.settings.is_arbitrary:
         return
     settings = given.settings
     weights.check(settings.network)

@@ -22,7 +22,8 @@ class Step:
       scale: how many coarser scales lie before.
       iterations_left, scales_left: how many iterations this scale still has, and how many finer ones follow it.
       facts: what was decided on the way: "device", "precision", "tile" (pixels; None where the image is taken whole),
-        "weights" (where they come from) and, once bfloat16 was too coarse, "float32_from_iteration".
+        "weights" (where they come from), "start" (whose network painted the start, if one did) and, once bfloat16 was
+        too coarse, "float32_from_iteration".
       state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
         be called before the next step is asked for.
       companions: further images of the result by name, RGB [rows, cols, 3], of a method that has any; written as

@@ -120,14 +120,14 @@ def measure_arbitrary(pair: list[str]) -> dict[str, dict[str, float]]:
     import tensorflow as tf
     from torch_feedforward import TransformerNet, as_torch
 
-    from neural_style.feedforward import arbitrary
+    from neural_style.feedforward import published
     from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainter
     from neural_style.feedforward.painter import Painter
     from neural_style.images import geometry, reading
 
     rows, cols = ARBITRARY_SIZE
     image, seen = geometry.resize(reading.load(pair[0]), rows, cols), geometry.resize(reading.load(pair[1]), 256, 256)
-    network, style = ArbitraryNetwork(arbitrary.read(), 1), tf.ones((1, 1, 1, 1))
+    network, style = ArbitraryNetwork(published.read(), 1), tf.ones((1, 1, 1, 1))
     network.set_styles([network.style_vector(seen)])
     theirs, batch = TransformerNet(network.network.layers, 0).eval(), as_torch([image])
     session = onnx_session(theirs, batch)

@@ -37,7 +37,7 @@ FACTS = {
     "paper": (
         "Ghiasi et al. 2017, Exploring the structure of a real-time, arbitrary neural artistic stylization network"
     ),
-    "origin": f"TensorFlow and Magenta, by way of {PACKAGE} (PyPI)",
+    "origin": f"TensorFlow and Magenta, by the account of {PACKAGE} (PyPI), from which they were taken",
     "license": "Apache-2.0",
     "format": "NAME.kernel int8 [rows, cols, fan in, filters] times NAME.scale [filters]; NAME.bias float32 [filters]",
 }

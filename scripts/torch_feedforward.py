@@ -18,7 +18,7 @@ LAST = torch.channels_last
 
 
 class TransformerNet(nn.Module):
-    """pytorch/examples' network, our deeper one, or the arbitrary network's transformer, with ours' weights."""
+    """pytorch/examples' network, our deeper one, or the arbitrary network's transformer, with the weights of ours."""
 
     def __init__(self, network: Johnson | Ghiasi, style: int):
         """

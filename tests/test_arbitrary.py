@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
@@ -16,28 +15,34 @@ import neural_style
 from neural_style.command import show
 from neural_style.command.main import main
 from neural_style.errors import UserError
-from neural_style.feedforward import arbitrary, grid
-from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainter
+from neural_style.feedforward import lattice, published
+from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.painter import Painter
 from neural_style.images import sources
+from neural_style.results.record import flags_beside
 from neural_style.settings import trained
 from neural_style.settings.video import VideoSettings
 from neural_style.video import clip as clips
 
 PUBLISHED = np.load(DATA / "published_arbitrary.npz")
-ONE = tf.ones((1, 1, 1, 1))
+ONE = np.ones((1, 1, 1, 1), np.float32)
 
 
 def image(name):
     return np.asarray(Image.open(DATA / name).convert("RGB"), np.float32)
 
 
-@pytest.fixture(scope="module")
-def network():
-    """The network with the style of the published values' painting."""
-    made = ArbitraryNetwork(arbitrary.read(), 1)
-    made.set_styles([made.style_vector(image("painting_256.png"))])
+def painter_of(precision, *paintings):
+    """A painter with the styles of paintings [rows, cols, 3]."""
+    made = ArbitraryPainter(published.read(), len(paintings), precision)
+    made.set_styles([made.style_vector(painting) for painting in paintings])
     return made
+
+
+@pytest.fixture(scope="module")
+def painter():
+    """With the style of the published values' painting, in float32."""
+    return painter_of("float32", image("painting_256.png"))
 
 
 def stylize(engine, content=COFFEE, styles=SWIRLS, **given):
@@ -46,31 +51,53 @@ def stylize(engine, content=COFFEE, styles=SWIRLS, **given):
     ).array
 
 
-def test_the_predictor_gives_the_published_numbers(network):
-    found = network.style_vector(image("painting_256.png"))
+def test_the_predictor_gives_the_published_numbers(painter):
+    found = painter.style_vector(image("painting_256.png"))
     np.testing.assert_allclose(found, PUBLISHED["bottleneck"], atol=1e-5)
 
 
-def test_the_transformer_gives_the_published_picture(network):
-    found = Painter(network.network, "float32").paint(image("photo_96x144.png"), ONE) / 255
+def test_the_transformer_gives_the_published_picture(painter):
+    found = Painter(painter.network, "float32").paint(image("photo_96x144.png"), ONE) / 255
     np.testing.assert_allclose(found, PUBLISHED["picture_96x144"], atol=1e-4)
 
 
-def test_bfloat16_is_within_two_grey_levels(network):
+def test_bfloat16_is_within_two_grey_levels(painter):
     exact, rounded = (
-        ArbitraryPainter(network.network, kind).paint(image("photo_96x144.png"), ONE)
-        for kind in ("float32", "bfloat16")
+        each.paint(image("photo_96x144.png"), ONE)
+        for each in (painter, painter_of("bfloat16", image("painting_256.png")))
     )
     assert 0 < np.abs(exact - rounded).mean() < 2
 
 
-@pytest.mark.parametrize("size", [(96, 144), (97, 63), (9, 33)])
-def test_bands_give_the_whole_pictures_result(network, size):
-    painter = ArbitraryPainter(network.network, "float32")
-    photograph = image("coffee.png")[: size[0], : size[1]]
-    whole, bands = (painter.paint(photograph, ONE, band) for band in (None, 24))
+@pytest.mark.parametrize("size", [(96, 144), (97, 63), (9, 33), (600, 40)])
+@pytest.mark.parametrize("shifts", [1, 4])
+def test_bands_give_the_whole_pictures_result(size, shifts):
+    """With two styles, each in its half."""
+    two = painter_of("float32", image("painting_256.png"), image("swirls.png")[:256, :256])
+    photograph = np.tile(image("coffee.png"), (2, 1, 1))[: size[0], : size[1]]
+    style = np.zeros((1, *size, 2), np.float32)
+    style[:, : size[0] // 2, :, 0] = 1
+    style[..., 1] = 1 - style[..., 0]
+    whole, bands = (two.paint(photograph, style, band, shifts) for band in (None, 24))
     assert whole.shape == (*size, 3)
     np.testing.assert_allclose(bands, whole, atol=2e-2)
+
+
+@pytest.mark.parametrize(("shifts", "band"), [(1, None), (4, None), (1, 32)])
+def test_a_mask_narrower_than_the_margin_stays_in_its_place(shifts, band):
+    two = painter_of("float32", image("painting_256.png"), 255 - image("painting_256.png"))
+    photograph, top = image("coffee.png")[:120, :180], 20
+
+    def painted(rows):
+        style = np.zeros((1, 120, 180, 2), np.float32)
+        style[:, :rows, :, 0] = 1
+        style[..., 1] = 1 - style[..., 0]
+        return two.paint(photograph, style, band, shifts)
+
+    both, first, second = painted(top), painted(120), painted(0)
+    nearer = np.abs(both - first).mean((1, 2)) < np.abs(both - second).mean((1, 2))
+    assert nearer[: top - 8].all()
+    assert not nearer[top + 8 :].any()
 
 
 def test_weights_are_int8_times_the_scale_of_their_filter():
@@ -81,39 +108,46 @@ def test_weights_are_int8_times_the_scale_of_their_filter():
         "depthwise.kernel": np.array([[[[1], [-2]]]], np.int8),
         "depthwise.scale": np.array([0.5, 3], np.float32),
     }
-    found = arbitrary.dequantized(tensors)
+    found = published.dequantized(tensors)
     assert set(found) == {"a.kernel", "a.bias", "depthwise.kernel"}
     np.testing.assert_array_equal(found["a.kernel"], [[[[0.5, -6]]]])
     np.testing.assert_array_equal(found["depthwise.kernel"], [[[[0.5], [-6]]]])
 
 
-def test_the_grid_is_taken_off_and_ramps_and_edges_are_kept():
+def test_the_lattice_is_taken_off_and_ramps_and_edges_are_kept():
     rows, cols = np.mgrid[:64, :96]
     ramp = np.repeat((rows + 0.5 * cols)[..., None], 3, axis=-1).astype(np.float32)
     pattern = np.tile(np.random.default_rng(0).uniform(-4, 4, (4, 4, 3)), (16, 24, 1)).astype(np.float32)
     pattern -= pattern[:4, :4].mean((0, 1))
     inside = np.s_[16:-16, 16:-16]
-    np.testing.assert_allclose(grid.without_grid(ramp)[inside], ramp[inside], atol=1e-3)
-    np.testing.assert_allclose(grid.without_grid(ramp + pattern)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.without_lattice(ramp)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.without_lattice(ramp + pattern)[inside], ramp[inside], atol=1e-3)
     edge = np.where(cols[..., None] < 50, 20, 200) * np.ones(3, np.float32)
-    assert np.abs(grid.without_grid(edge.astype(np.float32)) - edge).max() < grid.LIMIT
+    assert np.abs(lattice.without_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
 
 
-def test_no_line_runs_along_the_border(network):
+def test_a_tall_picture_is_freed_of_it_band_by_band():
+    """As a picture within one band is, wherever its rows lie."""
+    tall = np.random.default_rng(1).uniform(0, 255, (1200, 16, 3)).astype(np.float32)
+    around = lattice.without_lattice(tall[400:700])
+    np.testing.assert_allclose(lattice.without_lattice(tall)[440:660], around[40:260], atol=1e-4)
+
+
+def test_no_line_runs_along_the_border(painter):
     """Its first rows differ from those further inside by no more than the photograph's; without a margin they do."""
 
     def difference(picture):
         return np.abs(picture[:3].mean((0, 1)) - picture[6:12].mean((0, 1))).mean()
 
     photograph = image("coffee.png")[::2, ::2]
-    alone = Painter(network.network, "float32").paint(photograph, ONE)
-    painted = ArbitraryPainter(network.network, "float32").paint(photograph, ONE)
+    alone = Painter(painter.network, "float32").paint(photograph, ONE)
+    painted = painter.paint(photograph, ONE)
     assert difference(painted) < difference(photograph) < difference(alone) / 2
 
 
-def test_shifted_passes_are_averaged_and_calm_the_lattice(network):
+def test_shifted_passes_are_averaged_and_calm_the_lattice(painter):
     photograph = image("coffee.png")[::2, ::2]
-    passes = [ArbitraryPainter(network.network, "float32", shifts).paint(photograph, ONE) for shifts in (1, 4)]
+    passes = [painter.paint(photograph, ONE, shifts=shifts) for shifts in (1, 4)]
     fine = [np.abs(np.diff(picture.mean(-1), 2)).mean() for picture in passes]
     assert fine[1] < 0.9 * fine[0]
     assert np.abs(passes[0] - passes[1]).mean() < 15  # one picture, not a displaced one
@@ -144,10 +178,10 @@ def test_versions_of_a_painting_are_averaged(engine):
         np.asarray(Image.open(SWIRLS).convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
         for side in (512, 128)
     )
-    network = ArbitraryNetwork(arbitrary.read(), 1)
-    network.set_styles([np.mean([network.style_vector(each.astype(np.float32)) for each in (small, large)], axis=0)])
+    painter = ArbitraryPainter(published.read(), 1, "float32")
+    painter.set_styles([np.mean([painter.style_vector(each.astype(np.float32)) for each in (small, large)], axis=0)])
     given = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64))
-    expected = ArbitraryPainter(network.network, "float32").paint(given.at(64).content, ONE)
+    expected = painter.paint(given.at(64).content, ONE)
     np.testing.assert_allclose(both, expected.clip(0, 255), atol=0.05)
 
 
@@ -169,7 +203,8 @@ def test_masks_and_colours_count(engine):
         ({"style": "one"}, "--style is of --method=feedforward"),
         ({"shifts": 5}, "--shifts takes"),
         ({"iterations": 3}, "--iterations is of --method=optimize"),
-        ({"boldness": "gentle"}, "--boldness takes --scales=auto"),
+        ({"boldness": "gentle"}, "--boldness is of --method=optimize"),
+        ({"init": "instant"}, "--init=instant is of --method=optimize"),
         ({"rows": 4}, "the result"),
         ({"style_scale": 0.02}, "a style"),
     ],
@@ -206,6 +241,33 @@ def test_the_network_is_small():
     assert trained.ARBITRARY.stat().st_size < 4e6
 
 
+@pytest.mark.parametrize(
+    ("recipe", "given", "said"),
+    [
+        ("paint", {"style_scale": 9}, "at most 8 with --init=instant"),
+        ("paint", {"boldness": "gentle", "scales": 2}, "--boldness=gentle takes --scales=auto"),
+        ("paint", {"frame_blend": 0.5}, "--frame_blend is of"),
+        ("wct", {"init": "instant"}, "--init=instant is of --method=optimize, and the method is wct"),
+        ("wct", {"refine": 4, "frame_blend": 0.5}, "--frame_blend is of methods that do not optimise"),
+    ],
+)
+def test_what_has_no_effect_is_refused(recipe, given, said):
+    with pytest.raises(UserError, match=said):
+        neural_style.Settings.read(recipe, weights="hed", **given)
+
+
+def test_an_older_record_of_paint_is_made_again():
+    """One of before --boldness and --init=instant, at scales of its own."""
+    old = neural_style.Settings.read("paint", scales=(128, 512), init="content").values()
+    old |= {"scale_iterations": (4, 2)}
+    del old["boldness"], old["frame_blend"], old["shifts"]
+    flags = flags_beside("paint", json.loads(json.dumps(old)))
+    made = neural_style.Settings.read("paint", **flags)
+    assert made.picture.init == "content"
+    assert made.picture.scale_rows == (128, 512)
+    assert made.optimizer.scale_iterations == (4, 2)
+
+
 LOOK = {"recipe": "paint", "weights": "random", "rows": 64, "precision": "float32", "evaluations_per_iteration": 3}
 
 
@@ -218,6 +280,30 @@ def test_paint_starts_from_the_instant_picture(engine):
     start = next(engine.steps(COFFEE, [SWIRLS], made)).image
     instant = stylize(engine, recolor_content=True, color_match="symmetric")
     np.testing.assert_allclose(start, instant, atol=1)  # it is given as an image of 8 bits
+
+
+@pytest.mark.parametrize("frame", ["stretch", "aspect"])
+def test_the_loss_sees_the_whole_painting(engine, frame):
+    """Not what the predictor sees of it: a start that is given as an image has the same loss."""
+    made = settings(iterations=0, scales=1, scale_iterations=None, style_frame=frame)
+    first = next(engine.steps(COFFEE, [SWIRLS], made))
+    start = Image.fromarray(first.image.clip(0, 255).astype(np.uint8))
+    given = settings(iterations=0, scales=1, scale_iterations=None, style_frame=frame, init=start)
+    assert next(engine.steps(COFFEE, [SWIRLS], given)).loss == pytest.approx(first.loss, rel=1e-5)
+    assert "Magenta" in first.facts["start"]
+
+
+def test_a_share_of_the_painting_is_mixed_into_the_start(engine):
+    made = [settings(iterations=0, scales=1, scale_iterations=None, init_blend=share) for share in (0, 0.5)]
+    plain, mixed = (next(engine.steps(COFFEE, [SWIRLS], each)).image for each in made)
+    assert np.abs(plain - mixed).mean() > 5
+
+
+def test_an_engine_counts_the_traces_of_its_painters():
+    engine = neural_style.Engine()
+    for rows in (40, 48):
+        stylize(engine, rows=rows)
+    assert engine.traces > 0
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -238,11 +324,17 @@ def test_boldness_chooses_the_coarsest_scale():
 
     assert [scales(how, 512) for how in ("gentle", "medium", "bold")] == [(512,), (256, 512), (128, 256, 512)]
     assert scales("medium", 1024) == (256, 512, 1024)
+    assert scales("medium", 320) == (160, 320)
     assert neural_style.Settings.read("paint").picture.boldness == "medium"
 
 
 def test_a_film_flickers_less_with_a_share_of_the_frame_before(engine):
-    look = dict(engine=engine, recipe="instant", rows=96, last_frame=4, precision="float32")
+    look_alone = dict(engine=engine, recipe="instant", rows=96, precision="float32")
+    look = dict(look_alone, last_frame=4)
+
+    def frame_of(number):
+        film = clips.opened(str(DATA / "bunny.mp4"))
+        return next(frame for _, frame in film.frames(VideoSettings(first_frame=number)))
 
     def frames(**given):
         return list(neural_style.stylize_film(str(DATA / "bunny.mp4"), SWIRLS, **look, **given))
@@ -250,14 +342,12 @@ def test_a_film_flickers_less_with_a_share_of_the_frame_before(engine):
     held, alone = frames(), frames(frame_blend=0)
     assert [frame.number for frame in held] == [1, 2, 3, 4]
     np.testing.assert_array_equal(held[0].image, alone[0].image)
+    mask = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 64, axis=1))
+    kept = frames(content_mask=mask)
+    still = neural_style.stylize(frame_of(4), SWIRLS, content_mask=mask, **look_alone)
+    left = np.s_[:, :70]
+    np.testing.assert_allclose(np.asarray(kept[3].image, float)[left], still.array[left], atol=0.6)
     errors = [np.mean([frame.facts["error"] for frame in each[1:]]) for each in (held, alone)]
     assert errors[0] < errors[1] / 4
-    third = neural_style.stylize(
-        next(frame for number, frame in clips.opened(str(DATA / "bunny.mp4")).frames(VideoSettings(first_frame=3))),
-        SWIRLS,
-        engine=engine,
-        recipe="instant",
-        rows=96,
-        precision="float32",
-    )
+    third = neural_style.stylize(frame_of(3), SWIRLS, **look_alone)
     np.testing.assert_allclose(np.asarray(alone[2].image, float), third.array.clip(0, 255), atol=0.6)

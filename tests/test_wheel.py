@@ -43,8 +43,8 @@ def test_the_wheel_paints_elsewhere(installed, tmp_path):
     assert (tmp_path / "out.png").stat().st_size > 0
 
 
-def test_the_wheel_holds_every_recipe_module_decoder_and_network(installed):
-    trained = [("neural_style", "**/*.safetensors"), ("neural_style", "**/*.keras")]
+def test_the_wheel_holds_every_recipe_module_decoder_network_and_licence(installed):
+    trained = [("neural_style", f"**/{name}") for name in ("*.safetensors", "*.keras", "NOTICE", "LICENSE-APACHE")]
     for folder, pattern in [("configs", "*.flags"), ("neural_style", "**/*.py"), *trained]:
         there = installed / "neural_style" / ("configs" if folder == "configs" else "")
         names = {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)}

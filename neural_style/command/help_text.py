@@ -16,6 +16,8 @@ COMMON = (
     "recipe",
     "method",
     "rows",
+    "boldness",
+    "alpha",
     "iterations",
     "content_weight",
     "style_weight",

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.feedforward import arbitrary
-from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainter
+from neural_style.feedforward import published
+from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.run import Run
 from neural_style.images import geometry, writing
-from neural_style.images.scene import Region, Scene
+from neural_style.images.scene import Scene
 from neural_style.settings import trained
-from neural_style.settings.universal import SEEN_SIDE
+from neural_style.settings.universal import PREDICTOR_SIDE
 from neural_style.vgg import device
 
 
@@ -20,31 +20,32 @@ class ArbitraryRun(Run):
 
     def _painter(self, scene: Scene) -> tuple[ArbitraryPainter, dict[str, Any]]:
         precision, styles = device.resolve_precision(self._settings.network.precision), len(scene.regions)
-        shifts = self._settings.feedforward.shifts
 
-        def make() -> tuple[ArbitraryNetwork, ArbitraryPainter]:
-            network = ArbitraryNetwork(arbitrary.read(), styles)
-            return network, ArbitraryPainter(network.network, precision, shifts)
+        def make() -> ArbitraryPainter:
+            return ArbitraryPainter(published.read(), styles, precision)
 
-        key = ("arbitrary", styles, precision, shifts)
-        network, painter = self._cache.get(key, make, lambda made: arbitrary.NBYTES)
-        network.set_styles([self._vector(network, scene, region) for region in scene.regions])
-        facts = trained.arbitrary_facts()
-        return painter, {"weights": f"{facts['origin']}, {facts['license']}"}
+        painter = self._cache.get(("arbitrary", styles, precision), make, lambda made: made.nbytes)
+        painter.set_styles(self._vectors(painter, scene))
+        return painter, {"weights": trained.arbitrary_origin()}
 
-    def _vector(self, network: ArbitraryNetwork, scene: Scene, region: Region) -> np.ndarray:
-        """The style vector of a region: a mixture of its paintings', and with --alpha of the photograph's own."""
-        vectors = [network.style_vector(painting) for painting in region.styles]
-        mixed = np.average(vectors, axis=0, weights=region.blend)
+    def _vectors(self, painter: ArbitraryPainter, scene: Scene) -> list[np.ndarray]:
+        """The style vector of each region: a mixture of its paintings', and with --alpha of the photograph's own."""
+        mixed = [
+            np.average([painter.style_vector(painting) for painting in region.styles], axis=0, weights=region.blend)
+            for region in scene.regions
+        ]
         alpha = self._settings.universal.alpha
         if alpha == 1:
             return mixed
         photograph = writing.to_image(scene.content, denoise=0)
-        seen = geometry.resize(photograph, SEEN_SIDE, SEEN_SIDE, "lanczos")
-        return alpha * mixed + (1 - alpha) * network.style_vector(seen)
+        own = painter.style_vector(geometry.resize(photograph, PREDICTOR_SIDE, PREDICTOR_SIDE, "lanczos"))
+        return [alpha * vector + (1 - alpha) * own for vector in mixed]
 
     def _chosen(self, scene: Scene) -> Sequence[int]:
         return range(len(scene.regions))
 
     def _blend(self, scene: Scene) -> np.ndarray:
         return np.ones(1, np.float32)
+
+    def _paint(self, painter: ArbitraryPainter, image: np.ndarray, style: np.ndarray, band: int | None) -> np.ndarray:
+        return painter.paint(image, style, band, self._settings.feedforward.shifts)

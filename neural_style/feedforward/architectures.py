@@ -1,5 +1,5 @@
-"""The networks' architectures: Johnson et al. 2016 with conditional instance normalisation, a deeper one of ours, and
-Zhang & Dana 2017.
+"""The networks' architectures: Johnson et al. 2016 with conditional instance normalisation, a deeper one of ours,
+Zhang & Dana 2017, and the transformer of Ghiasi et al. 2017.
 
 The forward pass is written once; `apply` says how a layer is applied: to tensors, or in bands (`feedforward.bands`).
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from neural_style.feedforward import published
 from neural_style.feedforward.layers import Added, CoMatch, Convolution, InstanceNormalization, Shown, gram_of
 
 Apply = Callable[..., Any]
@@ -202,33 +203,25 @@ class Msg:
 
 
 class Ghiasi:
-    """The transformer of Ghiasi et al. 2017 in Magenta's edition for phones.
+    """The transformer of Ghiasi et al. 2017, in the size of Magenta's mobile version.
 
     Three convolutions without normalisation (theirs is folded in), five residual blocks of 32 channels at a quarter of
     the size, two nearest-neighbour doublings, and a last convolution that is normalised and goes through a sigmoid.
     """
 
-    BLOCKS = 5
-    PUBLISHED = (
-        *(f"contract.conv{number}" for number in (1, 2, 3)),
-        *(f"residual{block}.conv{number}" for block in range(1, BLOCKS + 1) for number in (1, 2)),
-        *(f"expand.conv{number}" for number in (1, 2, 3)),
-    )
-    """What each convolution is called in the published weights, in order."""
+    BLOCKS = published.BLOCKS
 
-    def __init__(self, styles: int, width: float):
+    def __init__(self, styles: int):
         """
         Args:
           styles: that it paints in.
-          width: share of the channels; the published network has 1.
         """
-        first, second, third = (_share(channels, width) for channels in (8, 16, 32))
         contract = [
             (Convolution(*how, relu=True, name=f"contract_{number}"), None)
-            for number, how in enumerate([(first, 9), (second, 3, 2), (third, 3, 2)])
+            for number, how in enumerate([(8, 9), (16, 3, 2), (32, 3, 2)])
         ]
-        blocks = [((third, 3), True), ((third, 3), False)] * self.BLOCKS
-        expand = [((second, 3, 1, True), True), ((first, 3, 1, True), True), ((3, 9), False)]
+        blocks = [((32, 3), True), ((32, 3), False)] * self.BLOCKS
+        expand = [((16, 3, 1, True), True), ((8, 3, 1, True), True), ((3, 9), False)]
         self._shown = Shown(sigmoid=True, name="shown")
         self.parts = [*contract, *_parts([*blocks, *expand], styles)]
         """Each convolution with what normalises it, in order."""
@@ -240,7 +233,8 @@ class Ghiasi:
         return apply(self._shown, following(following(following(x))), image)
 
 
-ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg, "ghiasi": Ghiasi}
+ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg}
+"""Those that are trained here, by --architecture."""
 
 
 def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
@@ -248,7 +242,7 @@ def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
     return layer(*inputs)
 
 
-def model_of(network: Johnson | Msg, styles: int) -> keras.Model:
+def model_of(network: Johnson | Msg | Ghiasi, styles: int) -> keras.Model:
     """A network as a Keras model of [image, style]; it shares the network's layers, which it builds."""
     image, style = keras.Input((None, None, 3), name="image"), keras.Input((1, 1, styles), name="style")
     return keras.Model([image, style], network(image, style, _called), name=type(network).__name__.lower())

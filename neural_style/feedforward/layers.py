@@ -241,7 +241,9 @@ class Shown(keras.layers.Layer):
         """
         size = tf.shape(image)
         x = x[:, : size[1], : size[2]]
-        return 255 * tf.sigmoid(x) if self.sigmoid else GAIN * x + GREY
+        if self.sigmoid:
+            return 255 * tf.sigmoid(tf.cast(x, tf.float32))  # bfloat16 would round to whole grey levels
+        return GAIN * x + GREY
 
     def compute_output_shape(self, x_shape: Any, image_shape: Any) -> tuple:
         """See `keras.layers.Layer`."""

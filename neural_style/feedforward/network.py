@@ -17,13 +17,12 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from neural_style import __version__
 from neural_style.errors import UserError
 from neural_style.feedforward import torch_files
-from neural_style.feedforward.architectures import ARCHITECTURES, Johnson, Msg, model_of
+from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, model_of
 from neural_style.settings import trained
 
 PICTURE_SIDE = 256
@@ -37,12 +36,12 @@ class Network:
     Attributes:
       layers: its architecture, which is the function from images to paintings.
       model: the Keras model of [image, style] that shares its layers.
-      architecture: a choice of --architecture.
+      architecture: its name, a choice of --architecture or "ghiasi".
       width: share of the channels.
       styles: names, in the order of its tables.
     """
 
-    layers: Johnson | Msg
+    layers: Johnson | Msg | Ghiasi
     model: keras.Model
     architecture: str
     width: float
@@ -153,7 +152,7 @@ def _check_plain(path: Path) -> None:
         check(file)
 
 
-def weights_of(shares: np.ndarray, chosen: Sequence[int], count: int) -> tf.Tensor:
+def weights_of(shares: np.ndarray, chosen: Sequence[int], count: int) -> np.ndarray:
     """What the network takes as style, of the shares of the styles that are chosen.
 
     Args:
@@ -166,4 +165,4 @@ def weights_of(shares: np.ndarray, chosen: Sequence[int], count: int) -> tf.Tens
     """
     found = np.zeros((1, *shares.shape[:2], count), np.float32)
     found[0][..., list(chosen)] = shares
-    return tf.constant(found)
+    return found

@@ -29,7 +29,7 @@ class Painter:
         """About what it keeps in memory."""
         return 8 * self.network.model.count_params()
 
-    def paint(self, image: np.ndarray, style: tf.Tensor, band: int | None = None) -> np.ndarray:
+    def paint(self, image: np.ndarray, style: np.ndarray, band: int | None = None) -> np.ndarray:
         """Paints a picture.
 
         Args:
@@ -40,6 +40,7 @@ class Painter:
         Returns:
           RGB [rows, cols, 3] float32, about 0..255.
         """
+        style = tf.constant(style, tf.float32)
         if band is not None:
             return self.network.layers(image.astype(np.float32)[None], style, Bands(band))[0]
         return np.asarray(self._whole(tf.constant(image[None], tf.float32), style))[0]

@@ -83,7 +83,8 @@ class Run:
         else:
             covered = shares.sum(axis=-1, keepdims=True)
             weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
-        painted = painter.paint(scene.start, networks.weights_of(weights, chosen, count), band).clip(0, 255)
+        style = networks.weights_of(weights, chosen, count)
+        painted = scene.with_carried(self._paint(painter, scene.start, style, band).clip(0, 255))
         if shares is not None:
             painted = covered * painted + (1 - covered) * scene.content
         return painted if scene.chroma is None else color.grey(painted)
@@ -104,6 +105,10 @@ class Run:
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
         return self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes), {}
+
+    def _paint(self, painter: Painter, image: np.ndarray, style: np.ndarray, band: int | None) -> np.ndarray:
+        """The network's picture [rows, cols, 3] of an image."""
+        return painter.paint(image, style, band)
 
     def _chosen(self, scene: Scene) -> Sequence[int]:
         """The numbers of the network's styles that are used."""

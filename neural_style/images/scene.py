@@ -69,6 +69,12 @@ class Scene:
         shown = masks.blend(self._beneath, painted, self.keep)
         return shown if self.chroma is None else shown + self.chroma
 
+    def with_carried(self, painted: np.ndarray) -> np.ndarray:
+        """`painted` [rows, cols, 3] mixed with what earlier frames have here, by their weights; a picture as it is."""
+        for each in self.carried:
+            painted = painted + each.weights[..., np.newaxis] * (each.image - painted)
+        return painted
+
     def through(self, objective: Callable) -> Callable:
         """`objective`, a function of the image, as a function of what is painted."""
         if self.chroma is not None:

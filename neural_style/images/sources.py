@@ -19,7 +19,7 @@ from neural_style.settings import networks, trained
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS, PictureSettings
 from neural_style.settings.settings import Settings
-from neural_style.settings.universal import SEEN_SIDE
+from neural_style.settings.universal import PREDICTOR_SIDE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,13 +71,13 @@ class Sources:
 
     def largest_style(self, rows: int, cols: int) -> int:
         """The pixels of the largest version of any style beside a result of `rows` x `cols`."""
-        rows, cols = self._beside(rows, cols)
+        rows, cols = self._style_base(rows, cols)
         sizes = [size for style in self.styles for size in _version_sizes(style, rows, cols, self.settings.picture)]
         return max(math.prod(size) for size in sizes)
 
-    def _beside(self, rows: int, cols: int) -> tuple[int, int]:
+    def _style_base(self, rows: int, cols: int) -> tuple[int, int]:
         """The size that styles are given beside a result of `rows` x `cols`, but for --style_scale and their aspect."""
-        return (SEEN_SIDE, SEEN_SIDE) if self.settings.is_arbitrary else (rows, cols)
+        return (PREDICTOR_SIDE, PREDICTOR_SIDE) if self.settings.is_arbitrary else (rows, cols)
 
     def at(self, rows: int, coarser: np.ndarray | None = None) -> Scene:
         """Everything in the size of one scale.
@@ -118,10 +118,10 @@ class Sources:
 
     def _versions(self, rows: int, cols: int) -> list[list[np.ndarray]]:
         """Each style's versions beside a result of `rows` x `cols`."""
-        how = self.settings.picture
-        key = rows, cols, how.style_scale, how.style_rotation, how.style_frame, how.resample
+        how, size = self.settings.picture, self._style_base(rows, cols)
+        key = size, how.style_scale, how.style_rotation, how.style_frame, how.resample
         if key not in self._varied:
-            self._varied[key] = [_versions(style, *self._beside(rows, cols), how) for style in self.styles]
+            self._varied[key] = [_versions(style, *size, how) for style in self.styles]
         return self._varied[key]
 
     def _regions(self, versions: Sequence[list[np.ndarray]], rows: int, cols: int) -> list[Region]:
@@ -230,7 +230,7 @@ def _check_sizes(sources: Sources) -> None:
         return
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
-        for size in _version_sizes(style, *sources._beside(*sources.sizes[0]), picture):
+        for size in _version_sizes(style, *sources._style_base(*sources.sizes[0]), picture):
             networks.check_size(*size, least, "a style (--style_scale, --style_frame)")
         for angle in picture.style_rotation:
             geometry.frame_turned(style, angle)

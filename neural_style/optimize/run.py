@@ -16,6 +16,7 @@ from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Bound, Objective
 from neural_style.optimize.plan import plan
 from neural_style.optimize.session import Session
+from neural_style.settings import trained
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
 from neural_style.vgg import device, fitting, model, weights
@@ -67,6 +68,8 @@ class Run:
         first = self._sources.at(sizes[0][0])
         origin, kernels, key = self._weights(first)
         facts = {"device": device.describe_device(), "precision": how.precision, "weights": origin}
+        if isinstance(settings.picture.init, str) and settings.picture.init == "instant":
+            facts["start"] = trained.arbitrary_origin()
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(sizes):
             raise UserError(DAMAGED_STATE)

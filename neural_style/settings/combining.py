@@ -16,7 +16,7 @@ def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         unheeded = not methods.is_heeded(name, method, refine)
         if unheeded and value is not None and values[name] != FIELDS[name][1].default:
             raise UserError(
-                f"--{name} is of --method={' and '.join(methods.HEEDING[name])}, and the method is {method}: leave it "
+                f"--{name} is of --method={' or '.join(methods.HEEDING[name])}, and the method is {method}: leave it "
                 "out, or name another method.",
                 exit_code=2,
             )
@@ -24,9 +24,12 @@ def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 def check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raises a UserError where a boldness is asked for that has no effect."""
-    if given.get("boldness") is not None and values.get("scales") != "auto":
+    asked = given.get("boldness") is not None and values["boldness"] != FIELDS["boldness"][1].default
+    if asked and values.get("scales") != "auto":
         raise UserError(
-            "--boldness takes --scales=auto, which --recipe=paint has: add it, or leave out --boldness.", exit_code=2
+            f"--boldness={values['boldness']} takes --scales=auto, as --recipe=paint has it: add that, or leave out "
+            "--boldness.",
+            exit_code=2,
         )
 
 
@@ -43,6 +46,8 @@ def combine(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     kept = read.get("preserve_color", "none") != "none" or read.get("method") in ("analogy", "feedforward")
     if kept and "recolor_content" not in given:
         read["recolor_content"] = False  # the recipe's is for pictures that take the style's colours
+    if read.get("method", "optimize") != "optimize" and "init" not in given and read.get("init") == "instant":
+        read["init"] = FIELDS["init"][1].default  # the recipe's is of the optimisation
     return _in_proportion(read, base, given)
 
 

@@ -24,6 +24,7 @@ HEEDING = {
     **dict.fromkeys(_names(LossSettings) | _names(OptimizerSettings, "tile"), DOWNHILL),
     "evaluations_per_iteration": (*DOWNHILL, "analogy"),
     **dict.fromkeys(("iterations", "scale_iterations"), ("optimize",)),
+    "boldness": DOWNHILL,
     **dict.fromkeys(_names(NetworkSettings, "precision"), WITH_VGG),
     **dict.fromkeys(("style_scale", "style_rotation", "style_frame"), WITH_PAINTINGS),
     **dict.fromkeys(_names(UniversalSettings, "method"), DECODED),

@@ -11,7 +11,7 @@ from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture,
 
 STARTS = ("content", "style", "noise", "instant")
 """What --init takes besides an image."""
-COARSEST = {"gentle": 384, "medium": 192, "bold": 96}
+COARSEST = {"gentle": 320, "medium": 160, "bold": 96}
 """Rows of the coarsest scale of --scales=auto, at least, by --boldness."""
 LONGEST = 100_000
 """Rows or columns of a picture at most."""
@@ -44,7 +44,7 @@ class PictureSettings(Checked):
     boldness: str = setting(
         "bold",
         Choice(tuple(COARSEST)),
-        "The coarsest scale of --scales=auto: gentle (384 to 767 rows) keeps every detail, medium (192 to 383) has "
+        "The coarsest scale of --scales=auto: gentle (320 to 639 rows) keeps every detail, medium (160 to 319) has "
         "larger strokes, bold (96 to 191) has the largest and loses small things.",
     )
     resample: str = setting(

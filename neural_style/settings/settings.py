@@ -14,7 +14,7 @@ from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
 from neural_style.settings.schema import FIELDS, PARTS
-from neural_style.settings.universal import LARGEST_SCALE, RECIPES, UniversalSettings
+from neural_style.settings.universal import LARGEST_SCALE, RECIPE_OF, UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 
@@ -51,6 +51,9 @@ class Settings:
             self._make_feedforward()
         if self.is_arbitrary:
             self._make_arbitrary()
+        self._check_instant()
+        if self.universal.optimizes and self.video.frame_blend:
+            raise UserError("--frame_blend is of methods that do not optimise, and this one does: leave it out.")
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
         if given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
@@ -76,12 +79,20 @@ class Settings:
         picture = self.picture
         unfit = {"several --scales": len(picture.scale_rows) > 1, "--refine": self.universal.refine}
         self._refuse(unfit, "--method=arbitrary")
-        if max(picture.style_scale) > LARGEST_SCALE:
-            raise UserError(
-                f"--style_scale takes at most {LARGEST_SCALE} with --method=arbitrary, received "
-                f"{max(picture.style_scale):g}."
-            )
         self._count_one_iteration()
+
+    def _check_instant(self) -> None:
+        """Raises a UserError where --init=instant has no effect, or its network can't do what is asked for."""
+        picture, starts = self.picture, isinstance(self.picture.init, str) and self.picture.init == "instant"
+        if starts and self.universal.method != "optimize":
+            raise UserError(
+                f"--init=instant is of --method=optimize, and the method is {self.universal.method}: leave it out."
+            )
+        if (starts or self.is_arbitrary) and max(picture.style_scale) > LARGEST_SCALE:
+            named = "--init=instant" if starts else "--method=arbitrary"
+            raise UserError(
+                f"--style_scale takes at most {LARGEST_SCALE} with {named}, received {max(picture.style_scale):g}."
+            )
 
     def _count_one_iteration(self) -> None:
         counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)
@@ -213,7 +224,7 @@ class Settings:
           UserError: a name or value is none, values contradict each other, or a file or package is missing.
         """
         if recipe is None:
-            recipe = RECIPES.get(given.get("method"))
+            recipe = RECIPE_OF.get(given.get("method"))
         values = combining.combine(recipes.read(recipe) if recipe else {}, given)
         combining.check_method(values, given)
         combining.check_boldness(values, given)

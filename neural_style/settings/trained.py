@@ -34,6 +34,12 @@ def arbitrary_facts() -> dict[str, str]:
         return file.metadata()
 
 
+def arbitrary_origin() -> str:
+    """Where the arbitrary network's weights come from, and their licence."""
+    facts = arbitrary_facts()
+    return f"{facts['origin']}, {facts['license']}"
+
+
 def by_name() -> dict[str, Path]:
     """The networks that come with neural_style."""
     return {path.stem: path for path in sorted(BUILT_IN.glob(f"*{KERAS}"))}

@@ -7,11 +7,16 @@ from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Wh
 
 DECODED = ("wct", "adain")
 """Methods that decode features."""
-RECIPES = {**dict(zip(DECODED, DECODED, strict=True)), "analogy": "analogy", "feedforward": "feedforward"}
-RECIPES |= {"arbitrary": "instant"}
+RECIPE_OF = {
+    "wct": "wct",
+    "adain": "adain",
+    "analogy": "analogy",
+    "feedforward": "feedforward",
+    "arbitrary": "instant",
+}
 """The recipe that each method but optimize begins with."""
-SEEN_SIDE = 256
-"""Rows and columns at which the arbitrary network sees a painting, times --style_scale."""
+PREDICTOR_SIDE = 256
+"""Rows and columns at which the arbitrary network's predictor sees a painting, times --style_scale."""
 LARGEST_SCALE = 8
 """The largest --style_scale of the arbitrary network, which then sees 2048 x 2048 pixels in about 2 GB."""
 LEVELS = 5
@@ -24,7 +29,7 @@ class UniversalSettings(Checked):
 
     method: str = setting(
         "optimize",
-        Choice(["optimize", *RECIPES]),
+        Choice(["optimize", *RECIPE_OF]),
         "How the picture is painted. optimize: by going downhill on the loss. wct: features are whitened and coloured, "
         "and decoded by trained networks (Li et al. 2017), in seconds. adain: the same with each channel's mean and "
         "deviation (Huang & Belongie 2017), quicker. analogy: what corresponds to what is found, and the two images "

@@ -150,6 +150,10 @@ class Film:
         if self._given.settings.universal.optimizes:  # else each frame is decoded by itself
             carried = [_carried(motion, now) for motion in frame.held_to]
             start = self._start(frame, before, now, carried)
+        elif frame.nearest and self._given.settings.video.frame_blend:
+            earlier = _carried(frame.nearest, now)
+            weights = self._given.settings.video.frame_blend * earlier.weights
+            carried = [dataclasses.replace(earlier, weights=weights)]
         if start is not None:
             # As many terms in each frame, so that one network and one trace serve them all.
             nothing = Carried(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
@@ -165,11 +169,8 @@ class Film:
             "terms": dict(taken[-1].terms),
             "evaluations": sum(step.evaluations for step in taken),
         }
-        painted = run.result()
-        if frame.nearest and not self._given.settings.universal.optimizes:
-            painted = _blended(painted, _carried(frame.nearest, now), settings.video.frame_blend)
         # To the nearest level, and unfiltered: what is cut off or smoothed in each frame would add up along the film.
-        return Image.fromarray(np.rint(painted).clip(0, 255).astype(np.uint8)), facts
+        return Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8)), facts
 
 
 def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
@@ -185,11 +186,6 @@ def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
 
 def _carried(motion: Motion, painted: Store) -> Carried:
     return Carried(consistency.sampled(painted.read(motion.number), motion.flow), motion.weights)
-
-
-def _blended(painted: np.ndarray, carried: Carried, share: float) -> np.ndarray:
-    """A frame [rows, cols, 3] with that share of the painted frame before, where its motion can be trusted."""
-    return painted + share * carried.weights[..., np.newaxis] * (carried.image - painted)
 
 
 def _between(own: np.ndarray, carried: list[Carried], all_of_it: bool = False) -> np.ndarray:

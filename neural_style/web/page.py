@@ -26,7 +26,7 @@ FORGOTTEN = (300, 3600)
 """Seconds: how often files are removed, and how old those are."""
 MOST_TEXT = 4000
 """Characters of further flags."""
-MAIN = 5
+MAIN = 6
 """Controls that are seen at once; the others open with a click."""
 QUIETLY = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """How the page calls the server: no spinner hides the picture, and `Line` alone lets visitors wait."""

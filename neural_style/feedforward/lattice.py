@@ -12,7 +12,13 @@ LIMIT = 15.0
 """Grey levels that a pixel counts at most, so that outlines are not taken for a pattern."""
 
 
-def without_grid(image: np.ndarray) -> np.ndarray:
+BAND = 512
+"""Rows that are taken at once, so that a large picture needs little memory beside its own."""
+REACH = 12
+"""Rows on either side of a band that its pattern is measured with: two cells and two pixels, in whole cells."""
+
+
+def without_lattice(image: np.ndarray) -> np.ndarray:
     """A picture less the pattern that neighbouring cells of 4 x 4 pixels have in common.
 
     The pattern is what a mean over one period leaves of the picture, averaged over about five cells in each direction.
@@ -23,12 +29,21 @@ def without_grid(image: np.ndarray) -> np.ndarray:
     Returns:
       [rows, cols, 3] float32.
     """
+    rows, found = image.shape[0], np.empty_like(image)
+    for first in range(0, rows, BAND):
+        end = min(first + BAND, rows)
+        above, below = max(0, first - REACH), min(rows, end + REACH)
+        found[first:end] = image[first:end] - _pattern(image[above:below])[first - above : end - above]
+    return found
+
+
+def _pattern(image: np.ndarray) -> np.ndarray:
+    """What the cells around each have in common, beyond the mean over one period."""
     rows, cols, channels = image.shape
     fine = np.subtract(image, _smoothed(_smoothed(image, 0), 1))
     np.clip(fine, -LIMIT, LIMIT, out=fine)
     cells = fine.reshape(rows // PERIOD, PERIOD, cols // PERIOD, PERIOD, channels)
-    pattern = _smoothed(_smoothed(cells, 0), 2)
-    return image - pattern.reshape(image.shape)
+    return _smoothed(_smoothed(cells, 0), 2).reshape(image.shape)
 
 
 def _smoothed(x: np.ndarray, axis: int) -> np.ndarray:
