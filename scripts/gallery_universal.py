@@ -65,7 +65,8 @@ def pairs(photos: Path, paintings: Path) -> None:
         files = [photos / f"{photo}.jpg", paintings / f"{painting}.jpg"]
         for recipe in RECIPES:
             prefix = RESULTS / f"{recipe}_{photo}_{painting}"
-            words = [*map(str, files), f"{prefix}.png", f"--recipe={recipe}", f"--rows={ROWS}", "--weights=hed"]
+            words = [*map(str, files[:2]), f"{prefix}.png", f"--recipe={recipe}", f"--rows={ROWS}"]
+            words += [] if recipe == "instant" else ["--weights=hed"]
             if main([*words, "--resume", "--noplots"]):
                 sys.exit(1)
             files.append(Path(f"{prefix}.png"))
