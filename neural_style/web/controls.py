@@ -19,7 +19,18 @@ SPANS = {"rows": (32, 8), "iterations": (0, 1), "style_scale": (0.25, 0.05), "de
 """Least value and step of the sliders that have their own; weights have their default's."""
 MOST = {"iterations": 50, "style_scale": 4.0, "denoise": 9, "alpha": 1.0}
 """Greatest values of these."""
-NAMES = ("style", "rows", "boldness", "style_weight", "content_weight", "tv_weight", "iterations", "style_scale", "init", "alpha")
+NAMES = (
+    "style",
+    "rows",
+    "boldness",
+    "style_weight",
+    "content_weight",
+    "tv_weight",
+    "iterations",
+    "style_scale",
+    "init",
+    "alpha",
+)
 NAMES += ("preserve_color", "denoise", "weights")
 """The settings that have a control, in the page's order."""
 
