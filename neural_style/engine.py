@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from neural_style.analogy.run import Run as AnalogyRun
 from neural_style.cache import Cache
-from neural_style.feedforward.arbitrary_run import ArbitraryRun
+from neural_style.feedforward import lite
+from neural_style.feedforward.run import ArbitraryRun
 from neural_style.feedforward.run import Run as FeedforwardRun
 from neural_style.images import geometry, reading, sources, writing
 from neural_style.images.reading import Picture
@@ -67,6 +68,9 @@ class Engine:
         settings = given.settings
         if settings.is_analogy:
             return AnalogyRun(given, self.cache, resumed, watch)
+        quick = lite.run_of(given)
+        if quick:
+            return quick
         if settings.is_feedforward:
             return FeedforwardRun(given, self.cache)
         if settings.is_arbitrary:

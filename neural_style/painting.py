@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.errors import UserError
+from neural_style.feedforward import lite
 from neural_style.images import sources, writing
 from neural_style.images.reading import Picture
 from neural_style.images.sources import Sources
@@ -23,6 +24,7 @@ from neural_style.vgg import device, weights
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
+    from neural_style.feedforward.one_pass import OnePassRun
     from neural_style.optimize.run import Run
 
 
@@ -42,6 +44,17 @@ def check(given: Sources) -> None:
     elif settings.optimizer.tile == "none":
         precision = device.resolve_precision(settings.network.precision)
         memory.check_forward(*given.sizes[-1], precision, settings, "--tile=auto, or fewer rows")
+
+
+def run_of(given: Sources, engine: "Callable[[], Engine]", **how: Any) -> "Run | OnePassRun":
+    """A run of images and settings, without the engine (and TensorFlow) where it can do without.
+
+    Args:
+      given: the images and settings.
+      engine: makes the engine.
+      **how: what else `Engine.run` takes.
+    """
+    return lite.run_of(given) or engine().run(given, **how)
 
 
 class Follower(Protocol):
@@ -165,10 +178,14 @@ def stylize(
     styles = list(styles) if isinstance(styles, list | tuple) else [styles]
     read = sources.read(content, styles, Settings.read(recipe, **{**settings, **trained.method(styles, settings)}))
     check(read)
-    from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
+
+    def make_engine() -> "Engine":
+        from neural_style.engine import Engine  # TensorFlow takes seconds, and not every picture needs it
+
+        return engine or Engine()
 
     follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
-    follow((engine or Engine()).run(read), follower)
+    follow(run_of(read, make_engine), follower)
     array, last, denoise = follower.result.copy(), follower.last, read.settings.picture.denoise
     image = writing.to_image(array, denoise)
     image.info.update(read.content.info)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 
@@ -19,6 +20,21 @@ def warn(sentence: str) -> None:
 def printable(text: str) -> str:
     """`text` with what would steer a terminal spelled out; names and texts of files may hold it."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps off the terminal what libraries in C++ write to file descriptor 2 while they load."""
+    if sys.stderr:
+        sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 import neural_style
 from neural_style.command.main import main
 from neural_style.errors import UserError
-from neural_style.feedforward import export, network, torch_files
+from neural_style.feedforward import export, network, one_pass, torch_files
 from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
 from neural_style.feedforward.painter import Painter
@@ -166,7 +166,7 @@ def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
         some.layers.match.grams.assign(rng.uniform(0, 0.01, some.layers.match.grams.shape))
     painter, image = Painter(some, "float32"), rng.uniform(0, 255, (rows, cols, 3)).astype(np.float32)
     shares = rng.uniform(size=(rows, cols, 2)).astype(np.float32)
-    for style in (one(1), network.weights_of(shares / shares.sum(-1, keepdims=True), [0, 1], 2)):
+    for style in (one(1), one_pass.weights_of(shares / shares.sum(-1, keepdims=True), [0, 1], 2)):
         whole = painter.paint(image, style)
         assert whole.shape == image.shape
         assert whole.std() > 0.1

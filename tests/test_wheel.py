@@ -44,7 +44,9 @@ def test_the_wheel_paints_elsewhere(installed, tmp_path):
 
 
 def test_the_wheel_holds_every_recipe_module_decoder_network_and_licence(installed):
-    trained = [("neural_style", f"**/{name}") for name in ("*.safetensors", "*.keras", "NOTICE", "LICENSE-APACHE")]
+    trained = [
+        ("neural_style", f"**/{name}") for name in ("*.safetensors", "*.keras", "*.tflite", "NOTICE", "LICENSE-APACHE")
+    ]
     for folder, pattern in [("configs", "*.flags"), ("neural_style", "**/*.py"), *trained]:
         there = installed / "neural_style" / ("configs" if folder == "configs" else "")
         names = {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)}

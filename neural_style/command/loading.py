@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from neural_style.command import signals
 from neural_style.errors import UserError
+from neural_style.terminal import quiet
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
@@ -24,7 +24,7 @@ def engine_maker(**how: Any) -> Callable[[], "Engine"]:
     def engine() -> "Engine":
         if not made:
             try:
-                with _announced("Loading TensorFlow …"), signals.held(), _quiet(), _without("matplotlib.pyplot"):
+                with _announced("Loading TensorFlow …"), signals.held(), quiet(), _without("matplotlib.pyplot"):
                     from neural_style.engine import Engine
             except (ImportError, MemoryError, OSError) as error:
                 raise UserError(
@@ -62,18 +62,3 @@ def _without(module: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps off the terminal what libraries in C++ write to file descriptor 2 while they load."""
-    if sys.stderr:
-        sys.stderr.flush()
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        os.close(nowhere)

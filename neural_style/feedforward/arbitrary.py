@@ -70,7 +70,12 @@ class Predictor:
 
 
 class ArbitraryPainter(Painter):
-    """The transformer with styles of any paintings, which the predictor finds."""
+    """The transformer with styles of any paintings, which the predictor finds.
+
+    Attributes:
+      predictor: finds style vectors.
+      norms: the transformer's normalisations, in order.
+    """
 
     def __init__(self, weights: Mapping[str, np.ndarray], styles: int, dtype: str):
         """
@@ -82,9 +87,9 @@ class ArbitraryPainter(Painter):
         layers = Ghiasi(styles)
         names = tuple(f"style_{number}" for number in range(1, styles + 1))
         super().__init__(Network(layers, model_of(layers, styles), "ghiasi", 1.0, names), dtype)
-        self._predictor, self._weights = Predictor(weights), weights
+        self.predictor, self._weights = Predictor(weights), weights
         self._vectors: dict[bytes, np.ndarray] = {}
-        self._norms = [norm for _, norm in layers.parts if norm is not None]
+        self.norms = [norm for _, norm in layers.parts if norm is not None]
         for name, (convolution, _) in zip(published.CONVOLUTIONS, layers.parts, strict=True):
             kernel = weights[f"transformer.{name}.kernel"]
             convolution.kernel.assign(kernel / 255 if name == "contract.conv1" else kernel)  # images are 0..255 here
@@ -102,12 +107,12 @@ class ArbitraryPainter(Painter):
             if len(self._vectors) >= KEPT_VECTORS:
                 self._vectors.clear()
             batch = tf.constant(painting[np.newaxis] / np.float32(255), tf.float32)
-            self._vectors[key] = self._predictor(batch)[0].numpy()
+            self._vectors[key] = self.predictor(batch)[0].numpy()
         return self._vectors[key]
 
     def set_styles(self, vectors: Sequence[np.ndarray]) -> None:
         """Gives the transformer the styles of these vectors, one for each of its styles."""
-        for norm, (gamma, beta) in zip(self._norms, published.parameters(self._weights, vectors), strict=True):
+        for norm, (gamma, beta) in zip(self.norms, published.parameters(self._weights, vectors), strict=True):
             norm.gamma.assign(gamma)
             norm.beta.assign(beta)
 

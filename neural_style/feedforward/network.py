@@ -150,19 +150,3 @@ def _check_plain(path: Path) -> None:
 
     with h5py.File(path, "r") as file:
         check(file)
-
-
-def weights_of(shares: np.ndarray, chosen: Sequence[int], count: int) -> np.ndarray:
-    """What the network takes as style, of the shares of the styles that are chosen.
-
-    Args:
-      shares: [rows, cols, chosen] by position, or [1, 1, chosen]; they add up to 1.
-      chosen: the numbers of these styles.
-      count: styles of the network.
-
-    Returns:
-      [1, rows, cols, count] float32.
-    """
-    found = np.zeros((1, *shares.shape[:2], count), np.float32)
-    found[0][..., list(chosen)] = shares
-    return found

@@ -34,7 +34,7 @@ class Painter:
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
-          style: of `network.weights_of`.
+          style: of `one_pass.weights_of`.
           band: rows that are taken at once; None takes the picture whole.
 
         Returns:

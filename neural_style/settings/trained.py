@@ -18,6 +18,9 @@ BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
 """Those that come with neural_style, found by name."""
 ARBITRARY = BUILT_IN / "arbitrary.safetensors"
 """The arbitrary style network's weights (`scripts/convert_arbitrary.py`)."""
+LITE = ".tflite"
+"""Ending of a network's export, which lies beside it."""
+LITE_PREDICTOR, LITE_TRANSFORMER = (BUILT_IN / f"arbitrary_{part}{LITE}" for part in ("predictor", "transformer"))
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
 """Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
 PICKLE = b"\x80"
@@ -38,6 +41,15 @@ def arbitrary_origin() -> str:
     """Where the arbitrary network's weights come from, and their licence."""
     facts = arbitrary_facts()
     return f"{facts['origin']}, {facts['license']}"
+
+
+def lite_file(path: Path) -> Path | None:
+    """The export of a network that comes with neural_style; None where there is none.
+
+    Exports that lie beside other networks are not read: a .keras file runs nothing, and a .tflite file might.
+    """
+    beside = path.with_suffix(LITE)
+    return beside if path.parent == BUILT_IN and beside.is_file() else None
 
 
 def by_name() -> dict[str, Path]:
