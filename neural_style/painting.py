@@ -25,6 +25,7 @@ from neural_style.vgg import device, weights
 if TYPE_CHECKING:
     from neural_style.engine import Engine
     from neural_style.feedforward.one_pass import OnePassRun
+    from neural_style.optimize.evaluator import Watch
     from neural_style.optimize.run import Run
 
 
@@ -46,15 +47,20 @@ def check(given: Sources) -> None:
         memory.check_forward(*given.sizes[-1], precision, settings, "--tile=auto, or fewer rows")
 
 
-def run_of(given: Sources, engine: "Callable[[], Engine]", **how: Any) -> "Run | OnePassRun":
+def run_of(
+    given: Sources,
+    engine: "Callable[[], Engine]",
+    resumed: Mapping[str, Any] | None = None,
+    watch: "Watch | None" = None,
+) -> "Run | OnePassRun":
     """A run of images and settings, without the engine (and TensorFlow) where it can do without.
 
     Args:
       given: the images and settings.
       engine: makes the engine.
-      **how: what else `Engine.run` takes.
+      resumed, watch: see `Engine.run`.
     """
-    return lite.run_of(given) or engine().run(given, **how)
+    return lite.run_of(given) or engine().run(given, resumed, watch)
 
 
 class Follower(Protocol):

