@@ -309,7 +309,7 @@ def geometry_of(path):
         (dict(tile="256"), "--method=analogy can't take --tile: leave that out."),
         (dict(preserve_color="luminance"), "can't take --preserve_color=luminance: leave that out."),
         (dict(style_scale="1,2"), "can't take several of --style_scale or --style_rotation"),
-        (dict(levels="3,2"), "--levels is of --method=wct and adain, and the method is analogy: leave it out"),
+        (dict(levels="3,2"), "--levels is of --method=wct or adain, and the method is analogy: leave it out"),
         (dict(rows="20"), "need at least 32 rows"),
     ],
 )

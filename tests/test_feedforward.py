@@ -324,8 +324,8 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
             "9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows or --cols.",
         ),
         (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
-        (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize and wct with --refine"),
-        (["--style=stars", "--weights=random"], "--weights is of --method=optimize and wct and adain and analogy"),
+        (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize or wct with --refine"),
+        (["--style=stars", "--weights=random"], "--weights is of --method=optimize or wct or adain or analogy"),
         (["--style_blend=1,2,3"], "one weight for each of the 2 styles"),
     ],
 )

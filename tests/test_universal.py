@@ -272,7 +272,7 @@ def command(folder, *words):
 
 
 def test_what_the_method_does_not_heed_is_told():
-    with pytest.raises(UserError, match="--refine is of --method=wct and adain, and the method is optimize"):
+    with pytest.raises(UserError, match="--refine is of --method=wct or adain, and the method is optimize"):
         neural_style.Settings.read(refine=50)
     with pytest.raises(UserError, match="--swap is of --method=analogy, and the method is wct"):
         neural_style.Settings.read("wct", swap="mean")

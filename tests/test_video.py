@@ -730,3 +730,79 @@ def test_a_manifest_takes_films_beside_pictures(tmp_path, film, monkeypatch, cap
     )
     assert main(["--manifest=pairs.csv", *QUICK]) == 2
     assert "each row needs its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rate", ["36090000/1204519", "90000", "1000000000/33366701", "30000/1001", "1/7", "999999937/2"]
+)
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".mov", ".webm"])
+def test_any_rate_can_be_counted(tmp_path, rate, ending):
+    """Phones' average rates have numerators that no container holds."""
+    rate = Fraction(rate)
+    writing.check(ending, rate, (33, 48))
+    frames = [(number / float(rate), Image.new("RGB", (48, 33), (80 * number, 0, 0))) for number in range(3)]
+    path = tmp_path / f"film{ending}"
+    writing.write(path, frames, rate, 80)
+    with av.open(str(path)) as film:
+        times = [float(frame.pts * frame.time_base) for frame in film.decode(video=0)]
+    assert len(times) == 3
+    np.testing.assert_allclose(np.subtract(times, times[0]), [at for at, _ in frames], atol=1e-3)
+
+
+def with_sound(path, codec):
+    """A second of film with a tone in a codec."""
+    with av.open(str(path), "w") as film:
+        video, sound = film.add_stream("libx264", rate=4), film.add_stream(codec, rate=48000)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        for number in range(4):
+            shown = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 60 * number, np.uint8), "rgb24")
+            film.mux(video.encode(shown))
+        resampler = av.AudioResampler(sound.codec_context.format, sound.codec_context.layout, 48000, 960)
+        tone = (8000 * np.sin(np.arange(48000) / 20)).astype(np.int16)[None]
+        heard = av.AudioFrame.from_ndarray(tone, "s16", "mono")
+        heard.sample_rate, heard.pts = 48000, 0
+        for part in [*resampler.resample(heard), *resampler.resample(None)]:
+            film.mux(sound.encode(part))
+        film.mux([*video.encode(), *sound.encode()])
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac", "aac"])
+def test_sound_that_a_format_refuses_leaves_a_silent_film(tmp_path, codec, capsys):
+    """Some refuse it only with the header: all frames were painted then, and no film was left."""
+    given = tmp_path / "given.mkv"
+    with_sound(given, codec)
+    heard = {}
+    for ending in (".mov", ".mp4", ".mkv"):
+        assert (
+            main([str(given), "painters", str(tmp_path / f"{ending[1:]}{ending}"), "--style=tahiti", "--rows=32"]) == 0
+        )
+        with av.open(str(tmp_path / f"{ending[1:]}{ending}")) as film:
+            heard[ending] = bool(film.streams.audio)
+            assert len(list(film.decode(video=0))) == 4
+    assert heard == {".mov": codec == "aac", ".mp4": True, ".mkv": True}
+    assert ("the film is silent: its sound" in capsys.readouterr().err) == (codec != "aac")
+
+
+def test_a_film_that_can_not_be_written_goes_on_with_another_ending_or_rate(tmp_path, film, monkeypatch, capsys):
+    def fail(*arguments):
+        raise OSError("no such muxer")
+
+    words, flags = [str(film), "painters"], ["--style=tahiti", "--rows=32", "--last_frame=2"]
+    with monkeypatch.context() as broken:
+        broken.setattr(writing, "write", fail)
+        assert main([*words, str(tmp_path / "out.mp4"), *flags]) == 1
+    assert "also with another ending or --fps" in capsys.readouterr().out
+    painted = {path: path.stat().st_mtime_ns for path in (tmp_path / "out_frames").glob("*.png")}
+    assert len(painted) == 2
+    with monkeypatch.context() as watched:
+        kept = {}
+        write = writing.write
+        watched.setattr(
+            writing,
+            "write",
+            lambda *given: (kept.update({p: p.stat().st_mtime_ns for p in painted}), write(*given)),
+        )
+        assert main([*words, str(tmp_path / "out.mkv"), *flags, "--fps=12", "--resume"]) == 0
+    assert kept == painted
+    with av.open(str(tmp_path / "out.mkv")) as made:
+        assert float(made.streams.video[0].average_rate) == pytest.approx(12, rel=0.01)

@@ -20,6 +20,7 @@ from neural_style.results import files, plots, record, targets
 from neural_style.results.progress import QUIET_SECONDS, Evaluated
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
+from neural_style.settings.video import VideoSettings
 from neural_style.terminal import say, warn
 from neural_style.video import clip as clips
 from neural_style.video import writing
@@ -56,17 +57,20 @@ def paint(
     digests = {**read, content: record.digest(clip.pictures or [clip.path])}
     made = names.made()
     found = record.changes(made, header, made.get("digests"), digests) if made else []
-    same = made is not None and not found
-    if (resume or skip_complete) and same and names.is_complete(made):
+    # --fps only tells when frames are shown: what was painted stays.
+    repainted = [change for change in found if not change.startswith("--fps ")]
+    same = made is not None and not repainted
+    if (resume or skip_complete) and same and not found and names.is_complete(made):
         say(f"{output} is complete already.")
         return False
     if resume and made and not same and not made.get("complete"):
         raise UserError(
-            f"--resume goes on with the same film and flags, and these have changed: {', '.join(found)}; give them as "
-            "they were, or leave out --resume to start anew.",
+            f"--resume goes on with the same film and flags, and these have changed: {', '.join(repainted)}; give them "
+            "as they were, or leave out --resume to start anew.",
             exit_code=2,
         )
     names.check([*digests, *clip.pictures, *also_read], settings.output, made)
+    writing.check(names.ending, rate_of(clip, settings.video), given.sizes[-1])
     with targets.claimed(names.prefix):
         progress = Progress(clip.planned(settings.video), settings.video.passes)
         film = engine().film(clip, given, names.frames, progress.watch)
@@ -76,6 +80,11 @@ def paint(
             film.begin_anew()
         _Report(names, {**header, "digests": digests}, clip, settings, film).follow(progress)
     return True
+
+
+def rate_of(clip: clips.Clip, video: VideoSettings) -> Fraction:
+    """The painted film's frames a second."""
+    return Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
 
 
 class Progress:
@@ -140,7 +149,8 @@ class Names:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = json.loads(Path(f"{self.prefix}.json").read_text())
             record.changes(found, found, found["digests"], {})  # raises where it is none of ours
-            if found["ending"] == self.ending and isinstance(found["frames"], list):
+            goes_on = not found.get("complete") and bool(found["ending"]) and bool(self.ending)  # in another format
+            if (found["ending"] == self.ending or goes_on) and isinstance(found["frames"], list):
                 return found
         return None
 
@@ -154,7 +164,7 @@ class Names:
         if made is None:
             return os.path.isdir(path) and not os.listdir(path)
         if path == self.output and self.ending and os.path.isfile(path):
-            return made.get("written") in (None, record.digest([path]))
+            return made["ending"] == self.ending and made.get("written") in (None, record.digest([path]))
         return path != str(self.frames) or not self.ending or not made.get("complete")  # a whole film keeps no frames
 
     def check(self, inputs: Sequence[str], output: OutputSettings, made: Mapping | None) -> None:
@@ -188,7 +198,7 @@ class _Report:
         made = names.made()
         self._stays = made is not None and names.is_complete(made) and bool(names.ending)
         video = settings.video
-        self._rate = Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
+        self._rate = rate_of(clip, video)
 
     def follow(self, progress: Progress) -> None:
         """Takes the frames; whatever breaks the film off, those painted so far are a film."""
@@ -213,7 +223,10 @@ class _Report:
                 warn(f"{self._names.output} is still the earlier film.")
             else:
                 self._beside("the film so far", self._write_somewhere)
-            say(f"{len(painted)} of the frames lie in {self._names.frames}; with --resume the film goes on.")
+            say(
+                f"{len(painted)} of the frames lie in {self._names.frames}; with --resume the film goes on, also with "
+                "another ending or --fps."
+            )
         self._beside("the record", lambda: self._write_record({"broken_off": reason}))
 
     def _finish(self) -> None:
