@@ -72,7 +72,9 @@ def test_what_is_kept_has_a_bound():
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [
-        (["a,b"], "content,style", "prefix is missing"),
+        (["a,b"], "content,style", "prefix is missing from 'content', 'style'"),
+        (["d,e,f"], "a.png,b.png,c", "in the first line; content, style, prefix is missing from 'a.png', 'b.png', 'c'"),
+        ([], "content,style,prefix", "holds no rows"),
         (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown setting 'rosw'. Did you mean rows"),
         (["a,b,c,0"], "content,style,prefix,rows", "line 2: --rows takes a whole number from 1"),
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),
@@ -86,6 +88,40 @@ def test_a_wrong_table_is_told_before_anything_is_begun(tmp_path, rows, header, 
     with pytest.raises(UserError, match=message) as caught:
         batch.run(flags.parse([f"--manifest={path}"]), None)
     assert caught.value.exit_code == 2
+
+
+TABLES = {
+    "semicolons": b"content;style;prefix;rows\r\n%s;%s;%s;40\r\n",
+    "tabs": b"content\tstyle\tprefix\trows\n%s\t%s\t%s\t40\n",
+    "capitals": b"Content, Style ,PREFIX,Rows\n%s,%s,%s,40\n",
+    "blanks": b"content,style,prefix,rows\n  %s , %s , %s ,40 \n",
+    "quotes": b'"content";"style";"prefix";"rows"\n"%s";"%s";"%s";"40"\n',
+    "another order": b"rows;prefix;content;style\n40;{2};{0};{1}\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_are_read_as_spreadsheets_save_them(tmp_path, kind, encoding):
+    prefix = tmp_path / "Gemälde"
+    text = TABLES[kind].decode().replace("%s", "{}").format(COFFEE, SWIRLS, prefix)
+    (tmp_path / "pairs.csv").write_bytes(text.encode(encoding))
+    painted = []
+    code = batch.run(
+        flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or 1
+    )
+    assert code in (0, 1)
+    ((words, settings),) = painted
+    assert words == [str(COFFEE), str(SWIRLS), str(prefix)]
+    assert settings.picture.rows == 40
+
+
+def test_cleared_rows_are_left_out(tmp_path):
+    lines = ["content,style,prefix,", ",,,", f"{COFFEE},{SWIRLS},{tmp_path / 'a'},", ",,,", ""]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines))
+    painted = []
+    batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or True)
+    assert [words[-1] for words, _ in painted] == [str(tmp_path / "a")]
 
 
 def test_a_missing_table_and_arguments_besides(tmp_path):

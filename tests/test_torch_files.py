@@ -1,6 +1,7 @@
 import contextlib
 import os
 import pickle
+import pickletools
 import random
 import zipfile
 
@@ -22,6 +23,47 @@ def test_files_that_torch_wrote(name):
     np.testing.assert_array_equal(tensors["features.2.weight"], permuted)
     np.testing.assert_array_equal(tensors["features.0.bias"], [0.5, -0.25])
     np.testing.assert_array_equal(tensors["features.2.bias"], [1, 2])
+
+
+def renamed(folder, name, change):
+    """`torch_zip.pth` with each tensor's name changed within its pickle."""
+    path = folder / name
+    with zipfile.ZipFile(DATA / "torch_zip.pth") as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            if entry.endswith("data.pkl"):
+                for opcode, argument, _ in list(pickletools.genops(data)):
+                    if opcode.name == "BINUNICODE" and argument.startswith("features."):
+                        words = [each.encode() for each in (argument, change(argument))]
+                        before, after = (b"X" + len(word).to_bytes(4, "little") + word for word in words)
+                        data = data.replace(before, after)
+            new.writestr(entry, data)
+    return path
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "module.module."])
+def test_names_of_a_wrapped_network_are_the_networks_own(tmp_path, prefix):
+    wrapped = torch_files.load(renamed(tmp_path, "wrapped.pth", lambda name: prefix + name))
+    own = torch_files.load(DATA / "torch_zip.pth")
+    assert list(wrapped) == list(own)
+    for name, values in own.items():
+        np.testing.assert_array_equal(wrapped[name], values)
+
+
+def test_a_name_that_not_all_share_stays(tmp_path):
+    mixed = torch_files.load(renamed(tmp_path, "mixed.pth", lambda name: name.replace("features.0", "module.0")))
+    assert list(mixed) == ["module.0.weight", "module.0.bias", "features.2.weight", "features.2.bias"]
+
+
+def test_tensors_of_torch_before_0_2_are_read(tmp_path):
+    """They are rebuilt by another name, with fewer arguments."""
+    data = (DATA / "torch_legacy.pth").read_bytes()
+    assert b"_rebuild_tensor_v2" in data
+    (tmp_path / "old.pth").write_bytes(data.replace(b"_rebuild_tensor_v2\n", b"_rebuild_tensor\n"))
+    np.testing.assert_array_equal(
+        torch_files.load(tmp_path / "old.pth")["features.0.weight"],
+        torch_files.load(DATA / "torch_legacy.pth")["features.0.weight"],
+    )
 
 
 class Malicious:

@@ -1,23 +1,26 @@
 """Batches: the runs of a CSV file, one after the other or several at once."""
 
+import codecs
 import csv
 import functools
 import io
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from neural_style import remote
 from neural_style.command.film import Names, is_film
 from neural_style.command.flags import Command
 from neural_style.errors import UserError
 from neural_style.results import files
-from neural_style.settings import trained
+from neural_style.settings import checked, trained
 from neural_style.settings.settings import Settings
 from neural_style.terminal import say, warn
 from neural_style.video.clip import is_clip
 
 COLUMNS = ("content", "style", "prefix")
+SEPARATORS = (",", ";", "\t")
 
 
 def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map) -> int:
@@ -104,29 +107,66 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
     if not _is_file(path):
         raise UserError(f"--manifest takes a CSV file, and {path!r} is no file.", exit_code=2)
     try:
-        file = io.StringIO(remote.read(path).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(file, skipinitialspace=True, restval="")
-        rows = [(reader.line_num, row) for row in reader]
-        columns = reader.fieldnames or []
+        columns, rows = _table(remote.read(path))
     except FileNotFoundError:
         raise UserError(f"--manifest takes a CSV file, and {path!r} does not exist.", exit_code=2) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
         ) from error
-    if not rows:
-        raise UserError(f"{path} holds no rows: each names content, style and prefix.", exit_code=2)
     twice = {name for name in columns if columns.count(name) > 1}
     if twice:
         raise UserError(f"{path}: the column {min(twice)} stands there twice: leave out one.", exit_code=2)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
+        received = ", ".join(map(checked.short, columns)) or "an empty file"
         raise UserError(
-            f"{path}: expected the columns {', '.join(COLUMNS)}; {', '.join(missing)} is missing.", exit_code=2
+            f"{path}: expected the columns {', '.join(COLUMNS)} in the first line; {', '.join(missing)} is missing "
+            f"from {received}.",
+            exit_code=2,
         )
+    if not rows:
+        raise UserError(f"{path} holds no rows: each names content, style and prefix.", exit_code=2)
     for number, row in rows:
         if None in row:
             raise UserError(
                 f"{path}, line {number}: more values than columns: quote a value that holds a comma.", exit_code=2
             )
     return rows
+
+
+def _table(data: bytes) -> tuple[list[str], list[tuple[int, dict[str | None, Any]]]]:
+    """The columns, and each row's line number and values, of a table as spreadsheets save it.
+
+    UTF-8, UTF-16 with its mark, or Windows' Western European; with commas, semicolons or tabs, whichever makes the
+    columns; names in any case; blanks around values and rows without any are left out.
+    """
+    text = _decoded(data)
+    separator = max(SEPARATORS, key=lambda each: len(set(COLUMNS) & set(_columns(text, each))))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    columns, rows = _columns(text, separator), []
+    next(reader, None)
+    for values in reader:
+        values = [value.strip() for value in values]
+        if any(values):
+            rest = {None: values[len(columns) :]} if any(values[len(columns) :]) else {}
+            padded = [*values, *[""] * len(columns)][: len(columns)]
+            rows.append((reader.line_num, {**dict(zip(columns, padded, strict=True)), **rest}))
+    return columns, rows
+
+
+def _columns(text: str, separator: str) -> list[str]:
+    first = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
+    names = [name.strip().lower() for name in first]
+    while names and not names[-1]:  # a comma at the end of every line
+        names.pop()
+    return names
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")

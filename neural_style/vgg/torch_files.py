@@ -26,6 +26,8 @@ DTYPES = {
     "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
     "LongStorage": np.dtype("<i8"),
 }
+WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""What names begin with in networks that were wrapped: by nn.DataParallel, torch.compile or a training."""
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -69,7 +71,10 @@ class _Unpickler(pickle.Unpickler):
         """What a name of the pickle stands for; nothing that it names is imported."""
         if module in ("torch", "torch.storage") and name in DTYPES:
             return DTYPES[name]
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+        if module == "torch._utils" and name in (
+            "_rebuild_tensor_v2",
+            "_rebuild_tensor",
+        ):  # the latter before torch 0.2
             return _Tensor
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda tensor, *ignored: tensor
@@ -95,9 +100,17 @@ def load(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     try:
         found, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-        return {name: tensor.array(storages) for name, tensor in _tensors(found).items()}
+        return _unwrapped({name: tensor.array(storages) for name, tensor in _tensors(found).items()})
     except Exception as error:  # a broken pickle can raise anything
         raise UserError(f"Expected a torch file of tensors, but {str(path)!r} can't be read as one: {error}") from error
+
+
+def _unwrapped(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Tensors by their names in the network itself, where that was wrapped in another module."""
+    for prefix in WRAPPERS:
+        if tensors and all(name.startswith(prefix) for name in tensors):
+            return _unwrapped({name.removeprefix(prefix): values for name, values in tensors.items()})
+    return tensors
 
 
 def _tensors(found: Mapping[str, Any]) -> dict[str, _Tensor]:
