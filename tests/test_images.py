@@ -259,3 +259,13 @@ def test_pipes_and_devices_are_told_and_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe.png", "/dev/zero"):
         with pytest.raises(UserError, match="is a pipe or device: save it as a file first"):
             reading.load(path)
+
+
+def test_a_folders_images_are_found_in_folders_within(tmp_path):
+    """As coco/train2014/*.jpg; what is no image, or a folder named like one, is left out."""
+    inner = tmp_path / "train" / "a.jpg"
+    inner.mkdir(parents=True)
+    for path in (tmp_path / "b.png", tmp_path / "train" / "c.JPG", inner / "d.webp", tmp_path / "notes.txt"):
+        path.write_bytes(b"x")
+    found = reading.images_in(str(tmp_path), "photos")
+    assert [path.name for path in found] == ["b.png", "d.webp", "c.JPG"]

@@ -806,3 +806,18 @@ def test_a_film_that_can_not_be_written_goes_on_with_another_ending_or_rate(tmp_
     assert kept == painted
     with av.open(str(tmp_path / "out.mkv")) as made:
         assert float(made.streams.video[0].average_rate) == pytest.approx(12, rel=0.01)
+
+
+@pytest.mark.parametrize("ending", ["mts", "m2ts", "flv", "3gp", "wmv", "ogv", "mxf", "vob", "MTS"])
+def test_a_camcorders_film_is_painted_into_a_folder(tmp_path, panorama, ending):
+    """By its ending it is a film, though the result's has none."""
+    path = tmp_path / f"film.{ending}"
+    kind, codec = {"ogv": ("ogg", "libvpx"), "wmv": ("asf", "wmv2")}.get(ending, ("mpegts", "libx264"))
+    with av.open(str(path), "w", format=kind) as film:
+        video = film.add_stream(codec, rate=25)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        for number in range(25):
+            film.mux(video.encode(av.VideoFrame.from_image(window(panorama, number, (48, 32)))))
+        film.mux(video.encode())
+    assert main([str(path), "painters", str(tmp_path / "frames"), "--style=tahiti", "--rows=32", "--last_frame=2"]) == 0
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 2

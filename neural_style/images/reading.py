@@ -69,7 +69,7 @@ def load(picture: Picture, most: int = LARGEST_IMAGE, beneath: str = "white") ->
 
 
 def images_in(folder: str, flag: str) -> list[Path]:
-    """A folder's images by name, by their endings; other files are none.
+    """The images in a folder and the folders within, by name; what they are is known by their endings.
 
     Args:
       folder: the path.
@@ -79,7 +79,7 @@ def images_in(folder: str, flag: str) -> list[Path]:
       UserError: the folder holds none.
     """
     endings = Image.registered_extensions()
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in endings)
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in endings and path.is_file())
     if not found:
         raise UserError(f"--{flag} takes a folder of images, and {folder!r} holds none.")
     return found

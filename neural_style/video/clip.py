@@ -19,7 +19,38 @@ from neural_style.images import color, reading
 from neural_style.settings.video import VideoSettings
 from neural_style.terminal import warn
 
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
+FILMS = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".qt",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".divx",
+    ".mpg",
+    ".mpeg",
+    ".m1v",
+    ".m2v",
+    ".vob",
+    ".ts",
+)
+FILMS += (
+    ".mts",
+    ".m2ts",
+    ".flv",
+    ".f4v",
+    ".3gp",
+    ".3g2",
+    ".mxf",
+    ".asf",
+    ".wmv",
+    ".ogv",
+    ".mjpeg",
+    ".h264",
+    ".y4m",
+    ".gif",
+)
 """Endings of files that are read as films."""
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """Endings of files that are a folder's frames."""
