@@ -211,7 +211,7 @@ def test_the_gallery_is_what_can_be_asked_for():
         values = [control.value for control in controls.of(example.recipe, BOUNDS, shown)]
         rest = wishes.flags_of(wishes.text_of({n: v for n, v in example.flags.items() if n not in shown}))
         settings = wishes.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
-        assert settings.network.weights in ("hed", "learned")
+        assert settings.is_arbitrary or settings.network.weights in ("hed", "learned")
 
 
 # Uploads
