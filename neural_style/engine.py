@@ -68,7 +68,7 @@ class Engine:
         settings = given.settings
         if settings.is_analogy:
             return AnalogyRun(given, self.cache, resumed, watch)
-        quick = lite.run_of(given)
+        quick = lite.run_of(given, self.cache)
         if quick:
             return quick
         if settings.is_feedforward:

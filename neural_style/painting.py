@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from neural_style.cache import Cache
 from neural_style.errors import UserError
 from neural_style.feedforward import lite
 from neural_style.images import sources, writing
@@ -50,6 +51,7 @@ def check(given: Sources) -> None:
 def run_of(
     given: Sources,
     engine: "Callable[[], Engine]",
+    cache: Cache,
     resumed: Mapping[str, Any] | None = None,
     watch: "Watch | None" = None,
 ) -> "Run | OnePassRun":
@@ -58,9 +60,10 @@ def run_of(
     Args:
       given: the images and settings.
       engine: makes the engine.
+      cache: keeps what the next run without it can use.
       resumed, watch: see `Engine.run`.
     """
-    return lite.run_of(given) or engine().run(given, resumed, watch)
+    return lite.run_of(given, cache) or engine().run(given, resumed, watch)
 
 
 class Follower(Protocol):
@@ -191,7 +194,7 @@ def stylize(
         return engine or Engine()
 
     follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
-    follow(run_of(read, make_engine), follower)
+    follow(run_of(read, make_engine, engine.cache if engine else Cache(0)), follower)
     array, last, denoise = follower.result.copy(), follower.last, read.settings.picture.denoise
     image = writing.to_image(array, denoise)
     image.info.update(read.content.info)

@@ -121,17 +121,19 @@ def measure_arbitrary(pair: list[str]) -> dict[str, dict[str, float]]:
     from torch_feedforward import TransformerNet, as_torch
 
     from neural_style.feedforward import published
-    from neural_style.feedforward.arbitrary import ArbitraryNetwork, ArbitraryPainter
+    from neural_style.feedforward.arbitrary import ArbitraryPainter
     from neural_style.feedforward.painter import Painter
     from neural_style.images import geometry, reading
 
     rows, cols = ARBITRARY_SIZE
     image, seen = geometry.resize(reading.load(pair[0]), rows, cols), geometry.resize(reading.load(pair[1]), 256, 256)
-    network, style = ArbitraryNetwork(published.read(), 1), tf.ones((1, 1, 1, 1))
-    network.set_styles([network.style_vector(seen)])
-    theirs, batch = TransformerNet(network.network.layers, 0).eval(), as_torch([image])
+    whole, style = {kind: ArbitraryPainter(published.read(), 1, kind) for kind in PRECISIONS}, tf.ones((1, 1, 1, 1))
+    vector = whole["float32"].style_vector(seen)
+    for painter in whole.values():
+        painter.set_styles([vector])
+    alone = Painter(whole["float32"].network, "float32")
+    theirs, batch = TransformerNet(alone.network.layers, 0).eval(), as_torch([image])
     session = onnx_session(theirs, batch)
-    alone = Painter(network.network, "float32")
     contenders = {
         "neural_style": lambda: alone.paint(image, style),
         "PyTorch": lambda: torch_painted(theirs, batch),
@@ -141,12 +143,10 @@ def measure_arbitrary(pair: list[str]) -> dict[str, dict[str, float]]:
     for name, paint in contenders.items():
         if np.abs(paint() - wanted).mean() > 0.01:
             sys.exit(f"benchmark: the picture of {name} differs: not the same work.")
-    seconds = {"transformer float32": in_turns(contenders)}
-    whole = {kind: ArbitraryPainter(network.network, kind) for kind in PRECISIONS}
+    seconds = {"transformer, float32": in_turns(contenders)}
     seconds["with margin, without lattice"] = in_turns(
         {kind: functools.partial(painter.paint, image, style) for kind, painter in whole.items()}
     )
-    seconds["style vector"] = in_turns({"float32": lambda: network.style_vector(seen)})
     print(f"\n| arbitrary, {rows} x {cols}, everything loaded | seconds |\n|---|---|")
     for what, each in seconds.items():
         for name, value in each.items():

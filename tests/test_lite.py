@@ -10,12 +10,17 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
+from neural_style.cache import Cache
 from neural_style.feedforward import lite
 from neural_style.images import sources
 from neural_style.settings import trained
 
 PHOTOS = [COFFEE, DATA / "chelsea.jpg", SWIRLS]
 HEAVY = ("tensorflow", "keras", "scipy", "matplotlib", "h5py", "absl.testing")
+
+
+def run_of(asked):
+    return lite.run_of(asked, Cache(1e9))
 
 
 def given(styles=SWIRLS, recipe="instant", **how):
@@ -69,16 +74,24 @@ def test_help_loads_nothing_heavy():
 
 @pytest.mark.parametrize("how", [{"precision": "float32"}, {"precision": "bfloat16"}, {"tile": 32}, {"tile": "none"}])
 def test_what_is_asked_for_of_the_arithmetic_is_tensorflows(how):
-    assert lite.run_of(given()) is not None
-    assert lite.run_of(given(**how)) is None
+    assert run_of(given()) is not None
+    assert run_of(given(**how)) is None
+
+
+def test_pictures_one_after_the_other_are_as_alone(engine):
+    """One engine's models serve all sizes and paintings."""
+    for rows, painting in ((40, SWIRLS), (61, DATA / "painting_256.png"), (40, SWIRLS)):
+        look = dict(recipe="instant", rows=rows)
+        kept = neural_style.stylize(COFFEE, painting, engine=engine, **look)
+        np.testing.assert_array_equal(kept.array, neural_style.stylize(COFFEE, painting, **look).array)
 
 
 def test_masks_and_large_pictures_are_tensorflows():
     mask = Image.new("L", (8, 8), "white")
-    assert lite.run_of(given(style_masks=[mask])) is None
+    assert run_of(given(style_masks=[mask])) is None
     large = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
-    assert lite.run_of(large) is None
-    assert lite.run_of(given(recipe="offline")) is None
+    assert run_of(large) is None
+    assert run_of(given(recipe="offline")) is None
 
 
 def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):
@@ -86,13 +99,13 @@ def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):
     assert trained.lite_file(bundled).is_file()
     for ending in (".keras", ".tflite"):
         (tmp_path / f"own{ending}").write_bytes(bundled.with_suffix(ending).read_bytes())
-    assert lite.run_of(given(tmp_path / "own.keras", "feedforward", style="tahiti")) is None
+    assert run_of(given(tmp_path / "own.keras", "feedforward", style="tahiti")) is None
 
 
 def test_without_litert_tensorflow_paints(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    assert lite.run_of(given()) is None
+    assert run_of(given()) is None
     assert "runtime" not in neural_style.stylize(COFFEE, SWIRLS, recipe="instant", rows=40, engine=engine).record
 
 

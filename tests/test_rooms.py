@@ -75,7 +75,7 @@ def test_every_room_has_its_floor():
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_are_of_a_sitting_and_functions_of_a_screen(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= 350
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             said = len((ast.get_docstring(node, clean=False) or "").splitlines())

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from neural_style.results import files, plots, record, targets
 from neural_style.results.progress import QUIET_SECONDS, Evaluated
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
-from neural_style.settings.video import VideoSettings
 from neural_style.terminal import say, warn
 from neural_style.video import clip as clips
 from neural_style.video import writing
@@ -46,10 +44,7 @@ def paint(
 ) -> bool:
     """Paints a film; see `main.paint`, whose arguments these are."""
     content, *styles, output = words
-    if settings.output.tensorboard:
-        raise UserError("--tensorboard shows pictures, not films: leave it out.")
-    if settings.output.preview not in ("none", "side"):
-        raise UserError(f"--preview={settings.output.preview} is for pictures: of films, --preview=side.")
+    _check_output(settings.output)
     clip, given = filming.read(content, styles, settings)
     names = Names(output)
     header = record.header(content, styles, (names.prefix, names.ending), settings)
@@ -57,20 +52,18 @@ def paint(
     digests = {**read, content: record.digest(clip.pictures or [clip.path])}
     made = names.made()
     found = record.changes(made, header, made.get("digests"), digests) if made else []
-    # --fps only tells when frames are shown: what was painted stays.
-    repainted = [change for change in found if not change.startswith("--fps ")]
-    same = made is not None and not repainted
+    same = made is not None and all(change.startswith("--fps ") for change in found)  # which repaints nothing
     if (resume or skip_complete) and same and not found and names.is_complete(made):
         say(f"{output} is complete already.")
         return False
     if resume and made and not same and not made.get("complete"):
         raise UserError(
-            f"--resume goes on with the same film and flags, and these have changed: {', '.join(repainted)}; give them "
-            "as they were, or leave out --resume to start anew.",
+            f"--resume goes on with the same film and flags, and these have changed: {', '.join(found)}; give them as "
+            "they were, or leave out --resume to start anew.",
             exit_code=2,
         )
+    writing.check(names.ending, clip.painted_rate(settings.video), given.sizes[-1])
     names.check([*digests, *clip.pictures, *also_read], settings.output, made)
-    writing.check(names.ending, rate_of(clip, settings.video), given.sizes[-1])
     with targets.claimed(names.prefix):
         progress = Progress(clip.planned(settings.video), settings.video.passes)
         film = engine().film(clip, given, names.frames, progress.watch)
@@ -82,9 +75,12 @@ def paint(
     return True
 
 
-def rate_of(clip: clips.Clip, video: VideoSettings) -> Fraction:
-    """The painted film's frames a second."""
-    return Fraction(video.fps).limit_denominator(1001) if video.fps else clip.rate / video.every
+def _check_output(output: OutputSettings) -> None:
+    """Raises a UserError where something is asked for that pictures alone have."""
+    if output.tensorboard:
+        raise UserError("--tensorboard shows pictures, not films: leave it out.")
+    if output.preview not in ("none", "side"):
+        raise UserError(f"--preview={output.preview} is for pictures: of films, --preview=side.")
 
 
 class Progress:
@@ -198,7 +194,7 @@ class _Report:
         made = names.made()
         self._stays = made is not None and names.is_complete(made) and bool(names.ending)
         video = settings.video
-        self._rate = rate_of(clip, video)
+        self._rate = clip.painted_rate(video)
 
     def follow(self, progress: Progress) -> None:
         """Takes the frames; whatever breaks the film off, those painted so far are a film."""
@@ -223,10 +219,8 @@ class _Report:
                 warn(f"{self._names.output} is still the earlier film.")
             else:
                 self._beside("the film so far", self._write_somewhere)
-            say(
-                f"{len(painted)} of the frames lie in {self._names.frames}; with --resume the film goes on, also with "
-                "another ending or --fps."
-            )
+            kept = f"{len(painted)} of the frames lie in {self._names.frames};"
+            say(f"{kept} with --resume the film goes on, also with another ending or --fps.")
         self._beside("the record", lambda: self._write_record({"broken_off": reason}))
 
     def _finish(self) -> None:
@@ -289,8 +283,8 @@ class _Report:
 
     def _write_record(self, ended: Mapping[str, Any]) -> None:
         facts = sorted(self._facts, key=lambda each: each["number"])
-        found = {**self._header, "rate": float(self._rate), **_means(facts), "frames": facts, **ended}
-        found |= {"written": self._written} if self._written else {}
+        written = {"written": self._written} if self._written else {}
+        found = {**self._header, "rate": float(self._rate), **_means(facts), "frames": facts, **ended, **written}
         text = json.dumps(found, indent=1)
         files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))
 

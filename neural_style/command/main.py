@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neural_style import __version__
+from neural_style.cache import Cache
 from neural_style.command import flags, help_text
 from neural_style.command.loading import engine_maker
 from neural_style.errors import UserError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from neural_style.engine import Engine
 
 
+QUICK = Cache(1e9)
+"""Keeps what paints without TensorFlow from row to row of a table."""
 COMMANDS = {"train": "neural_style.command.train", "web": "neural_style.command.web"}
 """What the first word chooses, each in a module of its own; any other is a picture to paint."""
 
@@ -157,7 +160,7 @@ def _paint_picture(
     painting.check(read)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
-        run = painting.run_of(read, engine, state and state.resumed, progress.watch)
+        run = painting.run_of(read, engine, QUICK, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")

@@ -3,6 +3,7 @@
 It computes in float32, with weights that are kept in float16 (`scripts/export_lite.py`).
 """
 
+import contextlib
 import importlib.metadata
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neural_style.cache import Cache
 from neural_style.feedforward import margins, published
 from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
 from neural_style.images.scene import Scene
@@ -17,9 +19,14 @@ from neural_style.images.sources import Sources
 from neural_style.settings import trained
 from neural_style.terminal import quiet
 
+NBYTES = 3e8
+"""About what a model keeps in memory once it has painted."""
 
-def run_of(given: Sources) -> OnePassRun | None:
+
+def run_of(given: Sources, cache: Cache) -> OnePassRun | None:
     """The run, where LiteRT can carry it out; None where TensorFlow has to.
+
+    A model's first picture of a size takes three times as long as those after it, so `cache` keeps models.
 
     TensorFlow takes large pictures in bands, styles by mask, a precision or tile that is asked for, networks without an
     export, and whatever LiteRT is not installed for.
@@ -29,9 +36,9 @@ def run_of(given: Sources) -> OnePassRun | None:
     if not plain or rows * cols > WHOLE or not _is_installed():
         return None
     if settings.is_arbitrary:
-        return LiteArbitraryRun(given)
+        return LiteArbitraryRun(given, cache)
     if settings.is_feedforward and trained.lite_file(given.network):
-        return LiteRun(given)
+        return LiteRun(given, cache)
     return None
 
 
@@ -67,9 +74,24 @@ class Model:
 class LiteRun(OnePassRun):
     """By a trained network."""
 
+    def __init__(self, given: Sources, cache: Cache):
+        """
+        Args:
+          given: the photograph, the network or paintings, and settings.
+          cache: keeps models.
+        """
+        super().__init__(given)
+        self._cache = cache
+
+    def _in_use(self) -> contextlib.AbstractContextManager:
+        return self._cache.in_use()
+
+    def _model(self, path: Path) -> Model:
+        return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)
+
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         path = self._sources.network
-        model = Model(trained.lite_file(path))
+        model = self._model(trained.lite_file(path))
 
         def paint(image: np.ndarray, style: np.ndarray) -> np.ndarray:
             return model(image=image[np.newaxis], style=style)[0]
@@ -77,11 +99,11 @@ class LiteRun(OnePassRun):
         return paint, len(trained.facts(path)["styles"]), _facts()
 
 
-class LiteArbitraryRun(PaintingsRun):
+class LiteArbitraryRun(PaintingsRun, LiteRun):
     """By the arbitrary style network."""
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        predictor, transformer = Model(trained.LITE_PREDICTOR), Model(trained.LITE_TRANSFORMER)
+        predictor, transformer = self._model(trained.LITE_PREDICTOR), self._model(trained.LITE_TRANSFORMER)
 
         def predict(painting: np.ndarray) -> np.ndarray:
             return predictor(painting=painting[np.newaxis] / 255)[0]

@@ -90,6 +90,10 @@ class Clip:
     count: int | None
     size: tuple[int, int]
 
+    def painted_rate(self, settings: VideoSettings) -> Fraction:
+        """The painted film's frames a second."""
+        return Fraction(settings.fps).limit_denominator(1001) if settings.fps else self.rate / settings.every
+
     def frames(self, settings: VideoSettings, tell: Callable[[str], Any] = warn) -> Iterator[tuple[int, Image.Image]]:
         """The frames that the settings name, each with its number; the first is 1. `tell` hears of those left out."""
         last, told = settings.last_frame or float("inf"), False
