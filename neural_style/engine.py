@@ -12,6 +12,7 @@ import tensorflow as tf
 from neural_style.analogy.run import Run as AnalogyRun
 from neural_style.cache import Cache
 from neural_style.feedforward import lite
+from neural_style.feedforward.one_pass import OnePassRun
 from neural_style.feedforward.run import ArbitraryRun
 from neural_style.feedforward.run import Run as FeedforwardRun
 from neural_style.images import geometry, reading, sources, writing
@@ -86,7 +87,8 @@ class Engine:
             return _Refined(optimized, UniversalRun(given, self.cache), optimize)
         if settings.picture.init == "instant":
             instant = dataclasses.replace(given, settings=settings.instant())
-            return _Refined(given, ArbitraryRun(instant, self.cache), optimize)
+            first = lite.run_of(instant, self.cache) or ArbitraryRun(instant, self.cache)
+            return _Refined(given, first, optimize)
         return optimize(given)
 
     def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Film:
@@ -117,7 +119,7 @@ class Engine:
 class _Refined:
     """A run that optimises another method's picture."""
 
-    def __init__(self, given: Sources, first: UniversalRun | ArbitraryRun, optimize: Callable[[Sources], Run]):
+    def __init__(self, given: Sources, first: UniversalRun | OnePassRun, optimize: Callable[[Sources], Run]):
         """
         Args:
           given: the images and settings of the optimisation.

@@ -205,8 +205,8 @@ def test_masks_and_colours_count(engine):
         ({"iterations": 3}, "--iterations is of --method=optimize"),
         ({"boldness": "gentle"}, "--boldness is of --method=optimize"),
         ({"init": "instant"}, "--init=instant is of --method=optimize"),
-        ({"rows": 4}, "the result"),
-        ({"style_scale": 0.02}, "a style"),
+        ({"rows": 4}, "the result would have 4 rows and 6 columns: raise --rows or --cols"),
+        ({"style_scale": 0.02}, "a style .* would have 5 rows and 5 columns: raise --style_scale"),
     ],
 )
 def test_what_it_can_not_do_is_refused(given, said):

@@ -225,13 +225,15 @@ def style_picture(network: Path, number: int) -> Image.Image:
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
     picture, least = sources.settings.picture, sources.settings.least_side
-    if sources.network:
+    if sources.network or sources.settings.is_arbitrary:
         networks.check_size(*sources.sizes[0], least, "the result", "raise --rows or --cols")
+    if sources.network:
         return
+    hint = ["raise --style_scale"] if sources.settings.is_arbitrary else []
     networks.check_size(*sources.sizes[0], least, "the coarsest scale" if len(sources.sizes) > 1 else "the result")
     for style in sources.styles:
         for size in _version_sizes(style, *sources._style_base(*sources.sizes[0]), picture):
-            networks.check_size(*size, least, "a style (--style_scale, --style_frame)")
+            networks.check_size(*size, least, "a style (--style_scale, --style_frame)", *hint)
         for angle in picture.style_rotation:
             geometry.frame_turned(style, angle)
 
