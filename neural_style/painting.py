@@ -51,7 +51,7 @@ def check(given: Sources) -> None:
 def run_of(
     given: Sources,
     engine: "Callable[[], Engine]",
-    cache: Cache,
+    cache: Cache | None,
     resumed: Mapping[str, Any] | None = None,
     watch: "Watch | None" = None,
 ) -> "Run | OnePassRun":
@@ -60,10 +60,11 @@ def run_of(
     Args:
       given: the images and settings.
       engine: makes the engine.
-      cache: keeps what the next run without it can use.
+      cache: keeps what the next run without it can use; None leaves every run to the engine.
       resumed, watch: see `Engine.run`.
     """
-    return lite.run_of(given, cache) or engine().run(given, resumed, watch)
+    quick = None if cache is None else lite.run_of(given, cache)
+    return quick or engine().run(given, resumed, watch)
 
 
 class Follower(Protocol):

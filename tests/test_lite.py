@@ -10,6 +10,7 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
+from neural_style import painting
 from neural_style.cache import Cache
 from neural_style.feedforward import lite
 from neural_style.images import sources
@@ -80,10 +81,10 @@ def test_what_is_asked_for_of_the_arithmetic_is_tensorflows(how):
 
 def test_pictures_one_after_the_other_are_as_alone(engine):
     """One engine's models serve all sizes and paintings."""
-    for rows, painting in ((40, SWIRLS), (61, DATA / "painting_256.png"), (40, SWIRLS)):
+    for rows, style in ((40, SWIRLS), (61, DATA / "painting_256.png"), (40, SWIRLS)):
         look = dict(recipe="instant", rows=rows)
-        kept = neural_style.stylize(COFFEE, painting, engine=engine, **look)
-        np.testing.assert_array_equal(kept.array, neural_style.stylize(COFFEE, painting, **look).array)
+        kept = neural_style.stylize(COFFEE, style, engine=engine, **look)
+        np.testing.assert_array_equal(kept.array, neural_style.stylize(COFFEE, style, **look).array)
 
 
 def test_masks_and_large_pictures_are_tensorflows():
@@ -92,6 +93,18 @@ def test_masks_and_large_pictures_are_tensorflows():
     large = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
     assert run_of(large) is None
     assert run_of(given(recipe="offline")) is None
+
+
+def test_a_clusters_engine_paints_everything_itself():
+    """Its workers are the ones to paint, not the driver."""
+
+    class Engine:
+        def run(self, *arguments):
+            return arguments
+
+    asked = given()
+    assert painting.run_of(asked, Engine, None) == (asked, None, None)
+    assert not isinstance(painting.run_of(asked, Engine, Cache(1e9)), tuple)
 
 
 def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):

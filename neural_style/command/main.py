@@ -89,7 +89,7 @@ def _paint_rows(given: flags.Command) -> int:
     from neural_style.cluster.driver import Driver
 
     with Driver(given.command.cluster) as driver:
-        return batch.run(given, functools.partial(paint, engine=driver.engine), driver.map)
+        return batch.run(given, functools.partial(paint, engine=driver.engine, quick=None), driver.map)
 
 
 def paint(
@@ -99,6 +99,7 @@ def paint(
     resume: bool = False,
     skip_complete: bool = False,
     also_read: Sequence[str] = (),
+    quick: Cache | None = QUICK,
 ) -> bool:
     """Paints one photograph or film and writes the results' files; what breaks a run off leaves the best so far.
 
@@ -109,6 +110,7 @@ def paint(
       resume: whether an interrupted run is gone on with.
       skip_complete: whether a run that is complete already is left alone, as `resume` does.
       also_read: files besides the images that the command was read from.
+      quick: keeps what paints without the engine; None leaves every picture to the engine, as a cluster's workers need.
 
     Returns:
       Whether there was anything to do.
@@ -120,8 +122,8 @@ def paint(
     from neural_style.command import film  # reads images, which help and the like do not need
 
     words = _named(words)
-    how = film.paint if film.is_film(words) else _paint_picture
-    return how(words, settings, engine, resume, skip_complete, also_read)
+    given = words, settings, engine, resume, skip_complete, also_read
+    return film.paint(*given) if film.is_film(words) else _paint_picture(*given, quick)
 
 
 def _paint_picture(
@@ -131,6 +133,7 @@ def _paint_picture(
     resume: bool,
     skip_complete: bool,
     also_read: Sequence[str],
+    quick: Cache | None,
 ) -> bool:
     """Paints a photograph; see `paint`."""
     from neural_style import painting
@@ -160,7 +163,7 @@ def _paint_picture(
     painting.check(read)
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
-        run = painting.run_of(read, engine, QUICK, state and state.resumed, progress.watch)
+        run = painting.run_of(read, engine, quick, state and state.resumed, progress.watch)
         shown = [read.content, *read.styles]
         painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
