@@ -315,6 +315,7 @@ def test_a_run_has_its_time(line):
 def test_who_leaves_makes_room(line, monkeypatch):
     monkeypatch.setattr(job, "PATIENCE", 0.3)
     left, waits = Job(wish(**LONG)), Job(wish(**LONG))
+    left.look()  # after the other was made, whose patience is so over before its turn comes
     line.join("a", left)
     line.join("b", waits)
     until(lambda: left.said is not None)
