@@ -164,8 +164,7 @@ def _paint_picture(
     with targets.claimed(prefix):
         progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
         run = painting.run_of(read, engine, quick, state and state.resumed, progress.watch)
-        shown = [read.content, *read.styles]
-        painting.follow(run, Report(header, digests, settings.output, shown, progress, state))
+        painting.follow(run, Report(header, digests, settings.output, [read.content, *read.styles], progress, state))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
 
