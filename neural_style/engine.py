@@ -85,7 +85,7 @@ class Engine:
             picture = dataclasses.replace(settings.picture, init_blend=0.0)  # it is in the decoded picture already
             optimized = dataclasses.replace(given, settings=dataclasses.replace(settings, picture=picture))
             return _Refined(optimized, UniversalRun(given, self.cache), optimize)
-        if settings.picture.init == "instant":
+        if settings.picture.starts_instant:
             instant = dataclasses.replace(given, settings=settings.instant())
             first = lite.run_of(instant, self.cache) or ArbitraryRun(instant, self.cache)
             return _Refined(given, first, optimize)

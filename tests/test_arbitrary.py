@@ -293,6 +293,12 @@ def test_the_loss_sees_the_whole_painting(engine, frame):
     assert "Magenta" in first.facts["start"]
 
 
+def test_an_array_is_still_a_start(engine):
+    start = np.full((64, 96, 3), 90, np.uint8)
+    made = settings(iterations=0, scales=1, scale_iterations=None, init=start)
+    np.testing.assert_allclose(next(engine.steps(COFFEE, [SWIRLS], made)).image, 90)
+
+
 def test_a_share_of_the_painting_is_mixed_into_the_start(engine):
     made = [settings(iterations=0, scales=1, scale_iterations=None, init_blend=share) for share in (0, 0.5)]
     plain, mixed = (next(engine.steps(COFFEE, [SWIRLS], each)).image for each in made)

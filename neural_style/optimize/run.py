@@ -68,7 +68,7 @@ class Run:
         first = self._sources.at(sizes[0][0])
         origin, kernels, key = self._weights(first)
         facts = {"device": device.describe_device(), "precision": how.precision, "weights": origin}
-        if isinstance(settings.picture.init, str) and settings.picture.init == "instant":
+        if settings.picture.starts_instant:
             facts["start"] = trained.arbitrary_origin()
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(sizes):

@@ -157,6 +157,11 @@ class PictureSettings(Checked):
             raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is no file.")
 
     @property
+    def starts_instant(self) -> bool:
+        """Whether the combination starts from the arbitrary network's picture; --init may be an array as well."""
+        return isinstance(self.init, str) and self.init == "instant"
+
+    @property
     def scale_rows(self) -> tuple[int, ...]:
         """The rows of each scale, coarse to fine."""
         if self.scales == "auto":

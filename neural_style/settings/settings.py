@@ -83,7 +83,7 @@ class Settings:
 
     def _check_instant(self) -> None:
         """Raises a UserError where --init=instant has no effect, or its network can't do what is asked for."""
-        picture, starts = self.picture, isinstance(self.picture.init, str) and self.picture.init == "instant"
+        picture, starts = self.picture, self.picture.starts_instant
         if starts and self.universal.method != "optimize":
             raise UserError(
                 f"--init=instant is of --method=optimize, and the method is {self.universal.method}: leave it out."
