@@ -3,7 +3,6 @@
 It computes in float32, with weights that are kept in float16 (`scripts/export_lite.py`).
 """
 
-import contextlib
 import importlib.metadata
 import os
 from pathlib import Path
@@ -73,18 +72,6 @@ class Model:
 
 class LiteRun(OnePassRun):
     """By a trained network."""
-
-    def __init__(self, given: Sources, cache: Cache):
-        """
-        Args:
-          given: the photograph, the network or paintings, and settings.
-          cache: keeps models.
-        """
-        super().__init__(given)
-        self._cache = cache
-
-    def _in_use(self) -> contextlib.AbstractContextManager:
-        return self._cache.in_use()
 
     def _model(self, path: Path) -> Model:
         return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)

@@ -1,12 +1,12 @@
 """A run in one pass: the photograph, and what a network makes of it. Without TensorFlow, which runs may do without."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from neural_style.cache import Cache
 from neural_style.images import color, geometry, writing
 from neural_style.images.scene import Scene, shares_of
 from neural_style.images.sources import Sources
@@ -22,12 +22,13 @@ Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class OnePassRun:
     """Paints at one scale, without a loss: the photograph is the first Step, the painting the second."""
 
-    def __init__(self, given: Sources):
+    def __init__(self, given: Sources, cache: Cache):
         """
         Args:
           given: the photograph, the network or paintings, and settings.
+          cache: keeps networks.
         """
-        self._sources, self._settings = given, given.settings
+        self._sources, self._settings, self._cache = given, given.settings, cache
         self._last: np.ndarray | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -36,7 +37,7 @@ class OnePassRun:
         Raises:
           UserError: the network can't be read.
         """
-        with self._in_use():
+        with self._cache.in_use():
             yield from self._steps()
 
     def best(self) -> np.ndarray | None:
@@ -46,10 +47,6 @@ class OnePassRun:
     def result(self) -> np.ndarray:
         """The painting [rows, cols, 3]."""
         return self._last
-
-    def _in_use(self) -> contextlib.AbstractContextManager:
-        """Holds what the run shares with others."""
-        return contextlib.nullcontext()
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         """The network, how many styles it has, and the facts of the run."""

@@ -1,17 +1,14 @@
 """Runs in one pass by TensorFlow: a trained network's, and the arbitrary style network's."""
 
-import contextlib
 import functools
 from typing import Any
 
-from neural_style.cache import Cache
 from neural_style.feedforward import network as networks
 from neural_style.feedforward import published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
 from neural_style.feedforward.painter import Painter
 from neural_style.images.scene import Scene
-from neural_style.images.sources import Sources
 from neural_style.settings import trained
 from neural_style.vgg import device
 
@@ -21,18 +18,6 @@ BAND = 256
 
 class Run(OnePassRun):
     """By a trained network."""
-
-    def __init__(self, given: Sources, cache: Cache):
-        """
-        Args:
-          given: the photograph, the network and settings.
-          cache: keeps the network.
-        """
-        super().__init__(given)
-        self._cache = cache
-
-    def _in_use(self) -> contextlib.AbstractContextManager:
-        return self._cache.in_use()
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         """Reads the network once for each version of its file."""
