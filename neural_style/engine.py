@@ -10,22 +10,23 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.analogy.run import Run as AnalogyRun
-from neural_style.cache import Cache
-from neural_style.feedforward import lite
+from neural_style.core.cache import Cache
+from neural_style.core.step import Step
+from neural_style.feedforward import litert
 from neural_style.feedforward.one_pass import OnePassRun
 from neural_style.feedforward.run import ArbitraryRun
 from neural_style.feedforward.run import Run as FeedforwardRun
-from neural_style.images import geometry, reading, sources, writing
+from neural_style.images import geometry, inputs, reading, writing
+from neural_style.images.inputs import Sources
 from neural_style.images.reading import Picture
-from neural_style.images.sources import Sources
-from neural_style.optimize import memory, tiled_objective
+from neural_style.optimize import tiled_objective
 from neural_style.optimize.evaluator import Watch
 from neural_style.optimize.run import Run, Tiled
-from neural_style.settings import networks
+from neural_style.planning import device, memory
+from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
-from neural_style.step import Step
 from neural_style.universal.run import Run as UniversalRun
-from neural_style.vgg import device, fitting, model, weights
+from neural_style.vgg import fitting, model, weights
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film
 
@@ -69,7 +70,7 @@ class Engine:
         settings = given.settings
         if settings.is_analogy:
             return AnalogyRun(given, self.cache, resumed, watch)
-        quick = lite.run_of(given, self.cache)
+        quick = litert.run_of(given, self.cache)
         if quick:
             return quick
         if settings.is_feedforward:
@@ -87,7 +88,7 @@ class Engine:
             return _Refined(optimized, UniversalRun(given, self.cache), optimize)
         if settings.picture.starts_instant:
             instant = dataclasses.replace(given, settings=settings.instant())
-            first = lite.run_of(instant, self.cache) or ArbitraryRun(instant, self.cache)
+            first = litert.run_of(instant, self.cache) or ArbitraryRun(instant, self.cache)
             return _Refined(given, first, optimize)
         return optimize(given)
 
@@ -113,7 +114,7 @@ class Engine:
         Raises:
           UserError: what is asked for can't be done.
         """
-        return self.run(sources.read(content, styles, settings)).steps()
+        return self.run(inputs.read(content, styles, settings)).steps()
 
 
 class _Refined:
@@ -163,7 +164,7 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     how, seed, wanted = settings.network, settings.picture.seed, settings.loss.content_layers
     read = reading.load(picture, settings.picture.largest_image)
     rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
-    networks.check_size(rows, cols, settings.loss.least_side, "the image")
+    vgg_layers.check_size(rows, cols, settings.loss.least_side, "the image")
     precision = device.resolve_precision(how.precision)
     memory.check_forward(rows, cols, precision, settings)
     image = geometry.resize(read, rows, cols, settings.picture.resample)

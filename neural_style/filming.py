@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neural_style import painting, remote
-from neural_style.errors import UserError
-from neural_style.images import sources
+from neural_style import api
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+from neural_style.images import inputs
+from neural_style.images.inputs import Sources
 from neural_style.images.reading import Picture
-from neural_style.images.sources import Sources
-from neural_style.settings import trained
+from neural_style.pretrained import style_networks
 from neural_style.settings.settings import Settings
 from neural_style.video import clip as clips
 from neural_style.video.clip import Clip
@@ -37,15 +38,15 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
         raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
     if settings.is_analogy:
         raise UserError("--method=analogy is for pictures, not films: leave it out.")
-    remote.check_here(path, "a film")
+    storage.check_here(path, "a film")
     settings.video.check_surroundings()
     clip = clips.opened(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)
     if first is None:
         there = f"it has {clip.count}" if clip.count else "it is shorter"
         raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {there}.")
-    given = sources.read(first, styles, settings)
-    painting.check(given)
+    given = inputs.read(first, styles, settings)
+    api.check(given)
     return clip, given
 
 
@@ -74,7 +75,7 @@ def stylize_film(
       UserError: what is asked for can't be done; of what is known before the first frame at once.
     """
     styles = list(styles) if isinstance(styles, list | tuple) else [styles]
-    made = Settings.read(recipe, **{**settings, **trained.method(styles, settings)})
+    made = Settings.read(recipe, **{**settings, **style_networks.method(styles, settings)})
     opened, given = read(clip, styles, made)
     from neural_style.engine import Engine  # TensorFlow takes seconds, and what is wrong is to be told at once
 

@@ -76,7 +76,7 @@ def machine() -> str:
     """The processor, its cores and its units for bfloat16."""
     import psutil
 
-    from neural_style.vgg import device
+    from neural_style.planning import device
 
     info = Path("/proc/cpuinfo").read_text()
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
@@ -134,12 +134,12 @@ def convolutions(precision: str) -> Callable:
     """Every convolution that the example's layers need, forward and back to its input, and nothing else."""
     import tensorflow as tf
 
-    from neural_style.settings import networks
+    from neural_style.settings import vgg_layers
 
     work = []
-    for name in networks.names_through("vgg19", ["block5_conv2"]):
-        kernel = networks.kernel_shapes("vgg19")[name]
-        frame = (1, ROWS // networks.stride(name), COLS // networks.stride(name))
+    for name in vgg_layers.names_through("vgg19", ["block5_conv2"]):
+        kernel = vgg_layers.kernel_shapes("vgg19")[name]
+        frame = (1, ROWS // vgg_layers.stride(name), COLS // vgg_layers.stride(name))
         tensors = [
             tf.cast(tf.random.normal(shape), precision) for shape in ((*frame, kernel[2]), kernel, (*frame, kernel[3]))
         ]

@@ -64,13 +64,13 @@ def measure_training(pair: list[str]) -> dict[str, float]:
     import tensorflow as tf
     from torch_feedforward import Trainer, TransformerNet, as_torch
 
-    from neural_style.cache import Cache
-    from neural_style.feedforward import beginning
+    from neural_style.core.cache import Cache
     from neural_style.images import geometry, reading
     from neural_style.settings import recipes
     from neural_style.settings.loss import LossSettings
     from neural_style.settings.network import NetworkSettings
     from neural_style.settings.training import StylesSettings, TrainingSettings
+    from neural_style.training import network_setup
     from neural_style.vgg import weights
 
     recipe = recipes.read("networks")
@@ -94,7 +94,7 @@ def measure_training(pair: list[str]) -> dict[str, float]:
     print("|---|---|---|---|")
     for precision in PRECISIONS:
         made = of(NetworkSettings, weights="random", precision=precision)
-        network, ours = beginning.begun(settings, how, loss, made, ["one"], [painting], Cache(2e9))
+        network, ours = network_setup.begun(settings, how, loss, made, ["one"], [painting], Cache(2e9))
         copied, weight = TransformerNet(network.layers, 0), how.checkerboard_weight
         theirs = Trainer(copied, kernels, loss, weight, painting, precision == "bfloat16")
         theirs.variation_of(painting)

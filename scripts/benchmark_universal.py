@@ -17,8 +17,8 @@ def measure(pair: list[str]) -> dict[str, dict[str, float]]:
     import torch_universal
 
     from neural_style.engine import Engine
-    from neural_style.images import geometry, reading, sources
-    from neural_style.settings import decoders
+    from neural_style.images import geometry, inputs, reading
+    from neural_style.pretrained import decoders
     from neural_style.settings.settings import Settings
     from neural_style.universal import decoder
     from neural_style.vgg import weights
@@ -31,9 +31,9 @@ def measure(pair: list[str]) -> dict[str, dict[str, float]]:
         _, kernels = weights.resolve(settings.network, 0)
         files = decoders.find(levels, settings.network, 0, None)
         theirs = torch_universal.Painter(kernels, {level: decoder.load(path) for level, path in files.items()})
-        given = sources.read(content, [style], settings)
+        given = inputs.read(content, [style], settings)
 
-        def ours(given: sources.Sources = given) -> np.ndarray:
+        def ours(given: inputs.Sources = given) -> np.ndarray:
             *_, last = engine.run(given).steps()
             return last.image
 

@@ -5,18 +5,18 @@ python scripts/export_lite.py
 
 from neural_style.feedforward import export, network, published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.settings import trained
+from neural_style.pretrained import style_networks
 
 
 def main() -> None:
     """Exports all of them."""
     painter = ArbitraryPainter(published.read(), 1, "float32")
     files = {
-        trained.LITE_PREDICTOR: export.arbitrary_predictor(painter),
-        trained.LITE_TRANSFORMER: export.arbitrary_transformer(painter),
+        style_networks.LITE_PREDICTOR: export.arbitrary_predictor(painter),
+        style_networks.LITE_TRANSFORMER: export.arbitrary_transformer(painter),
     }
-    for path in trained.by_name().values():
-        files[path.with_suffix(trained.LITE)] = export.tflite(network.load(path), half=True)
+    for path in style_networks.by_name().values():
+        files[path.with_suffix(style_networks.LITE)] = export.tflite(network.load(path), half=True)
     for path, data in files.items():
         path.write_bytes(data)
         print(f"Wrote {path}: {len(data):,} bytes.")

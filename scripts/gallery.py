@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from neural_style.command.main import main
+from neural_style.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 GALLERY, RESULTS = ROOT / "configs" / "gallery", ROOT / "results" / "gallery"

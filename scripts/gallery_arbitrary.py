@@ -17,7 +17,7 @@ import numpy as np
 from gallery_universal import sheet
 from PIL import Image, ImageDraw, ImageFont
 
-from neural_style.command.main import main
+from neural_style.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PICTURES = ROOT / "results" / "arbitrary", ROOT / "neural_style" / "feedforward" / "pictures"

@@ -12,8 +12,8 @@ from gallery_universal import sheet
 from PIL import Image
 
 import neural_style
-from neural_style.command.main import main
-from neural_style.settings import trained
+from neural_style.cli.main import main
+from neural_style.pretrained import style_networks
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PICTURES = ROOT / "results" / "feedforward", ROOT / "neural_style" / "feedforward" / "pictures"
@@ -31,7 +31,7 @@ ROWS = 512
 def styles(photos: Path, network: str, names: tuple[str, ...]) -> Image.Image:
     """A sheet: photographs, and each in every style."""
     engine = neural_style.Engine()
-    wanted = trained.facts(trained.find(network))["styles"]
+    wanted = style_networks.facts(style_networks.find(network))["styles"]
     columns = [[] for _ in range(1 + len(wanted))]
     for name in names:
         photo = photos / f"{name}.jpg"

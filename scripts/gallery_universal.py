@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 import neural_style
-from neural_style.command.main import main
-from neural_style.universal import training
+from neural_style.cli.main import main
+from neural_style.training import decoder_training
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PICTURES = ROOT / "results" / "universal", ROOT / "neural_style" / "universal" / "pictures"
@@ -50,7 +50,7 @@ def reconstructions(photos: Path) -> None:
             layers = dict(content_layers=f"block{level}_conv1", style_layers="block1_conv1")
             inverted = neural_style.stylize(crop, crop, **look, **network, **layers, **INVERTED)
             for name, painting in (("decoder", made), ("L-BFGS", inverted)):
-                found[name].append((np.asarray(painting.image), training.psnr(crop, painting.array)))
+                found[name].append((np.asarray(painting.image), decoder_training.psnr(crop, painting.array)))
         columns.append([image for each in found.values() for image, _ in each])
         shown = [", ".join(f"{value:.1f}" for _, value in each) for each in found.values()]
         print(f"| {level} | {' | '.join(shown)} |", flush=True)

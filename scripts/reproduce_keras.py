@@ -9,10 +9,10 @@ from pathlib import Path
 
 import keras
 
-from neural_style.command import flags
+from neural_style.cli import flags
+from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.errors import UserError
-from neural_style.images import sources
+from neural_style.images import inputs
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
 IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = flags.parse(["--recipe=keras_io", *arguments]).settings()
         content, style = fetch()
-        read = sources.read(content, [style], settings)
+        read = inputs.read(content, [style], settings)
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code

@@ -14,12 +14,12 @@ SPENT = 60
 
 def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callable | None = None) -> Iterator:
     """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
-    from neural_style.command import flags
+    from neural_style.cli import flags
     from neural_style.engine import Engine
-    from neural_style.images import sources
+    from neural_style.images import inputs
 
     settings = flags.parse(["--weights=random", *arguments, f"--rows={rows}", f"--cols={cols}"]).settings()
-    return Engine().run(sources.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
+    return Engine().run(inputs.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
 
 
 def session(*arguments: str, **given):

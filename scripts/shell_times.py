@@ -11,7 +11,7 @@ from pathlib import Path
 ROUNDS = 7
 PHOTOGRAPHS = 40
 ROWS, COLS = 512, 768
-CONSOLE = "import sys; from neural_style.command.console import console; sys.argv[0] = 'neural-style'; console()"
+CONSOLE = "import sys; from neural_style.cli.console import console; sys.argv[0] = 'neural-style'; console()"
 
 
 def measure_shell(pair: list[str]) -> dict[str, dict[str, float]]:

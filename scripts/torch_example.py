@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from neural_style.images.preprocessing import CAFFE_MEAN
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 
 CONTENT, STYLES = "block5_conv2", [f"block{block}_conv1" for block in range(1, 6)]
 
@@ -31,9 +31,9 @@ def objective(kernels: dict, content: np.ndarray, style: np.ndarray, bfloat16: b
 
     def network(image: torch.Tensor) -> dict[str, torch.Tensor]:
         x, found, block = image[:, [2, 1, 0]] - mean, {}, 1
-        for name in networks.names_through("vgg19", [CONTENT]):
-            if networks.block_of(name) != block:
-                block, x = networks.block_of(name), F.max_pool2d(x, 2)
+        for name in vgg_layers.names_through("vgg19", [CONTENT]):
+            if vgg_layers.block_of(name) != block:
+                block, x = vgg_layers.block_of(name), F.max_pool2d(x, 2)
             x = found[name] = F.relu(F.conv2d(x, *weights[name], padding=1))
         return found
 

@@ -9,10 +9,10 @@ from torch import nn
 
 from neural_style.feedforward.architectures import Deep, Ghiasi, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
-from neural_style.feedforward.training import CELL, WINDOW
 from neural_style.images.preprocessing import CAFFE_MEAN
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
+from neural_style.training.network_training import CELL, WINDOW
 
 LAST = torch.channels_last
 
@@ -107,7 +107,7 @@ class Trainer:
         """
         self._network, self._loss, self._bfloat16 = network, loss, bfloat16
         self._checkerboard = checkerboard
-        self._layers = networks.names_through("vgg16", loss.layers)
+        self._layers = vgg_layers.names_through("vgg16", loss.layers)
         self._kernels = {
             name: tuple(
                 torch.from_numpy(np.ascontiguousarray(part.T if part.ndim == 1 else np.transpose(part, (3, 2, 0, 1))))
@@ -161,8 +161,8 @@ class Trainer:
     def _features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         x, found, block = image[:, [2, 1, 0]] - torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1), {}, 1
         for name in self._layers:
-            if networks.block_of(name) != block:
-                block, x = networks.block_of(name), F.max_pool2d(x, 2)
+            if vgg_layers.block_of(name) != block:
+                block, x = vgg_layers.block_of(name), F.max_pool2d(x, 2)
             x = F.relu(F.conv2d(F.pad(x, [1, 1, 1, 1], mode="replicate"), *self._kernels[name]))
             found[name] = x
         return found

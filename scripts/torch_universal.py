@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from neural_style.images.preprocessing import CAFFE_MEAN
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.universal.decoder import Decoder, layer
 
 
@@ -35,9 +35,9 @@ class Painter:
     def _encode(self, image: torch.Tensor, levels: Sequence[int]) -> dict[int, torch.Tensor]:
         x, found, block = image[:, [2, 1, 0]] - torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1), {}, 1
         x = x.contiguous(memory_format=torch.channels_last)
-        for name in networks.names_through("vgg16", map(layer, levels)):
-            if networks.block_of(name) != block:
-                block, x = networks.block_of(name), F.max_pool2d(x, 2)
+        for name in vgg_layers.names_through("vgg16", map(layer, levels)):
+            if vgg_layers.block_of(name) != block:
+                block, x = vgg_layers.block_of(name), F.max_pool2d(x, 2)
             x = F.relu(_convolved(x, *self._encoder[name]))
             if name == layer(block):
                 found[block] = x

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_style.command import flags
+from neural_style.cli import flags
 from neural_style.engine import Engine
-from neural_style.images import geometry, reading, sources
+from neural_style.images import geometry, inputs, reading
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
@@ -41,7 +41,7 @@ def session(*arguments, **given):
 
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
     """The first scale's session of `settings`, by a new engine where none is given."""
-    return next((engine or Engine()).run(sources.read(content, styles, settings)).sessions())
+    return next((engine or Engine()).run(inputs.read(content, styles, settings)).sessions())
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from neural_style.analogy.blending import blend, exchange_mean, own_weights, smo
 from neural_style.analogy.inversion import Network
 from neural_style.analogy.matching import mean_energy, search, search_exactly, unit
 from neural_style.analogy.pair import Match, Pair
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.results import targets
 from neural_style.settings.analogy import LEVELS
 from neural_style.vgg import weights

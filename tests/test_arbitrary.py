@@ -12,15 +12,15 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
-from neural_style.command import show
-from neural_style.command.main import main
-from neural_style.errors import UserError
+from neural_style.cli import show
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
 from neural_style.feedforward import lattice, published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.painter import Painter
-from neural_style.images import sources
+from neural_style.images import inputs
+from neural_style.pretrained import style_networks
 from neural_style.results.record import flags_beside
-from neural_style.settings import trained
 from neural_style.settings.video import VideoSettings
 from neural_style.video import clip as clips
 
@@ -180,7 +180,7 @@ def test_versions_of_a_painting_are_averaged(engine):
     )
     painter = ArbitraryPainter(published.read(), 1, "float32")
     painter.set_styles([np.mean([painter.style_vector(each.astype(np.float32)) for each in (small, large)], axis=0)])
-    given = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64))
+    given = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64))
     expected = painter.paint(given.at(64).content, ONE)
     np.testing.assert_allclose(both, expected.clip(0, 255), atol=0.05)
 
@@ -188,7 +188,7 @@ def test_versions_of_a_painting_are_averaged(engine):
 def test_masks_and_colours_count(engine):
     half = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 64, axis=1))
     kept = stylize(engine, content_mask=half)
-    photograph = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64)).at(64).content
+    photograph = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64)).at(64).content
     np.testing.assert_allclose(kept[:, :40], photograph[:, :40], atol=0.01)
     grey = stylize(engine, preserve_color="luminance") - photograph
     assert np.ptp(grey, axis=-1).max() < 0.01  # only the luminance was painted
@@ -211,7 +211,7 @@ def test_masks_and_colours_count(engine):
 )
 def test_what_it_can_not_do_is_refused(given, said):
     with pytest.raises(UserError, match=said):
-        sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", **given))
+        inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", **given))
 
 
 def test_a_command_paints_and_its_record_names_the_origin(tmp_path):
@@ -232,13 +232,13 @@ def test_show_names_paper_origin_and_licence(capsys):
 
 
 def test_the_licence_lies_beside_the_weights():
-    folder = trained.ARBITRARY.parent
+    folder = style_networks.ARBITRARY.parent
     assert "Magenta" in (folder / "NOTICE").read_text()
     assert "Apache License" in (folder / "LICENSE-APACHE").read_text()
 
 
 def test_the_network_is_small():
-    assert trained.ARBITRARY.stat().st_size < 4e6
+    assert style_networks.ARBITRARY.stat().st_size < 4e6
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_an_engine_counts_the_traces_of_its_painters():
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_resumed_run_ends_as_the_whole_one(engine, after):
-    given = sources.read(COFFEE, [SWIRLS], settings())
+    given = inputs.read(COFFEE, [SWIRLS], settings())
     taken = []
     for step in engine.run(given).steps():
         taken.append(dataclasses.replace(step, state=functools.partial(dict, step.state())))

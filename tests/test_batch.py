@@ -4,10 +4,10 @@ import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style.command import batch, flags
-from neural_style.command.main import main
+from neural_style.cli import batch, flags
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.errors import UserError
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
 

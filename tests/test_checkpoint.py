@@ -10,10 +10,10 @@ import pytest
 from conftest import COFFEE, DATA, SWIRLS, options
 from PIL import Image
 
-from neural_style.command import main, show
+from neural_style.cli import main, show
+from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.errors import UserError
-from neural_style.images import sources
+from neural_style.images import inputs
 from neural_style.results import checkpoint
 from neural_style.results.checkpoint import Checkpoint
 
@@ -118,7 +118,7 @@ def test_more_iterations_and_another_path_to_the_same_file_go_on():
 )
 def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     flags = [*flags, "--weights=random", "--rows=32", "--evaluations_per_iteration=4"]
-    given = sources.read(COFFEE, [SWIRLS], options(*flags, "--iterations=4"))
+    given = inputs.read(COFFEE, [SWIRLS], options(*flags, "--iterations=4"))
     whole = Engine().run(given)
     steps = whole.steps()
     *_, last = (next(steps) for _ in range(3))
@@ -126,7 +126,7 @@ def test_going_on_from_a_state_is_never_having_stopped(tmp_path, flags):
     checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, last.state(), []))
     *_, wanted = steps
 
-    longer = sources.read(COFFEE, [SWIRLS], options(*flags, "--iterations=5"))  # than it was to be
+    longer = inputs.read(COFFEE, [SWIRLS], options(*flags, "--iterations=5"))  # than it was to be
     resumed = Engine().run(longer, checkpoint.load(str(tmp_path / "out")).resumed)
     third, fourth = itertools.islice(resumed.steps(), 2)
     assert (third.index, fourth.index) == (3, 4)
@@ -209,10 +209,10 @@ def test_a_run_of_an_older_version_goes_on(tmp_path, monkeypatch):
 
 def test_other_weights_than_before_the_break_are_told():
     settings = options("--weights=random", "--rows=32", "--iterations=2", "--evaluations_per_iteration=2")
-    steps = Engine().run(sources.read(COFFEE, [SWIRLS], settings)).steps()
+    steps = Engine().run(inputs.read(COFFEE, [SWIRLS], settings)).steps()
     state = next(steps).state()
     state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
-    again = Engine().run(sources.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
+    again = Engine().run(inputs.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
     with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
         next(again.steps())
 
@@ -231,7 +231,7 @@ def test_other_weights_than_before_the_break_are_told():
     ],
 )
 def test_damaged_states_are_told(tmp_path, engine, damage):
-    given = sources.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
+    given = inputs.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
     step = next(engine.run(given).steps())
     whole = vars(Checkpoint(HEADER, DIGESTS, [SCALE], step.state(), []))
     checkpoint.save(str(tmp_path / "out"), types.SimpleNamespace(**{**whole, **damage}))
@@ -241,7 +241,7 @@ def test_damaged_states_are_told(tmp_path, engine, damage):
 
 @pytest.mark.parametrize("damage", [np.array(["text"]), np.zeros(5), np.full(32 * 48 * 3, np.nan), 10**9])
 def test_states_of_other_pictures_are_told(engine, damage):
-    given = sources.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
+    given = inputs.read(COFFEE, [SWIRLS], options("--weights=random", "--rows=32", "--iterations=2"))
     state = next(engine.run(given).steps()).state()
     if isinstance(damage, int):
         state["index"] = damage

@@ -16,9 +16,9 @@ from conftest import COFFEE, SWIRLS, pair
 from PIL import Image
 from test_objective import LAYERS, scene
 
+from neural_style.cli.main import main
 from neural_style.cluster import shipping
 from neural_style.cluster.driver import Driver
-from neural_style.command.main import main
 from neural_style.losses import terms
 from neural_style.optimize.objective import Objective
 from neural_style.results import record

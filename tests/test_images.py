@@ -8,7 +8,7 @@ import pytest
 from conftest import COFFEE
 from PIL import Image, ImageCms
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images import geometry, reading, writing
 
 ORIENTATION = 0x0112

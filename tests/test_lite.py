@@ -10,22 +10,22 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
-from neural_style import painting
-from neural_style.cache import Cache
-from neural_style.feedforward import lite
-from neural_style.images import sources
-from neural_style.settings import trained
+from neural_style import api
+from neural_style.core.cache import Cache
+from neural_style.feedforward import litert
+from neural_style.images import inputs
+from neural_style.pretrained import style_networks
 
 PHOTOS = [COFFEE, DATA / "chelsea.jpg", SWIRLS]
 HEAVY = ("tensorflow", "keras", "scipy", "matplotlib", "h5py", "absl.testing")
 
 
 def run_of(asked):
-    return lite.run_of(asked, Cache(1e9))
+    return litert.run_of(asked, Cache(1e9))
 
 
 def given(styles=SWIRLS, recipe="instant", **how):
-    return sources.read(COFFEE, [styles], neural_style.Settings.read(recipe, rows=64, **how))
+    return inputs.read(COFFEE, [styles], neural_style.Settings.read(recipe, rows=64, **how))
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
@@ -52,7 +52,7 @@ def test_a_trained_network_is_as_tensorflows_within_a_grey_level(engine, photo):
 def test_a_command_loads_nothing_heavy(tmp_path, words):
     style, *flags = words
     program = (
-        "import sys; from neural_style.command.main import main; code = main(sys.argv[1:]); "
+        "import sys; from neural_style.cli.main import main; code = main(sys.argv[1:]); "
         f"print([name for name in {HEAVY!r} if name in sys.modules]); sys.exit(code)"
     )
     command = [sys.executable, "-c", program, str(COFFEE), style, str(tmp_path / "out"), "--rows=64", *flags]
@@ -66,7 +66,7 @@ def test_a_command_loads_nothing_heavy(tmp_path, words):
 
 
 def test_help_loads_nothing_heavy():
-    program = "import sys; from neural_style.command.main import main; main(['--help']); print(sorted(sys.modules))"
+    program = "import sys; from neural_style.cli.main import main; main(['--help']); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "scipy", "matplotlib", "ai_edge_litert"} & set(
         json.loads(done.stdout.splitlines()[-1].replace("'", '"'))
@@ -90,7 +90,7 @@ def test_pictures_one_after_the_other_are_as_alone(engine):
 def test_masks_and_large_pictures_are_tensorflows():
     mask = Image.new("L", (8, 8), "white")
     assert run_of(given(style_masks=[mask])) is None
-    large = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
+    large = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
     assert run_of(large) is None
     assert run_of(given(recipe="offline")) is None
 
@@ -103,13 +103,13 @@ def test_a_clusters_engine_paints_everything_itself():
             return arguments
 
     asked = given()
-    assert painting.run_of(asked, Engine, None) == (asked, None, None)
-    assert not isinstance(painting.run_of(asked, Engine, Cache(1e9)), tuple)
+    assert api.run_of(asked, Engine, None) == (asked, None, None)
+    assert not isinstance(api.run_of(asked, Engine, Cache(1e9)), tuple)
 
 
 def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):
-    bundled = trained.by_name()["painters"]
-    assert trained.lite_file(bundled).is_file()
+    bundled = style_networks.by_name()["painters"]
+    assert style_networks.lite_file(bundled).is_file()
     for ending in (".keras", ".tflite"):
         (tmp_path / f"own{ending}").write_bytes(bundled.with_suffix(ending).read_bytes())
     assert run_of(given(tmp_path / "own.keras", "feedforward", style="tahiti")) is None
@@ -123,6 +123,6 @@ def test_without_litert_tensorflow_paints(engine, monkeypatch):
 
 
 def test_the_exports_are_small():
-    sizes = [path.stat().st_size for path in trained.ARBITRARY.parent.glob("*.tflite")]
+    sizes = [path.stat().st_size for path in style_networks.ARBITRARY.parent.glob("*.tflite")]
     assert len(sizes) == 3
     assert sum(sizes) < 7.5e6

@@ -3,9 +3,9 @@ import types
 import pytest
 from conftest import COFFEE, SWIRLS, options, session
 
-from neural_style.command import main
-from neural_style.errors import UserError
-from neural_style.optimize import memory
+from neural_style.cli import main
+from neural_style.core.errors import UserError
+from neural_style.planning import memory
 
 
 @pytest.fixture

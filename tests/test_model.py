@@ -5,7 +5,7 @@ import tensorflow as tf
 from conftest import pair
 
 from neural_style.images.preprocessing import deprocess
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model, weights
 
@@ -76,21 +76,21 @@ def test_preprocessing_is_keras_own_and_deprocessing_its_inverse(mode, rng):
 
 
 def test_layers_take_the_mean_activations_of_imagenet_and_keep_their_filters_proportions(vgg19):
-    layers, pictures = networks.layer_names("vgg19")[:9], pair(32, 48)
+    layers, pictures = vgg_layers.layer_names("vgg19")[:9], pair(32, 48)
     normalized = model.normalize(NetworkSettings(normalize_weights="imagenet"), vgg19, pictures, layers)
     before, after = (model.build(NetworkSettings(), kernels, layers) for kernels in (vgg19, normalized))
     for name in layers:
         found, original = ([network(picture[None])[name] for picture in pictures] for network in (after, before))
-        assert np.mean(found) == pytest.approx(networks.imagenet_mean("vgg19", name), rel=1e-3)
+        assert np.mean(found) == pytest.approx(vgg_layers.imagenet_mean("vgg19", name), rel=1e-3)
         factor = np.mean(found) / np.mean(original)
         np.testing.assert_allclose(found[0], original[0] * factor, rtol=1e-3, atol=1e-4 * np.max(found[0]))
 
 
 def test_imagenets_mean_activations_are_the_published_ones_and_lie_between_them_elsewhere():
-    for network in networks.BLOCKS:
-        means = [networks.imagenet_mean(network, name) for name in networks.layer_names(network)]
-        published = {name: networks.imagenet_mean(network, name) for name in networks.IMAGENET_MEANS}
-        assert published == pytest.approx(networks.IMAGENET_MEANS)
+    for network in vgg_layers.BLOCKS:
+        means = [vgg_layers.imagenet_mean(network, name) for name in vgg_layers.layer_names(network)]
+        published = {name: vgg_layers.imagenet_mean(network, name) for name in vgg_layers.IMAGENET_MEANS}
+        assert published == pytest.approx(vgg_layers.IMAGENET_MEANS)
         assert means[-1] == pytest.approx(13.4)
         assert means[4:8] == sorted(means[4:8])
 
@@ -107,7 +107,7 @@ def test_a_filter_that_the_images_do_not_show_is_not_blown_up(vgg19):
 
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_normalized_filters_have_mean_activation_one_and_change_only_units(vgg19, pooling):
-    layers, pictures = networks.layer_names("vgg19")[:6], pair(32, 48)
+    layers, pictures = vgg_layers.layer_names("vgg19")[:6], pair(32, 48)
     settings = NetworkSettings(pooling=pooling)
     normalized = model.normalize(settings, vgg19, pictures, layers)
     before, after = (model.build(settings, kernels, layers) for kernels in (vgg19, normalized))

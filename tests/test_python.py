@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 from safetensors.numpy import save_file
 
 import neural_style
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images import geometry, reading
 from neural_style.vgg import weights
 

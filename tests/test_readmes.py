@@ -7,7 +7,7 @@ import pytest
 from conftest import COFFEE, DATA, SWIRLS
 
 import neural_style
-from neural_style.command.flags import GROUPS
+from neural_style.cli.flags import GROUPS
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.settings.web import WebSettings
 

@@ -11,9 +11,9 @@ from conftest import COFFEE, SWIRLS
 from PIL import Image
 
 import neural_style
-from neural_style import remote
-from neural_style.command.main import main
-from neural_style.errors import UserError
+from neural_style.cli.main import main
+from neural_style.core import storage
+from neural_style.core.errors import UserError
 from neural_style.images import reading
 from neural_style.results import checkpoint, targets
 
@@ -182,7 +182,7 @@ def test_films_stay_on_this_machine(capsys):
 
 @pytest.mark.parametrize("path", ["photo.jpg", "/a/b.png", "C:\\photo.jpg", "c://photo.jpg", "a:b", ""])
 def test_paths_are_no_urls(path):
-    assert not remote.is_url(path)
+    assert not storage.is_url(path)
 
 
 def test_an_input_by_another_spelling_is_not_written_over(bucket, tmp_path, capsys):
@@ -206,7 +206,7 @@ def test_what_is_secret_in_urls_is_not_recorded(bucket, capsys):
     assert b"SECRET" not in record + bucket.cat("/bucket/out.png")
     assert main([*words, mask, *QUICK, "--noplots", "--resume"]) == 0
     assert "is complete already" in capsys.readouterr().out
-    assert remote.public("https://me:word@host:80/a/b.png?k=1") == "https://host:80/a/b.png"
+    assert storage.public("https://me:word@host:80/a/b.png?k=1") == "https://host:80/a/b.png"
 
 
 def test_a_state_that_can_not_be_reached_is_not_called_damaged(bucket, monkeypatch):
@@ -219,7 +219,7 @@ def test_a_state_that_can_not_be_reached_is_not_called_damaged(bucket, monkeypat
         checkpoint.load("memory://bucket/out")
     monkeypatch.setattr(type(bucket), "info", broken)
     with pytest.raises(UserError, match="the line is down"):
-        remote.exists("memory://bucket/out.state")
+        storage.exists("memory://bucket/out.state")
 
 
 @pytest.mark.parametrize("prefix", ["memory://bucket", "memory://", "memory://b/x?sig=1", "zip://out::memory://b/x"])

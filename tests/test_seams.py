@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model, seams, tiles
 from neural_style.vgg.seams import Seam
@@ -13,14 +13,14 @@ from neural_style.vgg.seams import Seam
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
 def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
     """Every layer's, put together: each position stands in one tile, and is the same there."""
-    layers = networks.names_through("vgg19", ["block4_conv2"])
+    layers = vgg_layers.names_through("vgg19", ["block4_conv2"])
     settings = NetworkSettings(pooling="avg", padding=padding)
     whole, tiled = (model.build(settings, vgg19, layers, "float64", tiled=kind) for kind in (False, True))
     image = rng.uniform(0, 255, (1, 101, 139, 3))
     expected = whole(image)
     joined = {layer: np.full(expected[layer].shape, np.nan) for layer in layers}
     nothing, below, right = seams.nothing(tiled), {}, {}
-    for tile in tiles.tiles(101, 139, networks.smallest_tile("vgg19", layers)):
+    for tile in tiles.tiles(101, 139, vgg_layers.smallest_tile("vgg19", layers)):
         row, col = tile.place
         seen = tiled(
             {

@@ -3,12 +3,12 @@ import pytest
 from conftest import COFFEE, SWIRLS, options, pair
 from PIL import Image
 
-from neural_style.errors import UserError
-from neural_style.images import geometry, reading, sources
+from neural_style.core.errors import UserError
+from neural_style.images import geometry, inputs, reading
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
-    return sources.read(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
+    return inputs.read(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
 
 
 def test_the_defaults_are_keras():

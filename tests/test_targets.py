@@ -12,8 +12,8 @@ import pytest
 from conftest import COFFEE, SWIRLS
 from PIL import Image
 
-from neural_style.command.main import main
-from neural_style.errors import UserError
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
 from neural_style.results import targets
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2"]

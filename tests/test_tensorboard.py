@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.results.tensorboard import Board
 from neural_style.settings.settings import Settings
 

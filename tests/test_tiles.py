@@ -4,7 +4,7 @@ from conftest import pair
 from test_masks import half
 from test_objective import objective, scene
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images.scene import Region, Scene
 from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.settings import Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import DATA
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.vgg import torch_files
 
 

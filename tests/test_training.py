@@ -16,20 +16,20 @@ from PIL import Image
 from safetensors import safe_open
 
 import neural_style
-from neural_style.cache import Cache
-from neural_style.command import train
-from neural_style.errors import UserError
-from neural_style.feedforward import beginning, network
+from neural_style.cli import train
+from neural_style.core.cache import Cache
+from neural_style.core.errors import UserError
+from neural_style.feedforward import network
 from neural_style.images.scene import Region, Scene
 from neural_style.losses import functions, terms
 from neural_style.optimize.objective import Objective
-from neural_style.settings import decoders, trained
+from neural_style.pretrained import decoders, style_networks
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.training import states
+from neural_style.training import decoder_training, network_setup, state_files
 from neural_style.training.crops import Crops, taken
-from neural_style.universal import decoder, training
+from neural_style.universal import decoder
 from neural_style.vgg import model, weights
 
 NETWORK = NetworkSettings(network="vgg16", weights="random", padding="replicate")
@@ -47,7 +47,7 @@ LOSS = LossSettings(
 def decoder_begun(**given):
     settings = TrainingSettings(**{"decoder": 2, "steps": 40, "crop": 32, "batch": 2, **given})
     crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
-    return settings, crops, training.begun(settings, NETWORK, crops, Cache(1e9))
+    return settings, crops, decoder_training.begun(settings, NETWORK, crops, Cache(1e9))
 
 
 def test_decoders_errors_fall_and_a_training_goes_on_to_the_same_decoder():
@@ -123,7 +123,7 @@ def test_a_decoder_is_trained_on(tmp_path):
 
 def test_psnr_of_a_known_error():
     images = np.full((1, 2, 2, 3), 100.0)
-    assert training.psnr(images, images + 25.5) == pytest.approx(20)
+    assert decoder_training.psnr(images, images + 25.5) == pytest.approx(20)
 
 
 def two_styles():
@@ -137,7 +137,7 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
     settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
     how = StylesSettings(**{"width": 0.125, "content_energy": "crop", **of[StylesSettings]})
-    return settings, beginning.begun(settings, how, loss, NETWORK, names, two_styles()[: len(names)], Cache(1e9))
+    return settings, network_setup.begun(settings, how, loss, NETWORK, names, two_styles()[: len(names)], Cache(1e9))
 
 
 def test_losses_are_the_engines():
@@ -241,11 +241,11 @@ sys.path.insert(0, {folder!r})
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * {devices})
 import test_training as t
-from neural_style.feedforward import beginning
-beginning.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
+from neural_style.training import network_setup
+network_setup.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
 settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4, architecture="johnson")
 crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
-print(json.dumps([trained.run(images).terms for _, images in t.taken(crops, 0, 4)]))
+print(json.dumps([style_networks.run(images).terms for _, images in t.taken(crops, 0, 4)]))
 """
 
 
@@ -319,7 +319,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     assert (again.returncode, "is there already: choose another name" in again.stderr) == (1, True)
 
 
-PAINTERS = trained.by_name()["painters"]
+PAINTERS = style_networks.by_name()["painters"]
 TORCH = DATA / "johnson.pth"
 SMALL = [
     "--weights=random",
@@ -344,13 +344,13 @@ def test_the_command_trains_a_network_that_paints(photos):
         assert shown.size == (2 * 384, 256)
     (events,) = (photos / "board").iterdir()
     assert b"loss" in events.read_bytes()
-    facts = trained.facts(photos / "two.keras")
+    facts = style_networks.facts(photos / "two.keras")
     assert facts["styles"] == ["swirls", "chelsea"]
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
     kept = [word for word in SMALL if not word.startswith(("--architecture", "--width"))]  # which are the network's
     assert command(photos, SWIRLS, "more.keras", "--steps=1", "--begin=two.keras", *kept).returncode == 0
-    more = trained.facts(photos / "more.keras")["training"]
+    more = style_networks.facts(photos / "more.keras")["training"]
     assert more["before"] == facts["training"]
     assert (more["flags"]["architecture"], more["flags"]["width"]) == ("johnson", "0.125")
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
@@ -374,9 +374,9 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
     state = photos / "one.keras.state"
     with safe_open(state, "np") as file:
         identity = file.metadata()
-    kept = states.read(state, identity)
+    kept = state_files.read(state, identity)
     for name, instead in [("0", {}), ("0", {"0": np.zeros(7, np.float32)})]:
-        states.write(state, {key: value for key, value in kept.items() if key != name} | instead, identity)
+        state_files.write(state, {key: value for key, value in kept.items() if key != name} | instead, identity)
         damaged = command(photos, *words, "--steps=5000", "--resume")
         assert damaged.returncode == 1
         assert "is no state of this training: remove it to start anew" in damaged.stderr
@@ -465,10 +465,8 @@ def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_p
     for name, size in [("full/a", (64, 64)), ("full/a,b", (64, 64)), ("long", (3, 400))]:
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)
-    from neural_style.command import train_decoder, train_network
 
-    for each in (train_decoder, train_network):
-        monkeypatch.setattr(each, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
+    monkeypatch.setattr(train, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
     with pytest.raises(UserError) as told:
         train.run(words)
     assert message in str(told.value)
@@ -476,8 +474,8 @@ def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_p
 
 def test_a_state_of_other_flags_is_told(tmp_path):
     _, _, some = decoder_begun(decoder=1)
-    states.write(tmp_path / "state", some.state(), {"training": "these"})
-    some.restore(states.read(tmp_path / "state", {"training": "these"}))
+    state_files.write(tmp_path / "state", some.state(), {"training": "these"})
+    some.restore(state_files.read(tmp_path / "state", {"training": "these"}))
     for identity, message in [
         (
             {"training": "others"},
@@ -488,16 +486,16 @@ def test_a_state_of_other_flags_is_told(tmp_path):
         ({"files": "those", "training": "others", "more": "of it"}, "knows another files, which"),
     ]:
         with pytest.raises(UserError, match=message):
-            states.read(tmp_path / "state", identity)
-    states.write(tmp_path / "state", some.state(), {"files": "those"})
+            state_files.read(tmp_path / "state", identity)
+    state_files.write(tmp_path / "state", some.state(), {"files": "those"})
     with pytest.raises(UserError, match="other photographs or styles, or in another order: give them as they were, or"):
-        states.read(tmp_path / "state", {"files": "these"})
-    states.write(tmp_path / "state", some.state(), {})
+        state_files.read(tmp_path / "state", {"files": "these"})
+    state_files.write(tmp_path / "state", some.state(), {})
     with pytest.raises(UserError, match="is no state of a training: remove it"):
-        states.read(tmp_path / "state", {"training": "these"})
+        state_files.read(tmp_path / "state", {"training": "these"})
     (tmp_path / "state").write_text("nothing")
     with pytest.raises(UserError, match="is no state of a training"):
-        states.read(tmp_path / "state", {})
+        state_files.read(tmp_path / "state", {})
 
 
 def test_help_names_every_flag(capsys):

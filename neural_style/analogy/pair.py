@@ -13,7 +13,7 @@ from neural_style.analogy.blending import blend
 from neural_style.analogy.inversion import Network, layer
 from neural_style.analogy.matching import EXACT_PAIRS, mean_energy, search, search_exactly, unit
 from neural_style.optimize.evaluator import Watch
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.analogy import Level
 
 INVERTED = 2
@@ -140,7 +140,7 @@ class Pair:
 
 def _finer(level: int, other: int) -> int:
     """How many times finer the maps of level `other` are than those of `level`; level 1 is as fine as the image."""
-    return networks.stride(layer(level)) // networks.stride(layer(other))
+    return vgg_layers.stride(layer(level)) // vgg_layers.stride(layer(other))
 
 
 def _joined(image: np.ndarray, look: np.ndarray) -> np.ndarray:

@@ -11,15 +11,16 @@ from neural_style.analogy import fields
 from neural_style.analogy.blending import exchange_mean
 from neural_style.analogy.inversion import Network, layer
 from neural_style.analogy.pair import Match, Pair
-from neural_style.cache import Cache
-from neural_style.errors import DAMAGED_STATE, UserError
-from neural_style.images.sources import Sources
+from neural_style.core.cache import Cache
+from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.step import Step
+from neural_style.images.inputs import Sources
 from neural_style.optimize.evaluator import Watch
-from neural_style.optimize.plan import plan
 from neural_style.optimize.session import check_same_weights
-from neural_style.settings import networks
-from neural_style.step import Step
-from neural_style.vgg import device, fitting, weights
+from neural_style.planning import device
+from neural_style.planning.plan import plan
+from neural_style.settings import vgg_layers
+from neural_style.vgg import fitting, weights
 
 VOTE = 3
 """Side of the patches that are averaged in the picture itself."""
@@ -127,7 +128,7 @@ class Run:
         self, index: int, pair: Pair, match: Match, losses: list[float], facts: Mapping[str, Any], began: float
     ) -> Step:
         content, style = pair.content[0], pair.style[0]
-        factor, sizes = networks.stride(layer(match.level)), pair.shapes(0)
+        factor, sizes = vgg_layers.stride(layer(match.level)), pair.shapes(0)
         forth = fields.enlarge(match.forth, factor, *sizes)
         back = fields.enlarge(match.back, factor, *reversed(sizes))
         image = self._scene.finished(self._swapped(content, style, forth))

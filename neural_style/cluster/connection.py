@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 LOCAL = "local"
 """The address that stands for this machine alone."""

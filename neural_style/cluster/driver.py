@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from neural_style.cluster import connection
+from neural_style.core.terminal import say
 from neural_style.results.progress import QUIET_SECONDS
-from neural_style.terminal import say
 
 if TYPE_CHECKING:
     from neural_style.cluster.engine import ClusterEngine

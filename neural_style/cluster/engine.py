@@ -11,10 +11,10 @@ import ray
 from neural_style.cluster.pool import DEATHS, DIED, Handle, Pool
 from neural_style.cluster.shipping import contents, named
 from neural_style.cluster.shots import Shots
-from neural_style.errors import UserError
-from neural_style.images.sources import Sources
+from neural_style.core.errors import UserError
+from neural_style.core.step import Step
+from neural_style.images.inputs import Sources
 from neural_style.results import record
-from neural_style.step import Step
 from neural_style.video.clip import Clip
 
 Watch = Callable[[Step], Any]

@@ -12,7 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from neural_style.cluster.worker import Worker
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.results import record
 
 POLL_SECONDS = 0.5

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_style.images.sources import Sources
+from neural_style.images.inputs import Sources
 from neural_style.results import record
 
 

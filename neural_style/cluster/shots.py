@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neural_style.cluster.pool import Pool
-from neural_style.images.sources import Sources
+from neural_style.images.inputs import Sources
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film, Frame, Painter
 from neural_style.video.motion import moved

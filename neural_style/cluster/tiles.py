@@ -8,12 +8,12 @@ import ray
 import tensorflow as tf
 
 from neural_style.cluster.pool import DEATHS, DIED, Pool
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images.scene import Scene
 from neural_style.losses import terms
 from neural_style.optimize.halos import cut_maps, haloed, within
 from neural_style.optimize.objective import Bound
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.vgg.tiles import Box, Tile, cut, tiles
 from neural_style.vgg.weight_files import Weights
@@ -33,7 +33,7 @@ class ClusterObjective:
         """
         self._pool, self._size = pool, size
         self._terms = terms.of(settings.loss, carried)
-        self._reach = networks.reach(settings.network.network, settings.loss.layers)
+        self._reach = vgg_layers.reach(settings.network.network, settings.loss.layers)
         self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
         self._made = ray.put((settings, kernels, precision, carried))
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from neural_style.cluster.shipping import Receiver, placed, respelled
-from neural_style.errors import UserError
-from neural_style.images.sources import Sources
+from neural_style.core.errors import UserError
+from neural_style.core.step import Step
+from neural_style.images.inputs import Sources
 from neural_style.results import record
-from neural_style.step import Step
 
 
 class Worker:

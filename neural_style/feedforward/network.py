@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image
 
 from neural_style import __version__
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.feedforward import torch_files
 from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, model_of
-from neural_style.settings import trained
+from neural_style.pretrained import style_networks
 
 PICTURE_SIDE = 256
 """Of the styles' pictures in the file, at most."""
@@ -85,15 +85,15 @@ def save(path: Path, network: Network, pictures: Sequence[Image.Image], training
         "training": training,
     }
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / f"network{trained.KERAS}"
+        whole = Path(folder) / f"network{style_networks.KERAS}"
         network.model.save(whole)
         with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as file:
-            file.writestr(trained.FACTS, json.dumps(said, indent=1))
+            file.writestr(style_networks.FACTS, json.dumps(said, indent=1))
             for number, picture in enumerate(pictures):
                 small, packed = picture.convert("RGB"), io.BytesIO()
                 small.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
                 small.save(packed, "JPEG", quality=90)
-                file.writestr(f"{trained.PICTURES}/{number}.jpg", packed.getvalue())
+                file.writestr(f"{style_networks.PICTURES}/{number}.jpg", packed.getvalue())
         path.write_bytes(whole.read_bytes())
 
 
@@ -103,19 +103,19 @@ def load(path: Path) -> Network:
     Raises:
       UserError: the file is none, or holds other layers than it says.
     """
-    facts = trained.facts(path)
+    facts = style_networks.facts(path)
     if facts["architecture"] not in ARCHITECTURES:
         raise UserError(
             f"{str(path)!r} holds a network of the architecture {facts['architecture']!r}, and this version knows "
             f"{', '.join(ARCHITECTURES)}."
         )
-    if path.suffix.lower() in trained.TORCH:
+    if path.suffix.lower() in style_networks.TORCH:
         tensors = torch_files.read(path)
         network = fresh(facts["architecture"], torch_files.width_of(tensors, path), facts["styles"], 0)
         torch_files.fill(network.layers, tensors, path)
         return network
     network = fresh(facts["architecture"], float(facts["width"]), facts["styles"], 0)
-    packed = trained.member(path, trained.WEIGHTS)
+    packed = style_networks.member(path, style_networks.WEIGHTS)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "network.weights.h5"
         weights.write_bytes(packed)

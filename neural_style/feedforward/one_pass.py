@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.cache import Cache
+from neural_style.core.cache import Cache
+from neural_style.core.step import Step
 from neural_style.images import color, geometry, writing
+from neural_style.images.inputs import Sources
 from neural_style.images.scene import Scene, shares_of
-from neural_style.images.sources import Sources
 from neural_style.settings.universal import PREDICTOR_SIDE
-from neural_style.step import Step
 
 WHOLE = 2.2e6
 """Pixels up to which --tile=auto takes a picture whole."""

@@ -6,7 +6,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from neural_style.settings import trained
+from neural_style.pretrained import style_networks
 
 BLOCKS = 5
 """Residual blocks of the transformer."""
@@ -21,12 +21,12 @@ CONVOLUTIONS = (*(f"contract.conv{number}" for number in (1, 2, 3)), *NORMALIZED
 
 def read() -> dict[str, np.ndarray]:
     """The bundled weights in float32: kernels and biases by their names."""
-    return dequantized(load_file(trained.ARBITRARY))
+    return dequantized(load_file(style_networks.ARBITRARY))
 
 
 def read_affine() -> dict[str, np.ndarray]:
     """Those of `read` that `parameters` takes, without the others' work."""
-    with safe_open(trained.ARBITRARY, framework="numpy") as file:
+    with safe_open(style_networks.ARBITRARY, framework="numpy") as file:
         layers = [f"transformer.{name}.{which}" for name in NORMALIZED for which in ("gamma", "beta")]
         names = [f"{layer}.{part}" for layer in layers for part in ("kernel", "scale", "bias")]
         return dequantized({name: file.get_tensor(name) for name in names})

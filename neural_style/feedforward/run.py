@@ -9,8 +9,8 @@ from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
 from neural_style.feedforward.painter import Painter
 from neural_style.images.scene import Scene
-from neural_style.settings import trained
-from neural_style.vgg import device
+from neural_style.planning import device
+from neural_style.pretrained import style_networks
 
 BAND = 256
 """Rows of a picture that --tile=auto takes at once where it is larger than `WHOLE`."""
@@ -56,4 +56,4 @@ class ArbitraryRun(PaintingsRun, Run):
         painter.set_styles(self._style_vectors(scene, painter.style_vector))
         band, facts = self._band(scene)
         paint = functools.partial(painter.paint, band=band, shifts=self._settings.feedforward.shifts)
-        return paint, count, {**facts, "weights": trained.arbitrary_origin()}
+        return paint, count, {**facts, "weights": style_networks.arbitrary_origin()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.vgg import torch_files as torch_reader

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.picture import LONGEST
 
 RGB = np.ndarray

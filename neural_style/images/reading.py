@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from neural_style import remote
-from neural_style.errors import UserError
+from neural_style.core import storage
+from neural_style.core.errors import UserError
 from neural_style.settings.picture import LARGEST_IMAGE
 
 Picture = str | os.PathLike | Image.Image | np.ndarray
@@ -88,8 +88,8 @@ def images_in(folder: str, flag: str) -> list[Path]:
 def _file(path: str) -> str | io.BytesIO:
     """What Pillow opens; a UserError where a path or URL is no file that can be read."""
     try:
-        if remote.is_url(path):
-            return io.BytesIO(remote.read(path))
+        if storage.is_url(path):
+            return io.BytesIO(storage.read(path))
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
             open(path, "rb").close()

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from neural_style.images.scene import Region
 from neural_style.losses.functions import TINY, positions
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 
 
 def weights_at(region: Region, layer: str, dtype: tf.DType) -> tf.Tensor | None:
@@ -24,7 +24,7 @@ def weights_at(region: Region, layer: str, dtype: tf.DType) -> tf.Tensor | None:
     if region.mask is None:
         return None
     mask = tf.constant(region.mask[None, ..., None], dtype)
-    for _ in range(networks.block_of(layer) - 1):
+    for _ in range(vgg_layers.block_of(layer) - 1):
         mask = tf.nn.avg_pool2d(mask, 2, 2, "VALID")
     return tf.sqrt(mask * (positions(mask) / tf.maximum(tf.reduce_sum(mask), TINY)))
 

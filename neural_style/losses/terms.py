@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses import functions, normalization, regions, style
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
 
 BEYOND = "image and beyond"
@@ -263,7 +263,7 @@ def prepare(
     """What each term's `loss` needs, by its name, of what `measure` gave for content and styles."""
 
     def known(term: Term, found: Mapping[str, tuple]) -> Measured:
-        return Measured(*found[term.name], networks.channels(term.layer))
+        return Measured(*found[term.name], vgg_layers.channels(term.layer))
 
     return {term.name: term.prepare(known(term, content), [known(term, s) for s in styles], scene) for term in terms}
 

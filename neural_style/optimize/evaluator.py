@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

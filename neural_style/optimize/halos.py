@@ -14,7 +14,7 @@ import tensorflow as tf
 from neural_style.losses import terms
 from neural_style.losses.terms import BEYOND, Term, compared, measure, sums
 from neural_style.optimize.tiled_objective import for_any_size
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.vgg import model
 from neural_style.vgg.tiles import Box, Tile, cut
@@ -85,7 +85,7 @@ class HaloedTiles:
             return maps[:, top : bottom + beyond, left : right + beyond]
 
         seen = self._network(tf.cast(image, tf.float64))
-        own_part = {layer: part(maps, networks.stride(layer)) for layer, maps in seen.items()}
+        own_part = {layer: part(maps, vgg_layers.stride(layer)) for layer, maps in seen.items()}
         return {**own_part, BEYOND: part(seen["image"], 1, beyond=1)}
 
 
@@ -99,7 +99,7 @@ def cut_maps(of: Sequence[Term], maps: Mapping[str, Any], tile: Tile) -> dict[st
     """A tile's part of each term's maps, as NumPy has them."""
 
     def part(term: Term, each: Any) -> np.ndarray | None:
-        box = tuple(edge // networks.stride(term.layer) for edge in tile.box)
+        box = tuple(edge // vgg_layers.stride(term.layer) for edge in tile.box)
         return None if each is None else cut(np.asarray(each), box)
 
     named = {term.name: term for term in of}

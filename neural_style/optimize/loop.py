@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from neural_style.core.step import Step
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.optimizers import Optimizer
-from neural_style.step import Step
 
 
 def transfer(

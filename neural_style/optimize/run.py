@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.cache import Cache
-from neural_style.errors import DAMAGED_STATE, UserError
+from neural_style.core.cache import Cache
+from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.step import Step
+from neural_style.images.inputs import Sources
 from neural_style.images.scene import Scene
-from neural_style.images.sources import Sources
 from neural_style.losses import terms
 from neural_style.optimize import optimizers, tiled_objective
 from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Bound, Objective
-from neural_style.optimize.plan import plan
 from neural_style.optimize.session import Session
-from neural_style.settings import trained
+from neural_style.planning import device
+from neural_style.planning.plan import plan
+from neural_style.pretrained import style_networks
 from neural_style.settings.settings import Settings
-from neural_style.step import Step
-from neural_style.vgg import device, fitting, model, weights
+from neural_style.vgg import fitting, model, weights
 
 Tiled = Callable[[Settings, model.Weights, int, str, int], Any]
 """Makes the objective of an image that is taken tile by tile; see `tiled_objective.of`."""
@@ -69,7 +70,7 @@ class Run:
         origin, kernels, key = self._weights(first)
         facts = {"device": device.describe_device(), "precision": how.precision, "weights": origin}
         if settings.picture.starts_instant:
-            facts["start"] = trained.arbitrary_origin()
+            facts["start"] = style_networks.arbitrary_origin()
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(sizes):
             raise UserError(DAMAGED_STATE)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.errors import DAMAGED_STATE, UserError
+from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.step import Step
 from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
 from neural_style.optimize.optimizers import Optimizer
-from neural_style.step import Step
 
 
 class Session:

@@ -30,7 +30,7 @@ from neural_style.losses.terms import (
     total_loss,
 )
 from neural_style.optimize.objective import Bound, bytes_of
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.vgg import model, seams
 from neural_style.vgg.tiles import Tile, cut, tiles
@@ -87,7 +87,7 @@ class TiledObjective:
           network: a tiled one, see `vgg.model.build`.
           terms: whose sums are sums over positions.
           size: of the tiles, in pixels: a multiple of the deepest layer's stride, at least
-            `networks.smallest_tile`.
+            `vgg_layers.smallest_tile`.
           kept_bytes: the content's features up to this size are kept.
         """
         self.network, self.terms = network, terms
@@ -104,7 +104,7 @@ class TiledObjective:
         """As `Objective.bind`."""
         maps = maps_of(self.terms, scene, self._dtype)
         layers, pixels = [term.layer for term in self.terms if term.compares], scene.content.size / 3
-        size = sum(4 * pixels * networks.channels(layer) / networks.stride(layer) ** 2 for layer in layers)
+        size = sum(4 * pixels * vgg_layers.channels(layer) / vgg_layers.stride(layer) ** 2 for layer in layers)
         content, kept = self._measure(scene.content, maps, keep=size <= self._kept_bytes)
         styles = [self._measure(style, {}, keep=False)[0] for style in scene.styles]
         constants = _Constants(maps, kept, prepare(self.terms, content, styles, scene))

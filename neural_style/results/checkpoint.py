@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from neural_style import remote
-from neural_style.errors import DAMAGED_STATE, UserError
+from neural_style.core import storage
+from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
 from neural_style.results.record import changes
 
@@ -68,10 +68,10 @@ def load(prefix: str) -> Checkpoint | None:
     Raises:
       UserError: the file can't be read.
     """
-    if not remote.exists(path(prefix)):
+    if not storage.exists(path(prefix)):
         return None
     try:
-        with remote.opened(path(prefix)) as file:
+        with storage.opened(path(prefix)) as file:
             return _read(file)
     except UserError:  # it can't be reached
         raise
@@ -109,8 +109,8 @@ def _check(read: Checkpoint) -> None:
 
 def remove(prefix: str) -> None:
     """Removes the state of a run that is complete."""
-    remote.remove(path(prefix))
-    if not remote.is_url(prefix):
+    storage.remove(path(prefix))
+    if not storage.is_url(prefix):
         files.partial_path(path(prefix)).unlink(missing_ok=True)
 
 
@@ -123,9 +123,9 @@ def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
       ending: of the result's image.
     """
     try:
-        found = json.loads(remote.read(f"{prefix}.json"))
+        found = json.loads(storage.read(f"{prefix}.json"))
         same = found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
-        return same and remote.exists(f"{prefix}{ending}")
+        return same and storage.exists(f"{prefix}{ending}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # somebody else's file
         return False
 

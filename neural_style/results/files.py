@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from neural_style import remote
-from neural_style.errors import UserError
+from neural_style.core import storage
+from neural_style.core.errors import UserError
 from neural_style.images.writing import FORMATS
 
 
@@ -23,9 +23,9 @@ def split(output: str, content: str) -> tuple[str, str]:
     Raises:
       UserError: results can't be written there, or not in that format.
     """
-    elsewhere = remote.is_url(output)
+    elsewhere = storage.is_url(output)
     if output.endswith("/") if elsewhere else os.path.isdir(output):
-        output = os.path.join(output, f"{Path(remote.public(content)).stem}.png")
+        output = os.path.join(output, f"{Path(storage.public(content)).stem}.png")
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
@@ -34,7 +34,7 @@ def split(output: str, content: str) -> tuple[str, str]:
             f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
         )
     if elsewhere:
-        remote.check_prefix(output)
+        storage.check_prefix(output)
     else:
         check_folder(folder)
     return (output[: -len(ending)], output[-len(ending) :]) if ending in FORMATS else (output, ".png")
@@ -50,8 +50,8 @@ def check_folder(folder: Path) -> None:
 
 def key(path: str) -> str:
     """A path or prefix by which two spellings of one place are the same; a link at its end is a place of its own."""
-    path = remote.key(path) if remote.is_url(path) else path
-    if remote.is_url(path):
+    path = storage.key(path) if storage.is_url(path) else path
+    if storage.is_url(path):
         return path
     return os.path.normcase(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
 
@@ -66,11 +66,11 @@ def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
     a file.
     """
     try:
-        if remote.is_url(path):
+        if storage.is_url(path):
             with tempfile.TemporaryDirectory(prefix="neural-style-") as folder:
                 whole = Path(folder, "whole")
                 write(whole)
-                remote.put(whole, path)
+                storage.put(whole, path)
         else:
             _write_beside(Path(path), write)
     except OSError as error:

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from neural_style.core.step import Step
+from neural_style.core.terminal import say
 from neural_style.results.record import by_kind
 from neural_style.settings.settings import Settings
-from neural_style.step import Step
-from neural_style.terminal import say
 
 QUIET_SECONDS = 30
 """Between two lines where the output is no terminal."""

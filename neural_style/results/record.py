@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neural_style import __version__, remote
-from neural_style.settings import checked, trained
+from neural_style import __version__
+from neural_style.core import storage
+from neural_style.core.step import Step
+from neural_style.pretrained import style_networks
+from neural_style.settings import checked
 from neural_style.settings.methods import is_heeded
 from neural_style.settings.network import preprocessing
 from neural_style.settings.picture import STARTS
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.settings import Settings
-from neural_style.step import Step
 
 PACKAGES = (
     "tensorflow",
@@ -100,13 +102,13 @@ def versions() -> dict[str, str]:
 
 
 def _named(picture: Any) -> str:
-    return str(remote.public(picture)) if isinstance(picture, str | os.PathLike) else type(picture).__name__
+    return str(storage.public(picture)) if isinstance(picture, str | os.PathLike) else type(picture).__name__
 
 
 def _public(flags: dict[str, Any]) -> dict[str, Any]:
     """Flags without what is secret in the URLs of masks and starts."""
     return {
-        name: [remote.public(each) for each in value] if isinstance(value, list) else remote.public(value)
+        name: [storage.public(each) for each in value] if isinstance(value, list) else storage.public(value)
         for name, value in flags.items()
     }
 
@@ -120,10 +122,10 @@ def digests(content: str, styles: Sequence[str], settings: Settings, also: str |
       also: still another path.
     """
     picture = settings.picture
-    named = [trained.find(path) or path for path in (content, *styles)]
+    named = [style_networks.find(path) or path for path in (content, *styles)]
     paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
     paths += [None if picture.init in STARTS else picture.init, *settings.network.files, also]
-    return {str(remote.public(path)): _digest(path) for path in paths if path}
+    return {str(storage.public(path)): _digest(path) for path in paths if path}
 
 
 def digest(paths: Sequence[str]) -> str:
@@ -134,7 +136,7 @@ def digest(paths: Sequence[str]) -> str:
 def _digest(path: str | os.PathLike) -> str:
     """Of a file's bytes; of a folder's files by name."""
     if not os.path.isdir(path):
-        with remote.opened(path) as file:
+        with storage.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     named = [f"{file.name} {_digest(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()

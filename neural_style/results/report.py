@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
+from neural_style.core.step import Step
+from neural_style.core.terminal import say, warn
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
@@ -20,8 +22,6 @@ from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer
 from neural_style.settings.network import SOURCES
 from neural_style.settings.output import OutputSettings
-from neural_style.step import Step
-from neural_style.terminal import say, warn
 
 
 class Report:

@@ -13,12 +13,12 @@ from pathlib import Path
 import filelock
 from PIL import Image
 
-from neural_style import remote
-from neural_style.errors import UserError
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import warn
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
-from neural_style.terminal import warn
 
 NUMBERED = ("_at_iteration_", "_scale_")
 """What precedes the number of an image along the way."""
@@ -51,7 +51,7 @@ def check(
     along = _along(prefix, ending)
     later = [path for path in along if NUMBERED[0] in path and _number(path, ending) > iterations]
     written = [*(prefix + end for end in ends), *(path for path in along if path not in later)]
-    standing = [path for path in written if remote.exists(path)]
+    standing = [path for path in written if storage.exists(path)]
     free = f"such as {_free(prefix, ends)!r}"
     for path in standing:
         for given in inputs:
@@ -88,7 +88,7 @@ def claimed(prefix: str) -> Iterator[None]:
     Raises:
       UserError: another run is at it.
     """
-    elsewhere = remote.is_url(prefix)
+    elsewhere = storage.is_url(prefix)
     name = f".{Path(prefix).name}.neural-style.lock"
     path = _place_of_lock(prefix) if elsewhere else Path(prefix).with_name(name)
     lock = filelock.FileLock(path, timeout=0)
@@ -122,14 +122,16 @@ def claimed(prefix: str) -> Iterator[None]:
 
 def _place_of_lock(url: str) -> Path:
     """Of a URL's: what lies elsewhere can't be locked, but this machine's runs keep out of each other's way."""
-    return Path(tempfile.gettempdir(), f"neural-style-{hashlib.sha256(remote.key(url).encode()).hexdigest()[:32]}.lock")
+    return Path(
+        tempfile.gettempdir(), f"neural-style-{hashlib.sha256(storage.key(url).encode()).hexdigest()[:32]}.lock"
+    )
 
 
 def _try(url: str) -> None:
     """Raises an OSError where no file can be written to a URL."""
     with tempfile.NamedTemporaryFile() as empty:
-        remote.put(Path(empty.name), url)
-    remote.remove(url)
+        storage.put(Path(empty.name), url)
+    storage.remove(url)
 
 
 def _acquire(lock: filelock.FileLock) -> None:
@@ -152,7 +154,7 @@ def _ends(ending: str, output: OutputSettings) -> list[str]:
 
 def _check_length(prefix: str, ends: Sequence[str]) -> None:
     """Raises a UserError where the longest name, with what a file is called before it is whole, can't be one."""
-    if remote.is_url(prefix):  # told when it is first written to
+    if storage.is_url(prefix):  # told when it is first written to
         return
     name, folder = Path(prefix).name, Path(prefix).parent
     longest = max((files.partial_path(f"{name}{end}").name for end in ends), key=lambda name: len(os.fsencode(name)))
@@ -178,7 +180,7 @@ def same(path: str, given: str) -> bool:
 def _made(prefix: str) -> dict | None:
     """The record of an earlier run with this prefix; None where PREFIX.json is none."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads(remote.read(f"{prefix}.json"))
+        found = json.loads(storage.read(f"{prefix}.json"))
         if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions"}:
             return found
     return None
@@ -190,7 +192,7 @@ def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
     In PNG, its own text says so; for other files the record that lies beside them.
     """
     name = Path(prefix).name
-    with contextlib.suppress(Exception), remote.opened(path) as file, Image.open(file) as image:  # broken files raise
+    with contextlib.suppress(Exception), storage.opened(path) as file, Image.open(file) as image:  # broken files raise
         if image.format == "PNG" and TEXT_KEY in image.info:
             return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
     recorded = made is not None and Path(str(made.get("prefix", name))).name == name
@@ -199,7 +201,7 @@ def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
 
 def _along(prefix: str, ending: str) -> list[str]:
     """The images along the way that stand there: a number between their names' parts."""
-    found = (path for word in NUMBERED for path in remote.matching(prefix + word, ending))
+    found = (path for word in NUMBERED for path in storage.matching(prefix + word, ending))
     return [path for path in found if _number(path, ending) >= 0]
 
 
@@ -212,6 +214,6 @@ def _number(path: str, ending: str) -> int:
 def _free(prefix: str, ends: Sequence[str]) -> str:
     """A prefix that no file begins with yet."""
     number = 2
-    while any(remote.exists(f"{prefix}_{number}{end}") for end in ends):
+    while any(storage.exists(f"{prefix}_{number}{end}") for end in ends):
         number += 1
     return f"{prefix}_{number}"

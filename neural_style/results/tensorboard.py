@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 
 class Board:

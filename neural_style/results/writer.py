@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from neural_style.core.step import Step
+from neural_style.core.terminal import warn
 from neural_style.images import writing
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
-from neural_style.step import Step
-from neural_style.terminal import warn
 
 NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "text": "text of how it was made"}
 """What an image carries, in words."""

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Many, Number, Whole, setting
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 
 class Checked:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings import checked, methods
 from neural_style.settings.schema import FIELDS
 

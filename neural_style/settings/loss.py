@@ -3,8 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
-from neural_style.errors import UserError
-from neural_style.settings import networks
+from neural_style.core.errors import UserError
+from neural_style.settings import vgg_layers
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Kind, Many, Number, Optional, setting
 
@@ -119,7 +119,7 @@ class LossSettings(Checked):
         """Rows and columns that an image needs at least."""
         side = STYLE_LOSSES[self.style_loss].side
         return max(
-            [2, *map(networks.stride, self.layers), *(side * networks.stride(name) for name in self.style_layers)]
+            [2, *map(vgg_layers.stride, self.layers), *(side * vgg_layers.stride(name) for name in self.style_layers)]
         )
 
     def layer_weights(self, kind: str) -> dict[str, float]:

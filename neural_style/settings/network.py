@@ -5,9 +5,9 @@ import importlib.util
 import os
 from pathlib import Path
 
-from neural_style import remote
-from neural_style.errors import UserError
-from neural_style.settings import networks
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+from neural_style.settings import vgg_layers
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, WordOr, setting
 
@@ -28,7 +28,7 @@ class Source:
     """
 
     preprocessing: tuple[str, ...]
-    networks: tuple[str, ...] = tuple(networks.BLOCKS)
+    networks: tuple[str, ...] = tuple(vgg_layers.BLOCKS)
     chosen: str = ""
 
 
@@ -52,7 +52,7 @@ NORMALIZERS = ("none", "images", "imagenet")
 class NetworkSettings(Checked):
     """The network."""
 
-    network: str = setting("vgg19", Choice(sorted(networks.BLOCKS, reverse=True)), "The network.")
+    network: str = setting("vgg19", Choice(sorted(vgg_layers.BLOCKS, reverse=True)), "The network.")
     weights: str = setting(
         "imagenet",
         WordOr(SOURCES, File()),
@@ -134,7 +134,7 @@ class NetworkSettings(Checked):
 
 def check_weight_file(path: str | os.PathLike) -> None:
     """Raises a UserError where a path is no file."""
-    remote.check_here(path, "a weight file")
+    storage.check_here(path, "a weight file")
     if not os.path.isfile(path):
         raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
 

@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 import os
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, Optional, Switch, Whole, setting
 

@@ -4,8 +4,8 @@ import dataclasses
 import os
 from typing import Any
 
-from neural_style import remote
-from neural_style.errors import UserError
+from neural_style.core import storage
+from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture, Switch, Whole, WordOr, setting
 
@@ -153,7 +153,7 @@ class PictureSettings(Checked):
     def check_files(self) -> None:
         """Raises a UserError where a file named here is none."""
         named = isinstance(self.init, str) and self.init not in STARTS
-        if named and not (remote.is_url(self.init) or os.path.isfile(self.init)):
+        if named and not (storage.is_url(self.init) or os.path.isfile(self.init)):
             raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is no file.")
 
     @property

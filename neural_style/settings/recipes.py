@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 FOLDER = Path(__file__).parent.parent / "configs"
 """Where the recipes are; in a checkout a link to the configs beside the package."""

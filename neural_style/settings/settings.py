@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from neural_style.errors import UserError
-from neural_style.settings import combining, decoders, networks, recipes
+from neural_style.core.errors import UserError
+from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import LEAST_SIDE, FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
@@ -40,7 +40,7 @@ class Settings:
 
     def __post_init__(self):
         for kind in ("content", "style"):
-            networks.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
+            vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
         if self.is_analogy:
@@ -135,7 +135,7 @@ class Settings:
         tile, loss = self.optimizer.tile, self.loss.style_loss
         if not (isinstance(tile, int) and self.universal.optimizes):
             return
-        least = networks.smallest_tile(self.network.network, self.loss.layers)
+        least = vgg_layers.smallest_tile(self.network.network, self.loss.layers)
         if tile < least:
             raise UserError(
                 f"--tile takes auto, none or a size of at least {least} pixels with these layers, received {tile}."
@@ -221,7 +221,7 @@ class Settings:
           **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
-          UserError: a name or value is none, values contradict each other, or a file or package is missing.
+          UserError: a name or value is none, values contradict each other,
         """
         if recipe is None:
             recipe = RECIPE_OF.get(given.get("method"))
@@ -231,17 +231,7 @@ class Settings:
         parts = {part: {} for part in PARTS}
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
-        made = cls(**{part: settings(**parts[part]) for part, settings in PARTS.items()}, recipe=recipe)
-        made.check_surroundings()
-        return made
-
-    def check_surroundings(self) -> None:
-        """Raises a UserError where a file, folder or package that the settings name is missing."""
-        self.picture.check_files()
-        self.network.check_files()
-        if self.universal.decodes and self.network.weights != "auto":
-            decoders.find(self.universal.levels, self.network, self.picture.seed, self.universal.decoders)
-        self.output.check_packages()
+        return cls(**{part: settings(**parts[part]) for part, settings in PARTS.items()}, recipe=recipe)
 
     @staticmethod
     def defaults(recipe: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Kind, Optional, Whole, setting
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import warn
 from neural_style.images.reading import load
-from neural_style.terminal import warn
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.universal.decoder import Decoder, layer, reach
 from neural_style.vgg import model
@@ -48,10 +48,10 @@ class Codec:
           By level [rows / stride, cols / stride, channels] float32 (float64 for that dtype).
         """
         deepest = layer(max(levels))
-        halo = networks.reach(self._settings.network, [deepest])
+        halo = vgg_layers.reach(self._settings.network, [deepest])
         seen = widened(box, halo, image.shape)
         found = self._encoder(tuple(sorted(set(levels))))(_part(image, seen).astype(np.float64)[np.newaxis])
-        return {level: _within(found[level][0], seen, box, networks.stride(layer(level))) for level in levels}
+        return {level: _within(found[level][0], seen, box, vgg_layers.stride(layer(level))) for level in levels}
 
     def around(self, box: Box, level: int, shape: Sequence[int]) -> Box:
         """The box whose features `decode` needs for `box`, in an image of `shape`."""
@@ -87,7 +87,7 @@ class Codec:
         return encode
 
     def _make_decoder(self, level: int):
-        decoder, channels = self._decoders[level], networks.channels(layer(level))
+        decoder, channels = self._decoders[level], vgg_layers.channels(layer(level))
 
         @tf.function(input_signature=[tf.TensorSpec((1, None, None, channels), self._kept)], autograph=False)
         def decode(features: tf.Tensor) -> tf.Tensor:

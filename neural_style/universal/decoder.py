@@ -16,8 +16,9 @@ import tensorflow as tf
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from neural_style.errors import UserError
-from neural_style.settings import decoders, networks
+from neural_style.core.errors import UserError
+from neural_style.pretrained import decoders
+from neural_style.settings import vgg_layers
 from neural_style.vgg import doubling, model
 
 
@@ -28,14 +29,14 @@ def layer(level: int) -> str:
 
 def kernel_shapes(network: str, level: int) -> dict[str, tuple[int, int, int, int]]:
     """The kernel shape (rows, cols, fan in, filters) of each convolution of a decoder, in order, by what it mirrors."""
-    shapes = networks.kernel_shapes(network)
-    names = networks.names_through(network, [layer(level)])
+    shapes = vgg_layers.kernel_shapes(network)
+    names = vgg_layers.names_through(network, [layer(level)])
     return {name: (*shapes[name][:2], *reversed(shapes[name][2:])) for name in reversed(names)}
 
 
 def reach(network: str, level: int) -> int:
     """How far, in pixels, a position of the features is seen in the image decoded: a multiple of its stride."""
-    found, stride = sum(map(networks.stride, kernel_shapes(network, level))), networks.stride(layer(level))
+    found, stride = sum(map(vgg_layers.stride, kernel_shapes(network, level))), vgg_layers.stride(layer(level))
     return -(-found // stride) * stride
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.cache import Cache
-from neural_style.errors import DAMAGED_STATE, UserError
+from neural_style.core.cache import Cache
+from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.step import Step
+from neural_style.images.inputs import Sources
 from neural_style.images.scene import Scene
-from neural_style.images.sources import Sources
-from neural_style.settings import decoders
-from neural_style.step import Step
+from neural_style.planning import device
+from neural_style.pretrained import decoders
 from neural_style.universal import decoder
 from neural_style.universal.codec import Codec
 from neural_style.universal.painter import Painter
-from neural_style.vgg import device, weights
+from neural_style.vgg import weights
 
 WHOLE = 2.2e6
 """Pixels up to which --tile=auto takes an image whole, in about 2 GB."""

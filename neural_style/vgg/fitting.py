@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural_style.images import sources
+from neural_style.images import inputs
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import kmeans, model
 from neural_style.vgg.weight_files import Weights
@@ -25,4 +25,4 @@ def fitted(
     found = weights or kmeans.learn(settings, shown, seed, layers)
     if settings.normalize_weights == "none":
         return found
-    return model.normalize(settings, found, sources.normalizing(settings, shown), layers)
+    return model.normalize(settings, found, inputs.normalizing(settings, shown), layers)

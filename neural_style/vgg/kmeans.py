@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model
 
@@ -37,11 +37,11 @@ def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, 
     rng, weights = np.random.RandomState(seed), {}
     maps = [tf.constant(model.preprocess(picture, settings.preprocess)[np.newaxis]) for picture in pictures]
     block = 1
-    for name in networks.names_through(settings.network, layers):
-        if networks.block_of(name) != block:
-            block = networks.block_of(name)
+    for name in vgg_layers.names_through(settings.network, layers):
+        if vgg_layers.block_of(name) != block:
+            block = vgg_layers.block_of(name)
             maps = [tf.nn.pool(x, [2, 2], settings.pooling.upper(), strides=[2, 2]) for x in maps]
-        shape = networks.kernel_shapes(settings.network)[name]
+        shape = vgg_layers.kernel_shapes(settings.network)[name]
         padded = [model.pad(x, settings.padding) for x in maps]
         kernel = _centroids(_patches(padded, PATCHES_PER_FILTER * shape[3], rng), shape[3], rng)
         kernel = kernel.T.reshape(shape)

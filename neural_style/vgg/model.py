@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images.preprocessing import CAFFE_MEAN, TORCH_MEAN, TORCH_STD
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import border, seams, winograd
 from neural_style.vgg.weight_files import Weights
@@ -93,12 +93,12 @@ def _features(settings: NetworkSettings, image: Any, layers: set[str], dtype: st
     # The mean goes before the rounding to float32, which is then as fine as in Keras' example.
     x = keras.ops.cast(preprocess(image, settings.preprocess), dtype)
     features, last = {"image": keras.ops.cast(image, "float64" if dtype == "float64" else "float32")}, None
-    for name in networks.names_through(settings.network, layers):
-        if last and networks.block_of(name) != networks.block_of(last):
+    for name in vgg_layers.names_through(settings.network, layers):
+        if last and vgg_layers.block_of(name) != vgg_layers.block_of(last):
             # A tile ends so many positions early; an odd number of them cuts a window of the pooling.
-            cut = networks.reach(settings.network, [last]) // networks.stride(last) % 2
-            x = _pool(settings.pooling, dtype)(seen(x, f"block{networks.block_of(last)}_pool", cut, "none"))
-        filters = networks.kernel_shapes(settings.network)[name][-1]
+            cut = vgg_layers.reach(settings.network, [last]) // vgg_layers.stride(last) % 2
+            x = _pool(settings.pooling, dtype)(seen(x, f"block{vgg_layers.block_of(last)}_pool", cut, "none"))
+        filters = vgg_layers.kernel_shapes(settings.network)[name][-1]
         convolution = _convolution(name, filters, edge, settings.convolution, dtype)
         convolved = convolution(seen(x, name, 2, settings.padding))
         x, last = keras.layers.ReLU(name=f"{name}_relu", dtype=dtype)(convolved), name
@@ -126,7 +126,7 @@ def normalize(
     Returns:
       Weights up to the deepest of `layers`.
     """
-    names = networks.names_through(settings.network, layers)
+    names = vgg_layers.names_through(settings.network, layers)
     model = build(dataclasses.replace(settings, taps="after_relu", convolution="direct"), weights, names)
     totals = [
         {name: tf.reduce_mean(maps[name], [0, 1, 2]) for name in names} for maps in (model(p[None]) for p in pictures)
@@ -135,7 +135,7 @@ def normalize(
     for name in names:
         means = np.mean([total[name] for total in totals], axis=0)
         if settings.normalize_weights == "imagenet":
-            unit = np.full_like(means, means.mean() / networks.imagenet_mean(settings.network, name))
+            unit = np.full_like(means, means.mean() / vgg_layers.imagenet_mean(settings.network, name))
         else:
             unit = units(means)
         kernel, bias = weights[name]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from neural_style.settings import networks
+from neural_style.settings import vgg_layers
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom and right."""
@@ -33,7 +33,7 @@ class Tile:
         """The tile's part of the features of `layer`, in positions; of "image", in pixels."""
         if layer == "image":
             return self.box
-        reach, stride = networks.reach(network, [layer]), networks.stride(layer)
+        reach, stride = vgg_layers.reach(network, [layer]), vgg_layers.stride(layer)
         top, left, bottom, right = (
             edge // stride if border else (edge - reach) // stride
             for edge, border in zip(self.box, self.edges, strict=True)

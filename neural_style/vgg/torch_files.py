@@ -17,7 +17,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 
 DTYPES = {
     "FloatStorage": np.dtype("<f4"),

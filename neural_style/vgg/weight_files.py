@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.errors import UserError
-from neural_style.settings import networks
+from neural_style.core.errors import UserError
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import TORCH_ENDINGS, check_weight_file
 from neural_style.vgg import torch_files
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
-LARGEST = max(filters for filters, _ in networks.BLOCKS["vgg19"])
+LARGEST = max(filters for filters, _ in vgg_layers.BLOCKS["vgg19"])
 """Filters that a convolution of VGG has at most."""
 
 
@@ -35,7 +35,7 @@ def from_file(path: str | os.PathLike, network: str) -> dict:
         found = _of_safetensors(path)
     else:
         found = (_of_torch if ending in TORCH_ENDINGS else _of_h5)(path)
-    shapes = networks.kernel_shapes(network)
+    shapes = vgg_layers.kernel_shapes(network)
     if set(shapes) & set(found):
         found = {name: found[name] for name in shapes if name in found}
     else:
@@ -104,10 +104,10 @@ def _from_torch_layout(tensors: dict[str, np.ndarray]) -> dict:
 
 def check(weights: dict, network: str, origin: str) -> None:
     """Raises a UserError where `weights`, read from `origin`, do not fit `network`, naming the first misfit."""
-    for name, shape in networks.kernel_shapes(network).items():
+    for name, shape in vgg_layers.kernel_shapes(network).items():
         if name not in weights:
             raise UserError(
-                f"{origin!r} does not hold the {len(networks.layer_names(network))} convolutions of {network}: "
+                f"{origin!r} does not hold the {len(vgg_layers.layer_names(network))} convolutions of {network}: "
                 f"{name} is missing; choose another file or another --network."
             )
         kernel, bias = weights[name]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style.cache import Cache
-from neural_style.errors import UserError
-from neural_style.settings import networks
+from neural_style.core.cache import Cache
+from neural_style.core.errors import UserError
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import SOURCES, NetworkSettings, hed_file
 from neural_style.vgg.weight_files import Weights, from_file
 
@@ -112,7 +112,7 @@ def imagenet(network: str) -> Weights:
         built = builder(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises bare Exceptions for downloads, OSErrors for broken files.
         raise UserError(f"{_advice(network)} ({error}).") from error
-    return {name: tuple(built.get_layer(name).get_weights()) for name in networks.layer_names(network)}
+    return {name: tuple(built.get_layer(name).get_weights()) for name in vgg_layers.layer_names(network)}
 
 
 def _check_imagenet(network: str) -> None:
@@ -136,7 +136,7 @@ def random(network: str, seed: int) -> Weights:
     NumPy keeps RandomState's streams frozen, so a seed means the same weights for ever.
     """
     rng, weights = np.random.RandomState(seed), {}
-    for name, shape in networks.kernel_shapes(network).items():
+    for name, shape in vgg_layers.kernel_shapes(network).items():
         kernel = rng.standard_normal(shape) * np.sqrt(2 / (9 * shape[2]))
         weights[name] = kernel.astype(np.float32), rng.standard_normal(shape[3]).astype(np.float32)
     return weights

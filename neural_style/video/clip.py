@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from neural_style import remote
-from neural_style.errors import UserError
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import warn
 from neural_style.images import color, reading
 from neural_style.settings.video import VideoSettings
-from neural_style.terminal import warn
 
 FILMS = (
     ".mp4",
@@ -205,7 +205,7 @@ def located(path: str | os.PathLike) -> str:
 
 def is_clip(path: str) -> bool:
     """Whether a path means a clip and not a picture."""
-    pattern = glob.has_magic(path) and not os.path.exists(path) and not remote.is_url(path)
+    pattern = glob.has_magic(path) and not os.path.exists(path) and not storage.is_url(path)
     return os.path.isdir(path) or pattern or path.lower().endswith(FILMS)
 
 

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from neural_style.core.step import Step
 from neural_style.images import color
+from neural_style.images.inputs import Sources
 from neural_style.images.reading import load
 from neural_style.images.scene import Carried
-from neural_style.images.sources import Sources
 from neural_style.settings.settings import Settings
-from neural_style.step import Step
 from neural_style.video import consistency
 from neural_style.video.clip import Clip
 from neural_style.video.motion import Motion, Moved, moved

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.video import FLOWS
 
 LEAST_SIDE = 12

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images.reading import load
 
 KEY = "neural_style frame"

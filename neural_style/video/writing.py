@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from neural_style.errors import UserError
-from neural_style.terminal import warn
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import warn
 from neural_style.video.clip import located
 
 CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}

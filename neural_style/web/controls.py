@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neural_style.settings import recipes, trained
+from neural_style.pretrained import style_networks
+from neural_style.settings import recipes
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
 from neural_style.settings.methods import is_heeded
 from neural_style.settings.schema import FIELDS
@@ -86,7 +87,7 @@ def of(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None
 
 def _styles(shown: bool, values: Mapping[str, Any]) -> Control:
     """The choice among the styles of the trained network that comes along."""
-    words = trained.facts(trained.by_name()[NETWORK])["styles"]
+    words = style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
     value = values.get("style", words[0]) if shown else None
     return Control("style", "Of the trained network, which needs no painting.", value, words=words, shown=shown)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from neural_style.errors import UserError
+from neural_style.api import follow
+from neural_style.core.errors import UserError
+from neural_style.core.step import Step
+from neural_style.core.terminal import warn
 from neural_style.images import writing
-from neural_style.painting import follow
 from neural_style.results.record import Record, by_kind
-from neural_style.step import Step
-from neural_style.terminal import warn
-from neural_style.web.wishes import Wish
+from neural_style.web.requests import Wish
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine

@@ -10,13 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images import writing
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, pictures, samples, wishes
+from neural_style.web import controls, curves, pictures, requests, samples
 from neural_style.web.job import Job
-from neural_style.web.line import Line
-from neural_style.web.wishes import Wish
+from neural_style.web.job_queue import Line
+from neural_style.web.requests import Wish
 
 FIRST = "paint"
 """The recipe that the page begins with."""
@@ -163,7 +163,7 @@ class Page:
     def _filled(self, recipe: str, flags: dict[str, Any], pair: list[Path | None], said: str) -> list[Any]:
         """The whole form, and a sentence."""
         shown = controls.taken(flags)
-        further = wishes.text_of({name: value for name, value in flags.items() if name not in shown})
+        further = requests.text_of({name: value for name, value in flags.items() if name not in shown})
         made = controls.of(recipe, self._bounds, shown)
         chosen = [str(path) if path else gr.skip() for path in pair]
         return [*chosen, recipe, *map(_update, made), further, said]
@@ -177,7 +177,7 @@ class Page:
     def _again(self, path: str) -> list[Any]:
         """The form as a record says; its pictures, where they are samples."""
         try:
-            made = wishes.of_record(path, self._bounds)
+            made = requests.of_record(path, self._bounds)
         except UserError as error:
             return [gr.skip()] * (len(controls.NAMES) + 4) + [_refusal(error)]
         pair = [samples.find(made.photo), samples.find(made.painting)]
@@ -221,8 +221,8 @@ class Page:
         further = further or ""
         if len(further) > MOST_TEXT:
             raise UserError(f"Expected at most {MOST_TEXT} characters of further flags, received {len(further)}.")
-        given = {**controls.given(recipe, turned), **wishes.flags_of(further)}
-        settings = wishes.settings_of(recipe, given)
+        given = {**controls.given(recipe, turned), **requests.flags_of(further)}
+        settings = requests.settings_of(recipe, given)
         wanted = {"photograph": photo, "painting": painting or settings.is_feedforward}
         missing = [what for what, path in wanted.items() if not path]
         if missing:

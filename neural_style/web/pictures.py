@@ -5,7 +5,7 @@ import threading
 
 from PIL import Image
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.images import reading
 from neural_style.settings.web import WebSettings
 

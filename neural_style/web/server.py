@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neural_style.errors import UserError
+from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web.line import Line
+from neural_style.web.job_queue import Line
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
@@ -38,7 +38,7 @@ def serving(bounds: WebSettings, engines: Sequence["Engine"]) -> Iterator[str]:
         except ImportError as error:
             raise UserError("The page needs the package gradio: pip install 'neural-style[web]'.") from error
         from neural_style.web import page
-        from neural_style.web.gate import Gate
+        from neural_style.web.access import Gate
 
         line, shared = Line(engines, bounds.most_waiting), bounds.share == "yes"
         blocks = page.Page(line, bounds, Path(folder)).blocks()

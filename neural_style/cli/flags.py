@@ -1,0 +1,170 @@
+"""The command line's flags, made of the settings: absl reads the words, the settings read the values."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from neural_style.core.errors import UserError
+from neural_style.pretrained import required_files, style_networks
+from neural_style.settings.checked import Checked, short
+from neural_style.settings.kinds import Kind, Optional, Switch, setting
+from neural_style.settings.schema import PARTS
+from neural_style.settings.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class CommandSettings(Checked):
+    """What the command does, beside what a run makes."""
+
+    recipe: str | None = setting(
+        None, Optional(Kind()), "A flagfile that comes with neural_style, by name (see --list_recipes)."
+    )
+    resume: bool = setting(
+        False,
+        Switch(),
+        "Go on with an interrupted run, from its last iteration, to the same image as without the break; start anew "
+        "where there is none, do nothing where the run is complete.",
+    )
+    manifest: str | None = setting(
+        None,
+        Optional(Kind()),
+        "A CSV file of runs: columns content, style (several separated by ;), prefix, and any flag. What is complete "
+        "is skipped. It and what it names may be URLs (s3://…).",
+    )
+    cluster: str | None = setting(
+        None,
+        Optional(Kind()),
+        "Have the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles of "
+        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head names.",
+    )
+    help: bool = setting(False, Switch(), "Show the flags that most people want.")
+    helpfull: bool = setting(False, Switch(), "Show every flag.")
+    list_recipes: bool = setting(False, Switch(), "List the recipes.")
+    show: str | None = setting(
+        None, Optional(Kind()), "Show how an image (PNG), a record (.json) or a trained network was made."
+    )
+    export: str | None = setting(
+        None, Optional(Kind()), "Write a trained network as TFLite (OUT.tflite) or SavedModel (OUT without an ending)."
+    )
+    version: bool = setting(False, Switch(), "Show the version.")
+    flagfile: str | None = setting(
+        None, Optional(Kind()), "Read flags from this file, one on a line; flags after it win."
+    )
+    undefok: str | None = setting(None, Optional(Kind()), "Flags that may be unknown, separated by commas.")
+
+
+GROUPS = (*PARTS.values(), CommandSettings)
+"""Where flags come from; the first line of each class' docstring is the group's name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command line that was read.
+
+    Attributes:
+      words: the arguments that are no flags.
+      command: what the command does.
+      given: the run's settings that were named, as text by name.
+      files: that the command was read from: flagfiles and a manifest.
+    """
+
+    words: list[str]
+    command: CommandSettings
+    given: dict[str, Any]
+    files: list[str]
+
+    def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
+        """The settings of a run in the manner of `styles`; `given` wins over the command line."""
+        asked = {"recipe": self.command.recipe, **self.given, **given}
+        settings = Settings.read(**{**asked, **style_networks.method(styles, asked)})
+        required_files.check(settings)
+        return settings
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Reads a command line, without the program's name.
+
+    Raises:
+      UserError: with exit code 2, where the command line can't be read.
+    """
+    words, given, files = read(arguments, GROUPS)
+    own = {field.name for field in dataclasses.fields(CommandSettings)}
+    command = CommandSettings(**{name: value for name, value in given.items() if name in own})
+    files += [command.manifest] if command.manifest else []
+    return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
+
+
+def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:
+    """The words of a command line, the flags that were named, as text by name, and the flagfiles that were read.
+
+    Args:
+      arguments: without the program's name.
+      groups: the classes of settings whose fields are flags.
+
+    Raises:
+      UserError: with exit code 2, where the command line can't be read.
+    """
+    values, files = _define(groups), []
+    try:
+        words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
+    except (flags.Error, UnicodeError, ValueError, TypeError) as error:
+        raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
+    given = {name: values[name].value for name in values if values[name].present}
+    given["help"] = given.pop("h", given.get("help", False))
+    return words, given, files
+
+
+def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:
+    """The arguments, with the lines of each --flagfile in its place.
+
+    A flagfile holds a flag on each line, also another --flagfile; lines that are empty or begin with # say nothing.
+
+    Args:
+      arguments: of the command line, or of a flagfile.
+      read: the flagfiles that were read, to which those found are added.
+      within: the flagfiles that these arguments stand in.
+
+    Raises:
+      UserError: a flagfile can't be read, or leads back to itself.
+    """
+    found, rest = [], iter(arguments)
+    for argument in rest:
+        name, equals, path = argument.partition("=")
+        if argument == "--":
+            return [*found, argument, *rest]
+        if name not in ("--flagfile", "-flagfile"):
+            found.append(argument)
+            continue
+        path = os.path.expanduser(path if equals else next(rest, ""))
+        if not os.path.isfile(path):
+            raise UserError(f"--flagfile takes a file of flags, and {path!r} is none.", exit_code=2)
+        if path in within:
+            raise UserError(f"--flagfile={path} leads back to itself.", exit_code=2)
+        read.append(path)
+        try:
+            lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"--flagfile takes a text file of flags, and {path!r} is none.", exit_code=2) from error
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+        for line in lines:
+            if not line.startswith("-"):
+                raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
+        found += _with_flagfiles(lines, read, (*within, path))
+    return found
+
+
+def _define(groups: Sequence[type]) -> flags.FlagValues:
+    """Every flag of the groups, as text or as a switch, without a value."""
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)  # flags may follow the images
+    for group in groups:
+        for field in dataclasses.fields(group):
+            switch = isinstance(field.metadata["kind"], Switch)
+            define = flags.DEFINE_boolean if switch else flags.DEFINE_string
+            short = {"short_name": "h"} if field.name == "help" else {}
+            define(field.name, None, field.metadata["help"], flag_values=values, module_name=group.__name__, **short)
+    return values

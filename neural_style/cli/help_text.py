@@ -1,0 +1,74 @@
+"""Help that teaches: the flags in groups, the few that most people want or all."""
+
+import dataclasses
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from neural_style.cli.flags import GROUPS
+from neural_style.settings import checked, recipes
+from neural_style.settings.kinds import Switch
+
+USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
+FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
+
+COMMON = (
+    "recipe",
+    "method",
+    "rows",
+    "boldness",
+    "alpha",
+    "iterations",
+    "content_weight",
+    "style_weight",
+    "tv_weight",
+    "init",
+    "weights",
+    "optimizer",
+    "seed",
+    "preserve_color",
+    "style_blend",
+    "resume",
+    "manifest",
+)
+"""The few flags that --help shows; --helpfull shows all."""
+
+
+def text(full: bool) -> str:
+    """The flags in groups, with defaults and what they take: the few common ones, or all."""
+    lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
+    lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
+    for group in GROUPS:
+        lines += of_group(group, None if full else COMMON)
+    if not full:
+        lines += [
+            "",
+            "--helpfull shows every flag, --list_recipes the recipes that set them, neural-style train --help how",
+            "decoders are trained, and neural-style web --help how a page is served.",
+        ]
+    return "\n".join(lines)
+
+
+def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None = None) -> list[str]:
+    """The flags of a class of settings under its title: those of `names`, or all; nothing where there are none.
+
+    Args:
+      group: the class.
+      names: of the flags.
+      recipe: whose values are told as the defaults.
+    """
+    shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
+    title = ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"] if shown else []
+    said = recipes.read(recipe) if recipe else {}
+    defaults = [checked.read(field, said[field.name]) if field.name in said else field.default for field in shown]
+    return title + [line for each in zip(shown, defaults, strict=True) for line in _flag_help(*each)]
+
+
+def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
+    kind = field.metadata["kind"]
+    switch = isinstance(kind, Switch)
+    name = f"--[no]{field.name}" if switch else f"--{field.name}"
+    stated = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
+    stated = f" ({'; '.join(stated)})"
+    wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
+    return [f"  {name}", *wrap.wrap(f"{field.metadata['help']}{stated}")]

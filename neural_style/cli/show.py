@@ -1,0 +1,97 @@
+"""How an image, or a trained network, was made: the command that makes it again."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import printable
+from neural_style.images.writing import TEXT_KEY
+from neural_style.pretrained import style_networks
+from neural_style.results.record import flags_beside
+from neural_style.settings import recipes
+from neural_style.settings.schema import FIELDS
+
+
+def text(path: str) -> str:
+    """The command that makes an image again, from a PNG's text or a record (.json).
+
+    Raises:
+      UserError: the file is none of the two, or says nothing; or its recipe is not known here.
+    """
+    storage.check_here(path, "what --show reads")
+    if path == style_networks.ARBITRARY.stem:
+        return "\n".join(f"# {name}: {fact}" for name, fact in sorted(style_networks.arbitrary_facts().items()))
+    network = style_networks.find(path)
+    if network:
+        return _of_network(network)
+    try:
+        made = _made(path)
+        words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
+        dashes = ["--"] if any(word.startswith("-") for word in words) else []
+        recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
+        known = recipe is None or recipe in recipes.by_name()
+        flags = flags_beside(recipe, made["flags"]) if known else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
+            "made."
+        ) from error
+    if not known:
+        raise UserError(
+            f"{path!r} was made with the recipe {recipe!r}, which this version does not have: its flags stand in the "
+            "record."
+        )
+    options = [] if recipe is None else [f"--recipe={recipe}"]
+    options += [_flag(name, value) for name, value in flags.items() if _shown(name)]
+    command = [*options, *dashes, *words] if dashes else [*words, *options]
+    named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
+    return f"# neural-style {named}\nneural-style {shlex.join(command)}"
+
+
+def _of_network(path: Path) -> str:
+    """What a trained network is, its styles, and the command that trained it."""
+    facts = style_networks.facts(path)
+    width = f", width {facts['width']:g}" if facts["width"] else ""
+    lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]
+    lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
+    made = facts["training"]
+    while isinstance(made, dict) and isinstance(made.get("flags"), dict):
+        flags = [f"--{name}={value}" for name, value in made["flags"].items() if value not in (None, False)]
+        lines += [
+            f"# trained on {made.get('photographs')} photographs in {made.get('seconds')} s{_end(made)}",
+            f"# neural-style train STYLE ... {shlex.quote(path.name)} {shlex.join(flags)}",
+        ]
+        made = made.get("before")
+    return printable("\n".join(lines))
+
+
+def _end(made: dict[str, Any]) -> str:
+    """What a training ended with."""
+    points = made.get("losses")
+    last = points[-1] if isinstance(points, list) and points else {}
+    return f", loss {last['loss']:.4g}" if isinstance(last, dict) and isinstance(last.get("loss"), float) else ""
+
+
+def _made(path: str) -> dict[str, Any]:
+    if not os.path.isfile(path):
+        raise ValueError
+    if Path(path).suffix.lower() == ".json":
+        return json.loads(Path(path).read_text())
+    with Image.open(path) as image:
+        return json.loads(image.info.get(TEXT_KEY, "null"))
+
+
+def _shown(name: str) -> bool:
+    """Whether a record's flag makes the picture."""
+    return FIELDS[name][0] != "output"
+
+
+def _flag(name: str, value: Any) -> str:
+    kind = FIELDS[name][1].metadata["kind"]
+    return f"--{name}={kind.text(value)}"

@@ -1,0 +1,51 @@
+"""The signals that end the program: as after Ctrl-C, and not while libraries load."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from neural_style.core.errors import Ended
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""The signals that end the program."""
+
+
+def heed() -> None:
+    """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
+    for number in _known(*ENDING):
+        # nohup has SIGHUP ignored, and a shell's background jobs have SIGINT.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Holds back the signals that end a run: libraries in C and C++ do not survive one while they load."""
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in _known(*ENDING)}
+    caught = [number for number, handler in before.items() if callable(handler)]
+    for number in caught:
+        signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])
+    for number in came:
+        signal.raise_signal(number)
+
+
+def _known(*names: str) -> list[int]:
+    """The numbers of those signals that the system has; Windows has no SIGHUP."""
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    for other in _known(*ENDING):
+        signal.signal(other, _ignore)  # a second one is not to break off what the first one has written
+    raise Ended(number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """As signal.SIG_IGN, which complains of a signal that is on its way."""

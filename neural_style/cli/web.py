@@ -1,0 +1,52 @@
+"""neural-style web: the page."""
+
+import dataclasses
+import threading
+from collections.abc import Sequence
+
+from neural_style.cli import flags, help_text
+from neural_style.cli.loading import engine_maker
+from neural_style.core.errors import UserError
+from neural_style.core.terminal import say
+from neural_style.settings.checked import Checked
+from neural_style.settings.kinds import Switch, setting
+from neural_style.settings.web import WebSettings
+
+USAGE = "neural-style web [--flags]"
+
+
+@dataclasses.dataclass(frozen=True)
+class WebCommand(Checked):
+    """What the command does."""
+
+    help: bool = setting(False, Switch(), "Show these flags.")
+
+
+GROUPS = (WebSettings, WebCommand)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Serves the page until Ctrl-C.
+
+    Args:
+      arguments: of the command line, after "web".
+
+    Raises:
+      UserError: the command can't be carried out.
+      KeyboardInterrupt: after the page is closed.
+    """
+    words, given, _ = flags.read(arguments, GROUPS)
+    if WebCommand(given.pop("help")).help:
+        said = ["Serves a page that paints; Ctrl-C ends it."]
+        say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
+        return 0
+    if words:
+        raise UserError(f"Expected {USAGE}, received {' '.join(words)}.", exit_code=2)
+    bounds = WebSettings(**given)
+    from neural_style.web.server import serving  # images and results, which help does not need
+
+    engines = [engine_maker()() for _ in range(bounds.engines)]
+    with serving(bounds, engines) as address:
+        say(f"The page is at {address} (Ctrl-C ends it).")
+        threading.Event().wait()
+    return 0

@@ -1,0 +1,1 @@
+"""What every part uses: errors, steps, the cache, files at URLs."""

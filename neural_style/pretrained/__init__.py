@@ -1,0 +1,1 @@
+"""Finds and describes files of trained networks and decoders, without TensorFlow."""

@@ -1,0 +1,94 @@
+"""Which decoder files there are, and for which network each was trained: known before TensorFlow is loaded."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from neural_style.core.errors import UserError
+from neural_style.settings.network import SOURCES, NetworkSettings
+
+BUILT_IN = Path(__file__).parent.parent / "universal" / "decoders"
+"""Those that come with neural_style."""
+ENDING = ".safetensors"
+
+
+def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
+    """What a decoder's file says of the network whose features it inverts.
+
+    Args:
+      network: whose weights are named ("auto" decided).
+      seed: of random weights.
+
+    Raises:
+      UserError: these features change from picture to picture, or are none that decoders take.
+    """
+    flags = {"taps": "after_relu", "normalize_weights": "none"}
+    wrong = [f"--{name}={value}" for name, value in flags.items() if getattr(network, name) != value]
+    if network.weights in ("learned", "auto"):
+        wrong.append(
+            f"--weights=hed, imagenet or a file, not {network.weights}, which depends on the picture or the day"
+        )
+    if wrong:
+        raise UserError(f"Decoders take {', '.join(wrong)}.")
+    weights = network.weights
+    if weights == "random":
+        weights = f"random {seed}"
+    elif weights not in SOURCES:
+        weights = f"SHA-256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()}"
+    kept = {name: getattr(network, name) for name in ("network", "pooling", "padding", "preprocess")}
+    return {**kept, "weights": weights}
+
+
+def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str | None) -> dict[int, Path]:
+    """The decoder of each level: of the folder, else of the package.
+
+    Args:
+      levels: that are wanted.
+      network, seed: see `encoder`.
+      folder: of --decoders.
+
+    Raises:
+      UserError: there is none for a level; it says how to train one.
+    """
+    if folder is not None and not os.path.isdir(folder):
+        raise UserError(f"--decoders takes a folder, and {folder!r} is none.")
+    own = sorted(Path(folder).glob(f"*{ENDING}")) if folder else []
+    if folder is not None and not own:
+        raise UserError(f"--decoders takes a folder of decoders, and {folder!r} holds no {ENDING} file.")
+    wanted, found = encoder(network, seed), {}
+    for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
+        facts = facts_of(path)
+        if facts.items() >= wanted.items():
+            found[int(facts["level"])] = path
+    missing = sorted(set(levels) - set(found))
+    if missing:
+        raise UserError(_missing(missing[0], network, sorted(found), folder))
+    return {level: found[level] for level in levels}
+
+
+def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder: str | None) -> str:
+    flags = " ".join(f"--{name}={getattr(network, name)}" for name in ("network", "weights", "pooling", "padding"))
+    known = f"levels {', '.join(map(str, there))} have one" if there else "no level has one"
+    where = f"the package and {folder!r}" if folder else "the package"
+    return (
+        f"--levels={level} needs a decoder for {flags}, and {where} has none ({known}; --recipe=wct names the network "
+        f"of those that come along). Train one: neural-style train --decoder={level} --photos=FOLDER "
+        f"{folder or 'DECODERS'}/relu{level}_1.safetensors {flags}, then name its folder by --decoders."
+    )
+
+
+def facts_of(path: Path) -> dict[str, str]:
+    """What a decoder's file says of itself; nothing where it is none of ours.
+
+    Raises:
+      UserError: the file can't be read.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            facts = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"Expected a decoder in {str(path)!r}, but it can't be read as one: {error}") from error
+    return facts if facts.get("level", "").isdigit() else {}

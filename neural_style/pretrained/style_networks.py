@@ -1,0 +1,177 @@
+"""Which trained networks there are, and what their files say of themselves: known before TensorFlow is loaded."""
+
+import difflib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from neural_style.core import storage
+from neural_style.core.errors import UserError
+
+BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
+"""Those that come with neural_style, found by name."""
+ARBITRARY = BUILT_IN / "arbitrary.safetensors"
+"""The arbitrary style network's weights (`scripts/convert_arbitrary.py`)."""
+LITE = ".tflite"
+"""Ending of a network's export, which lies beside it."""
+LITE_PREDICTOR, LITE_TRANSFORMER = (BUILT_IN / f"arbitrary_{part}{LITE}" for part in ("predictor", "transformer"))
+KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
+"""Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
+PICKLE = b"\x80"
+"""What torch's files began with before they were zips."""
+FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
+"""Within a .keras file: what it says of itself, its weights, and the folder of its styles' pictures."""
+LARGEST = 512 * 2**20
+"""Bytes that a part of a file may unpack to."""
+
+
+def arbitrary_facts() -> dict[str, str]:
+    """What the arbitrary network's file says of itself: "architecture", "paper", "origin", "license" and "format"."""
+    with safe_open(ARBITRARY, framework="numpy") as file:
+        return file.metadata()
+
+
+def arbitrary_origin() -> str:
+    """Where the arbitrary network's weights come from, and their licence."""
+    facts = arbitrary_facts()
+    return f"{facts['origin']}, {facts['license']}"
+
+
+def lite_file(path: Path) -> Path | None:
+    """The export of a network that comes with neural_style; None where there is none.
+
+    Exports that lie beside other networks are not read: a .keras file runs nothing, and a .tflite file might.
+    """
+    beside = path.with_suffix(LITE)
+    return beside if path.parent == BUILT_IN and beside.is_file() else None
+
+
+def by_name() -> dict[str, Path]:
+    """The networks that come with neural_style."""
+    return {path.stem: path for path in sorted(BUILT_IN.glob(f"*{KERAS}"))}
+
+
+def find(word: Any) -> Path | None:
+    """The network that a style's word stands for; None where it is an image. A UserError where it lies elsewhere."""
+    if not isinstance(word, str | os.PathLike):
+        return None
+    path = Path(word)
+    if path.suffix.lower() in (KERAS, *TORCH):
+        storage.check_here(word, "a trained network")
+        return path
+    return None if os.path.isfile(path) else by_name().get(os.fspath(word))  # Path.is_file() raises for a long name
+
+
+def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """The setting that comes of what is given as styles: a trained network paints by itself.
+
+    Raises:
+      UserError: another method is asked for, a network stands beside others, or a name is like a network's.
+    """
+    networks = [word for word in styles if find(word)]
+    if not networks:
+        _check_names(styles)
+        return {}
+    if len(styles) > 1:
+        raise UserError(
+            f"A trained network stands alone as the style, and {os.fspath(networks[0])!r} stands beside others: choose "
+            "among its styles by --style."
+        )
+    if given.get("method") not in (None, "feedforward"):
+        raise UserError(
+            f"{os.fspath(networks[0])!r} is a trained network, which --method={given['method']} can't use: leave that "
+            "out."
+        )
+    return {"method": "feedforward"}
+
+
+def _check_names(styles: Sequence[Any]) -> None:
+    for word in styles:
+        if isinstance(word, str) and not Path(word).suffix and not os.path.exists(word):
+            like = difflib.get_close_matches(word, by_name(), n=1)
+            if like:
+                raise UserError(f"{word!r} is neither a file nor a trained network. Did you mean {like[0]}?")
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What a network's file says of itself: "architecture", "width" (torch's: None), "styles" (names) and "training".
+
+    Raises:
+      UserError: it can't be read, or is no network of ours.
+    """
+    if path.suffix.lower() in TORCH:
+        if not os.path.isfile(path):
+            raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
+        with open(path, "rb") as file:
+            first = file.read(1)
+        if first != PICKLE and not zipfile.is_zipfile(path):
+            raise UserError(f"Expected a trained network, but {str(path)!r} is no file that torch wrote.")
+        return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
+    said = member(path, FACTS, 2**20)
+    try:
+        found = json.loads(said)
+        names = found["styles"]
+        whole = {"architecture", "width", "styles", "training"} <= set(found) and isinstance(found["training"], dict)
+        known = isinstance(found["architecture"], str) and isinstance(names, list)
+        named = names and all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
+        if not (whole and known and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
+            raise ValueError("what it says of itself is not whole")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unfit(path, error) from error
+    return found
+
+
+def member(path: Path, name: str, most: int = LARGEST) -> bytes:
+    """A part of a .keras file.
+
+    Raises:
+      UserError: it can't be read, or unpacks to more than `most` bytes.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            if file.getinfo(name).file_size > most:
+                raise ValueError(f"{name} is larger than {most} bytes")
+            return file.read(name)
+    except FileNotFoundError:
+        raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise _unfit(path, error) from error
+
+
+def _unfit(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"Expected a network that neural-style train wrote, and {str(path)!r} can't be read as one: "
+        f"{' '.join(str(error).split())[:200]}"
+    )
+
+
+def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[int]:
+    """The numbers of the styles that are asked for.
+
+    Args:
+      names: of a network's styles.
+      wanted: of --style; none takes all where there is one, or where their weights are given.
+      blended: whether a weight or a mask of each is given.
+
+    Raises:
+      UserError: a name is none of them, stands there twice, or none is named.
+    """
+    known = ", ".join(names)
+    if not wanted:
+        if len(names) > 1 and not blended:
+            raise UserError(f"This network paints in {len(names)} styles: choose by --style={names[0]} (or {known}).")
+        return list(range(len(names)))
+    for name in wanted:
+        if name not in names:
+            like = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean {like[0]}?" if like else ""
+            raise UserError(f"--style takes one or several of {known}, received {name!r}.{hint}")
+    if len(set(wanted)) < len(wanted):
+        raise UserError(f"--style takes each style once, received {','.join(wanted)}.")
+    return [list(names).index(name) for name in wanted]

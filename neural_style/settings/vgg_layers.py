@@ -1,0 +1,108 @@
+"""VGG16 and VGG19 as data: which convolutions each block holds (Simonyan & Zisserman 2015, table 1)."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from neural_style.core.errors import UserError
+
+# Filters and number of 3x3 convolutions of each block; a 2x2 pooling follows every block.
+BLOCKS = {
+    "vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),
+    "vgg19": ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
+}
+
+IMAGENET_MEANS = {
+    "block1_conv1": 24.0,
+    "block2_conv1": 49.0,
+    "block3_conv1": 60.0,
+    "block4_conv1": 307.0,
+    "block4_conv2": 252.0,
+    "block5_conv1": 13.4,
+}
+"""Mean activations of ImageNet's VGG19 with Keras' preprocessing, out of published losses (vgg/README.md)."""
+
+
+def layer_names(network: str) -> list[str]:
+    """Names of the convolutions of `network` in order, as Keras spells them: `block1_conv1` and so on."""
+    return [
+        f"block{block}_conv{conv}"
+        for block, (_, convolutions) in enumerate(BLOCKS[network], start=1)
+        for conv in range(1, convolutions + 1)
+    ]
+
+
+def names_through(network: str, layers: Iterable[str]) -> list[str]:
+    """Names of the convolutions of `network` in order, up to the deepest of `layers`."""
+    names = layer_names(network)
+    return names[: 1 + max(names.index(layer) for layer in layers)]
+
+
+def kernel_shapes(network: str) -> dict[str, tuple[int, int, int, int]]:
+    """The kernel shape (rows, cols, fan in, filters) of each convolution of `network`, in order."""
+    shapes, fan_in = {}, 3
+    for name in layer_names(network):
+        filters = BLOCKS[network][block_of(name) - 1][0]
+        shapes[name] = (3, 3, fan_in, filters)
+        fan_in = filters
+    return shapes
+
+
+def channels(layer: str) -> int:
+    """Channels of `layer`, alike in both networks; "image" has 3."""
+    return 3 if layer == "image" else BLOCKS["vgg19"][block_of(layer) - 1][0]
+
+
+def block_of(layer: str) -> int:
+    """The number of the block that `layer` stands in: 3 for `block3_conv1`."""
+    return int(layer.removeprefix("block").split("_")[0])
+
+
+def stride(layer: str) -> int:
+    """Image pixels from one position of `layer` to the next: 1 in block 1, doubled by each pooling."""
+    return 1 if layer == "image" else 2 ** (block_of(layer) - 1)
+
+
+def reach(network: str, layers: Iterable[str]) -> int:
+    """How far, in pixels, a position of the deepest of `layers` sees: a multiple of its stride."""
+    found = 0
+    for name in names_through(network, layers):
+        found = -(-found // stride(name)) * stride(name) + stride(name)  # a pooling window counts as a whole
+    return found
+
+
+def smallest_tile(network: str, layers: Iterable[str]) -> int:
+    """The pixels that a tile needs at least, so that each has a part of the deepest of `layers`."""
+    layers = list(layers)
+    return reach(network, layers) + max(stride(layer) for layer in layers)
+
+
+def imagenet_mean(network: str, layer: str) -> float:
+    """The mean activation of `layer` in a network trained on ImageNet, by its neighbours where it was not published."""
+    names = layer_names(network)
+    known = [names.index(name) for name in IMAGENET_MEANS]
+    return float(np.exp(np.interp(names.index(layer), known, np.log(list(IMAGENET_MEANS.values())))))
+
+
+def check_layers(network: str, layers: list[str], flag: str) -> None:
+    """Raises a UserError where one of `layers` is no convolution of `network`, or stands there twice."""
+    known = layer_names(network)
+    if len(set(layers)) < len(layers):
+        raise UserError(f"--{flag} takes each layer once, received {','.join(layers)}.")
+    for layer in layers:
+        if layer not in known:
+            raise UserError(
+                f"--{flag} takes convolutions of {network} ({known[0]} … {known[-1]}, as Keras names them), "
+                f"received {layer!r}."
+            )
+
+
+def check_size(
+    rows: int, cols: int, least: int, what: str, mend: str = "raise --rows or --cols, or choose shallower layers"
+) -> None:
+    """Raises a UserError, with what to do, where an image, called `what`, has fewer than `least` rows or columns."""
+    if min(rows, cols) < least:
+        raise UserError(
+            f"The network's layers need at least {least} rows and {least} columns, and {what} would have "
+            f"{rows} rows and {cols} columns: {mend}."
+        )
