@@ -26,7 +26,7 @@ from neural_style.planning import device, memory
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.universal.run import Run as UniversalRun
-from neural_style.vgg import fitting, model, weights
+from neural_style.vgg import adaptation, model, weights
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film
 
@@ -41,7 +41,7 @@ class Engine:
     waits: a run whose `steps` are not taken to their end is to be closed (`steps.close()`).
     """
 
-    def __init__(self, memory: float = MEMORY, tiled: Tiled = tiled_objective.of):
+    def __init__(self, memory: float = MEMORY, tiled: Tiled = tiled_objective.make_tiled_objective):
         """
         Args:
           memory: bytes of weights, networks and traces to keep at most.
@@ -164,12 +164,12 @@ def features(picture: Picture, layers: Sequence[str], **given: Any) -> dict[str,
     how, seed, wanted = settings.network, settings.picture.seed, settings.loss.content_layers
     read = reading.load(picture, settings.picture.largest_image)
     rows, cols = geometry.size_of(read, settings.picture.rows, settings.picture.cols)
-    vgg_layers.check_size(rows, cols, settings.loss.least_side, "the image")
+    vgg_layers.check_size(rows, cols, settings.loss.min_side, "the image")
     precision = device.resolve_precision(how.precision)
     memory.check_forward(rows, cols, precision, settings)
     image = geometry.resize(read, rows, cols, settings.picture.resample)
     _, kernels = weights.resolve(how, seed)
-    kernels = fitting.fitted(how, kernels, [image], seed, wanted)
+    kernels = adaptation.adapt_weights(how, kernels, [image], seed, wanted)
     built = model.build(how, kernels, wanted, precision)
     found = built(image[np.newaxis].astype(np.float64))
     return {name: tf.cast(maps[0], tf.float32).numpy() for name, maps in found.items()}

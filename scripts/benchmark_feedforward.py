@@ -94,7 +94,7 @@ def measure_training(pair: list[str]) -> dict[str, float]:
     print("|---|---|---|---|")
     for precision in PRECISIONS:
         made = of(NetworkSettings, weights="random", precision=precision)
-        network, ours = network_setup.begun(settings, how, loss, made, ["one"], [painting], Cache(2e9))
+        network, ours = network_setup.start_training(settings, how, loss, made, ["one"], [painting], Cache(2e9))
         copied, weight = TransformerNet(network.layers, 0), how.checkerboard_weight
         theirs = Trainer(copied, kernels, loss, weight, painting, precision == "bfloat16")
         theirs.variation_of(painting)

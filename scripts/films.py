@@ -92,8 +92,8 @@ def moved_frames(clip: str, rows: int) -> Iterator:
     """The clip's frames with their motion."""
     from neural_style import filming
     from neural_style.settings.settings import Settings
-    from neural_style.video.motion import moved
+    from neural_style.video.motion import estimate_motion
 
     settings = Settings.read(rows=rows, last_frame=FRAMES, **HOW)
     opened, given = filming.read(clip, [PAINTING], settings)
-    return moved(opened.frames(settings.video), given.sizes[-1], settings.video, settings.picture.resample)
+    return estimate_motion(opened.frames(settings.video), given.sizes[-1], settings.video, settings.picture.resample)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_style.cli import flags
+from neural_style.cli import flags, terminal
 from neural_style.engine import Engine
 from neural_style.images import geometry, inputs, reading
 from neural_style.vgg import weights
@@ -14,6 +14,8 @@ from neural_style.vgg import weights
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
 
+
+terminal.print_log()
 
 LONGEST = ("test_training", "test_reference", "test_surroundings", "test_kmeans", "test_checkpoint", "test_recipes")
 """Files that take minutes: begun first, or one process would be at them alone in the end."""

@@ -20,7 +20,7 @@ from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.painter import Painter
 from neural_style.images import inputs
 from neural_style.pretrained import style_networks
-from neural_style.results.record import flags_beside
+from neural_style.results.record import changed_flags
 from neural_style.settings.video import VideoSettings
 from neural_style.video import clip as clips
 
@@ -261,7 +261,7 @@ def test_an_older_record_of_paint_is_made_again():
     old = neural_style.Settings.read("paint", scales=(128, 512), init="content").values()
     old |= {"scale_iterations": (4, 2)}
     del old["boldness"], old["frame_blend"], old["shifts"]
-    flags = flags_beside("paint", json.loads(json.dumps(old)))
+    flags = changed_flags("paint", json.loads(json.dumps(old)))
     made = neural_style.Settings.read("paint", **flags)
     assert made.picture.init == "content"
     assert made.picture.scale_rows == (128, 512)

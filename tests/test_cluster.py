@@ -220,7 +220,7 @@ def test_tiles_on_workers_give_the_whole_images_loss_and_gradient_whoever_dies(c
     settings, given = Settings.read(weights="random", tile=32, **shallow), scene(content, [style])
     image = ((content + style) / 2).astype(np.float64)
     network = model.build(settings.network, vgg19, settings.loss.layers)
-    loss, gradient, found = Objective(network, terms.of(settings.loss)).bind(given)(image)
+    loss, gradient, found = Objective(network, terms.make_terms(settings.loss)).bind(given)(image)
     with Driver(cluster.address) as driver:
         bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind(given)
         received = bound(image)

@@ -68,8 +68,12 @@ def _of_kind(kind, heavy):
     if isinstance(kind, kinds.Switch):
         return st.sampled_from(["true", "false", "maybe"])
     if isinstance(kind, kinds.Number):
-        edges = [kind.least, 1, 2, 3]
-        edges += [24, 33] if heavy else [kind.most, kind.most * 2 + 1, kind.least - 1, (kind.least + kind.most) / 2]
+        edges = [kind.minimum, 1, 2, 3]
+        edges += (
+            [24, 33]
+            if heavy
+            else [kind.maximum, kind.maximum * 2 + 1, kind.minimum - 1, (kind.minimum + kind.maximum) / 2]
+        )
         return st.sampled_from([f"{int(edge)}" if isinstance(kind, kinds.Whole) else f"{edge!r}" for edge in edges])
     layers = vgg_layers.layer_names("vgg16")[:4]
     return st.sampled_from([*layers, *recipes.by_name(), "photo.png", "style.png", "mask.png", "missing.png", "."])

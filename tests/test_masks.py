@@ -68,7 +68,7 @@ def test_the_photograph_stays_where_the_content_mask_is_black(tmp_path, optimize
     )
     session = prepared(settings)
     start, end = session.steps()
-    kept = session.scene.keep == 0
+    kept = session.scene.paint_mask == 0
     assert kept.mean() > 0.4
     for image in (start.image, end.image, session.best()):
         np.testing.assert_array_equal(image[kept], session.scene.content[kept])
@@ -80,7 +80,7 @@ def test_where_a_mask_is_transparent_it_does_not_apply(tmp_path):
     painted.paste((255, 255, 255, 255), (0, 0, 24, 32))
     painted.save(tmp_path / "mask.png")
     read = inputs.read(COFFEE, [SWIRLS], options("--rows=32", f"--content_mask={tmp_path / 'mask.png'}"))
-    grey = np.asarray(read.keep)
+    grey = np.asarray(read.paint_mask)
     assert grey[:, :20].min() == 255
     assert grey[:, 28:].max() == 0
 
@@ -91,7 +91,7 @@ def test_under_a_mask_the_photograph_stays_although_the_content_is_recoloured():
     settings = Settings.read(weights="random", rows=32, recolor_content=True, content_mask=mask)
     scene = inputs.read(COFFEE, [SWIRLS], settings).at(32)
     photograph = inputs.read(COFFEE, [SWIRLS], options("--rows=32")).at(32).content
-    shown = scene.finished(scene.start)
+    shown = scene.composite(scene.start)
     np.testing.assert_array_equal(shown[:, :20], photograph[:, :20])
     assert np.abs(scene.content[:, :20] - photograph[:, :20]).mean() > 5
 

@@ -34,7 +34,11 @@ def objective(weights, tile=None, dtype="float32", **changes):
     )
     settings = LossSettings(**{**given, **changes})
     built = model.build(network, weights, settings.layers, dtype, tiled=tile is not None)
-    return Objective(built, terms.of(settings)) if tile is None else TiledObjective(built, terms.of(settings), tile)
+    return (
+        Objective(built, terms.make_terms(settings))
+        if tile is None
+        else TiledObjective(built, terms.make_terms(settings), tile)
+    )
 
 
 @pytest.mark.parametrize("normalization", ["none", "keras", "gatys", "mean", "pytorch", "scale"])

@@ -91,9 +91,9 @@ def test_nothing_of_others_is_written_over(bucket, capsys):
 
 def test_one_run_at_a_time_writes_to_a_url(bucket):
     with (
-        targets.claimed("memory://bucket/out"),
+        targets.locked("memory://bucket/out"),
         pytest.raises(UserError, match="Another run is writing"),
-        targets.claimed("memory://bucket/out"),
+        targets.locked("memory://bucket/out"),
     ):
         pass
     assert not names(bucket)  # what tried whether the bucket takes files is gone

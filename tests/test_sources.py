@@ -130,7 +130,7 @@ def test_masks_make_a_region_of_each_style(tmp_path):
     assert [region.blend for region in scene.regions] == [[0.5, 0.5]] * 2
     np.testing.assert_allclose(scene.regions[0].mask[:, [0, -1]], [[1, 0]] * 48)
     np.testing.assert_allclose(scene.regions[1].mask[:, [0, -1]], [[0, 128 / 255]] * 48)
-    np.testing.assert_allclose(scene.keep[:, [0, -1]], [[1, 0]] * 48)
+    np.testing.assert_allclose(scene.paint_mask[:, [0, -1]], [[1, 0]] * 48)
 
 
 def test_masks_that_do_not_fit(tmp_path):

@@ -259,7 +259,7 @@ def test_a_file_system_without_locks_takes_results_all_the_same(folder, monkeypa
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    with targets.claimed("out"):
+    with targets.locked("out"):
         pass
     assert sorted(os.listdir()) == ["photo.png", "style.png"]
     assert not recwarn.list
@@ -270,5 +270,5 @@ def test_a_lock_that_fails_otherwise_is_told(folder, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(fcntl, "flock", failed)
-    with pytest.raises(UserError, match="can't be written beside 'out'"), targets.claimed("out"):
+    with pytest.raises(UserError, match="can't be written beside 'out'"), targets.locked("out"):
         pass

@@ -47,7 +47,7 @@ LOSS = LossSettings(
 def decoder_begun(**given):
     settings = TrainingSettings(**{"decoder": 2, "steps": 40, "crop": 32, "batch": 2, **given})
     crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
-    return settings, crops, decoder_training.begun(settings, NETWORK, crops, Cache(1e9))
+    return settings, crops, decoder_training.start_training(settings, NETWORK, crops, Cache(1e9))
 
 
 def test_decoders_errors_fall_and_a_training_goes_on_to_the_same_decoder():
@@ -137,7 +137,9 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
     settings = TrainingSettings(**{"steps": 30, "crop": 32, "batch": 4, **of[TrainingSettings]})
     how = StylesSettings(**{"width": 0.125, "content_energy": "crop", **of[StylesSettings]})
-    return settings, network_setup.begun(settings, how, loss, NETWORK, names, two_styles()[: len(names)], Cache(1e9))
+    return settings, network_setup.start_training(
+        settings, how, loss, NETWORK, names, two_styles()[: len(names)], Cache(1e9)
+    )
 
 
 def test_losses_are_the_engines():
@@ -146,7 +148,7 @@ def test_losses_are_the_engines():
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
     found = trained_.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
-    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.of(LOSS))
+    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.make_terms(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
         scene = Scene(crop, [Region([two_styles()[style]], [1.0], 1.0, None)], crop)

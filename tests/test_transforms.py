@@ -5,7 +5,7 @@ import pytest
 from conftest import reference
 
 from neural_style.universal.painter import transformed
-from neural_style.universal.transforms import TRANSFORMS, Sums, adain, statistics, toward, wct
+from neural_style.universal.transforms import TRANSFORMS, MomentAccumulator, adain, statistics, toward, wct
 
 VALUES = {name: np.array(value) for name, value in reference("universal.json").items()}
 CONTENT, STYLE, OTHER = VALUES["content"], VALUES["style"], VALUES["other"]
@@ -40,7 +40,7 @@ def test_statistics_are_numpys():
 def test_sums_of_parts_are_the_sum_of_the_whole(rng):
     """Also far from zero, where sums of squares would lose their digits, and with weights."""
     features, weights = rng.standard_normal((500, 8)) + 1e6, rng.uniform(0, 1, 500)
-    parts, weighted = Sums(), Sums()
+    parts, weighted = MomentAccumulator(), MomentAccumulator()
     for part in np.split(np.arange(500), [3, 200]):
         parts.add(features[part])
         weighted.add(features[part], weights[part])

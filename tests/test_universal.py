@@ -66,7 +66,7 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
 def test_a_doubled_picture_is_convolved_as_if_it_were_made(rng):
     x, kernel = rng.standard_normal((2, 5, 7, 4)), rng.standard_normal((3, 3, 4, 6))
     made = decoder.convolved(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
-    np.testing.assert_allclose(decoder.convolved_doubled(tf.constant(x), tf.constant(kernel)), made, atol=1e-12)
+    np.testing.assert_allclose(decoder.upsample_conv(tf.constant(x), tf.constant(kernel)), made, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["wct", "adain"])

@@ -19,7 +19,7 @@ from PIL import Image
 import neural_style
 from neural_style import UserError, filming
 from neural_style.cli.main import main
-from neural_style.images.scene import Carried, Region, Scene
+from neural_style.images.scene import Region, Scene, WarpedFrame
 from neural_style.losses import terms
 from neural_style.optimize.objective import Objective
 from neural_style.optimize.tiled_objective import TiledObjective
@@ -140,12 +140,12 @@ def test_weights_are_the_papers(rng):
     for to, back in (moving_square(), (smooth, noisy)):
         marks = marks_by_hand(to.astype(float), back.astype(float))
         assert {-1, 0, 1} == set(marks.ravel())
-        np.testing.assert_array_equal(consistency.trusted(to, back), marks > 0)
+        np.testing.assert_array_equal(consistency.valid_mask(to, back), marks > 0)
         np.testing.assert_allclose(consistency.weights(to, back), smoothed_by_hand(marks), atol=1e-6)
 
 
 def test_what_a_square_uncovers_is_not_trusted():
-    trusted = consistency.trusted(*moving_square())
+    trusted = consistency.valid_mask(*moving_square())
     assert not trusted[10:25, 20:25].any()  # what it uncovered
     assert trusted[12:23, 27:38].all()  # itself, away from its edges
     assert trusted[:8].all()
@@ -158,15 +158,15 @@ def test_what_a_square_uncovers_is_not_trusted():
 def test_how_far_flows_may_disagree_at_rest(apart, trusted):
     to, back = np.zeros((2, 9, 9, 2), np.float32)
     back[..., 0] = apart
-    assert consistency.trusted(to, back)[4, 4] == trusted
+    assert consistency.valid_mask(to, back)[4, 4] == trusted
 
 
 def test_sampling_is_exact_where_nothing_or_whole_pixels_move(rng):
     maps = rng.uniform(0, 255, (9, 12, 3)).astype(np.float32)
     shift = np.zeros((9, 12, 2), np.float32)
-    np.testing.assert_array_equal(consistency.sampled(maps, shift), maps)
+    np.testing.assert_array_equal(consistency.warp(maps, shift), maps)
     shift[...] = 3, -2
-    np.testing.assert_array_equal(consistency.sampled(maps, shift)[2:, :-3], maps[:-2, 3:])
+    np.testing.assert_array_equal(consistency.warp(maps, shift)[2:, :-3], maps[:-2, 3:])
 
 
 def test_long_term_weights_take_what_nearer_frames_leave():
@@ -199,7 +199,7 @@ def test_a_known_shift_is_found(kind):
     to, back = flow.finder(kind)(2, now, 1, before)
     for found, expected in ((to, (3, -2)), (back, (-3, 2))):
         assert np.abs(np.median(found[10:-10, 10:-10], axis=(0, 1)) - expected).max() < 0.1
-    assert consistency.trusted(to, back)[10:-10, 10:-10].mean() > 0.95
+    assert consistency.valid_mask(to, back)[10:-10, 10:-10].mean() > 0.95
 
 
 def test_flow_files_are_middleburys(tmp_path, rng):
@@ -224,7 +224,7 @@ def test_flow_files_are_middleburys(tmp_path, rng):
 def scene(rng, rows=48, cols=64):
     content, style, start, warped = rng.uniform(0, 255, (4, rows, cols, 3)).astype(np.float32)
     weights = rng.uniform(0, 1, (rows, cols)).astype(np.float32)
-    return Scene(content, [Region([style], [1.0], 1.0, None)], start, carried=[Carried(warped, weights)])
+    return Scene(content, [Region([style], [1.0], 1.0, None)], start, warped_frames=[WarpedFrame(warped, weights)])
 
 
 @pytest.mark.parametrize("normalization", ["mean", "scale"])
@@ -235,9 +235,9 @@ def test_the_temporal_term_is_the_papers(rng, vgg19, normalization):
     given, loss = scene(rng), settings.loss
     layers = ["block1_conv1"]
     network = model.build(settings.network, vgg19, layers, "float64")
-    objective = Objective(network, terms.of(loss, 1)[-1:])
+    objective = Objective(network, terms.make_terms(loss, 1)[-1:])
     value, gradient, found = objective.bind(given)(given.start)
-    carried, difference = given.carried[0], given.start - given.carried[0].image
+    carried, difference = given.warped_frames[0], given.start - given.warped_frames[0].image
     size = 3 * 48 * 64
     if normalization == "scale":
         size = float(np.square(given.content - given.content.mean((0, 1))).sum())
@@ -254,7 +254,7 @@ def test_tiles_cut_what_is_carried_along(rng, vgg19):
         "--style_layers=block1_conv1,block2_conv1",
         "--content_layers=block2_conv2",
     )
-    how, layers, of = settings.network, settings.loss.layers, terms.of(settings.loss, 1)
+    how, layers, of = settings.network, settings.loss.layers, terms.make_terms(settings.loss, 1)
     given = scene(rng, 96, 112)
     whole = Objective(model.build(how, vgg19, layers, "float64"), of).bind(given)(given.start)
     tiled = TiledObjective(model.build(how, vgg19, layers, "float64", True), of, 64).bind(given)(given.start)
@@ -514,7 +514,7 @@ def test_frames_that_follow_others_share_one_objective(tmp_path, film):
     engine, held = neural_style.Engine(), []
 
     def painter(sources):
-        held.append(len(sources.carried))
+        held.append(len(sources.warped_frames))
         return engine.run(sources)
 
     frames = list(Film(*given, tmp_path / "frames", painter).frames())

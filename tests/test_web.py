@@ -148,7 +148,7 @@ def test_a_record_gives_its_run_again(tmp_path):
         assert (made.recipe, made.photo, made.painting) == ("paint", "kodim15.jpg", "swirls.png")
         shown = controls.taken(made.flags)
         assert shown == {"style_weight": 7.0, "rows": 200}
-        values = [control.value for control in controls.of("paint", BOUNDS, shown)]
+        values = [control.value for control in controls.make_controls("paint", BOUNDS, shown)]
         rest = requests.text_of({name: value for name, value in made.flags.items() if name not in shown})
         again = requests.settings_of("paint", {**controls.given("paint", values), **requests.flags_of(rest)})
         assert again == requests.settings_of("paint", given)
@@ -187,7 +187,7 @@ def test_a_record_of_elsewhere(tmp_path):
 
 @pytest.mark.parametrize("recipe", [name for _, name in controls.choices()])
 def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe):
-    made = controls.of(recipe, BOUNDS)
+    made = controls.make_controls(recipe, BOUNDS)
     assert [control.name for control in made] == list(controls.NAMES)
     assert all(control.least <= control.value <= control.most for control in made if not control.words)
     assert all(control.value in control.words for control in made if control.words and control.shown)
@@ -196,7 +196,10 @@ def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe)
 
 
 def test_what_a_method_does_not_heed_is_not_shown():
-    shown = {recipe: {c.name for c in controls.of(recipe, BOUNDS) if c.shown} for recipe in ("paint", "wct", "instant")}
+    shown = {
+        recipe: {c.name for c in controls.make_controls(recipe, BOUNDS) if c.shown}
+        for recipe in ("paint", "wct", "instant")
+    }
     assert "alpha" not in shown["paint"]
     assert "style_weight" in shown["paint"]
     for quick in ("wct", "instant"):
@@ -210,7 +213,7 @@ def test_the_gallery_is_what_can_be_asked_for():
     assert len(found) >= 12
     for example in found:
         shown = controls.taken(example.flags)
-        values = [control.value for control in controls.of(example.recipe, BOUNDS, shown)]
+        values = [control.value for control in controls.make_controls(example.recipe, BOUNDS, shown)]
         rest = requests.flags_of(requests.text_of({n: v for n, v in example.flags.items() if n not in shown}))
         settings = requests.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
         assert settings.is_arbitrary or settings.network.weights in ("hed", "learned")

@@ -20,7 +20,7 @@ from neural_style.optimize.session import check_same_weights
 from neural_style.planning import device
 from neural_style.planning.plan import plan
 from neural_style.settings import vgg_layers
-from neural_style.vgg import fitting, weights
+from neural_style.vgg import adaptation, weights
 
 VOTE = 3
 """Side of the patches that are averaged in the picture itself."""
@@ -95,7 +95,7 @@ class Run:
 
         def make() -> Network:
             shown = [self._scene.content, *self._scene.styles]
-            fitted = fitting.fitted(how, kernels, shown, seed, [layer(max(levels))])
+            fitted = adaptation.adapt_weights(how, kernels, shown, seed, [layer(max(levels))])
             return Network(how, fitted, max(levels), precision)
 
         if kernels is None or how.normalize_weights != "none":
@@ -131,7 +131,7 @@ class Run:
         factor, sizes = vgg_layers.stride(layer(match.level)), pair.shapes(0)
         forth = fields.enlarge(match.forth, factor, *sizes)
         back = fields.enlarge(match.back, factor, *reversed(sizes))
-        image = self._scene.finished(self._swapped(content, style, forth))
+        image = self._scene.composite(self._swapped(content, style, forth))
         image.flags.writeable = False
         terms = pair.distances(match)
         return Step(

@@ -11,9 +11,9 @@ from typing import Any
 
 from neural_style.cli.film import Names, is_film
 from neural_style.cli.flags import Command
+from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say, warn
 from neural_style.pretrained import style_networks
 from neural_style.results import files
 from neural_style.settings import checked

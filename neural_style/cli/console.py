@@ -4,8 +4,8 @@ import os
 import sys
 
 from neural_style.cli import signals
+from neural_style.cli.terminal import warn
 from neural_style.core.errors import Ended
-from neural_style.core.terminal import warn
 
 
 def console() -> None:
@@ -13,8 +13,8 @@ def console() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is not the user's concern
     _open_streams()
     try:
-        signals.heed()
-        with signals.held():
+        signals.install_handlers()
+        with signals.deferred():
             from neural_style.cli.main import main
         code = main(sys.argv[1:]) if _is_somewhere() else 1
     except KeyboardInterrupt as error:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say
 from neural_style.pretrained import style_networks
 from neural_style.results import files, targets
 

@@ -14,9 +14,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from neural_style import filming
+from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say, warn
 from neural_style.results import files, plots, record, targets
 from neural_style.results.progress import QUIET_SECONDS, Evaluated
 from neural_style.settings.output import OutputSettings
@@ -65,7 +65,7 @@ def paint(
         )
     writing.check(names.ending, clip.painted_rate(settings.video), given.sizes[-1])
     names.check([*digests, *clip.pictures, *also_read], settings.output, made)
-    with targets.claimed(names.prefix):
+    with targets.locked(names.prefix):
         progress = Progress(clip.planned(settings.video), settings.video.passes)
         film = engine().film(clip, given, names.frames, progress.watch)
         if not (resume and same):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from neural_style.cli import signals
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import quiet
+from neural_style.core.log import quiet_stderr
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
@@ -24,7 +24,12 @@ def engine_maker(**how: Any) -> Callable[[], "Engine"]:
     def engine() -> "Engine":
         if not made:
             try:
-                with _announced("Loading TensorFlow …"), signals.held(), quiet(), _without("matplotlib.pyplot"):
+                with (
+                    _announced("Loading TensorFlow …"),
+                    signals.deferred(),
+                    quiet_stderr(),
+                    _without("matplotlib.pyplot"),
+                ):
                     from neural_style.engine import Engine
             except (ImportError, MemoryError, OSError) as error:
                 raise UserError(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from neural_style import __version__
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
+from neural_style.cli.terminal import print_log, say, warn
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say, warn
 from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
 
@@ -27,6 +27,7 @@ COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command line, without the program's name; returns its exit code."""
+    print_log()
     try:
         if arguments and arguments[0] in COMMANDS:
             return importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
@@ -161,7 +162,7 @@ def _paint_picture(
     inputs, fresh = [*digests, *also_read], state is None
     targets.check(prefix, ending, inputs, settings.output, iterations, fresh, settings.companions)
     api.check(read)
-    with targets.claimed(prefix):
+    with targets.locked(prefix):
         progress = Progress(read.sizes, settings, state.scales if state else (), Path(prefix).name)
         run = api.run_of(read, engine, quick, state and state.resumed, progress.watch)
         api.follow(run, Report(header, digests, settings.output, [read.content, *read.styles], progress, state))

@@ -8,12 +8,12 @@ from typing import Any
 
 from PIL import Image
 
+from neural_style.cli.terminal import printable
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import printable
 from neural_style.images.writing import TEXT_KEY
 from neural_style.pretrained import style_networks
-from neural_style.results.record import flags_beside
+from neural_style.results.record import changed_flags
 from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS
 
@@ -36,7 +36,7 @@ def text(path: str) -> str:
         dashes = ["--"] if any(word.startswith("-") for word in words) else []
         recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
         known = recipe is None or recipe in recipes.by_name()
-        flags = flags_beside(recipe, made["flags"]) if known else {}
+        flags = changed_flags(recipe, made["flags"]) if known else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "

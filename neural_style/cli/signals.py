@@ -11,7 +11,7 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that end the program."""
 
 
-def heed() -> None:
+def install_handlers() -> None:
     """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
     for number in _known(*ENDING):
         # nohup has SIGHUP ignored, and a shell's background jobs have SIGINT.
@@ -20,7 +20,7 @@ def heed() -> None:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Holds back the signals that end a run: libraries in C and C++ do not survive one while they load."""
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in _known(*ENDING)}

@@ -8,9 +8,9 @@ from typing import Any
 
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
+from neural_style.cli.terminal import say
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say
 from neural_style.pretrained import style_networks
 from neural_style.results import targets
 from neural_style.settings import recipes, vgg_layers
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
 
     kind = decoder_job if given.get("decoder") else network_job
     job = _job(words, given, command, kind.ENDING, kind.RECIPE)
-    with targets.claimed(str(job.path)):
+    with targets.locked(str(job.path)):
         kind.run(job, _make_cache)
     return 0
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
+from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Switch, setting
 from neural_style.settings.web import WebSettings

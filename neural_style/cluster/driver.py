@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from neural_style.cluster import connection
-from neural_style.core.terminal import say
+from neural_style.core.log import logger
 from neural_style.results.progress import QUIET_SECONDS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Driver(contextlib.ExitStack):
         return ClusterEngine(self.pool)
 
     def tiled(self, *made: Any) -> "ClusterObjective":
-        """An objective whose tiles are the workers'; see `tiled_objective.of`."""
+        """An objective whose tiles are the workers'; see `tiled_objective.make_tiled_objective`."""
         from neural_style.cluster.tiles import ClusterObjective
 
         return ClusterObjective(self.pool, *made)
@@ -88,7 +88,7 @@ class Tally:
         self._bar.set_postfix_str(f"{workers} workers")
         if self._bar.disable and time.monotonic() - self._told > QUIET_SECONDS:
             self._told = time.monotonic()
-            say(f"{self._done} of {self._bar.total} rows, {workers} workers")
+            logger.info(f"{self._done} of {self._bar.total} rows, {workers} workers")
 
     def __enter__(self) -> "Tally":
         return self

@@ -8,7 +8,7 @@ from neural_style.cluster.pool import Pool
 from neural_style.images.inputs import Sources
 from neural_style.video.clip import Clip
 from neural_style.video.film import Film, Frame, Painter
-from neural_style.video.motion import moved
+from neural_style.video.motion import estimate_motion
 
 Shot = tuple[int, int]
 """The numbers of its first and last frame."""
@@ -38,7 +38,7 @@ class Shots(Film):
         if video.passes > 1:
             return [(video.first_frame, video.last_frame)]
         nearest = dataclasses.replace(video, long_term=(1,))
-        way = moved(clip.frames(video), self.size, nearest, given.settings.picture.resample)
+        way = estimate_motion(clip.frames(video), self.size, nearest, given.settings.picture.resample)
         firsts = [frame.number for frame in way if frame.nearest is None]
         return list(zip(firsts, [*(first - 1 for first in firsts[1:]), video.last_frame], strict=True))
 

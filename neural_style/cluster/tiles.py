@@ -25,17 +25,17 @@ class ClusterObjective:
     nbytes = 0
     """Of networks and traces: those are the workers'."""
 
-    def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, carried: int):
+    def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, warped_frames: int):
         """
         Args:
           pool: of the workers.
-          settings, kernels, size, precision, carried: see `tiled_objective.of`.
+          settings, kernels, size, precision, warped_frames: see `tiled_objective.make_tiled_objective`.
         """
         self._pool, self._size = pool, size
-        self._terms = terms.of(settings.loss, carried)
+        self._terms = terms.make_terms(settings.loss, warped_frames)
         self._reach = vgg_layers.reach(settings.network.network, settings.loss.layers)
         self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
-        self._made = ray.put((settings, kernels, precision, carried))
+        self._made = ray.put((settings, kernels, precision, warped_frames))
 
     def bind(self, scene: Scene) -> Bound:
         """As `Objective.bind`."""

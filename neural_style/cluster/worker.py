@@ -76,7 +76,7 @@ class Worker:
         """What `HaloedTiles` makes of a tile.
 
         Args:
-          made: a reference to what `halos.of` takes.
+          made: a reference to what `halos.make_haloed_tiles` takes.
           what: the method.
           *arguments: of the method.
         """
@@ -86,7 +86,7 @@ class Worker:
         from neural_style.optimize import halos
 
         if self._halos[0] != made:
-            self._halos = made, halos.of(*ray.get(made[0]))
+            self._halos = made, halos.make_haloed_tiles(*ray.get(made[0]))
         found = getattr(self._halos[1], what)(*arguments)
         return tf.nest.map_structure(np.asarray, found)
 

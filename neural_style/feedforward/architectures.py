@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from neural_style.feedforward import published
-from neural_style.feedforward.layers import Added, CoMatch, Convolution, InstanceNormalization, Shown, gram_of
+from neural_style.feedforward.layers import CoMatch, Convolution, CropAdd, InstanceNormalization, ToImage, gram_of
 
 Apply = Callable[..., Any]
 """(layer, its inputs) → its output."""
@@ -79,7 +79,7 @@ class Johnson:
         down = [((first, 9), True), ((second, 3, 2), True), ((third, 3, 2), True)]
         blocks = [((third, 3), True), ((third, 3), False)] * self.BLOCKS
         up = [((second, 3, 1, True), True), ((first, 3, 1, True), True)]
-        self._last, self._shown = Convolution(3, 9, name="last"), Shown(name="shown")
+        self._last, self._shown = Convolution(3, 9, name="last"), ToImage(name="shown")
         self.parts = [*_parts([*down, *blocks, *up], styles), (self._last, None)]
         """Each convolution with what normalises it, in order."""
 
@@ -118,7 +118,7 @@ class Deep(Johnson):
         channels = _share(128, width)
         blocks = [((channels, 3), True), ((channels, 3), False)] * self.BLOCKS
         ways = [((channels, 3, 2), True), *blocks, ((channels, 3, 1, True), False)]
-        self.deeper, self._added = _parts(ways, styles, "deep_"), Added(name="added")
+        self.deeper, self._added = _parts(ways, styles, "deep_"), CropAdd(name="added")
 
     def _blocks(self, x: Any, following: Following, style: Any, apply: Apply) -> Any:
         x, deeper = _residual(x, following, self.BEFORE), _following(self.deeper, style, apply)
@@ -173,7 +173,7 @@ class Msg:
         self._blocks = [Bottleneck(f"block_{number}", features) for number in range(1, self.BLOCKS + 1)]
         self._up = [Bottleneck("up_1", narrow, doubled=True), Bottleneck("up_2", least, doubled=True)]
         self._last = InstanceNormalization(0, name="last_normalization"), Convolution(3, 7, name="last")
-        self._shown = Shown(name="shown")
+        self._shown = ToImage(name="shown")
 
     def encoded(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
         """The features that are matched, of an image; `gram_of` them is what a style is to the network."""
@@ -222,7 +222,7 @@ class Ghiasi:
         ]
         blocks = [((32, 3), True), ((32, 3), False)] * self.BLOCKS
         expand = [((16, 3, 1, True), True), ((8, 3, 1, True), True), ((3, 9), False)]
-        self._shown = Shown(sigmoid=True, name="shown")
+        self._shown = ToImage(sigmoid=True, name="shown")
         self.parts = [*contract, *_parts([*blocks, *expand], styles)]
         """Each convolution with what normalises it, in order."""
 

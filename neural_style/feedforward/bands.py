@@ -11,7 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style.feedforward.layers import Added, CoMatch, Convolution, InstanceNormalization, Shown, moments, placed
+from neural_style.feedforward.layers import (
+    CoMatch,
+    Convolution,
+    CropAdd,
+    InstanceNormalization,
+    ToImage,
+    moments,
+    placed,
+)
 
 
 class Bands:
@@ -31,8 +39,8 @@ class Bands:
             Convolution: self._convolved,
             InstanceNormalization: self._normalized,
             CoMatch: self._matched,
-            Added: lambda layer, x, other: x + other[:, : x.shape[1], : x.shape[2]],
-            Shown: lambda layer, x, image: np.asarray(layer(x, image)),
+            CropAdd: lambda layer, x, other: x + other[:, : x.shape[1], : x.shape[2]],
+            ToImage: lambda layer, x, image: np.asarray(layer(x, image)),
         }
         return applied[type(layer)](layer, x, *inputs)
 

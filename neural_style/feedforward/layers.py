@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from neural_style.vgg.border import mirrored
-from neural_style.vgg.doubling import convolved_doubled
+from neural_style.vgg.doubling import upsample_conv
 
 EPSILON = 1e-5
 """Of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
@@ -81,7 +81,7 @@ class Convolution(keras.layers.Layer):
         padded = mirrored(x, rows, (border, border), mode)
         kernel, bias = (tf.cast(part, x.dtype) for part in (self.kernel, self.bias))
         if self.doubled and self.size > 1:
-            return convolved_doubled(padded, kernel) + bias
+            return upsample_conv(padded, kernel) + bias
         found = tf.nn.conv2d(padded, kernel, stride, "VALID") + bias
         return tf.nn.depth_to_space(tf.concat([found] * 4, axis=-1), 2) if self.doubled else found
 
@@ -220,7 +220,7 @@ class CoMatch(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("neural_style")
-class Shown(keras.layers.Layer):
+class ToImage(keras.layers.Layer):
     """A network's last map as RGB about 0..255, in the photograph's size."""
 
     def __init__(self, sigmoid: bool = False, **known: Any):
@@ -255,7 +255,7 @@ class Shown(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("neural_style")
-class Added(keras.layers.Layer):
+class CropAdd(keras.layers.Layer):
     """A map, and another that is as large or a little larger, of which the rest is left out."""
 
     def __init__(self, **known: Any):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neural_style.core.cache import Cache
-from neural_style.core.terminal import quiet
+from neural_style.core.log import quiet_stderr
 from neural_style.feedforward import margins, published
 from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
 from neural_style.images.inputs import Sources
@@ -59,13 +59,13 @@ class Model:
         """
         from ai_edge_litert.interpreter import Interpreter
 
-        with quiet():  # it tells of its delegate on standard error
+        with quiet_stderr():  # it tells of its delegate on standard error
             self._interpreter = Interpreter(str(path), num_threads=os.cpu_count())
             self._signature = self._interpreter.get_signature_runner()
 
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         """Its one output, of its inputs by name; their sizes may differ from call to call."""
-        with quiet():
+        with quiet_stderr():
             (found,) = self._signature(**{name: values.astype(np.float32) for name, values in inputs.items()}).values()
         return found
 

@@ -57,7 +57,7 @@ class OnePassRun:
         scene = self._sources.at(self._sources.sizes[-1][0])
         paint, count, facts = self._prepared(scene)
         for index in range(2):
-            self._last = scene.finished(self._painted(paint, count, scene) if index else scene.start)
+            self._last = scene.composite(self._painted(paint, count, scene) if index else scene.start)
             self._last.flags.writeable = False
             now = time.perf_counter()
             yield Step(
@@ -81,7 +81,7 @@ class OnePassRun:
         else:
             covered = shares.sum(axis=-1, keepdims=True)
             weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
-        painted = scene.with_carried(paint(scene.start, weights_of(weights, chosen, count)).clip(0, 255))
+        painted = scene.blend_warped_frames(paint(scene.start, weights_of(weights, chosen, count)).clip(0, 255))
         if shares is not None:
             painted = covered * painted + (1 - covered) * scene.content
         return painted if scene.chroma is None else color.grey(painted)

@@ -98,7 +98,7 @@ def match_luminance(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return (scaled + wanted.mean()).astype(np.float32)
 
 
-def through_grey(objective: Callable) -> Callable:
+def wrap_objective_in_grey(objective: Callable) -> Callable:
     """`objective` of a grey image, whose gradient is kept grey, so that what it moves stays grey."""
 
     def of_grey(painted: np.ndarray):

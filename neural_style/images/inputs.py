@@ -14,7 +14,7 @@ from neural_style.core.errors import UserError
 from neural_style.images import color, geometry
 from neural_style.images.preprocessing import deprocess
 from neural_style.images.reading import Picture, images_in, in_profile, load
-from neural_style.images.scene import Carried, Region, Scene, shares_of
+from neural_style.images.scene import Region, Scene, WarpedFrame, shares_of
 from neural_style.pretrained import required_files, style_networks
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
@@ -36,7 +36,7 @@ class Sources:
       start: where the combination starts: an image, or RGB [rows, cols, 3] in the finest scale's size; None where
         --init names no image.
       settings: of the run.
-      carried: what a film's earlier frames have in this one, in the finest scale's size.
+      warped_frames: what a film's earlier frames have in this one, in the finest scale's size.
       first: the film's first frame, to which weights are fitted; None in a picture.
       network: the file of the trained network that paints, whose chosen styles' pictures `styles` are; else None.
       chosen: the numbers of these styles.
@@ -51,7 +51,7 @@ class Sources:
     keep: Image.Image | None
     start: Image.Image | np.ndarray | None
     settings: Settings
-    carried: Sequence[Carried] = ()
+    warped_frames: Sequence[WarpedFrame] = ()
     first: "Sources | None" = None
     network: Path | None = None
     chosen: Sequence[int] = ()
@@ -111,11 +111,11 @@ class Sources:
         start = self._start(content, first) if coarser is None else geometry.enlarge(coarser, rows, cols)
         if chroma is not None:
             start = color.grey(start)
-        carried = self.carried
+        warped_frames = self.warped_frames
         if chroma is not None:
-            carried = [dataclasses.replace(each, image=color.grey(each.image)) for each in carried]
-        keep = _mask(self.keep, rows, cols) if self.keep else None
-        return Scene(content, regions, start, keep, photograph, chroma, carried)
+            warped_frames = [dataclasses.replace(each, image=color.grey(each.image)) for each in warped_frames]
+        paint_mask = _mask(self.paint_mask, rows, cols) if self.paint_mask else None
+        return Scene(content, regions, start, paint_mask, photograph, chroma, warped_frames)
 
     def _versions(self, rows: int, cols: int) -> list[list[np.ndarray]]:
         """Each style's versions beside a result of `rows` x `cols`."""
@@ -226,7 +226,7 @@ def style_picture(network: Path, number: int) -> Image.Image:
 
 def _check_sizes(sources: Sources) -> None:
     """Raises a UserError where an image vanishes within the network, at the coarsest scale, or can't be turned."""
-    picture, least = sources.settings.picture, sources.settings.least_side
+    picture, least = sources.settings.picture, sources.settings.min_side
     if sources.network or sources.settings.is_arbitrary:
         vgg_layers.check_size(*sources.sizes[0], least, "the result", "raise --rows or --cols")
     if sources.network:

@@ -26,8 +26,8 @@ class Region:
 
 
 @dataclasses.dataclass(frozen=True)
-class Carried:
-    """An earlier frame's painting, carried along by the film's motion.
+class WarpedFrame:
+    """An earlier frame's painting, warped_frames along by the film's motion.
 
     Attributes:
       image: RGB [rows, cols, 3] float32, about 0..255.
@@ -45,41 +45,41 @@ class Scene:
     Attributes:
       content, start: RGB [rows, cols, 3] float32 in 0..255, in one size.
       regions: which styles apply where.
-      keep: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
+      paint_mask: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
       photograph: RGB [rows, cols, 3], what shows where the photograph stays; None is `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
-      carried: what a film's earlier frames have here; nothing in a picture.
+      warped_frames: what a film's earlier frames have here; nothing in a picture.
     """
 
     content: np.ndarray
     regions: list[Region]
     start: np.ndarray
-    keep: np.ndarray | None = None
+    paint_mask: np.ndarray | None = None
     photograph: np.ndarray | None = None
     chroma: np.ndarray | None = None
-    carried: Sequence[Carried] = ()
+    warped_frames: Sequence[WarpedFrame] = ()
 
     @property
     def styles(self) -> list[np.ndarray]:
         """Every style image of every region."""
         return [style for region in self.regions for style in region.styles]
 
-    def finished(self, painted: np.ndarray) -> np.ndarray:
+    def composite(self, painted: np.ndarray) -> np.ndarray:
         """What is shown of `painted` [rows, cols, 3]: the photograph where it stays, and its chroma."""
-        shown = masks.blend(self._beneath, painted, self.keep)
+        shown = masks.blend(self._beneath, painted, self.paint_mask)
         return shown if self.chroma is None else shown + self.chroma
 
-    def with_carried(self, painted: np.ndarray) -> np.ndarray:
+    def blend_warped_frames(self, painted: np.ndarray) -> np.ndarray:
         """`painted` [rows, cols, 3] mixed with what earlier frames have here, by their weights; a picture as it is."""
-        for each in self.carried:
+        for each in self.warped_frames:
             painted = painted + each.weights[..., np.newaxis] * (each.image - painted)
         return painted
 
-    def through(self, objective: Callable) -> Callable:
+    def wrap_objective(self, objective: Callable) -> Callable:
         """`objective`, a function of the image, as a function of what is painted."""
         if self.chroma is not None:
-            objective = color.through_grey(objective)
-        return masks.through(objective, self._beneath, self.keep)
+            objective = color.wrap_objective_in_grey(objective)
+        return masks.wrap_objective(objective, self._beneath, self.paint_mask)
 
     @property
     def _beneath(self) -> np.ndarray:

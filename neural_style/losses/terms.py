@@ -205,7 +205,7 @@ class Temporal:
 
     def maps(self, scene: Scene, dtype: tf.DType) -> tf.Tensor:
         """What was carried along, with its weights as a fourth channel."""
-        carried = scene.carried[self._number]
+        carried = scene.warped_frames[self._number]
         return tf.cast(tf.concat([carried.image, carried.weights[..., None]], axis=-1)[None], dtype)
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
@@ -227,7 +227,7 @@ class Temporal:
         return sums * prepared
 
 
-def of(settings: LossSettings, carried: int = 0) -> list[Term]:
+def make_terms(settings: LossSettings, warped_frames: int = 0) -> list[Term]:
     """The terms that the settings name; in a film besides one for each earlier frame that is carried along."""
     s = settings
     content = [
@@ -238,7 +238,7 @@ def of(settings: LossSettings, carried: int = 0) -> list[Term]:
         Style(layer, s.style_weight * weight, s.normalization, s.style_loss)
         for layer, weight in s.layer_weights("style").items()
     ]
-    temporal = [Temporal(number, s.temporal_weight, s.normalization) for number in range(carried)]
+    temporal = [Temporal(number, s.temporal_weight, s.normalization) for number in range(warped_frames)]
     return [*content, *styles, TotalVariation(s.tv_weight, s.tv_exponent, s.normalization), *temporal]
 
 

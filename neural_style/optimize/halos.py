@@ -89,10 +89,10 @@ class HaloedTiles:
         return {**own_part, BEYOND: part(seen["image"], 1, beyond=1)}
 
 
-def of(settings: Settings, kernels: Weights, precision: str, carried: int = 0) -> HaloedTiles:
-    """The tiles of a run's loss; see `tiled_objective.of`."""
+def make_haloed_tiles(settings: Settings, kernels: Weights, precision: str, warped_frames: int = 0) -> HaloedTiles:
+    """The tiles of a run's loss; see `tiled_objective.make_tiled_objective`."""
     network = model.build(settings.network, kernels, settings.loss.layers, precision)
-    return HaloedTiles(network, terms.of(settings.loss, carried))
+    return HaloedTiles(network, terms.make_terms(settings.loss, warped_frames))
 
 
 def cut_maps(of: Sequence[Term], maps: Mapping[str, Any], tile: Tile) -> dict[str, Any]:

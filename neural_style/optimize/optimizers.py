@@ -208,7 +208,7 @@ class Adam(_FirstOrder):
 FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
 
 
-def of(settings: OptimizerSettings, size: int) -> Optimizer:
+def make_optimizer(settings: OptimizerSettings, size: int) -> Optimizer:
     """The optimiser that the settings name, of an image of `size` values."""
     s = settings
     if s.keeps_curvature:

@@ -20,10 +20,10 @@ from neural_style.planning import device
 from neural_style.planning.plan import plan
 from neural_style.pretrained import style_networks
 from neural_style.settings.settings import Settings
-from neural_style.vgg import fitting, model, weights
+from neural_style.vgg import adaptation, model, weights
 
 Tiled = Callable[[Settings, model.Weights, int, str, int], Any]
-"""Makes the objective of an image that is taken tile by tile; see `tiled_objective.of`."""
+"""Makes the objective of an image that is taken tile by tile; see `tiled_objective.make_tiled_objective`."""
 
 
 class Run:
@@ -35,7 +35,7 @@ class Run:
         cache: Cache,
         resumed: Mapping[str, Any] | None = None,
         watch: Watch | None = None,
-        tiled: Tiled = tiled_objective.of,
+        tiled: Tiled = tiled_objective.make_tiled_objective,
     ):
         """
         Args:
@@ -81,7 +81,7 @@ class Run:
             bound = functools.partial(self._bound, kernels, key, scene, how.tiles[scale])
             finer = functools.partial(bound, "float32") if how.precision == "bfloat16" else None
             evaluator = Evaluator(bound(how.precision), scene.content.shape, finer, self._watch)
-            optimizer = optimizers.of(settings.optimizer, scene.content.size)
+            optimizer = optimizers.make_optimizer(settings.optimizer, scene.content.size)
             left, decided = len(sizes) - 1 - scale, {**facts, "tile": how.tiles[scale]}
             session = Session(scene, evaluator, optimizer, count, scale, left, decided)
             if scale == resumed["scale"] and "session" in resumed:
@@ -109,7 +109,7 @@ class Run:
             return origin, kernels, key
 
         def fitted(to: Scene) -> model.Weights:
-            return fitting.fitted(how, kernels, [to.content, *to.styles], seed, self._settings.loss.layers)
+            return adaptation.adapt_weights(how, kernels, [to.content, *to.styles], seed, self._settings.loss.layers)
 
         if first is None:
             return origin, fitted(scene), None
@@ -120,18 +120,26 @@ class Run:
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
     ) -> Bound:
         """The loss as a function of what is painted."""
-        make = functools.partial(self._objective, kernels, tile, precision, len(scene.carried))
+        make = functools.partial(self._objective, kernels, tile, precision, len(scene.warped_frames))
         if key is None:
             objective = make()
         else:
-            key = ("objective", key, self._settings.network, self._settings.loss, tile, precision, len(scene.carried))
+            key = (
+                "objective",
+                key,
+                self._settings.network,
+                self._settings.loss,
+                tile,
+                precision,
+                len(scene.warped_frames),
+            )
             objective = self._cache.get(key, make, lambda made: made.nbytes)
         how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
-        return scene.through(objective.bind(scene, **how))
+        return scene.wrap_objective(objective.bind(scene, **how))
 
-    def _objective(self, kernels: model.Weights, tile: int | None, precision: str, carried: int) -> Any:
+    def _objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
         settings = self._settings
         if tile is not None:
-            return self._tiled(settings, kernels, tile, precision, carried)
+            return self._tiled(settings, kernels, tile, precision, warped_frames)
         network = model.build(settings.network, kernels, settings.loss.layers, precision)
-        return Objective(network, terms.of(settings.loss, carried))
+        return Objective(network, terms.make_terms(settings.loss, warped_frames))

@@ -50,7 +50,7 @@ class Session:
         for step in transfer(self.evaluator, self._optimizer, self._start, self._iterations, first):
             if self.evaluator.refined:
                 self.facts.setdefault("float32_from_iteration", step.index)
-            image, facts = self.scene.finished(step.image), dict(self.facts)
+            image, facts = self.scene.composite(step.image), dict(self.facts)
             image.flags.writeable = False  # the next scale starts from it
             self._last = dataclasses.replace(
                 step,
@@ -75,8 +75,8 @@ class Session:
         """
         found = self.evaluator.lowest
         if found is None:
-            return self.scene.finished(self.scene.start) if self._scale else None
-        return self.scene.finished(found.x.reshape(self.scene.content.shape).astype(np.float32))
+            return self.scene.composite(self.scene.start) if self._scale else None
+        return self.scene.composite(found.x.reshape(self.scene.content.shape).astype(np.float32))
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on from the last step as if there had been no break."""

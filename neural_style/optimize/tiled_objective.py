@@ -216,7 +216,9 @@ class TiledObjective:
         return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
 
 
-def of(settings: Settings, kernels: Weights, size: int, precision: str, carried: int) -> TiledObjective:
+def make_tiled_objective(
+    settings: Settings, kernels: Weights, size: int, precision: str, warped_frames: int
+) -> TiledObjective:
     """The objective of a run, tile by tile.
 
     Args:
@@ -227,4 +229,4 @@ def of(settings: Settings, kernels: Weights, size: int, precision: str, carried:
       carried: how many earlier frames of a film its loss holds the picture to.
     """
     network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled=True)
-    return TiledObjective(network, terms.of(settings.loss, carried), size)
+    return TiledObjective(network, terms.make_terms(settings.loss, warped_frames), size)

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from neural_style.core.log import logger
 from neural_style.core.step import Step
-from neural_style.core.terminal import say
 from neural_style.results.record import by_kind
 from neural_style.settings.settings import Settings
 
@@ -71,7 +71,7 @@ class Progress:
             self._told = time.monotonic()
             rows, cols = self._sizes[self._scale]
             of = step.index + step.iterations_left
-            say(f"{self._name}{rows} x {cols}: iteration {step.index} of {of}, loss {step.loss:.4g}")
+            logger.info(f"{self._name}{rows} x {cols}: iteration {step.index} of {of}, loss {step.loss:.4g}")
         self._bar.total = self._bar.n + step.iterations_left * self._each
         if not step.iterations_left:
             self.close()

@@ -163,7 +163,7 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
         )
 
     for name, value in now["flags"].items():
-        before = as_today(name, then["flags"].get(name))
+        before = upgrade_value(name, then["flags"].get(name))
         if not same(before, value):
             found.append(f"--{name} (was {before}, is {value})")
     for name in ("content", "styles"):
@@ -173,12 +173,12 @@ def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_n
     return found + [f"the file {name!r}" for name in sorted(kept) if files_then[name] != digests_now[name]]
 
 
-def flags_beside(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+def changed_flags(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]:
     """The flags that make a record's picture again beside its recipe: what that sets otherwise, and the method heeds.
 
     A flag that an older record does not know is at its default, though the recipe may set it by now.
     """
-    made = {name: as_today(name, flags.get(name)) for name in FIELDS}
+    made = {name: upgrade_value(name, flags.get(name)) for name in FIELDS}
     base = Settings.defaults(recipe)
     for each in (base, made):
         if each["preprocess"] == "auto":
@@ -188,7 +188,7 @@ def flags_beside(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]
     return {name: value for name, value in changed.items() if is_heeded(name, method, refine)}  # some count their own
 
 
-def as_today(name: str, value: Any) -> Any:
+def upgrade_value(name: str, value: Any) -> Any:
     """A flag's value of an older record, as a record would hold it now."""
     if name not in FIELDS:
         return value

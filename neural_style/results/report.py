@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
+from neural_style.core.log import logger
 from neural_style.core.step import Step
-from neural_style.core.terminal import say, warn
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
@@ -62,7 +62,7 @@ class Report:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
         if not self._said and self._header["flags"]["weights"] == "auto" and "weights" in step.facts:
             self._said = True
-            say(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
+            logger.info(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)
         self._record.add(step)
         self._beside("images along the way", lambda: self._writer.add(step))
@@ -102,7 +102,7 @@ class Report:
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
         sentence = advice(self._header["flags"], scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
         if sentence:
-            warn(sentence)
+            logger.warning(sentence)
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
         """Writes the best image so far and the record, which says what broke the run off."""
@@ -112,10 +112,10 @@ class Report:
         if self._record.scales:
             self._beside("the record", self._write_record)
         if misplaced:
-            warn(misplaced)
+            logger.warning(misplaced)
         elif best is not None:
             how = "; with --resume the run goes on" if self._has_state else ""
-            say(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
+            logger.info(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
 
     def _beside(self, what: str, write: Callable[[], Any]) -> None:
         """Writes what the picture can do without; where that fails it is told, once, and not tried again."""
@@ -125,7 +125,7 @@ class Report:
             write()
         except Exception as error:  # whatever it is, the picture counts more
             self._given_up.add(what)
-            warn(f"the run goes on without {what}: {error}")
+            logger.warning(f"the run goes on without {what}: {error}")
 
     def _save_result(self, image: Image.Image) -> str | None:
         """Writes the result, elsewhere if need be; then a sentence says where it lies."""

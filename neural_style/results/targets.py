@@ -15,7 +15,7 @@ from PIL import Image
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import warn
+from neural_style.core.log import logger
 from neural_style.images.writing import TEXT_KEY
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
@@ -68,9 +68,9 @@ def check(
             f"another prefix, {free}, or say --overwrite."
         )
     if fresh and f"{prefix}.state" in standing:
-        warn(f"{prefix}.state of an interrupted run is replaced; with --resume that run would have gone on.")
+        logger.warning(f"{prefix}.state of an interrupted run is replaced; with --resume that run would have gone on.")
     if fresh and later:
-        warn(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
+        logger.warning(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
 
 
 def check_new(path: Path) -> None:
@@ -82,7 +82,7 @@ def check_new(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def claimed(prefix: str) -> Iterator[None]:
+def locked(prefix: str) -> Iterator[None]:
     """Keeps other runs from writing the same results meanwhile.
 
     Raises:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from neural_style.core.log import logger
 from neural_style.core.step import Step
-from neural_style.core.terminal import warn
 from neural_style.images import writing
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
@@ -36,7 +36,7 @@ class Writer:
             self._carried |= {"exif": info.get("exif"), "text": json.dumps(header)}
         self._told: set[str] = set()
         for name in info.get("unreadable", ()):
-            warn(f"the photograph's {NAMES[name]} can't be read and is left out.")
+            logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def add(self, step: Step) -> None:
         """Writes a step's companions, its image where one is due, and where a coarser scale ends, its last one."""
@@ -60,7 +60,7 @@ class Writer:
         files.write_whole(path, lambda partial: left.extend(writing.save(partial, kind, image, quality, self._carried)))
         for what in set(left) - self._told:
             self._told.add(what)
-            warn(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
+            logger.warning(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
 
     def save_elsewhere(self, folder: str | os.PathLike, image: Image.Image) -> str:
         """Writes the result into another folder, under a name that is free there; returns its path."""

@@ -40,7 +40,7 @@ class AnalogySettings(Checked):
 
     analogy_levels: tuple[int, ...] = setting(
         tuple(LEVELS),
-        Many(Whole(1, DEEPEST), fewest=1),
+        Many(Whole(1, DEEPEST), min_count=1),
         "Of analogy: on which levels correspondence is sought, from coarse to fine; L stands for the features of "
         "blockL_conv1.",
     )
@@ -86,7 +86,7 @@ class AnalogySettings(Checked):
         }
 
     @property
-    def least_side(self) -> int:
+    def min_side(self) -> int:
         """Rows and columns that an image needs at least: two positions of the deepest level."""
         return 2 ** self.analogy_levels[0]
 

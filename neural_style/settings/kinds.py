@@ -55,13 +55,13 @@ class Number(Kind):
 
     _of, _what = float, "a number"
 
-    def __init__(self, least: float, most: float):
-        self.least, self.most = least, most
+    def __init__(self, minimum: float, maximum: float):
+        self.minimum, self.maximum = minimum, maximum
 
     @property
     def expected(self) -> str:
         """See `Kind`."""
-        return f"{self._what} from {self._written(self.least)} to {self._written(self.most)}"
+        return f"{self._what} from {self._written(self.minimum)} to {self._written(self.maximum)}"
 
     @staticmethod
     def _written(bound: float) -> str:
@@ -72,7 +72,7 @@ class Number(Kind):
         if isinstance(value, bool):
             raise ValueError
         number = float(value)
-        if not (math.isfinite(number) and self.least <= number <= self.most):
+        if not (math.isfinite(number) and self.minimum <= number <= self.maximum):
             raise ValueError
         return number
 
@@ -161,14 +161,14 @@ class Picture(Kind):
 class Many(Kind):
     """Several of a kind; as text separated by commas."""
 
-    def __init__(self, each: Kind, fewest: int = 0, most: int = 100):
-        self.each, self.fewest, self.most = each, fewest, most
+    def __init__(self, each: Kind, min_count: int = 0, max_count: int = 100):
+        self.each, self.min_count, self.max_count = each, min_count, max_count
 
     @property
     def expected(self) -> str:
         """See `Kind`."""
-        count = f"exactly {self.fewest}" if self.fewest == self.most else f"at least {self.fewest}"
-        number = f" ({count})" if self.fewest else ""
+        count = f"exactly {self.min_count}" if self.min_count == self.max_count else f"at least {self.min_count}"
+        number = f" ({count})" if self.min_count else ""
         return f"a list{number} separated by commas, each {self.each.expected}"
 
     def read(self, value: Any) -> tuple:
@@ -179,7 +179,7 @@ class Many(Kind):
             value = value.tolist()
         if not isinstance(value, list | tuple):
             value = [value]
-        if not self.fewest <= len(value) <= self.most:
+        if not self.min_count <= len(value) <= self.max_count:
             raise ValueError
         return tuple(self.each.read(one) for one in value)
 

@@ -58,11 +58,11 @@ class LossSettings(Checked):
         "Exponent of the total variation's squared differences: at 0.5 it spares edges and smooths what lies between.",
     )
     content_layers: tuple[str, ...] = setting(
-        ("block5_conv2",), Many(Kind(), fewest=1), "Convolutions whose features keep the content."
+        ("block5_conv2",), Many(Kind(), min_count=1), "Convolutions whose features keep the content."
     )
     style_layers: tuple[str, ...] = setting(
         ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
-        Many(Kind(), fewest=1),
+        Many(Kind(), min_count=1),
         "Convolutions whose features carry the style.",
     )
     content_layer_weights: tuple[float, ...] | None = setting(
@@ -115,7 +115,7 @@ class LossSettings(Checked):
         return self.content_layers + self.style_layers
 
     @property
-    def least_side(self) -> int:
+    def min_side(self) -> int:
         """Rows and columns that an image needs at least."""
         side = STYLE_LOSSES[self.style_loss].side
         return max(

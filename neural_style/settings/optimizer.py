@@ -27,7 +27,7 @@ class OptimizerSettings(Checked):
     iterations: int = setting(10, Whole(0, 10**9), "Iterations; 0 measures the start and writes it.")
     scale_iterations: tuple[int, ...] = setting(
         (),
-        Many(Whole(0, 10**9), most=16),
+        Many(Whole(0, 10**9), max_count=16),
         "Iterations at each of --scales; by default --iterations. With --scales=auto the last is the result's, and "
         "scales coarser than those named take the first.",
     )

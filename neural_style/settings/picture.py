@@ -36,7 +36,7 @@ class PictureSettings(Checked):
     )
     scales: tuple[int, ...] | str = setting(
         (),
-        WordOr(["auto"], Many(Whole(1, LONGEST), most=16)),
+        WordOr(["auto"], Many(Whole(1, LONGEST), max_count=16)),
         "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), their number (3: --rows, half "
         "of it, and a quarter), or auto, which halves --rows down to what --boldness says, so that a picture looks "
         "alike at any size. Each starts from the one before, enlarged.",
@@ -62,12 +62,12 @@ class PictureSettings(Checked):
     )
     style_scale: tuple[float, ...] = setting(
         (1.0,),
-        Many(Number(0.01, 100), fewest=1),
+        Many(Number(0.01, 100), min_count=1),
         "Size of the strokes: each style is resized by this much more. Several give as many versions of each style.",
     )
     style_rotation: tuple[float, ...] = setting(
         (0.0,),
-        Many(Number(-360, 360), fewest=1),
+        Many(Number(-360, 360), min_count=1),
         "Degrees by which each style is turned. Several give as many versions of it.",
     )
     style_masks: tuple[Any, ...] = setting(
@@ -88,7 +88,7 @@ class PictureSettings(Checked):
     )
     noise_range: tuple[float, float] = setting(
         (0.0, 255.0),
-        Many(Number(-1000, 1000), fewest=2, most=2),
+        Many(Number(-1000, 1000), min_count=2, max_count=2),
         "Least and greatest value of --init=noise, in grey levels (0 to 255).",
     )
     noise_space: str = setting(

@@ -7,7 +7,7 @@ from typing import Any
 from neural_style.core.errors import UserError
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
-from neural_style.settings.feedforward import LEAST_SIDE, FeedforwardSettings
+from neural_style.settings.feedforward import MIN_SIDE, FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
@@ -184,14 +184,14 @@ class Settings:
         return ("back", "field") if self.is_analogy else ()
 
     @property
-    def least_side(self) -> int:
+    def min_side(self) -> int:
         """Rows and columns that an image needs at least."""
         if self.is_analogy:
-            return self.analogy.least_side
+            return self.analogy.min_side
         if self.is_feedforward or self.is_arbitrary:
-            return LEAST_SIDE
-        of_loss = self.loss.least_side if self.universal.optimizes else 1
-        return max(of_loss, self.universal.least_side) if self.universal.decodes else of_loss
+            return MIN_SIDE
+        of_loss = self.loss.min_side if self.universal.optimizes else 1
+        return max(of_loss, self.universal.min_side) if self.universal.decodes else of_loss
 
     @property
     def tileable(self) -> bool:

@@ -45,7 +45,7 @@ class UniversalSettings(Checked):
     )
     levels: tuple[int, ...] = setting(
         (4, 3, 2, 1),
-        Many(Whole(1, LEVELS), fewest=1),
+        Many(Whole(1, LEVELS), min_count=1),
         "Of wct and adain: which levels follow each other, where L stands for the features of blockL_conv1. Higher "
         "ones change shapes, lower ones colours and fine strokes; 4,3,2,1,4,3,2,1 goes round twice.",
     )
@@ -71,6 +71,6 @@ class UniversalSettings(Checked):
         return self.method in DECODED
 
     @property
-    def least_side(self) -> int:
+    def min_side(self) -> int:
         """Rows and columns that an image needs at least: two positions of the deepest level."""
         return 2 ** max(self.levels)

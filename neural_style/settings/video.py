@@ -35,7 +35,7 @@ class VideoSettings(Checked):
     )
     long_term: tuple[int, ...] = setting(
         (1,),
-        Many(Whole(1, 1000), fewest=1, most=16),
+        Many(Whole(1, 1000), min_count=1, max_count=16),
         "Which painted frames before it a frame is held to, such as 1,2,4; what was hidden for a while stays the same.",
     )
     passes: int = setting(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import warn
+from neural_style.core.log import logger
 from neural_style.images.reading import load
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Crops:
         except UserError as error:
             if path not in self._told:
                 self._told.add(path)
-                warn(f"{error} It is left out.")
+                logger.warning(f"{error} It is left out.")
             return None
 
 
@@ -99,7 +99,7 @@ def _large(path: Path, side: int) -> bool:
         with Image.open(path) as image:
             return min(image.size) >= side
     except Exception:  # Pillow raises many kinds for broken files
-        warn(f"{str(path)!r} can't be read as an image, and is left out.")
+        logger.warning(f"{str(path)!r} can't be read as an image, and is left out.")
         return False
 
 

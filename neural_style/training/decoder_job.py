@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neural_style import __version__
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say
+from neural_style.core.log import logger
 from neural_style.pretrained import decoders
 from neural_style.results import files
 from neural_style.training.crops import Crops
@@ -42,7 +42,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     from neural_style.training import decoder_training
     from neural_style.universal import decoder
 
-    trained = decoder_training.begun(settings, network, crops, cache)
+    trained = decoder_training.start_training(settings, network, crops, cache)
     identity = {**facts, **job.identity(settings)}
     resume(job, trained, identity)
     began, first, last = time.monotonic(), trained.step, None
@@ -51,14 +51,14 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
             if last.step % KEPT_EVERY == 0 and last.step < settings.steps:
                 save_state(job, trained, identity)
                 left = (time.monotonic() - began) / (last.step - first) * (settings.steps - last.step)
-                say(f"step {last.step} of {settings.steps}: {_text(last)}, {left / 60:.0f} minutes left")
+                logger.info(f"step {last.step} of {settings.steps}: {_text(last)}, {left / 60:.0f} minutes left")
     except KeyboardInterrupt:
         save_state(job, trained, identity)
         raise
     made = {**facts, "steps": str(settings.steps), "neural_style": __version__}
     files.write_whole(job.path, lambda partial: decoder.save(partial, trained.decoder(), made))
     job.state.unlink(missing_ok=True)
-    say(f"Wrote {job.path}: level {settings.decoder}; {_text(last) if last else 'nothing was left to do.'}")
+    logger.info(f"Wrote {job.path}: level {settings.decoder}; {_text(last) if last else 'nothing was left to do.'}")
 
 
 def _text(progress: "Progress") -> str:

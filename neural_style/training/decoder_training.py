@@ -134,7 +134,7 @@ class Training:
         self._descent.restore(state)
 
 
-def begun(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> Training:
+def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> Training:
     """A training before its first step.
 
     Args:

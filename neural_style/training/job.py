@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say, warn
+from neural_style.core.log import logger
 from neural_style.results import files
 from neural_style.settings.checked import Checked
 from neural_style.settings.loss import LossSettings
@@ -82,9 +82,9 @@ def resume(job: TrainingJob, training: "Training | DecoderTraining", identity: M
             training.restore(state)
         except (KeyError, ValueError) as error:  # a tensor is missing, or of another shape
             raise UserError(f"{str(job.state)!r} is no state of this training: remove it to start anew.") from error
-        say(f"Going on at step {training.step} of {job.training.steps}.")
+        logger.info(f"Going on at step {training.step} of {job.training.steps}.")
     elif job.resume:
-        warn(f"{job.state} is not there: the training begins with its first step.")
+        logger.warning(f"{job.state} is not there: the training begins with its first step.")
 
 
 def save_state(job: TrainingJob, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:

@@ -12,14 +12,14 @@ from PIL import Image
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import say
+from neural_style.core.log import logger
 from neural_style.images import geometry, reading
 from neural_style.pretrained import style_networks
 from neural_style.results import files, plots
 from neural_style.results.record import by_kind
 from neural_style.results.tensorboard import Board
 from neural_style.settings import vgg_layers
-from neural_style.settings.feedforward import LEAST_SIDE
+from neural_style.settings.feedforward import MIN_SIDE
 from neural_style.settings.loss import STYLE_LOSSES
 from neural_style.training.crops import Crops, taken
 from neural_style.training.job import REPORTING, TrainingJob, resume, save_state
@@ -65,7 +65,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
         raise
     job.state.unlink(missing_ok=True)
     log.plot()
-    say(f"Wrote {job.path}: {', '.join(names)}; {log.text()}")
+    logger.info(f"Wrote {job.path}: {', '.join(names)}; {log.text()}")
 
 
 def _before(job: TrainingJob) -> dict[str, Any] | None:
@@ -85,7 +85,7 @@ def _before(job: TrainingJob) -> dict[str, Any] | None:
 def _check_loss(job: TrainingJob) -> None:
     """Raises a UserError where the loss can't be taken of the crops, or not in the way that is asked for."""
     side, normalization = job.training.crop, job.loss.normalization
-    vgg_layers.check_size(side, side, job.loss.least_side, "a crop", "raise --crop, or choose shallower layers")
+    vgg_layers.check_size(side, side, job.loss.min_side, "a crop", "raise --crop, or choose shallower layers")
     if "content_energy" in job.given and normalization != "scale":
         raise UserError(f"--content_energy is of --normalization=scale, and that is {normalization}: leave it out.")
 
@@ -122,7 +122,7 @@ def _measured(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
         picture = picture.crop((left, top, left + side, top + side))
     scale = size / math.sqrt(picture.width * picture.height)
     rows, cols = round(picture.height * scale), round(picture.width * scale)
-    least = max(job.loss.least_side, LEAST_SIDE)
+    least = max(job.loss.min_side, MIN_SIDE)
     vgg_layers.check_size(rows, cols, least, f"the style {name!r}", "raise --style_size, or crop it to be less long")
     return geometry.resize(picture, rows, cols, "lanczos")
 
@@ -131,7 +131,7 @@ def _shown(path: str) -> np.ndarray:
     """The photograph [rows, cols, 3] that shows how far a training is."""
     picture = reading.load(path)
     size = geometry.size_of(picture, SHOWN_ROWS, None)
-    vgg_layers.check_size(*size, LEAST_SIDE, "the picture of --shows", "choose one that is less narrow")
+    vgg_layers.check_size(*size, MIN_SIDE, "the picture of --shows", "choose one that is less narrow")
     return geometry.resize(picture, *size, "lanczos")
 
 
@@ -140,7 +140,7 @@ def _begun(
 ) -> tuple["Network", "Training"]:
     from neural_style.training import network_setup
 
-    return network_setup.begun(job.training, job.styles, job.loss, job.network, names, styles, cache)
+    return network_setup.start_training(job.training, job.styles, job.loss, job.network, names, styles, cache)
 
 
 def _steps(job: TrainingJob, training: "Training", crops: Crops, log: "_Log", identity: dict[str, str]) -> None:
@@ -170,7 +170,7 @@ class _Log:
             self._points.append(self._mean())
             each = (time.monotonic() - self._began) / (progress.step - self._first)
             left = f", {each * (steps - progress.step) / 60:.0f} minutes left" if progress.step < steps else ""
-            say(f"step {progress.step} of {steps}: {self.text()}{left}")
+            logger.info(f"step {progress.step} of {steps}: {self.text()}{left}")
             if self._board:
                 self._board.add(progress.step, {"loss": progress.loss, **by_kind(progress.terms)})
         if self._shown is not None and progress.step % self._job.styles.shows_every == 0:

@@ -16,14 +16,14 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training.descent import Descent
 from neural_style.training.network_training import Objective, Training
-from neural_style.vgg import fitting, model, weights
+from neural_style.vgg import adaptation, model, weights
 
 ADAM = 4.0
 """Adam's rate as a share of --rate: γ and β, of which each style's move only when it is drawn, and the last layer."""
 STRATEGIES = {"mirrored": tf.distribute.MirroredStrategy, "multi_worker": tf.distribute.MultiWorkerMirroredStrategy}
 
 
-def begun(
+def start_training(
     training: TrainingSettings,
     how: StylesSettings,
     loss: LossSettings,
@@ -46,9 +46,11 @@ def begun(
     network = _network(training, how, names)
     precision = device.resolve_precision(vgg.precision)
     _, kernels, _ = weights.cached(vgg, training.seed, cache)
-    kernels = fitting.fitted(vgg, kernels, styles, training.seed, loss.layers)
+    kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
     encoder = model.build(vgg, kernels, loss.layers, precision)
-    objective = Objective(encoder, terms.of(loss), styles, training.crop, how.content_energy, how.checkerboard_weight)
+    objective = Objective(
+        encoder, terms.make_terms(loss), styles, training.crop, how.content_energy, how.checkerboard_weight
+    )
     moving = network.model.trainable_variables
     if how.only_styles:
         moving = [variable for variable in moving if variable.name in ("gamma", "beta")]

@@ -72,7 +72,7 @@ def through(x: tf.Tensor, weights: Mapping[str, tuple[Any, Any]]) -> tf.Tensor:
         x = convolve(x, kernel) + bias
         if name != layer(1):
             x = tf.nn.relu(x)
-        convolve = convolved_doubled if name.endswith("conv1") else convolved
+        convolve = upsample_conv if name.endswith("conv1") else convolved
     return x
 
 
@@ -81,9 +81,9 @@ def convolved(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     return tf.nn.conv2d(model.pad(x, "replicate"), kernel, 1, "VALID")
 
 
-def convolved_doubled(x: tf.Tensor, kernel: Any) -> tf.Tensor:
+def upsample_conv(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """`convolved` of `x` with each position twice in rows and in cols, without making that."""
-    return doubling.convolved_doubled(model.pad(x, "replicate"), kernel)
+    return doubling.upsample_conv(model.pad(x, "replicate"), kernel)
 
 
 def fresh(network: str, level: int, unit: float, seed: int) -> Decoder:

@@ -11,7 +11,7 @@ from neural_style.settings import vgg_layers
 from neural_style.settings.universal import UniversalSettings
 from neural_style.universal.codec import Codec
 from neural_style.universal.decoder import layer
-from neural_style.universal.transforms import TRANSFORMS, Affine, Statistics, Sums, toward
+from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, toward
 from neural_style.vgg.tiles import Box, tiles
 
 
@@ -62,7 +62,7 @@ class Painter:
 
     def _maps(self, whole: np.ndarray, level: int, counted: np.ndarray | None, kept: tf.Tensor | None) -> list[Affine]:
         """What each region's features go through; of these, positions count as `counted` says, see `_counted`."""
-        sums = [Sums() for _ in self._regions]
+        sums = [MomentAccumulator() for _ in self._regions]
         for box in self._boxes(whole):
             features = kept if kept is not None else self._codec.encode(whole, box, [level])[level]
             within = _cut(counted, box, level)
@@ -77,7 +77,7 @@ class Painter:
     def _measured(self, style: np.ndarray) -> dict[int, Statistics]:
         """The statistics of a style's features, by level."""
         whole, levels = self._fitted(style), sorted(set(self._settings.levels))
-        sums = {level: Sums() for level in levels}
+        sums = {level: MomentAccumulator() for level in levels}
         counted = {level: self._counted(None, style, level) for level in levels}
         for box in self._boxes(whole):
             for level, features in self._codec.encode(whole, box, levels).items():

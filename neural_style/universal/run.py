@@ -66,7 +66,7 @@ class Run:
         for index in range(first, len(levels) + 1):
             if index > first:
                 image = painter.paint(image, levels[index - 1])
-            self._last = scene.finished(scene.with_carried(image) if index == len(levels) else image)
+            self._last = scene.composite(scene.blend_warped_frames(image) if index == len(levels) else image)
             self._last.flags.writeable = False
             if self._resumed is not None and index == first:
                 continue

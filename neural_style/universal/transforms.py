@@ -21,7 +21,7 @@ POSITIONS = 16384
 """That are added at a time, so that float64 copies stay small."""
 
 
-class Sums:
+class MomentAccumulator:
     """The weighted sums over positions that mean and covariance are made of.
 
     They are taken about the mean of the first features that were added, so that no digits cancel.
@@ -70,7 +70,7 @@ class Statistics:
 
 def statistics(features: np.ndarray, weights: np.ndarray | None = None) -> Statistics:
     """The statistics of features [..., channels], each position with its weight [...] or 1."""
-    sums = Sums()
+    sums = MomentAccumulator()
     sums.add(features, weights)
     return sums.statistics()
 

@@ -8,7 +8,7 @@ PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
 """Of the four positions that one becomes when it is doubled."""
 
 
-def convolved_doubled(padded: tf.Tensor, kernel: Any) -> tf.Tensor:
+def upsample_conv(padded: tf.Tensor, kernel: Any) -> tf.Tensor:
     """The 3x3 convolution of a map with each position twice in rows and in cols (nearest neighbour).
 
     A 3x3 kernel sees 2x2 positions of the map from each of the four places within one, so that their sums of its taps

@@ -15,7 +15,7 @@ from PIL import Image
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import warn
+from neural_style.core.log import logger
 from neural_style.images import color, reading
 from neural_style.settings.video import VideoSettings
 
@@ -94,7 +94,9 @@ class Clip:
         """The painted film's frames a second."""
         return Fraction(settings.fps).limit_denominator(1001) if settings.fps else self.rate / settings.every
 
-    def frames(self, settings: VideoSettings, tell: Callable[[str], Any] = warn) -> Iterator[tuple[int, Image.Image]]:
+    def frames(
+        self, settings: VideoSettings, tell: Callable[[str], Any] = logger.warning
+    ) -> Iterator[tuple[int, Image.Image]]:
         """The frames that the settings name, each with its number; the first is 1. `tell` hears of those left out."""
         last, told = settings.last_frame or float("inf"), False
         every = self._decoded(tell) if self.path else self._loaded()

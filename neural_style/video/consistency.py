@@ -10,7 +10,7 @@ SMOOTHING, SMOOTHING_RADIUS = 0.8, 2
 """Of the weights' Gaussian, in pixels."""
 
 
-def sampled(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def warp(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """`maps` at where `flow` points to, bilinearly; beyond the border what lies at it.
 
     Args:
@@ -26,7 +26,7 @@ def sampled(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.stack(list(channels), axis=-1).astype(np.float32)
 
 
-def trusted(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+def valid_mask(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Which pixels come from somewhere that can be told, 1 or 0.
 
     Not trusted is what is disoccluded (equation 3), what lies at a motion boundary (equation 4), and what comes from
@@ -81,7 +81,7 @@ def error(now: np.ndarray, before: np.ndarray, flow: np.ndarray, trusted: np.nda
     Returns:
       Of values in 0..1; 0 where nothing is trusted.
     """
-    squares = np.square((now - sampled(before, flow)) / 255).mean(axis=-1)
+    squares = np.square((now - warp(before, flow)) / 255).mean(axis=-1)
     return float((squares * trusted).sum() / max(trusted.sum(), 1))
 
 
@@ -93,7 +93,7 @@ def _marks(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     to interpolate with where there is nothing to interpolate; here these count as any other.
     """
     rows, cols = flow.shape[:2]
-    opposite, size = sampled(back, flow), _square(flow)
+    opposite, size = warp(back, flow), _square(flow)
     moved = np.indices((rows, cols))[::-1].transpose(1, 2, 0) + flow
     inside = ((moved >= 0) & (moved <= [cols - 1, rows - 1])).all(axis=-1)
     disoccluded = _square(flow + opposite) >= 0.01 * (size + _square(opposite)) + 0.5

@@ -14,11 +14,11 @@ from neural_style.core.step import Step
 from neural_style.images import color
 from neural_style.images.inputs import Sources
 from neural_style.images.reading import load
-from neural_style.images.scene import Carried
+from neural_style.images.scene import WarpedFrame
 from neural_style.settings.settings import Settings
 from neural_style.video import consistency
 from neural_style.video.clip import Clip
-from neural_style.video.motion import Motion, Moved, moved
+from neural_style.video.motion import FrameMotion, Motion, estimate_motion
 from neural_style.video.store import Store
 
 
@@ -111,7 +111,7 @@ class Film:
         """One pass: the first and every other one forward, the rest backward (section 4.3)."""
         settings = self._given.settings
         before, now = self._store(number - 1) if number > 1 else None, self._store(number)
-        way = moved(self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample)
+        way = estimate_motion(self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample)
         with contextlib.closing(way):
             for frame in way:
                 if not now.has(frame.number):
@@ -134,7 +134,9 @@ class Film:
                 self._photographs.save(each, image, {})
             yield each, image
 
-    def _start(self, frame: Moved, before: Store | None, now: Store, carried: list[Carried]) -> np.ndarray | None:
+    def _start(
+        self, frame: FrameMotion, before: Store | None, now: Store, carried: list[WarpedFrame]
+    ) -> np.ndarray | None:
         """Where a frame begins that follows another, or an earlier pass; None where it begins anew."""
         if before:
             return _between(before.read(frame.number), carried)
@@ -144,7 +146,7 @@ class Film:
         own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
         return _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
 
-    def _painted(self, frame: Moved, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
+    def _painted(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
         """A frame's painting, and what came of it."""
         carried, start = [], None
         if self._given.settings.universal.optimizes:  # else each frame is decoded by itself
@@ -156,10 +158,10 @@ class Film:
             carried = [dataclasses.replace(earlier, weights=weights)]
         if start is not None:
             # As many terms in each frame, so that one network and one trace serve them all.
-            nothing = Carried(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
+            nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
             carried += [nothing] * (len(set(self._given.settings.video.long_term)) - len(carried))
         settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
-        changed = {"content": frame.image, "settings": settings, "carried": carried, "first": self._given}
+        changed = {"content": frame.image, "settings": settings, "warped_frames": carried, "first": self._given}
         run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
         with contextlib.closing(run.steps()) as steps:
             taken = list(_until_still(steps, 0 if start is None else settings.video.stop_share))
@@ -184,11 +186,11 @@ def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
         last = step
 
 
-def _carried(motion: Motion, painted: Store) -> Carried:
-    return Carried(consistency.sampled(painted.read(motion.number), motion.flow), motion.weights)
+def _carried(motion: Motion, painted: Store) -> WarpedFrame:
+    return WarpedFrame(consistency.warp(painted.read(motion.number), motion.flow), motion.weights)
 
 
-def _between(own: np.ndarray, carried: list[Carried], all_of_it: bool = False) -> np.ndarray:
+def _between(own: np.ndarray, carried: list[WarpedFrame], all_of_it: bool = False) -> np.ndarray:
     """Where a frame starts: what was carried to it where that is trusted, else what it has of its own.
 
     With `all_of_it` the own image counts only where nothing is trusted; else both count alike, as between passes.
@@ -217,15 +219,15 @@ def _of_following(settings: Settings) -> Settings:
     return dataclasses.replace(settings, picture=picture, optimizer=optimizer)
 
 
-def _measured(frame: Moved, painted: Store) -> dict[str, float]:
+def _measured(frame: FrameMotion, painted: Store) -> dict[str, float]:
     """How much the painting changes beside what moves, and how much the photographs do."""
     nearest = frame.nearest
     if nearest is None:
         return {}
     now, then = painted.read(frame.number), painted.read(nearest.number)
-    how = nearest.flow, nearest.trusted
+    how = nearest.flow, nearest.valid_mask
     return {
-        "trusted": float(nearest.trusted.mean()),
+        "trusted": float(nearest.valid_mask.mean()),
         "error": consistency.error(now, then, *how),
         "photograph_error": consistency.error(frame.photograph, frame.earlier, *how),
     }

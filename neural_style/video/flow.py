@@ -9,7 +9,7 @@ import numpy as np
 from neural_style.core.errors import UserError
 from neural_style.settings.video import FLOWS
 
-LEAST_SIDE = 12
+MIN_SIDE = 12
 """Pixels below which DIS finds nothing; there everything is taken to stand still."""
 TAG = np.float32(202021.25).tobytes()
 """What a .flo file begins with."""
@@ -32,7 +32,7 @@ def finder(kind: str) -> Finder:
 
     def find(number: int, frame: np.ndarray, other: int, other_frame: np.ndarray) -> Pair:
         now, then = _grey(frame), _grey(other_frame)
-        if min(now.shape) < LEAST_SIDE:
+        if min(now.shape) < MIN_SIDE:
             return np.zeros((*now.shape, 2), np.float32), np.zeros((*now.shape, 2), np.float32)
         return between(now, then), between(then, now)
 

@@ -26,18 +26,18 @@ class Motion:
     Attributes:
       number: of the other frame.
       flow: [rows, cols, 2], to it.
-      trusted: [rows, cols], 1 where the flow can be trusted, else 0.
+      valid_mask: [rows, cols], 1 where the flow can be trusted, else 0.
       weights: [rows, cols] in 0..1, the same with smooth edges.
     """
 
     number: int
     flow: np.ndarray
-    trusted: np.ndarray
+    valid_mask: np.ndarray
     weights: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
-class Moved:
+class FrameMotion:
     """A frame, and how it moved.
 
     Attributes:
@@ -58,9 +58,9 @@ class Moved:
     held_to: list[Motion]
 
 
-def moved(
+def estimate_motion(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
-) -> Iterator[Moved]:
+) -> Iterator[FrameMotion]:
     """Each frame with its motion; the next one's is worked out by another thread meanwhile.
 
     Args:
@@ -79,7 +79,7 @@ def moved(
 
 def _moved(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
-) -> Iterator[Moved]:
+) -> Iterator[FrameMotion]:
     find, shot = flow.finder(settings.flow), collections.deque(maxlen=max(settings.long_term))
     for number, image in frames:
         photograph = geometry.resize(image, *size, resample)
@@ -91,16 +91,16 @@ def _moved(
         motions = [nearest if d == 1 else _motion(find, number, photograph, *shot[-d]) for d in there]
         weights = consistency.left_over([motion.weights for motion in motions])
         held_to = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
-        yield Moved(number, image, photograph, nearest, shot[-1][1] if shot else None, held_to)
+        yield FrameMotion(number, image, photograph, nearest, shot[-1][1] if shot else None, held_to)
         shot.append((number, photograph))
 
 
 def _is_cut(motion: Motion, photograph: np.ndarray, earlier: np.ndarray) -> bool:
     """Whether a new shot begins: little can be traced to the frame before, or what can looks otherwise."""
-    other = consistency.error(photograph, earlier, motion.flow, motion.trusted) > CUT_ERROR
-    return other or motion.trusted.mean() < CUT_SHARE
+    other = consistency.error(photograph, earlier, motion.flow, motion.valid_mask) > CUT_ERROR
+    return other or motion.valid_mask.mean() < CUT_SHARE
 
 
 def _motion(find: flow.Finder, number: int, photograph: np.ndarray, other: int, earlier: np.ndarray) -> Motion:
     to, back = find(number, photograph, other, earlier)
-    return Motion(other, to, consistency.trusted(to, back), consistency.weights(to, back))
+    return Motion(other, to, consistency.valid_mask(to, back), consistency.weights(to, back))

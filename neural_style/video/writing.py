@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.core.terminal import warn
+from neural_style.core.log import logger
 from neural_style.video.clip import located
 
 CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}
@@ -133,7 +133,9 @@ def has_place_for(ending: str, path: str) -> bool:
                 output.add_stream_from_template(stream)
                 output.start_encoding()
         except (ValueError, av.error.FFmpegError) as error:
-            warn(f"the film is silent: its sound ({stream.codec_context.name}) does not go into {ending}: {error}")
+            logger.warning(
+                f"the film is silent: its sound ({stream.codec_context.name}) does not go into {ending}: {error}"
+            )
             return False
     return True
 

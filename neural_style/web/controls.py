@@ -59,7 +59,7 @@ class Control:
     shown: bool = True
 
 
-def of(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None) -> list[Control]:
+def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None) -> list[Control]:
     """The controls as a recipe sets them.
 
     Args:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from neural_style.api import follow
 from neural_style.core.errors import UserError
+from neural_style.core.log import logger
 from neural_style.core.step import Step
-from neural_style.core.terminal import warn
 from neural_style.images import writing
 from neural_style.results.record import Record, by_kind
 from neural_style.web.requests import Wish
@@ -89,7 +89,7 @@ class Job:
         except (_Ended, UserError) as error:
             said = str(error)
         except Exception as error:  # others' turns are to come all the same, and the sentence tells no secrets
-            warn(f"a run of the page failed: {type(error).__name__}: {error}")
+            logger.warning(f"a run of the page failed: {type(error).__name__}: {error}")
             said = "Something went wrong on the server while this was painted: try again, or with other flags."
         self._run = self._last = None
         self.said = said if self.complete or not self.kept else f"{said} The best picture so far is kept."

@@ -123,7 +123,7 @@ class Page:
     def _flags(self) -> list[gr.components.Component]:
         """The recipe, the controls and the text of further flags."""
         recipe = gr.Dropdown(controls.choices(), value=FIRST, label="Method or recipe", elem_id="recipe")
-        made = controls.of(FIRST, self._bounds)
+        made = controls.make_controls(FIRST, self._bounds)
         main = [_component(control) for control in made[:MAIN]]
         with gr.Accordion("More", open=False, elem_id="more"):
             rest = [_component(control) for control in made[MAIN:]]
@@ -158,13 +158,13 @@ class Page:
 
     def _turned(self, recipe: str) -> list[Any]:
         """The controls as a recipe sets them."""
-        return [*map(_update, controls.of(recipe, self._bounds)), ""]
+        return [*map(_update, controls.make_controls(recipe, self._bounds)), ""]
 
     def _filled(self, recipe: str, flags: dict[str, Any], pair: list[Path | None], said: str) -> list[Any]:
         """The whole form, and a sentence."""
         shown = controls.taken(flags)
         further = requests.text_of({name: value for name, value in flags.items() if name not in shown})
-        made = controls.of(recipe, self._bounds, shown)
+        made = controls.make_controls(recipe, self._bounds, shown)
         chosen = [str(path) if path else gr.skip() for path in pair]
         return [*chosen, recipe, *map(_update, made), further, said]
 

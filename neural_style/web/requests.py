@@ -14,7 +14,7 @@ from neural_style.core.errors import UserError
 from neural_style.images import inputs
 from neural_style.images.inputs import Sources
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import as_today, flags_beside, header
+from neural_style.results.record import changed_flags, header, upgrade_value
 from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
@@ -172,7 +172,7 @@ def of_record(path: str, bounds: WebSettings) -> Made:
         recipe = made["flags"].get("recipe") or "keras"
         names = [str(name) for name in (made["content"], made["styles"][0])]
         known = isinstance(recipe, str) and recipe in recipes.by_name()
-        flags = flags_beside(recipe, made["flags"]) if known else {}
+        flags = changed_flags(recipe, made["flags"]) if known else {}
     except Exception as error:  # what is no record may be anything
         raise UserError(
             "Expected a record (.json) or a PNG that neural-style wrote, and this file says nothing of how it was made."
@@ -182,7 +182,7 @@ def of_record(path: str, bounds: WebSettings) -> Made:
             f"This picture was made with a recipe, {checked.short(recipe)}, that this version does not have."
         )
     said = made["flags"].items()
-    check_allowed({name: as_today(name, value) for name, value in said if name in FIELDS and _counts(name)})
+    check_allowed({name: upgrade_value(name, value) for name, value in said if name in FIELDS and _counts(name)})
     flags = {name: value for name, value in flags.items() if _counts(name)}
     Settings.read(recipe, **flags)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)

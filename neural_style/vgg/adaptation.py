@@ -10,7 +10,7 @@ from neural_style.vgg import kmeans, model
 from neural_style.vgg.weight_files import Weights
 
 
-def fitted(
+def adapt_weights(
     settings: NetworkSettings, weights: Weights | None, shown: Sequence[np.ndarray], seed: int, layers: Sequence[str]
 ) -> Weights:
     """Weights as the images make them: learned where there are none, normalised where --normalize_weights says so.

@@ -1,0 +1,25 @@
+"""The library's logger, and silence for libraries that write to standard error themselves."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+
+logger = logging.getLogger("neural_style")
+"""What happens during a run is logged as info, what a user should know as a warning; only `cli` prints."""
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hides what C++ libraries write to file descriptor 2 while they load."""
+    if sys.stderr:
+        sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
