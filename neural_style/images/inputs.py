@@ -32,7 +32,7 @@ class Sources:
       styles: one image for each style.
       style_weights: the weight of each style; they add up to 1.
       masks: where each style applies; empty where all apply everywhere.
-      keep: where the photograph is painted; None paints all of it.
+      paint_mask: where the photograph is painted; None paints all of it.
       start: where the combination starts: an image, or RGB [rows, cols, 3] in the finest scale's size; None where
         --init names no image.
       settings: of the run.
@@ -48,7 +48,7 @@ class Sources:
     styles: list[Image.Image]
     style_weights: list[float]
     masks: list[Image.Image]
-    keep: Image.Image | None
+    paint_mask: Image.Image | None
     start: Image.Image | np.ndarray | None
     settings: Settings
     warped_frames: Sequence[WarpedFrame] = ()
