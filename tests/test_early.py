@@ -42,7 +42,7 @@ def run(*arguments):
         (["--recipe=none"], 2, "--recipe takes one of"),
         (["--style_masks=a.png,b.png"], 1, "--style_masks takes one mask for each of the 1 styles"),
         (["--init=missing.png"], 1, "is no file"),
-        (["--weights=imagenet"], 1, "weights of vgg19 could not be had"),
+        (["--weights=imagenet"], 1, "weights of vgg19 are not available"),
         ([f"--weights={COFFEE}"], 1, "can't be read as one"),
         (["--weights=random", "--rows=20000", "--tile=none"], 1, "GB of memory"),
         ([f"--tensorboard={COFFEE}/board"], 1, "--tensorboard takes a folder that can be written"),

