@@ -213,7 +213,7 @@ def test_other_weights_than_before_the_break_are_told():
     state = next(steps).state()
     state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
     again = Engine().run(inputs.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
-    with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
+    with pytest.raises(UserError, match="the run used imagenet, and --weights=auto now selects random"):
         next(again.steps())
 
 

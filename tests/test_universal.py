@@ -18,6 +18,7 @@ from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.images import color, inputs
 from neural_style.pretrained import decoders
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.settings.universal import UniversalSettings
 from neural_style.training import decoder_training
@@ -57,7 +58,7 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
     assert [step.index for step in found] == [0, 1, 2]
     image = found[0].image
     for step, level in zip(found[1:], (3, 1), strict=True):
-        layer = decoder.layer(level)
+        layer = vgg_layers.level_layer(level)
         features = model.build(settings, kernels, [layer])(image[np.newaxis].astype(np.float64))[layer]
         image = decoder.load(f"{folder}/{level}.safetensors")(features).numpy()[0].clip(0, 255)
         np.testing.assert_allclose(step.image, image, atol=2e-2)
@@ -114,7 +115,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     region = dataclasses.replace(scene.regions[0], styles=[style])
     scene = dataclasses.replace(scene, regions=[region])
     Painter(codec, scene, UniversalSettings(method="wct", levels=2), None).paint(content, 2)
-    layer = decoder.layer(2)
+    layer = vgg_layers.level_layer(2)
 
     def inside(image):
         """The weights of a picture's positions by hand: the share of each square of 2 that lies in it."""

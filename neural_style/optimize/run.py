@@ -11,10 +11,10 @@ from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.core.step import Step
 from neural_style.images.inputs import Sources
 from neural_style.images.scene import Scene
-from neural_style.losses import terms
+from neural_style.losses.loss import make_loss
 from neural_style.optimize import optimizers, tiled_objective
 from neural_style.optimize.evaluator import Evaluator, Watch
-from neural_style.optimize.objective import Bound, Objective
+from neural_style.optimize.objective import LossFunction, Objective
 from neural_style.optimize.session import Session
 from neural_style.planning import device
 from neural_style.planning.plan import plan
@@ -118,7 +118,7 @@ class Run:
 
     def _bound(
         self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
-    ) -> Bound:
+    ) -> LossFunction:
         """The loss as a function of what is painted."""
         make = functools.partial(self._objective, kernels, tile, precision, len(scene.warped_frames))
         if key is None:
@@ -135,11 +135,11 @@ class Run:
             )
             objective = self._cache.get(key, make, lambda made: made.nbytes)
         how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
-        return scene.wrap_objective(objective.bind(scene, **how))
+        return scene.wrap_objective(objective.bind_scene(scene, **how))
 
     def _objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
         settings = self._settings
         if tile is not None:
             return self._tiled(settings, kernels, tile, precision, warped_frames)
         network = model.build(settings.network, kernels, settings.loss.layers, precision)
-        return Objective(network, terms.make_terms(settings.loss, warped_frames))
+        return Objective(network, make_loss(settings.loss, warped_frames))

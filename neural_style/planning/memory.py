@@ -27,7 +27,7 @@ PER_PIXEL_CONTINUOUS = 20 * 24
 PER_PIXEL_ANALOGY = 9500
 """The same of an analogy: features of both images, and L-BFGS of the 64 channels of block1_conv1."""
 PER_SEAM = 6000
-"""What one tile hands on to the next (see `seams`), in bytes for each pixel of the line between them."""
+"""What one tile hands on to the next (see `vgg.tile_borders`), in bytes for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
 SHARE_PLANNED = 0.8
 """Of the free memory that a run may plan with."""

@@ -19,9 +19,10 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
+from neural_style.settings.vgg_layers import level_layer
 from neural_style.training.crops import Crops, taken
 from neural_style.training.descent import Descent
-from neural_style.universal.decoder import Decoder, fresh, kernel_shapes, layer, load, through
+from neural_style.universal.decoder import Decoder, fresh, kernel_shapes, load, through
 from neural_style.vgg import model, weights
 
 FEATURE_WEIGHT = 0.05
@@ -67,7 +68,7 @@ class Training:
             for name, pair in decoder.weights.items()
             for kind, part in zip(("kernel", "bias"), pair, strict=True)
         ]
-        last = [variable.path for variable in self._variables if variable.path.endswith(layer(1))]
+        last = [variable.path for variable in self._variables if variable.path.endswith(level_layer(1))]
         self._descent = Descent(self._variables, steps, rate, ADAM, last)
 
     @property
@@ -99,7 +100,7 @@ class Training:
 
     @tf.function(autograph=False)
     def _run_whole(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        of = layer(self._decoder.level)
+        of = level_layer(self._decoder.level)
         features = self._encoder(images)[of]
         with tf.GradientTape() as tape:
             decoded = dataclasses.replace(self._decoder, weights=self._weights())(features)
@@ -113,10 +114,10 @@ class Training:
     @tf.function(autograph=False)
     def _run_new(self, images: tf.Tensor) -> tf.Tensor:
         features = self._encoder(images)
-        wanted = features[layer(self._lower.level)] / self._lower.unit
+        wanted = features[level_layer(self._lower.level)] / self._lower.unit
         with tf.GradientTape() as tape:
             new = {name: pair for name, pair in self._weights().items() if name not in self._lower.weights}
-            found = through(features[layer(self._decoder.level)] / self._decoder.unit, new)
+            found = through(features[level_layer(self._decoder.level)] / self._decoder.unit, new)
             mismatch = tf.reduce_mean((found - wanted) ** 2)
         self._move(tape, mismatch)
         return mismatch
@@ -150,12 +151,12 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     begin = _decoder(settings.begin, name, level) if settings.begin else None
     lower = begin if begin and begin.level < level else None
     origin, kernels, _ = weights.cached(network, settings.seed, cache)
-    layers = [layer(each.level) for each in (lower,) if each] + [layer(level)]
+    layers = [level_layer(each.level) for each in (lower,) if each] + [level_layer(level)]
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     if begin and not lower:
         return Training(encoder, begin, settings.steps, settings.rate)
     shown = np.concatenate([crops.batch(number) for number in range(-(-UNIT_CROPS // settings.batch))])
-    unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[layer(level)] ** 2)))
+    unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[level_layer(level)] ** 2)))
     start = fresh(name, level, unit, settings.seed)
     if lower:
         start = dataclasses.replace(start, weights={**start.weights, **lower.weights})

@@ -9,7 +9,8 @@ import tensorflow as tf
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.feedforward.network import Network, fresh, load
-from neural_style.losses import terms
+from neural_style.losses.loss import Loss
+from neural_style.losses.terms import Checkerboard, make_terms
 from neural_style.planning import device
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
@@ -48,9 +49,10 @@ def start_training(
     _, kernels, _ = weights.cached(vgg, training.seed, cache)
     kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
     encoder = model.build(vgg, kernels, loss.layers, precision)
-    objective = Objective(
-        encoder, terms.make_terms(loss), styles, training.crop, how.content_energy, how.checkerboard_weight
-    )
+    terms = make_terms(loss)
+    if how.checkerboard_weight:
+        terms.append(Checkerboard(how.checkerboard_weight))
+    objective = Objective(encoder, Loss(terms), styles, training.crop, how.content_energy)
     moving = network.model.trainable_variables
     if how.only_styles:
         moving = [variable for variable in moving if variable.name in ("gamma", "beta")]

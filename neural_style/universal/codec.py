@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
-from neural_style.universal.decoder import Decoder, layer, reach
+from neural_style.settings.vgg_layers import level_layer
+from neural_style.universal.decoder import Decoder, reach
 from neural_style.vgg import model
 from neural_style.vgg.tiles import Box
 
@@ -47,11 +48,11 @@ class Codec:
         Returns:
           By level [rows / stride, cols / stride, channels] float32 (float64 for that dtype).
         """
-        deepest = layer(max(levels))
+        deepest = level_layer(max(levels))
         halo = vgg_layers.reach(self._settings.network, [deepest])
         seen = widened(box, halo, image.shape)
         found = self._encoder(tuple(sorted(set(levels))))(_part(image, seen).astype(np.float64)[np.newaxis])
-        return {level: _within(found[level][0], seen, box, vgg_layers.stride(layer(level))) for level in levels}
+        return {level: _within(found[level][0], seen, box, vgg_layers.stride(level_layer(level))) for level in levels}
 
     def around(self, box: Box, level: int, shape: Sequence[int]) -> Box:
         """The box whose features `decode` needs for `box`, in an image of `shape`."""
@@ -77,17 +78,17 @@ class Codec:
         return 10 * sum(kernel.nbytes for kernel, _ in self._kernels.values())
 
     def _make_encoder(self, levels: tuple[int, ...]):
-        network = model.build(self._settings, self._kernels, [layer(level) for level in levels], self._dtype)
+        network = model.build(self._settings, self._kernels, [level_layer(level) for level in levels], self._dtype)
 
         @tf.function(input_signature=[IMAGE], autograph=False)
         def encode(image: tf.Tensor) -> dict:
             found = network(image)
-            return {level: tf.cast(found[layer(level)], self._kept) for level in levels}
+            return {level: tf.cast(found[level_layer(level)], self._kept) for level in levels}
 
         return encode
 
     def _make_decoder(self, level: int):
-        decoder, channels = self._decoders[level], vgg_layers.channels(layer(level))
+        decoder, channels = self._decoders[level], vgg_layers.channels(level_layer(level))
 
         @tf.function(input_signature=[tf.TensorSpec((1, None, None, channels), self._kept)], autograph=False)
         def decode(features: tf.Tensor) -> tf.Tensor:

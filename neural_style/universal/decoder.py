@@ -19,24 +19,20 @@ from safetensors.numpy import load_file, save_file
 from neural_style.core.errors import UserError
 from neural_style.pretrained import decoders
 from neural_style.settings import vgg_layers
-from neural_style.vgg import doubling, model
-
-
-def layer(level: int) -> str:
-    """The convolution whose features a level works on: reluL_1, as papers call it."""
-    return f"block{level}_conv1"
+from neural_style.settings.vgg_layers import level_layer
+from neural_style.vgg import model, upsampling
 
 
 def kernel_shapes(network: str, level: int) -> dict[str, tuple[int, int, int, int]]:
     """The kernel shape (rows, cols, fan in, filters) of each convolution of a decoder, in order, by what it mirrors."""
     shapes = vgg_layers.kernel_shapes(network)
-    names = vgg_layers.names_through(network, [layer(level)])
+    names = vgg_layers.names_through(network, [level_layer(level)])
     return {name: (*shapes[name][:2], *reversed(shapes[name][2:])) for name in reversed(names)}
 
 
 def reach(network: str, level: int) -> int:
     """How far, in pixels, a position of the features is seen in the image decoded: a multiple of its stride."""
-    found, stride = sum(map(vgg_layers.stride, kernel_shapes(network, level))), vgg_layers.stride(layer(level))
+    found, stride = sum(map(vgg_layers.stride, kernel_shapes(network, level))), vgg_layers.stride(level_layer(level))
     return -(-found // stride) * stride
 
 
@@ -70,7 +66,7 @@ def through(x: tf.Tensor, weights: Mapping[str, tuple[Any, Any]]) -> tf.Tensor:
     convolve = convolved
     for name, (kernel, bias) in weights.items():
         x = convolve(x, kernel) + bias
-        if name != layer(1):
+        if name != level_layer(1):
             x = tf.nn.relu(x)
         convolve = upsample_conv if name.endswith("conv1") else convolved
     return x
@@ -83,7 +79,7 @@ def convolved(x: tf.Tensor, kernel: Any) -> tf.Tensor:
 
 def upsample_conv(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """`convolved` of `x` with each position twice in rows and in cols, without making that."""
-    return doubling.upsample_conv(model.pad(x, "replicate"), kernel)
+    return upsampling.upsample_conv(model.pad(x, "replicate"), kernel)
 
 
 def fresh(network: str, level: int, unit: float, seed: int) -> Decoder:
@@ -92,8 +88,8 @@ def fresh(network: str, level: int, unit: float, seed: int) -> Decoder:
     for name, shape in kernel_shapes(network, level).items():
         kernel = rng.standard_normal(shape) * np.sqrt(2 / (9 * shape[2]))
         weights[name] = kernel.astype(np.float32), np.zeros(shape[3], np.float32)
-    kernel, bias = weights[layer(1)]
-    weights[layer(1)] = kernel / 8, bias + np.float32(0.5)
+    kernel, bias = weights[level_layer(1)]
+    weights[level_layer(1)] = kernel / 8, bias + np.float32(0.5)
     return Decoder(level, unit, weights)
 
 

@@ -9,8 +9,8 @@ from neural_style.images import color
 from neural_style.images.scene import Scene, shares_of
 from neural_style.settings import vgg_layers
 from neural_style.settings.universal import UniversalSettings
+from neural_style.settings.vgg_layers import level_layer
 from neural_style.universal.codec import Codec
-from neural_style.universal.decoder import layer
 from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, toward
 from neural_style.vgg.tiles import Box, tiles
 
@@ -28,7 +28,7 @@ class Painter:
           tile: side of the tiles in pixels; None takes images whole.
         """
         self._codec, self._settings = codec, settings
-        self._stride = vgg_layers.stride(layer(max(settings.levels)))
+        self._stride = vgg_layers.stride(level_layer(max(settings.levels)))
         self._tile = tile and -(-tile // self._stride) * self._stride
         self._grey = scene.chroma is not None
         self._styles = [[self._measured(style) for style in region.styles] for region in scene.regions]
@@ -47,7 +47,7 @@ class Painter:
         """
         whole, shares = self._fitted(image.clip(0, 255)), None
         if self._shares is not None:
-            shares = _at_stride(self._fitted(self._shares), vgg_layers.stride(layer(level)))
+            shares = _at_stride(self._fitted(self._shares), vgg_layers.stride(level_layer(level)))
         boxes = self._boxes(whole)
         kept = self._codec.encode(whole, boxes[0], [level])[level] if len(boxes) == 1 else None
         maps = self._maps(whole, level, self._counted(shares, image, level), kept) if self._settings.alpha else []
@@ -99,7 +99,7 @@ class Painter:
         if not np.any(added):
             return shares
         inside = np.pad(np.ones((*image.shape[:2], 1), np.float32), [*added, (0, 0)])
-        inside = _at_stride(inside, vgg_layers.stride(layer(level)))
+        inside = _at_stride(inside, vgg_layers.stride(level_layer(level)))
         return inside if shares is None else shares * inside
 
     def _boxes(self, image: np.ndarray) -> list[Box]:
@@ -133,5 +133,5 @@ def _cut(shares: np.ndarray | None, box: Box, level: int) -> np.ndarray | None:
     """The part `box`, in pixels, of shares at a level's positions."""
     if shares is None:
         return None
-    top, left, bottom, right = (edge // vgg_layers.stride(layer(level)) for edge in box)
+    top, left, bottom, right = (edge // vgg_layers.stride(level_layer(level)) for edge in box)
     return shares[top:bottom, left:right]
