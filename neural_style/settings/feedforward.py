@@ -5,9 +5,6 @@ import dataclasses
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, Whole, setting
 
-MIN_SIDE = 9
-"""Rows and columns that an image needs at least: of 9 an eighth is two positions, which can be reflected."""
-
 
 @dataclasses.dataclass(frozen=True)
 class FeedforwardSettings(Checked):
