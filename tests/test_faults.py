@@ -9,15 +9,16 @@ import tempfile
 
 import pytest
 from conftest import COFFEE, SWIRLS, options
+from neural_style.results.progress import Progress
 from PIL import Image
 
-from neural_style import api
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.images import inputs
-from neural_style.results import record
-from neural_style.results.progress import Progress
+from neural_style.planning.plan import prepare
+from neural_style.results import 
+from neural_style.core.run import follow
+from neural_style.results.record import RunInfo
 from neural_style.results.report import Report
 
 QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2"]
@@ -43,12 +44,11 @@ class Meddling(Report):
 def followed(engine, prefix, meddle, *flags):
     """A run of two iterations whose surroundings change after the first."""
     settings = options(*QUICK, "--iterations=2", *flags)
-    read = inputs.read(COFFEE, [SWIRLS], settings)
-    header = record.header(str(COFFEE), [str(SWIRLS)], (str(prefix), ".png"), settings)
-    shown = [read.content, *read.styles]
-    report = Meddling(header, {}, settings.output, shown, Progress(read.sizes, settings))
+    inputs, plan = prepare(COFFEE, [SWIRLS], settings)
+    info = RunInfo.of_run(str(COFFEE), [str(SWIRLS)], (str(prefix), ".png"), settings)
+    report = Meddling(info, {}, settings.output, [inputs.content, *inputs.styles], Progress(plan))
     report.meddle = meddle
-    api.follow(engine.run(read), report)
+    follow(engine.run(inputs, plan), report)
 
 
 def test_a_folder_that_vanishes_leaves_the_picture_elsewhere_and_says_where(tmp_path, engine, capsys, monkeypatch):

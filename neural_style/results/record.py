@@ -76,6 +76,7 @@ class RunInfo:
         Raises:
           ValueError: a key is missing, or its value has another type.
         """
+        values = {"prefix": "", "ending": ".png", "versions": {}, **values}  # the first versions lacked them
         types = {"content": str, "styles": list, "prefix": str, "ending": str, "flags": dict, "versions": dict}
         for name, kind in types.items():
             if not isinstance(values.get(name), kind):
@@ -246,7 +247,9 @@ def _has_effect(name: str, flags: Mapping[str, Any]) -> bool:
     """Whether the method of a record uses a flag."""
     if name not in FIELDS:
         return True
-    method, refine = (checked.read(FIELDS[each][1], flags[each]) for each in ("method", "refine"))
+    method, refine = (
+        checked.read(FIELDS[each][1], flags.get(each, FIELDS[each][1].default)) for each in ("method", "refine")
+    )
     return is_used(name, FIELDS[name][0], method, refine)
 
 
