@@ -14,10 +14,9 @@ from PIL import Image
 
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
+from neural_style.core.run import follow
 from neural_style.engine import Engine
 from neural_style.planning.plan import prepare
-from neural_style.results import 
-from neural_style.core.run import follow
 from neural_style.results.record import RunInfo
 from neural_style.results.report import Report
 
