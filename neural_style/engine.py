@@ -16,7 +16,6 @@ from neural_style.core.step import Step
 from neural_style.images import writing
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture
-from neural_style.methods import METHODS
 from neural_style.planning.plan import Plan, prepare
 from neural_style.settings.settings import Settings
 
@@ -108,8 +107,8 @@ class Engine:
         return self.run(*prepare(content, styles, settings)).steps()
 
     def _make_run(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None) -> Run:
-        method = METHODS[plan.method]
-        module, _, name = (method.litert_run if plan.uses_litert else method.run).partition(":")
+        path = plan.row.litert_run if plan.uses_litert else plan.row.run
+        module, _, name = path.partition(":")
         loading = contextlib.nullcontext if plan.uses_litert or "tensorflow" in sys.modules else self._loading
         with loading():
             run = getattr(importlib.import_module(module), name)

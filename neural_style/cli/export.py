@@ -35,7 +35,8 @@ def run(words: Sequence[str], output: str) -> None:
     targets.check_new(path)
     styles = style_networks.facts(found)["styles"]
     with loading_tensorflow():
-        from neural_style.feedforward import export, network
+        from neural_style.feedforward import network
+        from neural_style.training import export
 
     loaded = network.load(found)
     if path.suffix:

@@ -13,10 +13,10 @@ from neural_style import api
 from neural_style.cli.film_names import FilmNames
 from neural_style.cli.loading import load_for
 from neural_style.cli.paint_options import PaintOptions
-from neural_style.cli.progress import Evaluated
 from neural_style.cli.terminal import say, warn
 from neural_style.core.errors import UserError
 from neural_style.core.progress import ProgressBar
+from neural_style.core.run import Engine, Evaluated
 from neural_style.results import files, plots, record, targets
 from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
@@ -25,7 +25,6 @@ from neural_style.video import clip as clips
 from neural_style.video import writing
 
 if TYPE_CHECKING:
-    from neural_style.engine import Engine
     from neural_style.video.film import Film, Frame
 
 
@@ -35,7 +34,7 @@ def is_film(words: Sequence[str]) -> bool:
     return output.lower().endswith(writing.ENDINGS) or (clips.is_clip(content) and not content.lower().endswith(".gif"))
 
 
-def paint(words: Sequence[str], settings: Settings, make_engine: "Callable[[], Engine]", options: PaintOptions) -> bool:
+def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
     """Paints a film; see `main.paint`."""
     content, *styles, output = words
     _check_output(settings.output)

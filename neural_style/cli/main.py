@@ -3,7 +3,6 @@
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from neural_style import __version__
 from neural_style.cli import flags, help_text
@@ -11,12 +10,9 @@ from neural_style.cli.loading import engine_maker
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.terminal import print_log, say, warn
 from neural_style.core.errors import UserError
+from neural_style.core.run import Engine
 from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
-
-if TYPE_CHECKING:
-    from neural_style.engine import Engine
-
 
 COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
 """What the first word chooses, each in a module of its own; any other is a picture to paint."""
@@ -95,7 +91,7 @@ def _paint_rows(command_line: flags.Command) -> int:
 def paint(
     words: Sequence[str],
     settings: Settings,
-    make_engine: "Callable[[], Engine]",
+    make_engine: Callable[[], Engine],
     options: PaintOptions,
 ) -> bool:
     """Paints one photograph or film and writes the output files; an interrupted run leaves its best image.

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neural_style.cli.loading import load_for
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.progress import Progress
 from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
-from neural_style.core.run import follow
+from neural_style.core.run import Engine, follow
 from neural_style.images import writing
 from neural_style.images.scene_building import scale_sizes
 from neural_style.planning.plan import make_plan, read_inputs
@@ -19,11 +18,8 @@ from neural_style.results.record import RunInfo
 from neural_style.results.report import Report
 from neural_style.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from neural_style.engine import Engine
 
-
-def paint(words: Sequence[str], settings: Settings, make_engine: "Callable[[], Engine]", options: PaintOptions) -> bool:
+def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
     """Paints a photograph; see `main.paint`."""
     content, *styles, output = words
     if settings.output.preview == "side":

@@ -1,21 +1,15 @@
 """The progress of a picture on the command line."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from neural_style.core.progress import ProgressBar
+from neural_style.core.run import Evaluated
 from neural_style.core.step import Step
 from neural_style.planning.plan import Plan
 from neural_style.results.record import by_kind
 
 BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-
-
-class Evaluated(Protocol):
-    """The result of an evaluation."""
-
-    loss: float
-    terms: Mapping[str, float]
 
 
 class Progress:

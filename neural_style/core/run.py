@@ -1,7 +1,8 @@
 """What a run is, and how it is followed to its end."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +42,29 @@ class Tools:
     cache: Cache
     watch: Callable[[Any], Any] | None = None
     make_tiled_objective: Callable[..., Any] | None = None
+
+
+class Evaluated(Protocol):
+    """The result of an evaluation of the loss."""
+
+    loss: float
+    terms: Mapping[str, float]
+
+
+class Engine(Protocol):
+    """Makes runs: `engine.Engine`, or one whose runs are a cluster's."""
+
+    def run(
+        self,
+        inputs: Any,
+        plan: Any,
+        resumed: Mapping[str, Any] | None = None,
+        watch: Callable[[Any], Any] | None = None,
+    ) -> Run:
+        """Makes a run."""
+
+    def film(self, clip: Any, inputs: Any, plan: Any, folder: Path, watch: Callable[[Any], Any] | None = None) -> Any:
+        """Makes a film."""
 
 
 class Follower(Protocol):

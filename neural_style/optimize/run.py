@@ -20,7 +20,6 @@ from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import make_tiled_objective
 from neural_style.planning import device
 from neural_style.planning.plan import Plan
-from neural_style.pretrained import style_networks
 from neural_style.vgg import adaptation, model, weights
 
 
@@ -53,8 +52,8 @@ class Run:
         scene = build_scene(self._inputs, self._settings, plan.sizes[0])
         origin, kernels, key = self._weights(scene)
         facts = {"device": device.describe_device(), "precision": plan.precision, "weights": origin}
-        if self._settings.picture.starts_instant:
-            facts["start"] = style_networks.arbitrary_origin()
+        if plan.start_origin:
+            facts["start"] = plan.start_origin
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(plan.sizes):
             raise UserError(DAMAGED_STATE)

@@ -12,7 +12,7 @@ from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture
 from neural_style.images.scene_building import Size
-from neural_style.methods import DEFAULT, METHODS
+from neural_style.methods import DEFAULT, METHODS, Method
 from neural_style.planning import device, memory
 from neural_style.pretrained import required_files, style_networks
 from neural_style.pretrained.style_networks import NetworkStyles
@@ -38,6 +38,7 @@ class Plan:
       uses_litert: whether LiteRT paints, without TensorFlow.
       network_styles: the trained network that paints, and its styles.
       fitting_size: rows and columns of the images to which weights are adapted.
+      start_origin: where the network of --init=instant comes from, for the record; None without it.
       start: the plan of the picture to start from, by another method; None where the run starts from an image.
     """
 
@@ -51,7 +52,13 @@ class Plan:
     uses_litert: bool
     network_styles: NetworkStyles | None
     fitting_size: Size
+    start_origin: str | None = None
     start: "Plan | None" = None
+
+    @property
+    def row(self) -> Method:
+        """The row of the method."""
+        return METHODS[self.method]
 
     @property
     def result_size(self) -> Size:
@@ -61,7 +68,7 @@ class Plan:
     @property
     def planned_evaluations(self) -> int:
         """How many evaluations an iteration should take."""
-        return self.evaluations * (2 if self.settings.method.evaluates_both_ways else 1)
+        return self.evaluations * (2 if self.row.evaluates_both_ways else 1)
 
     def for_first_frame(self) -> "Plan":
         """The plan of a shot's first frame."""
@@ -135,6 +142,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
         uses_litert=_can_use_litert(inputs, settings, sizes[-1], network_styles),
         network_styles=network_styles,
         fitting_size=sizes[0],
+        start_origin=style_networks.arbitrary_origin() if settings.picture.starts_instant else None,
         start=start,
     )
     return plan_for_this_machine(plan, inputs)
@@ -170,7 +178,7 @@ def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
 
 def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int | None:
     """The tile that --tile means at a scale; None takes the image whole."""
-    settings, method = plan.settings, METHODS[plan.method]
+    settings, method = plan.settings, plan.row
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
     if method.memory == "evaluation":
         versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)

@@ -13,12 +13,11 @@ from typing import Any
 from neural_style import __version__
 from neural_style.core import storage
 from neural_style.core.step import Step
-from neural_style.methods import is_used
 from neural_style.pretrained import style_networks
 from neural_style.settings import checked
 from neural_style.settings.network import preprocessing
 from neural_style.settings.picture import STARTS
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, is_used
 from neural_style.settings.settings import Settings
 
 PACKAGES = (
@@ -250,7 +249,7 @@ def _has_effect(name: str, flags: Mapping[str, Any]) -> bool:
     method, refine = (
         checked.read(FIELDS[each][1], flags.get(each, FIELDS[each][1].default)) for each in ("method", "refine")
     )
-    return is_used(name, FIELDS[name][0], method, refine)
+    return is_used(name, method, refine)
 
 
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:

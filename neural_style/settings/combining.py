@@ -7,7 +7,7 @@ from typing import Any
 from neural_style import methods
 from neural_style.core.errors import UserError
 from neural_style.settings import checked
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, is_used
 
 
 def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -15,7 +15,7 @@ def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     method, refine = values.get("method", methods.DEFAULT), values.get("refine", 0)
     for name, value in given.items():
         group, field = FIELDS[name]
-        if value is None or values[name] == field.default or methods.is_used(name, group, method, refine):
+        if value is None or values[name] == field.default or is_used(name, method, refine):
             continue
         users = " or ".join(methods.users_of(name, group))
         raise UserError(

@@ -2,8 +2,11 @@
 
 import dataclasses
 
+from neural_style.methods import MIN_NETWORK_SIDE
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, Whole, setting
+
+MIN_SIDE = MIN_NETWORK_SIDE
 
 
 @dataclasses.dataclass(frozen=True)

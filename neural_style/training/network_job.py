@@ -14,12 +14,12 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
 from neural_style.images import geometry, reading
-from neural_style.methods import MIN_NETWORK_SIDE
 from neural_style.pretrained import style_networks
 from neural_style.results import files, plots
 from neural_style.results.record import by_kind
 from neural_style.results.tensorboard import Board
 from neural_style.settings import vgg_layers
+from neural_style.settings.feedforward import MIN_SIDE
 from neural_style.settings.loss import STYLE_LOSSES
 from neural_style.training.crops import Crops, taken
 from neural_style.training.job import REPORTING, TrainingJob, resume, save_state
@@ -122,7 +122,7 @@ def _measured(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
         picture = picture.crop((left, top, left + side, top + side))
     scale = size / math.sqrt(picture.width * picture.height)
     rows, cols = round(picture.height * scale), round(picture.width * scale)
-    least = max(job.loss.min_side, MIN_NETWORK_SIDE)
+    least = max(job.loss.min_side, MIN_SIDE)
     vgg_layers.check_size(rows, cols, least, f"the style {name!r}", "raise --style_size, or crop it to be less long")
     return geometry.resize(picture, rows, cols, "lanczos")
 
@@ -131,7 +131,7 @@ def _shown(path: str) -> np.ndarray:
     """The photograph [rows, cols, 3] that shows how far a training is."""
     picture = reading.load(path)
     size = geometry.size_of(picture, SHOWN_ROWS, None)
-    vgg_layers.check_size(*size, MIN_NETWORK_SIDE, "the picture of --shows", "choose one that is less narrow")
+    vgg_layers.check_size(*size, MIN_SIDE, "the picture of --shows", "choose one that is less narrow")
     return geometry.resize(picture, *size, "lanczos")
 
 
