@@ -1,7 +1,7 @@
-"""Makes the gallery: every recipe on one photograph and painting, eight paintings on one photograph, what flags do.
+"""Make the gallery: every recipe on one pair, eight paintings on one photograph, and the effect of some flags.
 
-The flags stand here alone; the table in configs/README.md is written from them, and the pictures lie beside it. What is
-complete in results/gallery is not made again.
+The gallery's flags are defined here; the table in configs/README.md is written from them, and the pictures are in
+configs/gallery. Complete pictures in results/gallery are not painted again.
 """
 
 import sys
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from neural_style.cli.main import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GALLERY, RESULTS = ROOT / "configs" / "gallery", ROOT / "results" / "gallery"
 SAMPLES = ROOT / "neural_style" / "samples"
 PHOTOGRAPH, PAINTING = "kodim20.jpg", "van_gogh_starry_night.jpg"
