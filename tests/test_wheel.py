@@ -2,11 +2,12 @@
 
 import configparser
 import os
-import shutil
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import package
 import pytest
 from conftest import COFFEE, SWIRLS
 
@@ -18,10 +19,7 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 def source(tmp_path_factory):
     """A copy of what the wheel is built from."""
     folder = tmp_path_factory.mktemp("source")
-    for name in ("neural_style", "configs"):
-        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
+    package.copy_sources(folder)
     return folder
 
 
@@ -40,6 +38,13 @@ def run(installed, folder, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_package_index_gets_absolute_links():
+    text = package.absolute_links((ROOT / "README.md").read_text(encoding="utf-8"), "https://example.org/main/")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert "https://example.org/main/configs/gallery/paint_kodim15_gauguin.jpg" in links
+    assert all(link.startswith("https://") for link in links)
 
 
 def listed_packages():
