@@ -14,7 +14,7 @@ BASE = {"direct": 0.8e9, "winograd": 1.1e9}
 """TensorFlow, the libraries and VGG's weights, in bytes; Winograd's tiles need larger kernels."""
 PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 """Of one evaluation through block 5, forward and back, in bytes for each pixel; bfloat16 is in proportion to float32,
-the others are measured (scripts/README.md)."""
+the others are measured (scripts/NOTES.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
 FORWARD = 0.3

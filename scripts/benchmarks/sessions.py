@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "tests" / "data"
+DATA = Path(__file__).parents[2] / "tests" / "data"
 PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
 ROWS, COLS = 400, 533
 SPENT = 60

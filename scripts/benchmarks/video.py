@@ -10,7 +10,7 @@ from sessions import DATA
 
 CLIP, PAINTING = (
     str(DATA / "bunny.mp4"),
-    str(Path(__file__).parent.parent / "neural_style/samples/van_gogh_starry_night.jpg"),
+    str(Path(__file__).parents[2] / "neural_style/samples/van_gogh_starry_night.jpg"),
 )
 PHOTOGRAPH = str(DATA / "coffee.png")
 HOW = {"weights": "hed", "recipe": "paint"}
