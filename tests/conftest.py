@@ -1,10 +1,12 @@
-"""Images, weights and reference values that several tests share."""
+"""Images, weights, engines and reference values that several tests share."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 from neural_style.cli import flags, terminal
 from neural_style.engine import Engine
@@ -18,7 +20,13 @@ COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
 terminal.print_log()
 
 LONGEST = ("test_training", "test_reference", "test_surroundings", "test_kmeans", "test_checkpoint", "test_recipes")
-"""Files that take minutes: begun first, or one process would be at them alone in the end."""
+"""Files that take minutes: these start first, or one process would run them alone at the end."""
+
+
+def pytest_configure():
+    """Lets Ctrl-C reach the programs that tests start: a shell's background jobs ignore it, and so would these."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -48,8 +56,16 @@ def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
 
 @pytest.fixture(scope="module")
 def engine():
-    """One for a file's tests, which keeps their networks and traces."""
+    """One engine for a file's tests, which keeps their networks and traces."""
     return Engine()
+
+
+@pytest.fixture
+def fake_engine(monkeypatch):
+    """The FakeEngine with which this test's commands paint."""
+    fake = FakeEngine()
+    monkeypatch.setattr("neural_style.cli.main.engine_maker", lambda **_: lambda: fake)
+    return fake
 
 
 def pair(rows, cols):
