@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,15 @@ import pytest
 from fake_engine import FakeEngine
 
 from neural_style.cli import flags, terminal
+from neural_style.cli.main import main
 from neural_style.engine import Engine
 from neural_style.images import geometry, inputs, reading
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
+PROGRAM = [sys.executable, "-m", "neural_style"]
+FAKE_PROGRAM = [sys.executable, str(Path(__file__).with_name("fake_command.py"))]
 
 
 terminal.print_log()
@@ -71,6 +76,24 @@ def fake_engine(monkeypatch):
 def pair(rows, cols):
     """Coffee and swirls in a frame."""
     return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line in this process; returns its exit code and output."""
+
+    def run_command(*arguments):
+        capsys.readouterr()
+        code = main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run_command
+
+
+def run_program(*arguments, **options):
+    """Runs a command line as a program of its own; returns its exit code and output."""
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,8 @@ class FakeRun:
     """Yields the start and each iteration of each scale, and resumes from a state, as a real run does."""
 
     def __init__(self, arguments, on_step, killed_after):
-        self.content, self.sizes, self.settings = (_find(arguments, name) for name in ("content", "sizes", "settings"))
+        self.content, self.sizes = _find(arguments, "content"), _find(arguments, "sizes")
+        self.iterations = _find(arguments, "settings").optimizer.iterations_at(len(self.sizes))
         self.resumed = next((each for each in arguments if isinstance(each, Mapping)), {"scale": 0})
         self.watch = next((each for each in arguments if callable(each)), lambda step: None)
         self.on_step, self.killed_after = on_step, killed_after
@@ -59,14 +60,11 @@ class FakeRun:
     def result(self):
         """The last image, also where a resumed run had nothing left to do."""
         scale = len(self.sizes) - 1
-        return self._image(scale, self._iterations()[scale]) if self.last is None else self.last
-
-    def _iterations(self):
-        return self.settings.optimizer.iterations_at(len(self.sizes))
+        return self._image(scale, self.iterations[scale]) if self.last is None else self.last
 
     def _steps_left(self):
         done = self.resumed["session"]["index"] if "session" in self.resumed else -1
-        for scale, count in enumerate(self._iterations()):
+        for scale, count in enumerate(self.iterations):
             first = 0 if scale > self.resumed["scale"] else done + 1
             if scale >= self.resumed["scale"]:
                 yield from (self._step(scale, index, count - index) for index in range(first, count + 1))
