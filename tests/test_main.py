@@ -25,7 +25,8 @@ def test_the_example_from_one_command(tmp_path):
     done = run_program(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
+    progress = r"a picture: 64 x 96: iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
+    assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a picture.json",
         "a picture.png",
