@@ -135,7 +135,7 @@ def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):
 def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
-    def paint(images, settings, resume, skip_complete, also_read):
+    def paint(images, settings, options):
         if images[0] == "a":
             raise MemoryError("no more")
         done.append(images)
