@@ -218,9 +218,14 @@ FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradie
 """First-order optimisers by the choices of --optimizer."""
 
 
-def make_optimizer(settings: OptimizerSettings, size: int) -> Optimizer:
-    """Make the optimiser that the settings name, for an image of `size` values."""
-    evaluations = settings.evaluations_per_iteration
+def make_optimizer(settings: OptimizerSettings, evaluations: int, size: int) -> Optimizer:
+    """Make the optimiser that the settings name.
+
+    Args:
+      settings: of the optimiser.
+      evaluations: of the loss in each iteration.
+      size: number of values of the flat image.
+    """
     if settings.keeps_curvature:
         # A move of SciPy's length would vanish in float32's rounding, and the first curvature with it.
         first_step = (settings.first_step or 10.0) * size**0.5

@@ -25,4 +25,4 @@ def adapt_weights(
     weights = weights or kmeans.learn(settings, images, seed, layers)
     if settings.normalize_weights == "none":
         return weights
-    return model.normalize(settings, weights, inputs.normalizing(settings, images), layers)
+    return model.normalize(settings, weights, inputs.images_to_normalize_over(settings, images), layers)
