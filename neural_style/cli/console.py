@@ -5,7 +5,7 @@ import sys
 
 from neural_style.cli import signals
 from neural_style.cli.terminal import warn
-from neural_style.core.errors import Ended
+from neural_style.core.errors import Terminated
 
 
 def console() -> None:
@@ -19,7 +19,7 @@ def console() -> None:
         code = main(sys.argv[1:]) if _is_somewhere() else 1
     except KeyboardInterrupt as error:
         warn("interrupted.")
-        code = getattr(error, "exit_code", Ended.CTRL_C)
+        code = getattr(error, "exit_code", Terminated.CTRL_C)
     sys.exit(code)
 
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from neural_style.core.errors import Ended
+from neural_style.core.errors import Terminated
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that end the program."""
@@ -44,7 +44,7 @@ def _known(*names: str) -> list[int]:
 def _end(number: int, frame: FrameType | None) -> None:
     for other in _known(*ENDING):
         signal.signal(other, _ignore)  # a second one is not to break off what the first one has written
-    raise Ended(number)
+    raise Terminated(number)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
