@@ -39,8 +39,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
+def slow(*values):
+    """Parameters of a test that runs with -m slow only."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def reference(name):
-    """A file of reference values; tests/data/README.md says where they come from."""
+    """A file of reference values; tests/data/README.md names their sources."""
     return json.loads((DATA / name).read_text())
 
 
@@ -55,7 +60,7 @@ def session(*arguments, **given):
 
 
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
-    """The first scale's session of `settings`, by a new engine where none is given."""
+    """The first scale's session of `settings`, by a new engine by default."""
     return next((engine or Engine()).run(inputs.read(content, styles, settings)).sessions())
 
 
@@ -74,7 +79,7 @@ def fake_engine(monkeypatch):
 
 
 def pair(rows, cols):
-    """Coffee and swirls in a frame."""
+    """Coffee and swirls, resized to rows x cols."""
     return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
 
 

@@ -1,4 +1,4 @@
-"""READMEs and recipes' headers name only what exists: flags, files, public names; the Python lines run."""
+"""READMEs and headers of recipes name only existing flags, files and public names; their Python code runs."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ TEXTS = [*READMES, *sorted((ROOT / "configs").glob("*.flags"))]
 SETTINGS = (*GROUPS, TrainingSettings, StylesSettings, WebSettings)
 FLAGS = {name for group in SETTINGS for name in group.__dataclass_fields__}
 FOREIGN = {"flags", "head", "address"}
-"""The word itself, and flags of Ray's."""
+"""Not flags of this program: the word "flags", and flags of Ray."""
 
 
 def named(path):
@@ -27,8 +27,8 @@ def named(path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=named)
 def test_flags_exist(path):
-    found = set(re.findall(r"(?<![\w-])--(\w+)", path.read_text(encoding="utf-8"))) - FOREIGN
-    assert {name for name in found if name not in FLAGS and name.removeprefix("no") not in FLAGS} == set()
+    flags = set(re.findall(r"(?<![\w-])--(\w+)", path.read_text(encoding="utf-8"))) - FOREIGN
+    assert {name for name in flags if name not in FLAGS and name.removeprefix("no") not in FLAGS} == set()
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=named)
@@ -36,20 +36,20 @@ def test_files_exist(path):
     text = path.read_text(encoding="utf-8")
     links = {path.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)}
     words = re.findall(r"(?<![\w/.~-])(?:neural_style|scripts|tests|configs)/[\w./-]*\w", text)
-    assert [str(found) for found in (*links, *(ROOT / word for word in words)) if not found.exists()] == []
+    assert [str(file) for file in (*links, *(ROOT / word for word in words)) if not file.exists()] == []
 
 
-def test_the_first_page_is_a_page():
+def test_the_main_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_every_recipe_stands_in_their_readme():
+def test_the_readme_of_recipes_names_all():
     text = (ROOT / "configs" / "README.md").read_text(encoding="utf-8")
     assert [path.stem for path in (ROOT / "configs").glob("*.flags") if f"--recipe={path.stem}" not in text] == []
 
 
-def test_the_python_lines_run(monkeypatch, tmp_path):
-    """As they stand, but on small seeded pictures."""
+def test_the_python_code_runs(monkeypatch, tmp_path):
+    """Unchanged, but on small pictures with seeded weights."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "photo.jpg").write_bytes(COFFEE.read_bytes())
     (tmp_path / "painting.jpg").write_bytes(SWIRLS.read_bytes())

@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
-def test_reproduce_keras_says_plainly_that_the_network_is_missing(tmp_path):
+def test_reproduce_keras_reports_a_missing_network_connection(tmp_path):
     offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
         [sys.executable, SCRIPTS / "reproduce_keras.py"], capture_output=True, text=True, env=offline, timeout=120
@@ -16,7 +16,7 @@ def test_reproduce_keras_says_plainly_that_the_network_is_missing(tmp_path):
     assert "This comparison needs the network" in done.stderr
 
 
-def test_benchmark_names_what_it_can_measure():
+def test_benchmark_lists_its_parts():
     done = subprocess.run([sys.executable, SCRIPTS / "benchmark.py", "speed"], capture_output=True, text=True)
     assert done.returncode == 2
     parts = (

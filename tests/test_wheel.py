@@ -1,4 +1,4 @@
-"""The package as others get it: built, installed elsewhere, run there."""
+"""The package as users install it: built, installed into another folder, and run there."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The folder that the wheel was installed to."""
+    """The folder into which the wheel was installed."""
     source, wheels, site = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "site"))
     for name in ("neural_style", "configs"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -34,7 +34,7 @@ def run(installed, folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_wheel_paints_elsewhere(installed, tmp_path):
+def test_the_wheel_paints(installed, tmp_path):
     where = run(installed, tmp_path, "-c", "import neural_style; print(neural_style.__file__)")
     assert where.startswith(str(installed))
     quick = ["--recipe=offline", "--weights=random", "--rows=32", "--scales=1", "--scale_iterations=1"]
@@ -43,7 +43,7 @@ def test_the_wheel_paints_elsewhere(installed, tmp_path):
     assert (tmp_path / "out.png").stat().st_size > 0
 
 
-def test_the_wheel_holds_every_recipe_module_decoder_network_and_licence(installed):
+def test_the_wheel_contains_every_recipe_module_decoder_network_and_licence(installed):
     trained = [
         ("neural_style", f"**/{name}") for name in ("*.safetensors", "*.keras", "*.tflite", "NOTICE", "LICENSE-APACHE")
     ]
