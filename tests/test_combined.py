@@ -81,7 +81,8 @@ def test_narrow_paintings():
 
 def test_a_folder_to_normalise_by_must_contain_images(tmp_path):
     (tmp_path / "README").write_text("no image")
-    settings = Settings.read(normalize_weights=str(tmp_path), weights="random", rows=32, iterations=0)
+    small = dict(rows=32, style_layers=["block1_conv1"], content_layers=["block1_conv2"])
+    settings = Settings.read(normalize_weights=str(tmp_path), weights="random", iterations=0, **small)
     with pytest.raises(UserError, match="takes a folder of images, and .* holds none"):
         inputs.read(COFFEE, [SWIRLS], settings)
     (tmp_path / "a.png").write_bytes(COFFEE.read_bytes())
