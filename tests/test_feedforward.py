@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import h5py
@@ -403,6 +404,41 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
         network.load(path)
     assert repr(str(path)) in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def _write_false_size(path, method):
+    """A file whose facts unpack to 64 MiB, of which its directory says 1000 bytes."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr(style_networks.FACTS, bytes(2**26))
+    size = (2**26).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_part_that_unpacks_to_more_than_it_says_takes_no_memory(tmp_path, method):
+    path = tmp_path / "bad.keras"
+    _write_false_size(path, method)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"bad\.keras' can't be read as one"):
+            style_networks.facts(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_graph_of_hard_links_beside_the_weights_takes_no_time(made, tmp_path):
+    """Forty levels of two names each: 2^40 paths."""
+    with zipfile.ZipFile(made) as file:
+        (tmp_path / "w.h5").write_bytes(file.read(style_networks.WEIGHTS))
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        group = file
+        for level in range(40):
+            child = file.create_group(f"level_{level}")
+            group["left"], group["right"] = child, child
+            group = child
+    path = _changed(made, tmp_path / "graph.keras", **{style_networks.WEIGHTS: (tmp_path / "w.h5").read_bytes()})
+    assert network.load(path).styles == network.load(made).styles
 
 
 def _datasets(group, prefix=""):

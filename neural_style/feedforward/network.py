@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 from PIL import Image
 
 from neural_style import __version__
 from neural_style.core.errors import UserError
+from neural_style.core.hdf5 import check_self_contained
 from neural_style.feedforward import torch_files
 from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, model_of
 from neural_style.pretrained import style_networks
@@ -120,7 +120,7 @@ def load(path: Path) -> Network:
         weights = Path(folder) / "network.weights.h5"
         weights.write_bytes(packed)
         try:
-            _check_plain(weights)
+            check_self_contained(weights, style_networks.LARGEST)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Keras warns of what it then raises an error for
                 network.model.load_weights(weights)
@@ -133,20 +133,3 @@ def load(path: Path) -> Network:
                 f"{' '.join(str(error).split())[:200]}"
             ) from error
     return network
-
-
-def _check_plain(path: Path) -> None:
-    """Raises a ValueError where an HDF5 file leads out of itself: to other files, by links or storage."""
-
-    def check(group: h5py.Group) -> None:
-        for name in group:
-            if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
-                raise ValueError(f"{name!r} is a link")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                check(item)
-            elif item.external or item.is_virtual:
-                raise ValueError(f"{name!r} lies in another file")
-
-    with h5py.File(path, "r") as file:
-        check(file)
