@@ -16,12 +16,12 @@ if "keras" not in sys.modules:
 
 _HOMES = {
     "Engine": "engine",
-    "Painting": "painting",
+    "Painting": "api",
     "Settings": "settings.settings",
-    "Step": "step",
-    "UserError": "errors",
+    "Step": "core.step",
+    "UserError": "core.errors",
     "features": "engine",
-    "stylize": "painting",
+    "stylize": "api",
     "stylize_film": "filming",
 }
 """Where each public name is at home."""
