@@ -108,7 +108,7 @@ def test_weights_are_int8_times_the_scale_of_their_filter():
         "depthwise.kernel": np.array([[[[1], [-2]]]], np.int8),
         "depthwise.scale": np.array([0.5, 3], np.float32),
     }
-    found = published.dequantized(tensors)
+    found = published.dequantize(tensors)
     assert set(found) == {"a.kernel", "a.bias", "depthwise.kernel"}
     np.testing.assert_array_equal(found["a.kernel"], [[[[0.5, -6]]]])
     np.testing.assert_array_equal(found["depthwise.kernel"], [[[[0.5], [-6]]]])
@@ -120,17 +120,17 @@ def test_the_lattice_is_taken_off_and_ramps_and_edges_are_kept():
     pattern = np.tile(np.random.default_rng(0).uniform(-4, 4, (4, 4, 3)), (16, 24, 1)).astype(np.float32)
     pattern -= pattern[:4, :4].mean((0, 1))
     inside = np.s_[16:-16, 16:-16]
-    np.testing.assert_allclose(lattice.without_lattice(ramp)[inside], ramp[inside], atol=1e-3)
-    np.testing.assert_allclose(lattice.without_lattice(ramp + pattern)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.remove_lattice(ramp)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.remove_lattice(ramp + pattern)[inside], ramp[inside], atol=1e-3)
     edge = np.where(cols[..., None] < 50, 20, 200) * np.ones(3, np.float32)
-    assert np.abs(lattice.without_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
+    assert np.abs(lattice.remove_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
 
 
 def test_a_tall_picture_is_freed_of_it_band_by_band():
     """As a picture within one band is, wherever its rows lie."""
     tall = np.random.default_rng(1).uniform(0, 255, (1200, 16, 3)).astype(np.float32)
-    around = lattice.without_lattice(tall[400:700])
-    np.testing.assert_allclose(lattice.without_lattice(tall)[440:660], around[40:260], atol=1e-4)
+    around = lattice.remove_lattice(tall[400:700])
+    np.testing.assert_allclose(lattice.remove_lattice(tall)[440:660], around[40:260], atol=1e-4)
 
 
 def test_no_line_runs_along_the_border(painter):

@@ -18,9 +18,9 @@ from PIL import Image
 import neural_style
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
-from neural_style.feedforward import export, network, one_pass, torch_files
-from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
-from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
+from neural_style.feedforward import export, flatness, network, one_pass, torch_files
+from neural_style.feedforward.architectures import Deep, Johnson, Msg, build_model
+from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_matrix
 from neural_style.feedforward.painter import Painter
 from neural_style.images import geometry, inputs, reading
 from neural_style.pretrained import style_networks
@@ -31,7 +31,7 @@ STYLES = ("waves", "stars")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A small network of two styles, untrained but with γ and β that differ, in a file."""
-    small = network.fresh("deep", 0.125, STYLES, 1)
+    small = network.initialize("deep", 0.125, STYLES, 1)
     rng = np.random.default_rng(2)
     for variable in small.model.weights:
         if variable.name in ("gamma", "beta"):
@@ -54,10 +54,10 @@ def one(number, count=2):
 
 def test_the_published_width_has_the_published_number_of_weights():
     """pytorch/examples has 1,679,235; each further style 3,200 of them (γ and β); MSG-Net's 2.12 M, W and one Gram."""
-    assert model_of(Johnson(1, 1.0), 1).count_params() == reference("johnson.json")["parameters"] == 1_679_235
-    assert model_of(Johnson(3, 1.0), 3).count_params() == 1_679_235 + 2 * 3200
-    assert model_of(Deep(1, 1.0), 1).count_params() == 1_679_235 + 12 * (9 * 128**2 + 128 + 2 * 128)
-    assert model_of(Msg(1, 1.0), 1).count_params() == 2_386_147 + 512**2
+    assert build_model(Johnson(1, 1.0), 1).count_params() == reference("johnson.json")["parameters"] == 1_679_235
+    assert build_model(Johnson(3, 1.0), 3).count_params() == 1_679_235 + 2 * 3200
+    assert build_model(Deep(1, 1.0), 1).count_params() == 1_679_235 + 12 * (9 * 128**2 + 128 + 2 * 128)
+    assert build_model(Msg(1, 1.0), 1).count_params() == 2_386_147 + 512**2
 
 
 def test_layers_are_torchs():
@@ -89,7 +89,7 @@ def test_layers_are_torchs():
 
 
 def test_the_deeper_network_is_torchs():
-    some, rng = network.fresh("deep", 0.125, STYLES, 3), np.random.default_rng(4)
+    some, rng = network.initialize("deep", 0.125, STYLES, 3), np.random.default_rng(4)
     for variable in some.model.weights:
         if variable.name in ("gamma", "beta"):
             variable.assign(variable.numpy() + 0.5 * rng.standard_normal(variable.shape))
@@ -100,7 +100,7 @@ def test_the_deeper_network_is_torchs():
 
 def test_what_lies_deeper_is_added_at_a_quarter(rng):
     """With γ and β of its last normalisation at 0 the deeper network is Johnson's, and else it is not."""
-    deep, plain = (network.fresh(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
+    deep, plain = (network.initialize(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
     weights = {variable.path: variable for variable in deep.model.weights}
     for variable in plain.model.weights:
         weights[variable.path].assign(variable)
@@ -156,13 +156,13 @@ def test_comatch_is_its_formula(rng):
     np.testing.assert_allclose(layer(tf.constant(x, tf.float32), one(0, 1)), expected, atol=1e-5)
     layer.matrix.assign(np.linalg.inv(gram))  # then W G is the identity
     np.testing.assert_allclose(layer(tf.constant(x, tf.float32), one(0, 1)), x, atol=1e-4)
-    np.testing.assert_allclose(gram_of(tf.constant(x)), (flat @ flat.T / flat.size)[None], atol=1e-6)
+    np.testing.assert_allclose(gram_matrix(tf.constant(x)), (flat @ flat.T / flat.size)[None], atol=1e-6)
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(24, 32), (25, 38), (31, 23), (9, 9)])
 @pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
-    some = network.fresh(architecture, 0.125, STYLES, 0)
+    some = network.initialize(architecture, 0.125, STYLES, 0)
     if architecture == "msg":
         some.layers.match.grams.assign(rng.uniform(0, 0.01, some.layers.match.grams.shape))
     painter, image = Painter(some, "float32"), rng.uniform(0, 255, (rows, cols, 3)).astype(np.float32)
@@ -517,6 +517,63 @@ def test_a_flat_photograph_is_in_the_paintings_colours(engine, tmp_path):
             made[precision, level] = np.asarray(found.image, float).mean(axis=(0, 1))
     for colour in made.values():
         np.testing.assert_allclose(colour, made["float32", 0], atol=20)
+
+
+ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}, {"precision": "float32", "tile": 16}, {}]
+"""Whole in both precisions, in bands, and by LiteRT where it is installed."""
+
+
+@pytest.mark.parametrize("options", ARITHMETIC, ids=["float32", "bfloat16", "bands", "litert"])
+@pytest.mark.parametrize("kind", ["black", "coloured", "noisy"])
+def test_a_flat_photograph_stays_flat(engine, rng, kind, options):
+    """It had a pattern: standard deviations of 20 to 34, and 56 where it had noise of half a grey level."""
+    photograph = np.zeros((60, 72, 3), np.uint8)
+    if kind == "coloured":
+        photograph[:] = (200, 30, 40)
+    if kind == "noisy":
+        photograph[:] = rng.integers(90, 92, photograph.shape)
+    painted = neural_style.stylize(photograph, "painters", engine=engine, style="starry_night", rows=60, **options)
+    assert np.asarray(painted.image, float).std(axis=(0, 1)).max() < 1
+
+
+@pytest.mark.parametrize("options", ARITHMETIC[:2], ids=["float32", "bfloat16"])
+def test_a_flat_photograph_by_the_arbitrary_network_stays_flat(engine, options):
+    photograph = np.full((60, 72, 3), 30, np.uint8)
+    painted = neural_style.stylize(photograph, SWIRLS, recipe="instant", engine=engine, rows=60, **options)
+    assert np.asarray(painted.image, float).std(axis=(0, 1)).max() < 1
+
+
+def test_parts_of_a_flat_photograph_have_the_colours_of_their_styles(engine):
+    left = np.zeros((60, 72), np.uint8)
+    left[:, :36] = 255
+    look = dict(engine=engine, rows=60, precision="float32")
+    both = dict(style=("starry_night", "tahiti"), style_masks=(left, 255 - left))
+    photograph = np.zeros((60, 72, 3), np.uint8)
+    painted = np.asarray(neural_style.stylize(photograph, "painters", **look, **both).image, float)
+    for part in (painted[:, :30], painted[:, 42:]):
+        assert part.std(axis=(0, 1)).max() < 1
+    assert np.abs(painted[:, 0] - painted[:, -1]).mean() > 10
+
+
+def test_pictures_with_contrast_are_the_networks_own(rng):
+    """A low contrast is enough; and the pattern fades in without a jump."""
+
+    def paint(image, style):
+        return 20 * image
+
+    style = np.ones((1, 1, 1, 1), np.float32)
+    noise = rng.standard_normal((40, 50, 3)).astype(np.float32)
+    noise /= noise.std(axis=(0, 1))
+    deviations = []
+    for deviation in np.linspace(0.5, 3.5, 31):
+        image = 100 + np.float32(deviation) * noise
+        painted = flatness.keep_flat(paint)(image, style)
+        deviations.append(painted.std(axis=(0, 1), dtype=np.float64).mean())
+        if deviation > flatness.VARIED:
+            np.testing.assert_array_equal(painted, paint(image, style))
+    assert max(deviations[:6]) == pytest.approx(0, abs=1e-3)
+    assert np.diff(deviations).min() > -1e-3
+    assert np.diff(deviations).max() < 6
 
 
 def test_a_networks_name_is_helped_with(capsys, tmp_path):

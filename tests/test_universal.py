@@ -18,6 +18,7 @@ from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.images import color, inputs
 from neural_style.pretrained import decoders
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.settings.universal import UniversalSettings
 from neural_style.training import decoder_training
@@ -36,7 +37,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("decoders")
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
     for level in (1, 2, 3, 4):
-        decoder.save(made / f"{level}.safetensors", decoder.fresh("vgg16", level, 50.0, level), facts)
+        decoder.save(made / f"{level}.safetensors", decoder.initialize("vgg16", level, 50.0, level), facts)
     return str(made)
 
 
@@ -57,7 +58,7 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
     assert [step.index for step in found] == [0, 1, 2]
     image = found[0].image
     for step, level in zip(found[1:], (3, 1), strict=True):
-        layer = decoder.layer(level)
+        layer = vgg_layers.level_layer(level)
         features = model.build(settings, kernels, [layer])(image[np.newaxis].astype(np.float64))[layer]
         image = decoder.load(f"{folder}/{level}.safetensors")(features).numpy()[0].clip(0, 255)
         np.testing.assert_allclose(step.image, image, atol=2e-2)
@@ -65,7 +66,7 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
 
 def test_a_doubled_picture_is_convolved_as_if_it_were_made(rng):
     x, kernel = rng.standard_normal((2, 5, 7, 4)), rng.standard_normal((3, 3, 4, 6))
-    made = decoder.convolved(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
+    made = decoder.convolve(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
     np.testing.assert_allclose(decoder.upsample_conv(tf.constant(x), tf.constant(kernel)), made, atol=1e-12)
 
 
@@ -114,7 +115,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     region = dataclasses.replace(scene.regions[0], styles=[style])
     scene = dataclasses.replace(scene, regions=[region])
     Painter(codec, scene, UniversalSettings(method="wct", levels=2), None).paint(content, 2)
-    layer = decoder.layer(2)
+    layer = vgg_layers.level_layer(2)
 
     def inside(image):
         """The weights of a picture's positions by hand: the share of each square of 2 that lies in it."""
@@ -125,10 +126,10 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     def measured(image):
         padded = np.pad(image, [(0, -side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
         features = model.build(encoder, kernels, [layer], "float64")(padded[None].astype(np.float64))[layer][0]
-        return transforms.statistics(features.numpy(), inside(image))
+        return transforms.measure(features.numpy(), inside(image))
 
     wanted, variances = measured(style), np.diag(measured(content).covariance)
-    found = transforms.statistics(seen[0].numpy(), inside(content))
+    found = transforms.measure(seen[0].numpy(), inside(content))
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6, atol=1e-6 * np.abs(wanted.mean).max())
     lively = variances > 1e-6 * variances.max()  # what is flat stays so
     assert lively.mean() > 0.9
@@ -252,7 +253,7 @@ def test_files_that_are_no_decoders_are_told(engine, folder, tmp_path):
         steps(engine, str(tmp_path))
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
     (tmp_path / "text.safetensors").unlink()
-    decoder.save(tmp_path / "a.safetensors", decoder.fresh("vgg16", 1, float("nan"), 0), facts)
+    decoder.save(tmp_path / "a.safetensors", decoder.initialize("vgg16", 1, float("nan"), 0), facts)
     with pytest.raises(UserError, match="Expected a decoder in .*a.safetensors"):
         steps(engine, str(tmp_path), levels=1)
 
@@ -308,7 +309,7 @@ def test_another_decoder_is_another_run(tmp_path, folder, capsys):
     assert main(words) == 0
     before = (tmp_path / "out.png").read_bytes()
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
-    decoder.save(mine / "1.safetensors", decoder.fresh("vgg16", 1, 50.0, 99), facts)
+    decoder.save(mine / "1.safetensors", decoder.initialize("vgg16", 1, 50.0, 99), facts)
     assert main(words) == 0
     assert "complete already" not in capsys.readouterr().out
     assert (tmp_path / "out.png").read_bytes() != before

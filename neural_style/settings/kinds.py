@@ -208,6 +208,6 @@ class Optional(Kind):
         return "" if value is None else self.other.text(value)
 
 
-def setting(default: Any, kind: Kind, help: str) -> Any:
-    """A field of a settings class: its default, what it takes, and a sentence for --help."""
-    return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
+def setting(default: Any, kind: Kind, help: str, old_name: str | None = None) -> Any:
+    """A field of a settings class: its default, what it takes, a sentence for --help, and its flag's former name."""
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help, "old_name": old_name})
