@@ -15,8 +15,8 @@ from neural_style.results import files, record
 
 def made(*arguments):
     """What a run says of itself."""
-    header = record.header("a photo.jpg", ["one.jpg"], ("out", ".jpg"), options(*arguments))
-    return {**header, "versions": {"neural_style": "0.1.0"}}
+    info = record.RunInfo.of_run("a photo.jpg", ["one.jpg"], ("out", ".jpg"), options(*arguments))
+    return {**info.as_dict(), "versions": {"neural_style": "0.1.0"}}
 
 
 MADE = made("--recipe=offline", "--rows=300", "--noclip", "--style_layers=block1_conv1,block2_conv1")

@@ -471,7 +471,7 @@ def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_p
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)
 
-    monkeypatch.setattr(train, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
+    monkeypatch.setattr(train, "load_tensorflow", lambda: pytest.fail("TensorFlow is loaded"))
     with pytest.raises(UserError) as told:
         train.run(words)
     assert message in str(told.value)

@@ -5,35 +5,25 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from neural_style.core.run import Run
 from neural_style.core.step import Step
 from neural_style.images import color
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
 from neural_style.images.reading import load
 from neural_style.images.scene import WarpedFrame
-from neural_style.settings.settings import Settings
+from neural_style.planning.plan import Plan
 from neural_style.video import consistency
 from neural_style.video.clip import Clip
 from neural_style.video.motion import FrameMotion, Motion, estimate_motion
 from neural_style.video.store import Store
 
-
-class Run(Protocol):
-    """What paints one image."""
-
-    def steps(self) -> Iterator[Step]:
-        """Each iteration."""
-
-    def result(self) -> np.ndarray:
-        """The last one's image [rows, cols, 3]."""
-
-
-Painter = Callable[[Sources], Run]
-"""Makes a run of a frame's images."""
+MakeRun = Callable[[Inputs, Plan], Run]
+"""Makes the run of a frame."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,25 +46,26 @@ class Frame:
 class Film:
     """Paints a clip; what is painted lies in a folder, from which a film that broke off is gone on with."""
 
-    def __init__(self, clip: Clip, given: Sources, folder: Path, painter: Painter):
+    def __init__(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
         Args:
           clip: the film.
-          given: the images and settings of its first frame.
+          inputs, plan: of its first frame.
           folder: takes the frames, as 000001.png and so on.
-          painter: makes the run of a frame.
+          make_run: makes the run of a frame.
         """
-        if given.settings.picture.recolor_content and given.palette is None:
+        self._settings = plan.settings
+        if self._settings.picture.recolor_content and inputs.palette is None:
             # One map for all frames leaves dark ones dark, and can't flicker.
-            given = dataclasses.replace(given, palette=clip.palette(given.settings.video))
-        self._clip, self._given, self._painter = clip, given, painter
-        self._folder, self._passes = folder, given.settings.video.passes
+            inputs = dataclasses.replace(inputs, palette=clip.palette(self._settings.video))
+        self._clip, self._inputs, self._plan, self._make_run = clip, inputs, plan, make_run
+        self._folder, self._passes = folder, self._settings.video.passes
         self.painted = Store(folder)
 
     @property
     def size(self) -> tuple[int, int]:
         """(rows, cols) of a painted frame."""
-        return self._given.sizes[-1]
+        return self._plan.result_size
 
     def frames(self) -> Iterator[Frame]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
@@ -109,9 +100,9 @@ class Film:
 
     def _pass(self, number: int) -> Iterator[Frame]:
         """One pass: the first and every other one forward, the rest backward (section 4.3)."""
-        settings = self._given.settings
+        settings = self._settings
         before, now = self._store(number - 1) if number > 1 else None, self._store(number)
-        way = estimate_motion(self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample)
+        way = estimate_motion(self._ordered(number), self.size, settings.video, settings.picture.resample)
         with contextlib.closing(way):
             for frame in way:
                 if not now.has(frame.number):
@@ -129,7 +120,7 @@ class Film:
             for each in numbers if number % 2 else reversed(numbers):
                 yield each, load(self._photographs.path(each))
             return
-        for each, image in self._clip.frames(self._given.settings.video):
+        for each, image in self._clip.frames(self._settings.video):
             if self._passes > 1 and not self._photographs.has(each):
                 self._photographs.save(each, image, {})
             yield each, image
@@ -149,22 +140,23 @@ class Film:
     def _painted(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
         """A frame's painting, and what came of it."""
         carried, start = [], None
-        if self._given.settings.universal.optimizes:  # else each frame is decoded by itself
+        if self._settings.optimizes:  # else each frame is decoded by itself
             carried = [_carried(motion, now) for motion in frame.held_to]
             start = self._start(frame, before, now, carried)
-        elif frame.nearest and self._given.settings.video.frame_blend:
+        elif frame.nearest and self._settings.video.frame_blend:
             earlier = _carried(frame.nearest, now)
-            weights = self._given.settings.video.frame_blend * earlier.weights
+            weights = self._settings.video.frame_blend * earlier.weights
             carried = [dataclasses.replace(earlier, weights=weights)]
+        plan = self._plan.for_first_frame()
+        inputs = dataclasses.replace(self._inputs, content=frame.image, first_frame=self._inputs)
         if start is not None:
             # As many terms in each frame, so that one network and one trace serve them all.
             nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
-            carried += [nothing] * (len(set(self._given.settings.video.long_term)) - len(carried))
-        settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
-        changed = {"content": frame.image, "settings": settings, "warped_frames": carried, "first": self._given}
-        run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
+            carried += [nothing] * (len(set(self._settings.video.long_term)) - len(carried))
+            plan, inputs = self._plan.for_following_frame(), dataclasses.replace(inputs, start=start)
+        run = self._make_run(dataclasses.replace(inputs, warped_frames=carried), plan)
         with contextlib.closing(run.steps()) as steps:
-            taken = list(_until_still(steps, 0 if start is None else settings.video.stop_share))
+            taken = list(_until_still(steps, 0 if start is None else self._settings.video.stop_share))
         facts = {
             "cut": frame.nearest is None,
             "loss": taken[-1].loss,
@@ -200,23 +192,6 @@ def _between(own: np.ndarray, carried: list[WarpedFrame], all_of_it: bool = Fals
     if all_of_it:
         return (brought + (1 - weights) * own).astype(np.float32)
     return ((own + brought) / (1 + weights)).astype(np.float32)
-
-
-def _of_first(settings: Settings) -> Settings:
-    """The settings of a shot's first frame."""
-    iterations = settings.video.first_iterations
-    if iterations is None:
-        return settings
-    optimizer = dataclasses.replace(settings.optimizer, iterations=iterations, scale_iterations=())
-    return dataclasses.replace(settings, optimizer=optimizer)
-
-
-def _of_following(settings: Settings) -> Settings:
-    """The settings of a frame that starts from another: the finest scale's alone."""
-    picture = dataclasses.replace(settings.picture, rows=settings.picture.scale_rows[-1], scales=(1,))
-    last = settings.optimizer.iterations_at(len(settings.picture.scale_rows))[-1]
-    optimizer = dataclasses.replace(settings.optimizer, iterations=last, scale_iterations=())
-    return dataclasses.replace(settings, picture=picture, optimizer=optimizer)
 
 
 def _measured(frame: FrameMotion, painted: Store) -> dict[str, float]:
