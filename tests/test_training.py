@@ -1,4 +1,4 @@
-"""Trainings: what they read, how they move, and how they go on; of decoders and of networks that paint."""
+"""Training of decoders and of networks that paint: crops, losses, steps, states, and the command."""
 
 import os
 import re
@@ -44,31 +44,31 @@ LOSS = LossSettings(
 )
 
 
-def decoder_begun(**given):
+def start_decoder(**given):
     settings = TrainingSettings(**{"decoder": 2, "steps": 40, "crop": 32, "batch": 2, **given})
     crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
     return settings, crops, decoder_training.start_training(settings, NETWORK, crops, Cache(1e9))
 
 
-def test_decoders_errors_fall_and_a_training_goes_on_to_the_same_decoder():
-    settings, crops, whole = decoder_begun()
+def test_a_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder():
+    settings, crops, whole = start_decoder()
     progress = list(whole.steps(crops, settings.steps))
     assert [each.step for each in progress] == list(range(1, 41))
     for error in ("pixels", "features"):
         errors = [getattr(each, error) for each in progress]
         assert np.mean(errors[-5:]) < 0.7 * np.mean(errors[:5])
-    _, _, first = decoder_begun()
+    _, _, first = start_decoder()
     for each in first.steps(crops, settings.steps):
         if each.step == 25:
             break
-    _, _, second = decoder_begun()
+    _, _, second = start_decoder()
     second.restore(first.state())
     assert len(list(second.steps(crops, settings.steps))) == 15
     for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-4)
 
 
-def test_crops_are_of_the_seed_wherever_they_begin():
+def test_crops_depend_only_on_the_seed_and_their_number():
     found = {
         (seed, first): next(iter(Crops(PATHS, 40, 3, seed).batches(first))).numpy()
         for seed in (0, 1)
@@ -82,7 +82,7 @@ def test_crops_are_of_the_seed_wherever_they_begin():
     assert np.abs(found[1, 0] - found[0, 0]).mean() > 5
 
 
-def test_photographs_that_cant_be_read_are_named_once_and_left_out(tmp_path, capsys):
+def test_unreadable_photographs_are_reported_once_and_skipped(tmp_path, capsys):
     shutil.copy(COFFEE, tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
     whole = COFFEE.read_bytes()
@@ -99,24 +99,24 @@ def test_photographs_that_cant_be_read_are_named_once_and_left_out(tmp_path, cap
         Crops([tmp_path / "b.png", tmp_path / "d.png"], 32, 4, 0)
 
 
-def test_a_lower_decoder_is_begun_with(tmp_path):
+def test_a_decoder_starts_from_a_lower_one(tmp_path):
     low = decoder.initialize("vgg16", 2, 100.0, 5)
     decoder.save(tmp_path / "2.safetensors", low, decoders.encoder(NETWORK, 0))
-    settings, crops, higher = decoder_begun(decoder=3, init_from=str(tmp_path / "2.safetensors"))
+    settings, crops, higher = start_decoder(decoder=3, init_from=str(tmp_path / "2.safetensors"))
     kernel = low.weights["block2_conv1"][0]
     np.testing.assert_allclose(higher.decoder().weights["block2_conv1"][0], kernel, atol=1e-3)  # float16
     found = list(higher.steps(crops, settings.steps))
     assert [each.pixels is None for each in found] == [True] * 20 + [False] * 20
     assert found[19].features < 0.7 * found[0].features
     with pytest.raises(UserError, match="--init_from takes a decoder of a level up to 1"):
-        decoder_begun(decoder=1, init_from=str(tmp_path / "2.safetensors"))
+        start_decoder(decoder=1, init_from=str(tmp_path / "2.safetensors"))
 
 
-def test_a_decoder_is_trainingon(tmp_path):
-    settings, crops, first = decoder_begun(steps=5)
+def test_a_decoder_starts_from_one_of_its_level(tmp_path):
+    settings, crops, first = start_decoder(steps=5)
     list(first.steps(crops, settings.steps))
     decoder.save(tmp_path / "2.safetensors", first.decoder(), decoders.encoder(NETWORK, 0))
-    _, _, again = decoder_begun(init_from=str(tmp_path / "2.safetensors"), seed=1)
+    _, _, again = start_decoder(init_from=str(tmp_path / "2.safetensors"), seed=1)
     for one, other in zip(again.decoder().weights.values(), first.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-3)  # float16
 
@@ -131,7 +131,7 @@ def two_styles():
     return [pair(48, 64)[1], pair(40, 44)[0]]
 
 
-def begun(names=("waves", "cups"), loss=LOSS, **given):
+def start_network(names=("waves", "cups"), loss=LOSS, **given):
     """A network's training before its first step."""
     kinds = {field: cls for cls in (TrainingSettings, StylesSettings) for field in cls.__dataclass_fields__}
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
@@ -142,9 +142,9 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     )
 
 
-def test_losses_are_the_engines():
+def test_losses_equal_those_of_optimisation():
     """Before the first step: each crop is the content, each style the style, the painting the combination."""
-    _, (made, training) = begun()
+    _, (made, training) = start_network()
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
     found = training.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
@@ -162,13 +162,13 @@ def test_losses_are_the_engines():
 
 def test_no_checkerboard_term_without_a_weight():
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
-    assert "checkerboard" not in begun(checkerboard_weight=0.0)[1][1].losses(crops, which)
+    assert "checkerboard" not in start_network(checkerboard_weight=0.0)[1][1].losses(crops, which)
 
 
-def test_content_over_the_energy_of_styles():
+def test_content_is_divided_by_the_energy_of_styles():
     """The same losses, but that content is divided by the variance of both styles' features instead of the crop's."""
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
-    own, shared = (begun(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
+    own, shared = (start_network(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
     encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
     styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in two_styles()]
     variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
@@ -180,7 +180,7 @@ def test_content_over_the_energy_of_styles():
 
 @pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_every_term_falls(architecture):
-    settings, (_, training) = begun(architecture=architecture, steps=80, rate=4e-3)
+    settings, (_, training) = start_network(architecture=architecture, steps=80, rate=4e-3)
     crops = Crops(PATHS, settings.crop, settings.batch, 0)
     fixed, which = tf.constant(crops.batch(1000)), np.array([0, 1, 0, 1])
     before = {name: values.mean() for name, values in training.losses(fixed, which).items()}
@@ -195,13 +195,13 @@ def test_every_term_falls(architecture):
 
 
 def test_styles_take_turns():
-    _, (_, training) = begun()
+    _, (_, training) = start_network()
     drawn = [tuple(training.style_numbers(step, 3)) for step in range(4)]
     assert drawn == [(0, 1, 0), (1, 0, 1), (0, 1, 0), (1, 0, 1)]
 
 
-def test_what_is_not_finite_leaves_the_weights():
-    _, (made, training) = begun()
+def test_a_loss_that_is_not_finite_keeps_the_weights():
+    _, (made, training) = start_network()
     before = [variable.numpy() for variable in made.model.weights]
     with pytest.raises(UserError, match="At step 1 the loss or its gradient is not finite"):
         training.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
@@ -210,11 +210,11 @@ def test_what_is_not_finite_leaves_the_weights():
     assert training.step == 0
 
 
-def test_new_styles_leave_the_convolutions(tmp_path):
-    _, (made, _) = begun()
+def test_only_styles_keeps_the_convolutions(tmp_path):
+    _, (made, _) = start_network()
     path = tmp_path / "two.keras"
     network.save(path, made, [Image.new("RGB", (9, 9))] * 2, {})
-    settings, (new, training) = begun(names=("one",), init_from=str(path), only_styles=True, steps=3)
+    settings, (new, training) = start_network(names=("one",), init_from=str(path), only_styles=True, steps=3)
     for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 3):
         training.run(images)
     for ours, theirs in zip(new.model.weights, made.model.weights, strict=True):
@@ -225,8 +225,8 @@ def test_new_styles_leave_the_convolutions(tmp_path):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
-def test_msg_keeps_its_styles_grams():
-    settings, (made, training) = begun(architecture="msg", steps=2)
+def test_msg_stores_its_styles_gram_matrices():
+    settings, (made, training) = start_network(architecture="msg", steps=2)
     for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
         training.run(images)
     training.finish()
@@ -245,7 +245,7 @@ tf.config.set_logical_device_configuration(
 import test_training as t
 from neural_style.training import network_setup
 network_setup.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
-settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4, architecture="johnson")
+settings, (made, trained) = t.start_network(strategy={strategy!r}, steps=4, architecture="johnson")
 crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
 print(json.dumps([trained.run(images).terms for _, images in t.numbered_batches(crops, 0, 4)]))
 """
@@ -359,7 +359,7 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert found.image.size == (60, 40)
 
 
-def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_another_rate(photos):
+def test_an_interrupted_training_is_not_overwritten_and_resumes_at_another_rate(photos):
     words = [SWIRLS, "one.keras", *SMALL, "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     line = [sys.executable, "-m", "neural_style", "train", *map(str, words), "--steps=5000"]
     with subprocess.Popen(line, cwd=photos, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -388,7 +388,7 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
         process.kill()
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(photos):
+def test_a_killed_training_resumes_to_the_same_weights(photos):
     words = [*SMALL, "--steps=180", "--batch=1", "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     assert command(photos, SWIRLS, "whole.keras", *words).returncode == 0
     line = [sys.executable, "-m", "neural_style", "train", str(SWIRLS), "killed.keras", *words]
@@ -464,7 +464,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],
 )
-def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
+def test_mistakes_are_reported_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     (tmp_path / "full").mkdir()
     for name, size in [("full/a", (64, 64)), ("full/a,b", (64, 64)), ("long", (3, 400))]:
@@ -477,8 +477,8 @@ def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_p
     assert message in str(told.value)
 
 
-def test_a_state_of_other_flags_is_told(tmp_path):
-    _, _, some = decoder_begun(decoder=1)
+def test_a_state_of_another_training_is_refused(tmp_path):
+    _, _, some = start_decoder(decoder=1)
     state_files.write(tmp_path / "state", some.state(), {"training": "these"})
     some.restore(state_files.read(tmp_path / "state", {"training": "these"}))
     for identity, message in [

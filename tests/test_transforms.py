@@ -26,18 +26,18 @@ def moved(features, affine):
         ("adain_alpha_0.6", CONTENT, adain, [STYLE], [1], 0.6),
     ],
 )
-def test_the_papers_formulas(name, content, transform, styles, blend, alpha):
+def test_transforms_equal_the_papers_formulas(name, content, transform, styles, blend, alpha):
     affine = transform(measure(content), [measure(style) for style in styles], blend)
     np.testing.assert_allclose(moved(content, interpolate(affine, alpha)), VALUES[name], rtol=1e-8, atol=1e-8)
 
 
-def test_statistics_are_numpys():
+def test_statistics_equal_numpys():
     found = measure(CONTENT)
     np.testing.assert_allclose(found.mean, CONTENT.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(CONTENT.T), rtol=1e-10, atol=1e-12)
 
 
-def test_sums_of_parts_are_the_sum_of_the_whole(rng):
+def test_sums_of_parts_equal_the_sum_of_the_whole(rng):
     """Also far from zero, where sums of squares would lose their digits, and with weights."""
     features, weights = rng.standard_normal((500, 8)) + 1e6, rng.uniform(0, 1, 500)
     parts, weighted = MomentAccumulator(), MomentAccumulator()
@@ -52,7 +52,7 @@ def test_sums_of_parts_are_the_sum_of_the_whole(rng):
     np.testing.assert_allclose(weighted.statistics().covariance, covariance, rtol=1e-8, atol=1e-10)
 
 
-def test_weights_of_0_and_1_choose_positions():
+def test_weights_of_0_and_1_select_positions():
     chosen = np.arange(len(CONTENT)) % 3 == 0
     found, wanted = measure(CONTENT, chosen.astype(np.float64)), measure(CONTENT[chosen])
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-12)
@@ -74,7 +74,7 @@ def test_coloured_features_have_the_styles_statistics(rng):
         np.testing.assert_allclose(np.diag(found.covariance), np.diag(wanted.covariance), atol=1e-4 * scale)
 
 
-def test_with_fewer_positions_than_channels_what_they_span_is_whitened(rng):
+def test_fewer_positions_than_channels_are_whitened_in_their_span(rng):
     few = rng.standard_normal((5, 12))
     white = wct(measure(few), [measure(rng.standard_normal((4000, 12)))], [1])
     assert np.isfinite(white.matrix).all()
@@ -109,14 +109,14 @@ def test_a_style_that_is_the_content_changes_nothing(transform):
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS.values())
-def test_alpha_0_changes_no_bit_and_units_do_not_count(transform):
+def test_alpha_0_is_the_identity_and_units_have_no_effect(transform):
     affine = transform(measure(CONTENT), [measure(STYLE)], [1])
     np.testing.assert_array_equal(moved(CONTENT, interpolate(affine, 0)), CONTENT)
     louder = transform(measure(1e3 * CONTENT), [measure(1e3 * STYLE)], [1])
     np.testing.assert_allclose(louder.matrix, affine.matrix, rtol=1e-6, atol=1e-9)
 
 
-def test_shares_mix_regions_and_leave_the_rest():
+def test_shares_mix_regions_and_keep_the_rest():
     maps = [transform(measure(CONTENT), [measure(style)], [1]) for transform, style in ((wct, STYLE), (adain, OTHER))]
     shares = np.array([[[1, 0], [0, 1]], [[0, 0], [0.5, 0.25]]])
     features = CONTENT[:4].reshape(2, 2, 6)
