@@ -106,7 +106,7 @@ class ArbitraryPainter(Painter):
 
     def style_vector(self, painting: np.ndarray) -> np.ndarray:
         """The style vector [100] of a painting [rows, cols, 3] float32 in 0..255; cached for the frames of a film."""
-        key = hashlib.sha256(np.ascontiguousarray(painting)).digest()
+        key = hashlib.sha256(np.ascontiguousarray(painting).data).digest()
         if key not in self._vectors:
             if len(self._vectors) >= CACHED_VECTORS:
                 self._vectors.clear()

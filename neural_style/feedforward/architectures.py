@@ -262,7 +262,7 @@ class Ghiasi:
         return apply(self._to_image, x, image)
 
 
-ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg}
+ARCHITECTURES: dict[str, Callable[[int, float], Johnson | Msg]] = {"johnson": Johnson, "deep": Deep, "msg": Msg}
 """The architectures that can be trained, by --architecture."""
 
 

@@ -5,6 +5,7 @@ size is needed. Instance normalisation first merges the statistics of all bands,
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ class Bands:
 
     def __call__(self, layer: keras.layers.Layer, x: np.ndarray, *inputs: Any) -> np.ndarray:
         """Apply `layer` to a map and the layer's further inputs."""
-        methods = {
+        methods: dict[type, Callable[..., np.ndarray]] = {
             Convolution: self._convolve,
             InstanceNormalization: self._normalize,
             CoMatch: self._match,

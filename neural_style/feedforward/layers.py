@@ -80,7 +80,7 @@ class Convolution(keras.layers.Layer):
         if self.size == 1:  # oneDNN crashes in the gradient of a strided 1x1 kernel
             x, stride = x[:, ::stride, ::stride], 1
         border = self.border
-        rows = tuple(border if padding is None else padding for padding in (above, below))
+        rows = (border if above is None else above, border if below is None else below)
         mode = "SYMMETRIC" if self.doubled else "REFLECT"  # a doubled map's reflection repeats its border
         padded = mirrored(x, rows, (border, border), mode)
         kernel, bias = (tf.cast(part, x.dtype) for part in (self.kernel, self.bias))

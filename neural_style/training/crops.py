@@ -65,9 +65,9 @@ class Crops:
         """A random crop [side, side, 3] float64."""
         side = self._side
         photograph = self._photograph(int(rng.integers(len(self._paths))))
-        size = rng.integers(side, min(*photograph.size, int(MAX_SHRINKING * side)) + 1)
-        left = rng.integers(photograph.width - size + 1)
-        top = rng.integers(photograph.height - size + 1)
+        size = int(rng.integers(side, min(*photograph.size, int(MAX_SHRINKING * side)) + 1))
+        left = int(rng.integers(photograph.width - size + 1))
+        top = int(rng.integers(photograph.height - size + 1))
         crop = photograph.resize((side, side), Image.Resampling.LANCZOS, (left, top, left + size, top + size))
         pixels = np.asarray(crop, np.float64)
         return pixels[:, ::-1] if rng.integers(2) else pixels

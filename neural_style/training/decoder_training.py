@@ -105,10 +105,12 @@ class DecoderTraining(Training[DecoderProgress]):
     @tf.function(autograph=False)
     def _update_new_convolutions(self, images: tf.Tensor) -> tf.Tensor:
         """Update the convolutions that the lower decoder lacks; the error of its features."""
+        lower = self._lower
+        assert lower is not None
         features = self._encoder(images)
-        target = features[level_layer(self._lower.level)] / self._lower.unit
+        target = features[level_layer(lower.level)] / lower.unit
         with tf.GradientTape() as tape:
-            new = {name: pair for name, pair in self._weights().items() if name not in self._lower.weights}
+            new = {name: pair for name, pair in self._weights().items() if name not in lower.weights}
             predicted = apply_convolutions(features[level_layer(self._decoder.level)] / self._decoder.unit, new)
             error = tf.reduce_mean((predicted - target) ** 2)
         self._update(tape, error)
@@ -132,6 +134,7 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
       UserError: the weights are not available, or --init_from is not a decoder of this or a lower level of the network.
     """
     level, name = settings.decoder, network.network
+    assert level is not None
     start = _load_start(settings.init_from, name, level) if settings.init_from else None
     lower = start if start and start.level < level else None
     origin, kernels, _ = weights.cached(network, settings.seed, cache)

@@ -21,7 +21,7 @@ Function = Callable[..., tf.Tensor]
 
 def save_model(network: Network, folder: Path) -> None:
     """Write a SavedModel into a new folder."""
-    _save(network.layers.__call__, _signature(len(network.styles)), "painting", folder)
+    _write_saved_model(network.layers.__call__, _signature(len(network.styles)), "painting", folder)
 
 
 def tflite(network: Network, half: bool = False) -> bytes:
@@ -31,12 +31,14 @@ def tflite(network: Network, half: bool = False) -> bytes:
       network: the network.
       half: whether weights are stored in float16; the arithmetic is float32 in any case.
     """
-    return _tflite(network.layers.__call__, _signature(len(network.styles)), "painting", half)
+    return _convert_to_tflite(network.layers.__call__, _signature(len(network.styles)), "painting", half)
 
 
 def arbitrary_predictor(painter: ArbitraryPainter) -> bytes:
     """The predictor as a TFLite file in float16; it maps "painting" [1, rows, cols, 3] in 0..1 to "vector" [1, 100]."""
-    return _tflite(painter.predictor, [tf.TensorSpec((1, None, None, 3), tf.float32, "painting")], "vector", half=True)
+    return _convert_to_tflite(
+        painter.predictor, [tf.TensorSpec((1, None, None, 3), tf.float32, "painting")], "vector", half=True
+    )
 
 
 def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
@@ -67,10 +69,10 @@ def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
         tf.TensorSpec((1, None, None, 3), tf.float32, "image"),
         tf.TensorSpec((1, 2 * sum(channels)), tf.float32, "parameters"),
     ]
-    return _tflite(paint, signature, "painting", half=True)
+    return _convert_to_tflite(paint, signature, "painting", half=True)
 
 
-def _save(function: Function, signature: Sequence[tf.TensorSpec], output: str, folder: Path) -> None:
+def _write_saved_model(function: Function, signature: Sequence[tf.TensorSpec], output: str, folder: Path) -> None:
     """Write a function of tensors as a SavedModel, with its weights as constants.
 
     Args:
@@ -93,9 +95,9 @@ def _save(function: Function, signature: Sequence[tf.TensorSpec], output: str, f
     tf.saved_model.save(module, str(folder), signatures=serve)
 
 
-def _tflite(function: Function, signature: Sequence[tf.TensorSpec], output: str, half: bool) -> bytes:
+def _convert_to_tflite(function: Function, signature: Sequence[tf.TensorSpec], output: str, half: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        _save(function, signature, output, Path(folder))
+        _write_saved_model(function, signature, output, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -43,7 +43,7 @@ class NetworkReport:
             if self._board:
                 self._board.add(progress.step, {"loss": progress.loss, **by_kind(progress.terms)})
         if self._photograph is not None and progress.step % self._job.styles.shows_every == 0:
-            self._write_picture(progress.step)
+            self._write_picture(self._photograph, progress.step)
 
     def _add_point(self) -> None:
         """Add the means of the steps since the last point."""
@@ -60,11 +60,11 @@ class NetworkReport:
         terms = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in last["terms"].items())
         return f"loss {last['loss']:.4g} ({terms})"
 
-    def _write_picture(self, step: int) -> None:
+    def _write_picture(self, photograph: np.ndarray, step: int) -> None:
         """Write the photograph in every style, side by side, beside the network's file."""
         from neural_style.feedforward import painter
 
-        sheet = painter.paint_sheet(self._network, self._photograph)
+        sheet = painter.paint_sheet(self._network, photograph)
         path = f"{self._job.path.with_suffix('')}_at_step_{step}.png"
         files.write_whole(path, lambda partial: Image.fromarray(sheet).save(partial, "PNG"))
         if self._board:

@@ -152,7 +152,7 @@ def _variances(statistics: Statistics) -> np.ndarray:
 
 
 def _blend_means(styles: Sequence[Statistics], blend: Sequence[float]) -> np.ndarray:
-    return sum(share * style.mean for share, style in zip(blend, styles, strict=True))
+    return np.sum([share * style.mean for share, style in zip(blend, styles, strict=True)], axis=0)
 
 
 def _map_mean(matrix: np.ndarray, mean: np.ndarray, target: np.ndarray) -> Affine:
