@@ -114,6 +114,8 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
         raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
     given = {name: values[name].value for name in values if values[name].present}
+    for name in _old_names(groups):
+        given.pop(name, None)  # absl gives its value to the new name too
     given["help"] = given.pop("h", given.get("help", False))
     return words, given, files
 
@@ -167,4 +169,12 @@ def _define(groups: Sequence[type]) -> flags.FlagValues:
             define = flags.DEFINE_boolean if switch else flags.DEFINE_string
             short = {"short_name": "h"} if field.name == "help" else {}
             define(field.name, None, field.metadata["help"], flag_values=values, module_name=group.__name__, **short)
+    for old_name, name in _old_names(groups).items():
+        flags.DEFINE_alias(old_name, name, flag_values=values)
     return values
+
+
+def _old_names(groups: Sequence[type]) -> dict[str, str]:
+    """The former name of each flag that was renamed, and its name today."""
+    fields = [field for group in groups for field in dataclasses.fields(group)]
+    return {field.metadata["old_name"]: field.name for field in fields if field.metadata["old_name"]}

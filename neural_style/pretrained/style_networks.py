@@ -182,21 +182,29 @@ def facts(path: Path) -> dict[str, Any]:
     return found
 
 
-def member(path: Path, name: str, most: int = LARGEST) -> bytes:
+def member(path: Path, name: str, max_bytes: int = LARGEST) -> bytes:
     """A part of a .keras file.
 
     Raises:
-      UserError: it can't be read, or unpacks to more than `most` bytes.
+      UserError: it can't be read, or unpacks to more than `max_bytes` bytes.
     """
     try:
         with zipfile.ZipFile(path) as file:
-            if file.getinfo(name).file_size > most:
-                raise ValueError(f"{name} is larger than {most} bytes")
-            return file.read(name)
+            return _unpack(file, file.getinfo(name), max_bytes)
     except FileNotFoundError:
         raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise _unfit(path, error) from error
+
+
+def _unpack(file: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    """A part of a zip file, of which at most one byte more than its directory says is unpacked."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{info.filename} is neither stored nor deflated")  # the others unpack without a bound
+    if info.file_size > max_bytes:
+        raise ValueError(f"{info.filename} is larger than {max_bytes} bytes")
+    with file.open(info) as part:
+        return part.read(info.file_size + 1)
 
 
 def _unfit(path: Path, error: Exception) -> UserError:

@@ -213,6 +213,13 @@ class Optional(Kind):
         return "" if value is None else self.other.text(value)
 
 
-def setting(default: Any, kind: Kind, help: str) -> Any:
-    """Makes a field of a settings class: its default, its kind, and a sentence for --help."""
-    return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
+def setting(default: Any, kind: Kind, help: str, old_name: str | None = None) -> Any:
+    """Makes a field of a settings class.
+
+    Args:
+      default: its default.
+      kind: what it takes.
+      help: a sentence for --help.
+      old_name: the former name of its flag, which still works.
+    """
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help, "old_name": old_name})

@@ -32,6 +32,11 @@ def layer_names(network: str) -> list[str]:
     ]
 
 
+def level_layer(level: int) -> str:
+    """The layer that a level stands for: `block3_conv1` (relu3_1 in papers) for 3, and "image" for 0."""
+    return f"block{level}_conv1" if level else "image"
+
+
 def names_through(network: str, layers: Iterable[str]) -> list[str]:
     """Names of the convolutions of `network` in order, up to the deepest of `layers`."""
     names = layer_names(network)
