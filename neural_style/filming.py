@@ -40,7 +40,7 @@ def read(path: str, styles: Sequence[Picture], settings: Settings) -> tuple[Clip
         raise UserError("--method=analogy is for pictures, not films: leave it out.")
     storage.check_here(path, "a film")
     settings.video.check_surroundings()
-    clip = clips.opened(str(path))
+    clip = clips.open_clip(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)
     if first is None:
         there = f"it has {clip.count}" if clip.count else "it is shorter"

@@ -229,8 +229,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     assert before == Image.MAX_IMAGE_PIXELS
     Image.new("RGB", (1001, 1000)).save(path)
     with pytest.raises(UserError, match="raise --largest_image"):
-        reading.load(path, most=1)
-    assert reading.load(path, most=2).size == (1001, 1000)
+        reading.load(path, max_megapixels=1)
+    assert reading.load(path, max_megapixels=2).size == (1001, 1000)
 
 
 def test_what_people_take_for_images(tmp_path):

@@ -260,11 +260,14 @@ class _Report:
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
-        sound = None
-        if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
-            sound = self._clip.path, self._clip.shown_at(video.first_frame)
-        quality = self._settings.output.output_quality
-        files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
+        quality, last = self._settings.output.output_quality, self._film.so_far().numbers()[-1]
+        following = last + video.every
+        keeps_speed = self._rate * video.every == self._clip.rate and ending != ".gif"
+        sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
+        seconds = self._shown_at(following) - self._shown_at(last)
+        files.write_whole(
+            path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending, seconds)
+        )
         if path == self._names.output:
             self._written = record.digest([path])
 

@@ -52,7 +52,7 @@ def weights(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
       [rows, cols] float32 in 0..1.
     """
     smooth = ndimage.gaussian_filter(
-        _marks(flow, back), SMOOTHING, radius=SMOOTHING_RADIUS, mode="nearest", output=np.float64
+        _marks(flow, back), SMOOTHING, radius=SMOOTHING_RADIUS, mode="reflect", output=np.float64
     )
     return smooth.clip(0, 1).astype(np.float32)
 
