@@ -33,7 +33,9 @@ def bar_levels(image):
     """The colours amid the bars."""
     pixels = np.asarray(image, float)
     width = -(-pixels.shape[1] // len(BARS))
-    return np.array([pixels[pixels.shape[0] // 2, min(width * i + width // 2, pixels.shape[1] - 2)] for i in range(len(BARS))])
+    return np.array(
+        [pixels[pixels.shape[0] // 2, min(width * i + width // 2, pixels.shape[1] - 2)] for i in range(len(BARS))]
+    )
 
 
 def signal(rgb, transfer, primaries):
@@ -169,7 +171,7 @@ def test_interlaced_films_are_deinterlaced(tmp_path, ending, codec, options):
 
 def test_progressive_films_are_left_alone(tmp_path):
     pixels = [combed(number) for number in range(3)]
-    path = tmp_path / "film.mkv"
+    path = tmp_path / "film.mov"
     with av.open(str(path), "w") as output:
         video = output.add_stream("png", rate=25)
         video.height, video.width, video.pix_fmt = 64, 96, "rgb24"
@@ -220,7 +222,9 @@ def test_a_gif_keeps_alpha_and_each_frames_own_duration(tmp_path):
 def with_times(path, seconds):
     """A film whose frames are shown at some seconds; the grey level of each is its number times 20."""
     with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=20, options={"bf": "0", "g": "4", "keyint_min": "4", "sc_threshold": "0"})
+        video = output.add_stream(
+            "libx264", rate=20, options={"bf": "0", "g": "4", "keyint_min": "4", "sc_threshold": "0"}
+        )
         video.height, video.width, video.pix_fmt = 32, 48, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
         for number, second in enumerate(seconds):

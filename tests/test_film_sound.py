@@ -15,7 +15,9 @@ from neural_style.video import clip, writing
 RATE = 48000
 
 
-def write_film(path, seconds, change, sound_seconds, shift=0.0, codecs=("aac",), subtitles=None, skip=0, audio_from=0.0):
+def write_film(
+    path, seconds, change, sound_seconds, shift=0.0, codecs=("aac",), subtitles=None, skip=0, audio_from=0.0
+):
     """A film that turns from dark to bright at a second, with which a tone begins.
 
     Args:
@@ -34,7 +36,7 @@ def write_film(path, seconds, change, sound_seconds, shift=0.0, codecs=("aac",),
         video.height, video.width, video.pix_fmt = 32, 48, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
         tracks = [output.add_stream(codec, rate=RATE) for codec in codecs]
-        texts = output.add_stream(subtitles) if subtitles else None
+        texts = output.add_mux_stream(subtitles) if subtitles else None
         packets = [packet for track in tracks for packet in encode_tone(track, change, sound_seconds)]
         packets = [packet for packet in packets if float(packet.pts * packet.time_base) >= audio_from]
         packets += encode_pictures(video, seconds, change)[skip:]
@@ -69,7 +71,7 @@ def encode_tone(track, change, seconds):
 
 
 def subtitle(stream, second):
-    packet = av.Packet(b"hello" if stream.codec_context.name != "mov_text" else b"\0\x05hello")
+    packet = av.Packet(b"hello")
     packet.stream, packet.time_base = stream, Fraction(1, 1000)
     packet.pts = packet.dts = round(1000 * second)
     packet.duration = 500
@@ -130,8 +132,6 @@ VARYING = [0, 0.05, 0.1, 1.0, 1.05, 2.0, 2.05, 2.1]
 )
 @pytest.mark.parametrize("source", ["mp4", "mkv", "ts"])
 def test_the_tone_begins_with_the_change(tmp_path, film, ending, source):
-    if source == "ts" and "mov" in ending:
-        pytest.skip("MOV does not take MPEG-TS' headers of AAC")
     given = write_film(tmp_path / f"film.{source}", **film)
     change, (tone,) = change_and_tone(copied(tmp_path / f"out.{ending}", given))
     before, (heard,) = change_and_tone(given)
@@ -148,8 +148,8 @@ def test_a_recording_that_was_cut_between_keyframes_stays_in_step(tmp_path, sour
     change, (tone,) = change_and_tone(out)
     assert abs(change - tone) < 0.08
     with av.open(str(out)) as film:
-        starts = [next(film.demux(stream)).pts * stream.time_base for stream in film.streams]
-    assert float(starts[0] - starts[1]) == pytest.approx(0.35, abs=0.06)  # no sound is cut off
+        starts = [stream.start_time * stream.time_base for stream in film.streams]
+    assert float(starts[0] - starts[1]) == pytest.approx(0.35, abs=0.08)  # no sound is cut off
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -216,20 +216,20 @@ def test_every_track_is_copied_where_the_format_takes_it(tmp_path, capsys):
         assert float(text.duration * text.time_base) == pytest.approx(0.5, abs=0.01)
     assert [name for _, name in metadata(copied(tmp_path / "out.mov", given))] == ["aac", "mp2"]
     warnings = capsys.readouterr().err
-    assert "sound track 3 is left out: it (flac) does not go into .mov" in warnings
-    assert "subtitles 1 is left out: it (subrip) does not go into .mov" in warnings
+    assert "sound track 3 (flac) is left out: .mov does not take it" in warnings
+    assert "subtitles 1 (srt) are left out: .mov does not take them" in warnings
 
 
 def test_a_tracks_language_is_kept(tmp_path):
     given = tmp_path / "film.mkv"
-    with av.open(write_film(tmp_path / "plain.mkv", EVEN, 0.5, 2, codecs=["aac", "aac"])) as source:
-        with av.open(str(given), "w") as output:
-            streams = {stream.index: output.add_stream_from_template(stream) for stream in source.streams}
-            streams[1].metadata["language"], streams[2].metadata["language"] = "eng", "fin"
-            for packet in source.demux():
-                if packet.size:
-                    packet.stream = streams[packet.stream.index]
-                    output.mux(packet)
+    plain = write_film(tmp_path / "plain.mkv", EVEN, 0.5, 2, codecs=["aac", "aac"])
+    with av.open(plain) as source, av.open(str(given), "w") as output:
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in source.streams}
+        streams[1].metadata["language"], streams[2].metadata["language"] = "eng", "fin"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
     for ending in ("mkv", "mp4"):
         with av.open(str(copied(tmp_path / f"out.{ending}", str(given)))) as film:
             assert [stream.metadata["language"] for stream in film.streams.audio] == ["eng", "fin"]

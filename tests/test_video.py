@@ -171,7 +171,7 @@ def test_sampling_is_exact_where_nothing_or_whole_pixels_move(rng):
 
 def test_long_term_weights_take_what_nearer_frames_leave():
     near, middle, far = np.float32([[1, 0.25, 0]]), np.float32([[1, 0.5, 0.5]]), np.float32([[1, 1, 0.75]])
-    found = consistency.left_over([near, middle, far])
+    found = consistency.long_term_weights([near, middle, far])
     np.testing.assert_allclose(found, [[[1, 0.25, 0]], [[0, 0.25, 0.5]], [[0, 0.25, 0.25]]])
 
 
@@ -214,10 +214,10 @@ def test_flow_files_are_middleburys(tmp_path, rng):
     doubled = find(7, np.zeros((16, 24, 3), np.float32), 5, None)[0]
     assert doubled.shape == (16, 24, 2)
     np.testing.assert_allclose(doubled.mean(), 2 * to.mean(), rtol=0.2)
-    with pytest.raises(UserError, match="'.*backward_9_8.flo' is none of them"):
+    with pytest.raises(UserError, match="'.*backward_9_8.flo' is not one of them"):
         find(9, frame, 8, frame)
     (tmp_path / "backward_2_1.flo").write_bytes(b"PIEH" + np.int32([1000, 1000]).tobytes() + b"1234")
-    with pytest.raises(UserError, match="no flow of the size that it claims"):
+    with pytest.raises(UserError, match="it is shorter than its header says"):
         find(2, frame, 1, frame)
 
 
@@ -267,7 +267,7 @@ def test_a_cut_is_found_and_begins_anew(rng, panorama):
     frames = [window(panorama, 0), window(panorama, 1), other, other.rotate(1)]
     found = list(motion.estimate_motion(enumerate(frames, 1), (40, 60), VideoSettings(long_term=(1, 2)), "lanczos"))
     assert [each.nearest is None for each in found] == [True, False, True, False]
-    assert [[m.number for m in each.held_to] for each in found] == [[], [1], [], [3]]
+    assert [[m.number for m in each.long_term] for each in found] == [[], [1], [], [3]]
 
 
 def run(*arguments, **how):

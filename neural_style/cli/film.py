@@ -71,7 +71,7 @@ def paint(
         if not (resume and same):
             if film.so_far().numbers() and names.ending:
                 warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have gone on.")
-            film.begin_anew()
+            film.clear()
         _Report(names, {**header, "digests": digests}, clip, settings, film).follow(progress)
     return True
 
@@ -233,7 +233,7 @@ class _Report:
         self._write_record({"complete": True})
         rows, cols = self._film.size
         say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
-        self._film.forget_passes()
+        self._film.remove_passes()
         if self._names.ending:
             self._film.painted.remove()
 
@@ -275,8 +275,7 @@ class _Report:
         """The frames so far, each with the second at which it is shown."""
         painted = self._film.so_far()
         for number in painted.numbers():
-            with Image.open(painted.path(number)) as image:
-                yield self._shown_at(number), image.convert("RGB")
+            yield self._shown_at(number), painted.load(number)
 
     def _shown_at(self, number: int) -> float:
         """The second of the painted film at which a frame of the clip is shown."""

@@ -95,14 +95,15 @@ def copyable_streams(source: Any, ending: str) -> list[Any]:
       source: the film (PyAV).
       ending: of the format.
     """
-    refused = {stream.index: _refusal(stream, ending) for stream in _audible(source)}
-    streams = [stream for stream in _audible(source) if not refused[stream.index]]
-    silent = not any(stream.type == "audio" for stream in streams)
-    for stream in _audible(source):
-        if reason := refused[stream.index]:
-            what = "the film is silent: its sound" if silent and stream.type == "audio" else _name(stream, source)
-            logger.warning(f"{what} ({stream.codec_context.name}) does not go into {ending}: {reason}")
-    return streams
+    refused = [stream for stream in _audible(source) if not _takes(ending, stream)]
+    copied = [stream for stream in _audible(source) if stream not in refused]
+    if source.streams.audio and not any(stream.type == "audio" for stream in copied):
+        codecs = ", ".join(stream.codec_context.name for stream in refused if stream.type == "audio")
+        logger.warning(f"the film is silent: its sound ({codecs}) does not go into {ending}.")
+        refused = [stream for stream in refused if stream.type != "audio"]
+    for stream in refused:
+        logger.warning(_describe_refusal(stream, source, ending))
+    return copied
 
 
 def _audible(source: Any) -> Sequence[Any]:
@@ -110,25 +111,26 @@ def _audible(source: Any) -> Sequence[Any]:
     return [s for s in (*source.streams.audio, *source.streams.subtitles) if s.codec_context is not None]
 
 
-def _name(stream: Any, source: Any) -> str:
-    kind, alike = (
-        ("sound track", source.streams.audio) if stream.type == "audio" else ("subtitles", source.streams.subtitles)
-    )
-    number = [each.index for each in alike].index(stream.index) + 1
-    return f"{kind} {number} is left out: it"
+def _describe_refusal(stream: Any, source: Any, ending: str) -> str:
+    codec = stream.codec_context.name
+    if stream.type == "audio":
+        number = source.streams.audio.index(stream) + 1
+        return f"sound track {number} ({codec}) is left out: {ending} does not take it."
+    number = source.streams.subtitles.index(stream) + 1
+    return f"subtitles {number} ({codec}) are left out: {ending} does not take them."
 
 
-def _refusal(stream: Any, ending: str) -> str:
-    """Why a format does not take a stream; "" where it does. Some say so only when the header is written."""
+def _takes(ending: str, stream: Any) -> bool:
+    """Whether a format takes a stream; some refuse it only when the header is written."""
     import av
 
     try:
         with open_in_memory(ending) as output:
             output.add_stream_from_template(stream)
             output.start_encoding()
-    except (ValueError, av.error.FFmpegError) as error:
-        return str(error)
-    return ""
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
 
 
 def _first_sound(path: str) -> float:
