@@ -20,9 +20,9 @@ _HOMES = {
     "Settings": "settings.settings",
     "Step": "core.step",
     "UserError": "core.errors",
-    "features": "engine",
+    "features": "api",
     "stylize": "api",
-    "stylize_film": "filming",
+    "stylize_film": "api",
 }
 """Where each public name is at home."""
 

@@ -1,24 +1,39 @@
-"""Images, weights and reference values that several tests share."""
+"""Images, weights, engines and reference values that several tests share."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 from neural_style.cli import flags, terminal
+from neural_style.cli.main import main
 from neural_style.engine import Engine
-from neural_style.images import geometry, inputs, reading
+from neural_style.images import geometry, reading
+from neural_style.images.scene_building import build_scene
+from neural_style.planning.plan import prepare
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
 COFFEE, SWIRLS = DATA / "coffee.png", DATA / "swirls.png"
+PROGRAM = [sys.executable, "-m", "neural_style"]
+FAKE_PROGRAM = [sys.executable, str(Path(__file__).with_name("fake_command.py"))]
 
 
 terminal.print_log()
 
 LONGEST = ("test_training", "test_reference", "test_surroundings", "test_kmeans", "test_checkpoint", "test_recipes")
-"""Files that take minutes: begun first, or one process would be at them alone in the end."""
+"""Files that take minutes: these start first, or one process would run them alone at the end."""
+
+
+def pytest_configure():
+    """Lets Ctrl-C reach the programs that tests start: a shell's background jobs ignore it, and so would these."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -43,18 +58,50 @@ def session(*arguments, **given):
 
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
     """The first scale's session of `settings`, by a new engine where none is given."""
-    return next((engine or Engine()).run(inputs.read(content, styles, settings)).sessions())
+    return next((engine or Engine()).run(*prepare(content, styles, settings)).sessions())
+
+
+def scene_of(content, styles, settings, coarser=None):
+    """The scene of the finest scale."""
+    inputs, plan = prepare(content, styles, settings)
+    return build_scene(inputs, settings, plan.result_size, coarser)
 
 
 @pytest.fixture(scope="module")
 def engine():
-    """One for a file's tests, which keeps their networks and traces."""
+    """One engine for a file's tests, which keeps their networks and traces."""
     return Engine()
+
+
+@pytest.fixture
+def fake_engine(monkeypatch):
+    """The FakeEngine with which this test's commands paint."""
+    fake = FakeEngine()
+    monkeypatch.setattr("neural_style.cli.main.engine_maker", lambda **_: lambda: fake)
+    return fake
 
 
 def pair(rows, cols):
     """Coffee and swirls in a frame."""
     return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line in this process; returns its exit code and output."""
+
+    def run_command(*arguments):
+        capsys.readouterr()
+        code = main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run_command
+
+
+def run_program(*arguments, **options):
+    """Runs a command line as a program of its own; returns its exit code and output."""
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import COFFEE, DATA, SWIRLS
+from conftest import COFFEE, DATA, SWIRLS, scene_of
 from PIL import Image
 
 import neural_style
@@ -18,7 +18,8 @@ from neural_style.core.errors import UserError
 from neural_style.feedforward import lattice, published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.painter import Painter
-from neural_style.images import inputs
+from neural_style.images.scene_building import build_scene
+from neural_style.planning.plan import prepare
 from neural_style.pretrained import style_networks
 from neural_style.results.record import changed_flags
 from neural_style.settings.video import VideoSettings
@@ -180,15 +181,15 @@ def test_versions_of_a_painting_are_averaged(engine):
     )
     painter = ArbitraryPainter(published.read(), 1, "float32")
     painter.set_styles([np.mean([painter.style_vector(each.astype(np.float32)) for each in (small, large)], axis=0)])
-    given = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64))
-    expected = painter.paint(given.at(64).content, ONE)
+    inputs, plan = prepare(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64))
+    expected = painter.paint(build_scene(inputs, plan.settings, plan.result_size).content, ONE)
     np.testing.assert_allclose(both, expected.clip(0, 255), atol=0.05)
 
 
 def test_masks_and_colours_count(engine):
     half = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 64, axis=1))
     kept = stylize(engine, content_mask=half)
-    photograph = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64)).at(64).content
+    photograph = scene_of(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64)).content
     np.testing.assert_allclose(kept[:, :40], photograph[:, :40], atol=0.01)
     grey = stylize(engine, preserve_color="luminance") - photograph
     assert np.ptp(grey, axis=-1).max() < 0.01  # only the luminance was painted
@@ -199,19 +200,19 @@ def test_masks_and_colours_count(engine):
     [
         ({"scales": 2}, "can't take several --scales"),
         ({"style_scale": 9}, "--style_scale takes at most 8"),
-        ({"tv_weight": 3}, "--tv_weight is of --method=optimize"),
-        ({"style": "one"}, "--style is of --method=feedforward"),
+        ({"tv_weight": 3}, "--tv_weight is for --method=optimize"),
+        ({"style": "one"}, "--style is for --method=feedforward"),
         ({"shifts": 5}, "--shifts takes"),
-        ({"iterations": 3}, "--iterations is of --method=optimize"),
-        ({"boldness": "gentle"}, "--boldness is of --method=optimize"),
-        ({"init": "instant"}, "--init=instant is of --method=optimize"),
+        ({"iterations": 3}, "--iterations is for --method=optimize"),
+        ({"boldness": "gentle"}, "--boldness is for --method=optimize"),
+        ({"init": "instant"}, "--init=instant is for --method=optimize"),
         ({"rows": 4}, "the result would have 4 rows and 6 columns: raise --rows or --cols"),
         ({"style_scale": 0.02}, "a style .* would have 5 rows and 5 columns: raise --style_scale"),
     ],
 )
 def test_what_it_can_not_do_is_refused(given, said):
     with pytest.raises(UserError, match=said):
-        inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", **given))
+        prepare(COFFEE, [SWIRLS], neural_style.Settings.read("instant", **given))
 
 
 def test_a_command_paints_and_its_record_names_the_origin(tmp_path):
@@ -247,7 +248,7 @@ def test_the_network_is_small():
         ("paint", {"style_scale": 9}, "at most 8 with --init=instant"),
         ("paint", {"boldness": "gentle", "scales": 2}, "--boldness=gentle takes --scales=auto"),
         ("paint", {"frame_blend": 0.5}, "--frame_blend is of"),
-        ("wct", {"init": "instant"}, "--init=instant is of --method=optimize, and the method is wct"),
+        ("wct", {"init": "instant"}, "--init=instant is for --method=optimize, and the method is wct"),
         ("wct", {"refine": 4, "frame_blend": 0.5}, "--frame_blend is of methods that do not optimise"),
     ],
 )
@@ -314,12 +315,12 @@ def test_an_engine_counts_the_traces_of_its_painters():
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_resumed_run_ends_as_the_whole_one(engine, after):
-    given = inputs.read(COFFEE, [SWIRLS], settings())
+    given = prepare(COFFEE, [SWIRLS], settings())
     taken = []
-    for step in engine.run(given).steps():
+    for step in engine.run(*given).steps():
         taken.append(dataclasses.replace(step, state=functools.partial(dict, step.state())))
     stopped = taken[after]
-    resumed = engine.run(given, {"scale": stopped.scale, "session": stopped.state()})
+    resumed = engine.run(*given, {"scale": stopped.scale, "session": stopped.state()})
     *_, last = resumed.steps()
     np.testing.assert_allclose(last.image, taken[-1].image, atol=1e-2)
 

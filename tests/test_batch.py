@@ -10,6 +10,7 @@ from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
+SMALL = ["--weights=random", "--iterations=0", "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 def table(path, *rows, header="content,style,prefix,style_weight"):
@@ -17,7 +18,7 @@ def table(path, *rows, header="content,style,prefix,style_weight"):
     return f"--manifest={path}"
 
 
-def test_a_batch_goes_on_after_a_failure_and_a_second_run_does_what_is_missing(tmp_path, capsys):
+def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_rows(tmp_path, fake_engine, capsys):
     a, b, c = (tmp_path / name for name in "abc")
     given = table(
         tmp_path / "pairs.csv",
@@ -28,7 +29,7 @@ def test_a_batch_goes_on_after_a_failure_and_a_second_run_does_what_is_missing(t
     assert main([given, *QUICK]) == 1
     out, err = capsys.readouterr()
     assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
-    first, then = err.splitlines()  # told at once, and when its turn has come
+    first, then = err.splitlines()  # reported at the start, and in its turn
     assert "line 3: '" in first
     assert "missing.png' is no file yet" in first
     assert "line 3: Expected an image file" in then
@@ -46,7 +47,7 @@ def test_a_batch_goes_on_after_a_failure_and_a_second_run_does_what_is_missing(t
     assert capsys.readouterr().out.endswith("3 rows: 3 made, 0 complete already, 0 failed.\n")
 
 
-def test_weights_network_and_traces_are_made_once_for_each_frame_size(monkeypatch):
+def test_weights_network_and_traces_are_made_once_for_each_size(monkeypatch):
     from neural_style.vgg import model, weights
 
     built, drawn, build, random = [], [], model.build, weights.random
@@ -55,17 +56,17 @@ def test_weights_network_and_traces_are_made_once_for_each_frame_size(monkeypatc
     engine, traced = Engine(), []
     for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
         # A square frame, so that every pair is of one size.
-        settings = options("--weights=random", f"--rows={rows}", f"--cols={rows}", "--iterations=0")
+        settings = options(*SMALL, f"--rows={rows}", f"--cols={rows}")
         list(engine.steps(content, [SWIRLS], settings))
         traced.append(engine.traces)
     assert (len(built), len(drawn)) == (1, 1)
     assert traced == [1, 1, 1, 2, 2]
 
 
-def test_what_is_kept_has_a_bound():
+def test_the_cache_is_limited():
     engine = Engine(memory=1)  # a byte: only what was asked for last
     for rows in (32, 48):
-        list(engine.steps(COFFEE, [SWIRLS], options("--weights=random", f"--rows={rows}", "--iterations=0")))
+        list(engine.steps(COFFEE, [SWIRLS], options(*SMALL, f"--rows={rows}")))
     assert len(engine.cache) == 1
 
 
@@ -82,7 +83,7 @@ def test_what_is_kept_has_a_bound():
         (["a,b,c,d"], "content,style,prefix", "line 2: more values than columns"),
     ],
 )
-def test_a_wrong_table_is_told_before_anything_is_begun(tmp_path, rows, header, message):
+def test_an_invalid_table_raises_an_error_before_any_work(tmp_path, rows, header, message):
     path = tmp_path / "pairs.csv"
     table(path, *rows, header=header)
     with pytest.raises(UserError, match=message) as caught:
@@ -116,7 +117,7 @@ def test_tables_are_read_as_spreadsheets_save_them(tmp_path, kind, encoding):
     assert settings.picture.rows == 40
 
 
-def test_cleared_rows_are_left_out(tmp_path):
+def test_empty_rows_are_ignored(tmp_path):
     lines = ["content,style,prefix,", ",,,", f"{COFFEE},{SWIRLS},{tmp_path / 'a'},", ",,,", ""]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     painted = []
@@ -124,14 +125,14 @@ def test_cleared_rows_are_left_out(tmp_path):
     assert [words[-1] for words, _ in painted] == [str(tmp_path / "a")]
 
 
-def test_a_missing_table_and_arguments_besides(tmp_path):
+def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):
     with pytest.raises(UserError, match="takes a CSV file"):
         batch.run(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]), None)
     with pytest.raises(UserError, match="a.jpg was given besides"):
         batch.run(flags.parse(["a.jpg", "--manifest=pairs.csv"]), None)
 
 
-def test_an_unforeseen_failure_is_reported_and_the_rest_go_on(tmp_path, capsys):
+def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
     def paint(images, settings, resume, skip_complete, also_read):

@@ -21,7 +21,7 @@ from neural_style.feedforward import export, network, one_pass, torch_files
 from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
 from neural_style.feedforward.painter import Painter
-from neural_style.images import geometry, inputs, reading
+from neural_style.images import geometry, reading
 from neural_style.pretrained import style_networks
 
 STYLES = ("waves", "stars")
@@ -323,9 +323,9 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
             ["--style=stars", "--rows=4"],
             "9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows or --cols.",
         ),
-        (["--style=stars", "--iterations=50"], "--iterations is of --method=optimize, and the method is feedforward"),
-        (["--style=stars", "--style_weight=9"], "--style_weight is of --method=optimize or wct with --refine"),
-        (["--style=stars", "--weights=random"], "--weights is of --method=optimize or wct or adain or analogy"),
+        (["--style=stars", "--iterations=50"], "--iterations is for --method=optimize, and the method is feedforward"),
+        (["--style=stars", "--style_weight=9"], "--style_weight is for --method=optimize or wct with --refine"),
+        (["--style=stars", "--weights=random"], "--weights is for --method=optimize or wct or adain or analogy"),
         (["--style_blend=1,2,3"], "one weight for each of the 2 styles"),
     ],
 )
@@ -342,7 +342,7 @@ def test_networks_stand_alone_and_names_are_helped(made, capsys, tmp_path):
     assert main([str(COFFEE), "nowhere.keras", out]) == 1
     assert "Expected a trained network, but 'nowhere.keras' does not exist" in capsys.readouterr().err
     assert main([str(COFFEE), str(SWIRLS), out, "--style=stars"]) == 2
-    assert "--style is of --method=feedforward" in capsys.readouterr().err
+    assert "--style is for --method=feedforward" in capsys.readouterr().err
     assert main([str(COFFEE), str(SWIRLS), out, "--method=feedforward"]) == 1
     assert "takes a trained network as the style" in capsys.readouterr().err
 
@@ -462,7 +462,7 @@ def test_the_network_that_comes_along_paints_in_its_styles(engine):
     before, found = grams(geometry.resize(reading.load(COFFEE), 160, 240, "lanczos")), {}
     for number, name in enumerate(names):
         found[name] = neural_style.stylize(COFFEE, "painters", engine=engine, style=name, rows=160).array
-        painting = grams(np.asarray(inputs.style_picture(path, number), np.float32))
+        painting = grams(np.asarray(style_networks.read_picture(path, number), np.float32))
         now = grams(found[name].clip(0, 255))
         for layer, a, b, c in zip(layers, now, before, painting, strict=True):
             assert np.sum((a - c) ** 2) < 0.6 * np.sum((b - c) ** 2), (name, layer)

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: a subprocess, its files, its exit code and what it prints."""
+"""The command line: its files, its exit code and what it prints."""
 
 import contextlib
 import fcntl
@@ -7,30 +7,26 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import sys
 import termios
 
 import numpy as np
 import pytest
-from conftest import COFFEE, SWIRLS, reference
+from conftest import COFFEE, PROGRAM, SWIRLS, reference, run_program
 from PIL import Image
 
-COMMAND = [sys.executable, "-m", "neural_style"]
 QUICK = ["--weights=random", "--rows=32"]
-
-
-def run(*arguments, **kwargs):
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
+SMALL = [*QUICK, "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 def test_the_example_from_one_command(tmp_path):
+    """As a user runs it: a program of its own."""
     prefix = tmp_path / "a picture"
-    done = run(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
+    done = run_program(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
+    progress = r"a picture: 64 x 96: iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
+    assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a picture.json",
         "a picture.png",
@@ -62,15 +58,15 @@ def test_the_example_from_one_command(tmp_path):
     assert len(record["losses"]) == 1 + sum(iteration["evaluations"] for iteration in record["iterations"])
 
 
-def test_no_iterations_measure_the_start_and_write_it(tmp_path):
+def test_without_iterations_the_start_is_measured_and_written(tmp_path, run, fake_engine):
     done = run(COFFEE, SWIRLS, tmp_path / "out", *QUICK, "--iterations=0", "--noplots")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.png"]
     assert json.loads((tmp_path / "out.json").read_text())["iterations"] == []
 
 
-def test_a_loss_that_is_not_finite_ends_with_one_sentence(tmp_path):
-    done = run(COFFEE, SWIRLS, tmp_path / "out", *QUICK, "--optimizer=sgd", "--learning_rate=1e30")
+def test_a_loss_that_is_not_finite_is_one_line_of_error(tmp_path, run):
+    done = run(COFFEE, SWIRLS, tmp_path / "out", *SMALL, "--optimizer=sgd", "--learning_rate=1e30")
     assert done.returncode == 1
     assert done.stderr.startswith("neural-style: Expected a finite loss and gradient")
     assert done.stderr.count("\n") == 1
@@ -100,7 +96,7 @@ def not_an_image(tmp_path):
         ([COFFEE, SWIRLS, "{tmp}/out", "--weights={tmp}/text.png"], "Expected a Keras weight file", 1),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence(tmp_path, not_an_image, arguments, message, exit_code):
+def test_errors_are_one_line(tmp_path, run, not_an_image, arguments, message, exit_code):
     done = run(*(str(argument).replace("{tmp}", str(tmp_path)) for argument in arguments))
     assert done.returncode == exit_code
     assert message in done.stderr
@@ -109,31 +105,31 @@ def test_what_is_wrong_is_told_in_one_sentence(tmp_path, not_an_image, arguments
     assert list(tmp_path.iterdir()) == [not_an_image]
 
 
-def test_imagenet_out_of_reach_is_told(tmp_path):
+def test_unreachable_imagenet_weights_are_an_error(tmp_path):
     offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
-    done = run(COFFEE, SWIRLS, tmp_path / "out", "--rows=32", env=offline)
+    done = run_program(COFFEE, SWIRLS, tmp_path / "out", "--rows=32", env=offline)
     assert done.returncode == 1
     assert "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_auto_learns_and_says_so_where_imagenet_is_out_of_reach(tmp_path):
+def test_auto_learns_weights_and_reports_it_when_imagenet_is_unreachable(tmp_path):
     offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
     arguments = ("--recipe=offline", "--weights=auto", "--rows=32", "--iterations=1")
-    done = run(COFFEE, SWIRLS, tmp_path / "out", *arguments, env=offline)
+    done = run_program(COFFEE, SWIRLS, tmp_path / "out", *arguments, env=offline)
     assert done.returncode == 0, done.stderr
     assert "Weights: filters learned from the images" in done.stdout
     assert json.loads((tmp_path / "out.json").read_text())["weights"] == "learned"
 
 
-def test_help_and_version_and_recipes():
+def test_help_and_version_and_recipes(run):
     assert "--style_weight" in run("--help").stdout
     assert "--tv_exponent" in run("--helpfull").stdout
     assert run("--version").stdout == "neural-style 0.1.0\n"
     assert "offline" in run("--list_recipes").stdout
 
 
-def test_coarse_to_fine_with_two_styles(tmp_path):
+def test_coarse_to_fine_with_two_styles(tmp_path, run):
     arguments = ("--weights=random", "--scales=32,48", "--scale_iterations=2,1", "--evaluations_per_iteration=3")
     done = run(COFFEE, SWIRLS, COFFEE, tmp_path / "out", *arguments, "--style_blend=0.9,0.1", "--noplots")
     assert done.returncode == 0, done.stderr
@@ -152,18 +148,18 @@ def test_coarse_to_fine_with_two_styles(tmp_path):
     assert record["initial"]["layers"].keys() >= {"style/block1_conv1", "content/block5_conv2"}
 
 
-def test_a_denoised_result(tmp_path):
-    done = run(COFFEE, SWIRLS, tmp_path / "out", *QUICK, "--iterations=0", "--init=noise", "--denoise=3")
+def test_a_denoised_result(tmp_path, run):
+    done = run(COFFEE, SWIRLS, tmp_path / "out", *SMALL, "--iterations=0", "--init=noise", "--denoise=3")
     assert done.returncode == 0, done.stderr
     noise = np.random.RandomState(0).uniform(0, 255, (32, 48, 3))
     assert np.asarray(Image.open(tmp_path / "out.png")).std() < 0.6 * noise.std()
 
 
-def test_everything_to_look_at_in_one_run(tmp_path):
+def test_all_output_files_in_one_run(tmp_path, run):
     flags = (*QUICK, "--iterations=1", "--content_weight=1e-9", "--preview=webp", f"--tensorboard={tmp_path / 'board'}")
     done = run(COFFEE, SWIRLS, tmp_path / "out.webp", *flags)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"neural-style: the style weight drowns .*multiply --content_weight by .*\n", done.stderr)
+    assert re.search(r"^neural-style: the style weight drowns .*multiply --content_weight by .*\n", done.stderr)
     names = {path.name for path in tmp_path.iterdir()}
     images = {"out.webp", "out_at_iteration_1.webp", "out_losses.png", "out_comparison.png", "out_preview.webp"}
     assert names == images | {"out.json", "board"}
@@ -172,13 +168,13 @@ def test_everything_to_look_at_in_one_run(tmp_path):
     assert f"{tmp_path / 'out.webp'} --rows=32" in shown
 
 
-def test_a_terminal_sees_loss_terms_and_time_left(tmp_path):
+def test_a_terminal_shows_loss_terms_and_time_left(tmp_path):
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [*COMMAND, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *QUICK, "--iterations=1"])
+        os.execv(sys.executable, [*PROGRAM, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *SMALL, "--iterations=1"])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
     shown = b""
-    with contextlib.suppress(OSError):  # Linux says so when the other end closes
+    with contextlib.suppress(OSError):  # on Linux, when the other end closes
         while chunk := os.read(terminal, 4096):
             shown += chunk
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

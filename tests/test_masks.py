@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, options, pair, prepared
+from conftest import COFFEE, SWIRLS, options, pair, prepared, scene_of
 from PIL import Image
 from test_objective import objective
 
 from neural_style.core.errors import UserError
-from neural_style.images import inputs, masks
+from neural_style.images import masks
 from neural_style.images.scene import Region, Scene, shares_of
 from neural_style.losses.regions import masked, weights_at
 from neural_style.losses.style import STATISTICS
+from neural_style.planning.plan import prepare
 from neural_style.settings.settings import Settings
 
 
@@ -80,8 +81,8 @@ def test_where_a_mask_is_transparent_it_does_not_apply(tmp_path):
     painted = Image.new("RGBA", (48, 32), (0, 0, 0, 0))
     painted.paste((255, 255, 255, 255), (0, 0, 24, 32))
     painted.save(tmp_path / "mask.png")
-    read = inputs.read(COFFEE, [SWIRLS], options("--rows=32", f"--content_mask={tmp_path / 'mask.png'}"))
-    grey = np.asarray(read.paint_mask)
+    inputs, _ = prepare(COFFEE, [SWIRLS], options("--rows=32", f"--content_mask={tmp_path / 'mask.png'}"))
+    grey = np.asarray(inputs.paint_mask)
     assert grey[:, :20].min() == 255
     assert grey[:, 28:].max() == 0
 
@@ -90,8 +91,8 @@ def test_under_a_mask_the_photograph_stays_although_the_content_is_recoloured():
     mask = np.zeros((32, 48), np.uint8)
     mask[:, 24:] = 255
     settings = Settings.read(weights="random", rows=32, recolor_content=True, content_mask=mask)
-    scene = inputs.read(COFFEE, [SWIRLS], settings).at(32)
-    photograph = inputs.read(COFFEE, [SWIRLS], options("--rows=32")).at(32).content
+    scene = scene_of(COFFEE, [SWIRLS], settings)
+    photograph = scene_of(COFFEE, [SWIRLS], options("--rows=32")).content
     shown = scene.composite(scene.start)
     np.testing.assert_array_equal(shown[:, :20], photograph[:, :20])
     assert np.abs(scene.content[:, :20] - photograph[:, :20]).mean() > 5

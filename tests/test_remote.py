@@ -1,4 +1,4 @@
-"""Images, tables and results that lie elsewhere: fsspec's file systems in memory and of file:// stand for buckets."""
+"""Images, tables and results at URLs: fsspec's file systems in memory and for file:// stand for buckets."""
 
 import json
 import subprocess
@@ -18,11 +18,12 @@ from neural_style.images import reading
 from neural_style.results import checkpoint, targets
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=2", "--evaluations_per_iteration=2"]
+QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 @pytest.fixture
 def bucket():
-    """A file system in memory that holds a photograph, a painting and a mask; empty again afterwards."""
+    """A file system in memory that holds a photograph and a painting, and is emptied afterwards."""
     files = fsspec.filesystem("memory")
     files.pipe({f"/bucket/{path.name}": path.read_bytes() for path in (COFFEE, SWIRLS)})
     yield files
@@ -35,6 +36,7 @@ def names(bucket):
 
 
 def test_a_picture_is_read_from_urls_and_written_to_one(bucket, tmp_path, capsys):
+    """With the real engine."""
     words = ["memory://bucket/coffee.png", "memory://bucket/swirls.png"]
     assert main([*words, "memory://bucket/out", *QUICK, "--preview=webp"]) == 0
     assert "Wrote memory://bucket/out.png (32 x 48) and memory://bucket/out.json." in capsys.readouterr().out
@@ -51,7 +53,7 @@ def test_a_picture_is_read_from_urls_and_written_to_one(bucket, tmp_path, capsys
         assert there.tobytes() == image.tobytes()
 
 
-def test_a_table_and_its_rows_lie_elsewhere_and_what_is_complete_is_skipped(bucket, capsys):
+def test_a_table_of_urls_is_read_from_a_url_and_complete_rows_are_skipped(bucket, fake_engine, capsys):
     rows = ["content,style,prefix", "memory://bucket/coffee.png,memory://bucket/swirls.png,memory://bucket/one"]
     rows += ["memory://bucket/missing.png,memory://bucket/swirls.png,memory://bucket/two", f"{COFFEE},{SWIRLS},"]
     rows[-1] += "memory://bucket/folder/"  # by the name of the photograph
@@ -67,7 +69,7 @@ def test_a_table_and_its_rows_lie_elsewhere_and_what_is_complete_is_skipped(buck
     assert capsys.readouterr().out.endswith("3 rows: 0 made, 2 complete already, 1 failed (line 3).\n")
 
 
-def test_two_rows_of_one_url_are_told(bucket, capsys):
+def test_two_rows_with_the_same_url_raise_an_error(bucket, capsys):
     bucket.pipe("/bucket/pairs.csv", f"content,style,prefix\n{COFFEE},{SWIRLS},memory://b/x\n".encode() * 2)
     assert main(["--manifest=memory://bucket/pairs.csv"]) == 2
     bucket.pipe("/bucket/pairs.csv", b"content,style,prefix\na,b,memory://b/x\na,b,memory://b/x\n")
@@ -77,7 +79,7 @@ def test_two_rows_of_one_url_are_told(bucket, capsys):
     assert "'memory://bucket/none.csv' does not exist" in capsys.readouterr().err
 
 
-def test_nothing_of_others_is_written_over(bucket, capsys):
+def test_other_files_are_not_overwritten(bucket, fake_engine, capsys):
     bucket.pipe("/bucket/out.png", COFFEE.read_bytes())
     words = [str(COFFEE), str(SWIRLS)]
     assert main([*words, "memory://bucket/out", *QUICK]) == 1
@@ -86,7 +88,7 @@ def test_nothing_of_others_is_written_over(bucket, capsys):
     assert "'memory://bucket/coffee.png' would be written over, and it is read" in capsys.readouterr().err
     assert bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
     assert main([*words, "memory://bucket/out", *QUICK, "--overwrite"]) == 0
-    assert main([*words, "memory://bucket/out", *QUICK, "--tv_weight=3"]) == 0  # what is ours may be replaced
+    assert main([*words, "memory://bucket/out", *QUICK, "--tv_weight=3"]) == 0  # own results are replaced
 
 
 def test_one_run_at_a_time_writes_to_a_url(bucket):
@@ -96,15 +98,15 @@ def test_one_run_at_a_time_writes_to_a_url(bucket):
         targets.locked("memory://bucket/out"),
     ):
         pass
-    assert not names(bucket)  # what tried whether the bucket takes files is gone
+    assert not names(bucket)  # the file that tests whether the bucket is writable was removed
 
 
-def test_a_killed_run_goes_on_from_the_state_that_lies_elsewhere(tmp_path):
-    """As a user: a command that is killed, and once more with --resume, by file:// URLs."""
-    command = [sys.executable, "-m", "neural_style", COFFEE.as_uri(), SWIRLS.as_uri(), "--noplots", "--save_every=0"]
-    command += ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--iterations=20"]
+def test_a_killed_run_resumes_from_the_state_at_a_url(tmp_path, capsys):
+    """With the real engine: a program that is killed, then --resume, by file:// URLs."""
+    arguments = [COFFEE.as_uri(), SWIRLS.as_uri(), *QUICK, "--iterations=20", "--noplots", "--save_every=0"]
     out = (tmp_path / "out").as_uri()
-    run = subprocess.Popen([*command, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "neural_style", *arguments, out]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (tmp_path / "out.state").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -112,35 +114,23 @@ def test_a_killed_run_goes_on_from_the_state_that_lies_elsewhere(tmp_path):
     run.wait()
     done = json.loads((tmp_path / "out.json").read_text())
     assert 0 <= len(done["iterations"]) < 20
-    again = subprocess.run([*command, out, "--resume"], capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    assert main([*arguments, out, "--resume"]) == 0, capsys.readouterr().err
     assert not (tmp_path / "out.state").exists()
-    whole = subprocess.run([*command, (tmp_path / "whole").as_uri()], capture_output=True, text=True)
-    assert whole.returncode == 0, whole.stderr
+    assert main([*arguments, (tmp_path / "whole").as_uri()]) == 0, capsys.readouterr().err
     assert Image.open(tmp_path / "out.png").tobytes() == Image.open(tmp_path / "whole.png").tobytes()
 
 
-def test_a_place_that_takes_no_files_is_told_before_any_work(tmp_path, capsys):
+def test_a_url_that_is_not_writable_raises_an_error_before_any_work(tmp_path, capsys):
     out = (tmp_path / "missing" / "out").as_uri()
     assert main([str(COFFEE), str(SWIRLS), out, *QUICK]) == 1
     assert "Results can't be written beside 'file://" in capsys.readouterr().err
 
 
-def test_a_picture_that_can_not_be_sent_lies_on_this_machine(bucket, capsys, monkeypatch):
-    def broken(self, *_, **__):
+def test_a_picture_that_can_not_be_uploaded_is_saved_on_this_machine(bucket, fake_engine, capsys, monkeypatch):
+    def fail(self, *_, **__):
         raise RuntimeError("the line is down")
 
-    began = []
-
-    def break_line(step):
-        if not began:
-            began.append(step)
-            monkeypatch.setattr(type(bucket), "put_file", broken)
-
-    from neural_style.results.report import Report
-
-    add = Report.add
-    monkeypatch.setattr(Report, "add", lambda self, step: (break_line(step), add(self, step))[1])
+    fake_engine.on_step = lambda step: monkeypatch.setattr(type(bucket), "put_file", fail)
     assert main([str(COFFEE), str(SWIRLS), "memory://bucket/out", *QUICK, "--noplots"]) == 1
     err = capsys.readouterr().err
     assert "'memory://bucket/out.png' can't be read or written: the line is down." in err
@@ -162,7 +152,7 @@ def test_python_takes_urls(bucket):
     assert made.record["content"] == "memory://bucket/coffee.png"
 
 
-def test_what_can_not_be_reached_is_told(tmp_path, monkeypatch):
+def test_urls_that_can_not_be_reached_raise_an_error(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"^'nowhere://x/photo.jpg' can't be reached \(Protocol not known"):
         reading.load("nowhere://x/photo.jpg")
     with pytest.raises(UserError, match="a trained network has to lie on this machine"):
@@ -174,18 +164,18 @@ def test_what_can_not_be_reached_is_told(tmp_path, monkeypatch):
         reading.load("s3://bucket/photo.jpg")
 
 
-def test_films_stay_on_this_machine(capsys):
+def test_films_at_urls_raise_an_error(capsys):
     assert main(["film.mp4", str(SWIRLS), "memory://bucket/out.mp4"]) == 1
     assert main(["memory://bucket/film.mp4", str(SWIRLS), "out"]) == 1
     assert capsys.readouterr().err.count("a film has to lie on this machine: copy it.") == 1
 
 
 @pytest.mark.parametrize("path", ["photo.jpg", "/a/b.png", "C:\\photo.jpg", "c://photo.jpg", "a:b", ""])
-def test_paths_are_no_urls(path):
+def test_paths_are_not_urls(path):
     assert not storage.is_url(path)
 
 
-def test_an_input_by_another_spelling_is_not_written_over(bucket, tmp_path, capsys):
+def test_an_input_spelled_differently_is_not_overwritten(bucket, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     photo.write_bytes(COFFEE.read_bytes())
     spelled = [(photo.as_uri(), str(tmp_path / "photo")), (str(photo), (tmp_path / "photo").as_uri())]
@@ -196,7 +186,7 @@ def test_an_input_by_another_spelling_is_not_written_over(bucket, tmp_path, caps
     assert photo.read_bytes() == bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
 
 
-def test_what_is_secret_in_urls_is_not_recorded(bucket, capsys):
+def test_secrets_in_urls_are_not_recorded(bucket, fake_engine, capsys):
     bucket.pipe("/bucket/coffee.png?size=3&sig=SECRET", COFFEE.read_bytes())
     words = ["memory://bucket/coffee.png?size=3&sig=SECRET", "memory://bucket/swirls.png", "memory://bucket/out"]
     mask = f"--content_mask={words[0]}"
@@ -209,26 +199,26 @@ def test_what_is_secret_in_urls_is_not_recorded(bucket, capsys):
     assert storage.public("https://me:word@host:80/a/b.png?k=1") == "https://host:80/a/b.png"
 
 
-def test_a_state_that_can_not_be_reached_is_not_called_damaged(bucket, monkeypatch):
-    def broken(self, *_, **__):
+def test_an_unreachable_state_is_not_reported_as_damaged(bucket, monkeypatch):
+    def fail(self, *_, **__):
         raise RuntimeError("the line is down")
 
     bucket.pipe("/bucket/out.state", b"")
-    monkeypatch.setattr(type(bucket), "_open", broken)
+    monkeypatch.setattr(type(bucket), "_open", fail)
     with pytest.raises(UserError, match=r"^'memory://bucket/out.state' can't be read or written: the line is down.$"):
         checkpoint.load("memory://bucket/out")
-    monkeypatch.setattr(type(bucket), "info", broken)
+    monkeypatch.setattr(type(bucket), "info", fail)
     with pytest.raises(UserError, match="the line is down"):
         storage.exists("memory://bucket/out.state")
 
 
 @pytest.mark.parametrize("prefix", ["memory://bucket", "memory://", "memory://b/x?sig=1", "zip://out::memory://b/x"])
-def test_what_can_be_no_prefix(prefix, capsys):
+def test_urls_that_are_not_a_prefix_raise_an_error(prefix, capsys):
     assert main([str(COFFEE), str(SWIRLS), prefix, *QUICK]) == 1
     assert f"such as s3://bucket/out/cat, received '{prefix}" in capsys.readouterr().err
 
 
-def test_what_is_no_image_elsewhere_is_named(bucket):
+def test_the_error_names_a_url_that_is_not_an_image(bucket):
     bucket.pipe("/bucket/text.png", b"no image")
     with pytest.raises(UserError, match="cannot identify image file 'memory://bucket/text.png'"):
         reading.load("memory://bucket/text.png")

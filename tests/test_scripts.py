@@ -17,7 +17,9 @@ def test_reproduce_keras_says_plainly_that_the_network_is_missing(tmp_path):
 
 
 def test_benchmark_names_what_it_can_measure():
-    done = subprocess.run([sys.executable, SCRIPTS / "benchmark.py", "speed"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "benchmarks" / "benchmark.py", "speed"], capture_output=True, text=True
+    )
     assert done.returncode == 2
     parts = (
         "evaluation, overhead, convergence, operations, sizes, analogy, video, universal, feedforward, arbitrary, shell"

@@ -1,4 +1,4 @@
-"""Nothing of the user's is written over; names that can't be are told before any work."""
+"""No file of the user's is overwritten, and impossible names raise errors before any work."""
 
 import errno
 import fcntl
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import COFFEE, SWIRLS
@@ -21,16 +22,16 @@ QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder that holds photo.png and style.png."""
+def folder(tmp_path, monkeypatch, fake_engine):
+    """A working folder that holds photo.png and style.png, where a FakeEngine paints."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(COFFEE, "photo.png")
     shutil.copy(SWIRLS, "style.png")
     return tmp_path
 
 
-def told(capsys, *arguments):
-    """The one line that a command which is refused prints."""
+def refusal(capsys, *arguments):
+    """The single line that a refused command prints."""
     code = main([*arguments, *QUICK])
     out, err = capsys.readouterr()
     assert code in (1, 2), (out, err)
@@ -62,7 +63,7 @@ INPUTS = {
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
 @pytest.mark.parametrize("case", INPUTS)
-def test_what_is_read_is_never_written_over(folder, capsys, case, overwrite):
+def test_input_files_are_never_overwritten(folder, capsys, case, overwrite):
     arguments, victim = INPUTS[case]
     arguments = [word.format(folder=folder.name) for word in arguments]
     if case == "a link":
@@ -70,7 +71,7 @@ def test_what_is_read_is_never_written_over(folder, capsys, case, overwrite):
     elif not os.path.exists(victim):
         shutil.copy(COFFEE, victim)
     before = snapshot(folder)
-    message = told(capsys, *arguments, *overwrite)
+    message = refusal(capsys, *arguments, *overwrite)
     assert "would be written over, and it is read: choose another prefix, such as" in message
     assert snapshot(folder) == before
 
@@ -78,13 +79,13 @@ def test_what_is_read_is_never_written_over(folder, capsys, case, overwrite):
 @pytest.mark.parametrize(
     "standing", ["out.png", "out.json", "out_comparison.png", "out_at_iteration_1.png", "out.state", "out_losses.png"]
 )
-def test_a_file_of_others_is_replaced_only_when_told_to(folder, capsys, standing):
+def test_other_files_are_replaced_only_with_overwrite(folder, capsys, standing):
     if standing.endswith(".png"):
         shutil.copy(COFFEE, standing)
     else:
         (folder / standing).write_text('["mine"]')
     before = snapshot(folder)
-    message = told(capsys, "photo.png", "style.png", "out")
+    message = refusal(capsys, "photo.png", "style.png", "out")
     assert f"{standing!r} is there already" in message
     assert "such as 'out_2', or say --overwrite" in message
     assert snapshot(folder) == before
@@ -93,57 +94,57 @@ def test_a_file_of_others_is_replaced_only_when_told_to(folder, capsys, standing
     assert json.loads((folder / "out.json").read_text())["complete"]
 
 
-def test_results_of_its_own_are_replaced_and_another_ending_is_not_taken_for_one(folder, capsys):
+def test_own_results_are_replaced_and_a_file_of_another_format_is_not(folder, capsys):
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
-    os.remove("out.json")  # the pictures themselves say whose they are
+    os.remove("out.json")  # the PNG metadata identify the run
     os.remove("out_losses.png")
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
     Image.new("RGB", (8, 8)).save("out.jpg")
     capsys.readouterr()
-    assert "'out.jpg' is there already" in told(capsys, "photo.png", "style.png", "out.jpg")
+    assert "'out.jpg' is there already" in refusal(capsys, "photo.png", "style.png", "out.jpg")
 
 
-def test_another_prefixs_picture_and_companion_are_others(folder, capsys):
+def test_results_of_another_prefix_are_not_replaced(folder, capsys):
     assert main(["photo.png", "style.png", "one", *QUICK]) == 0
     shutil.copy("one.png", "two.png")
     shutil.copy("one.png", "one_2_comparison.png")
     capsys.readouterr()
-    assert "'two.png' is there already" in told(capsys, "photo.png", "style.png", "two")
-    assert "'one_2_comparison.png' is there already" in told(capsys, "photo.png", "style.png", "one_2")
-    assert main(["photo.png", "style.png", "one_comparison", *QUICK]) == 1  # which is one's comparison
+    assert "'two.png' is there already" in refusal(capsys, "photo.png", "style.png", "two")
+    assert "'one_2_comparison.png' is there already" in refusal(capsys, "photo.png", "style.png", "one_2")
+    assert main(["photo.png", "style.png", "one_comparison", *QUICK]) == 1  # the name of a companion of "one"
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.json", "out_losses.png", "out.state"])
-def test_a_folder_in_a_results_place_is_told_before_any_work(folder, capsys, name):
+def test_a_folder_with_the_name_of_a_result_raises_an_error_before_any_work(folder, capsys, name):
     (folder / name).mkdir()
-    message = told(capsys, "photo.png", "style.png", "out", "--overwrite")
+    message = refusal(capsys, "photo.png", "style.png", "out", "--overwrite")
     assert f"{name!r} is a folder where a result is to lie" in message
 
 
-def test_the_manifest_and_flagfiles_are_not_written_over(folder, capsys):
+def test_manifests_and_flagfiles_are_not_overwritten(folder, capsys):
     (folder / "out.json").write_text("content,style,prefix\nphoto.png,style.png,out\n")
     assert main(["--manifest=out.json", "--overwrite", *QUICK]) == 1
     assert "'out.json' would be written over, and it is read" in capsys.readouterr().err
     (folder / "flags.json").write_text("--rows=32\n")
-    assert "'flags.json' would be written over" in told(
+    assert "'flags.json' would be written over" in refusal(
         capsys, "photo.png", "style.png", "flags", "--overwrite", "--flagfile=flags.json"
     )
 
 
-def test_a_place_that_takes_no_files(folder, capsys):
-    assert "Results can't be written beside '/proc/x'" in told(capsys, "photo.png", "style.png", "/proc/x")
+def test_a_prefix_where_no_file_can_be_written_raises_an_error(folder, capsys):
+    assert "Results can't be written beside '/proc/x'" in refusal(capsys, "photo.png", "style.png", "/proc/x")
     os.symlink("elsewhere", ".out.neural-style.lock")
-    assert "Results can't be written beside 'out'" in told(capsys, "photo.png", "style.png", "out")
+    assert "Results can't be written beside 'out'" in refusal(capsys, "photo.png", "style.png", "out")
     assert not os.path.exists("elsewhere")
 
 
-def test_formats_have_a_largest_side(folder, capsys):
+def test_formats_limit_the_size(folder, capsys):
     wide = ["photo.png", "style.png", "out.webp", "--cols=16384"]
-    assert ".webp takes at most 16383 rows and columns" in told(capsys, *wide)
+    assert ".webp takes at most 16383 rows and columns" in refusal(capsys, *wide)
 
 
-def test_a_link_is_not_followed(folder):
+def test_links_are_not_followed(folder):
     (folder / "elsewhere").mkdir()
     Image.new("RGB", (8, 8)).save("elsewhere/kept.png")
     kept = (folder / "elsewhere" / "kept.png").read_bytes()
@@ -156,37 +157,39 @@ def test_a_link_is_not_followed(folder):
 
 
 @pytest.mark.parametrize("letter", ["x", "猫"])
-def test_names_as_long_as_can_be_and_one_longer(folder, capsys, letter):
-    most = (os.pathconf(".", "PC_NAME_MAX") - len("._at_iteration_1.png.neural-style.partial")) // len(letter.encode())
-    assert main(["photo.png", "style.png", letter * most, *QUICK]) == 0
+def test_the_longest_possible_name_and_one_longer(folder, capsys, letter):
+    longest = (os.pathconf(".", "PC_NAME_MAX") - len("._at_iteration_1.png.neural-style.partial")) // len(
+        letter.encode()
+    )
+    assert main(["photo.png", "style.png", letter * longest, *QUICK]) == 0
     capsys.readouterr()
     before = snapshot(folder)
-    message = told(capsys, "photo.png", "style.png", letter * (most + 1))
+    message = refusal(capsys, "photo.png", "style.png", letter * (longest + 1))
     assert "bytes longer than the 255 that '.' takes: choose a shorter prefix" in message
     assert snapshot(folder) == before
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_names_that_no_file_can_have(folder, capsys, place):
+def test_names_that_are_too_long_raise_an_error(folder, capsys, place):
     words = ["photo.png", "style.png", "out", "--content_mask=photo.png"]
     words[place] = ("--content_mask=" if place == 3 else "") + "long" * 100 + ".png"
-    message = told(capsys, *words)
+    message = refusal(capsys, *words)
     assert "long" in message
 
 
 @pytest.mark.parametrize(
     "words", [["painters", "--export=NAME.tflite"], ["train", "style.png", "NAME.keras", "--photos=."]]
 )
-def test_a_new_file_of_a_name_that_none_can_have(folder, capsys, words):
+def test_output_files_with_names_that_are_too_long_raise_an_error(folder, capsys, words):
     assert main([word.replace("NAME", "long" * 100) for word in words]) == 1
     assert "choose a shorter prefix than 'longlong" in capsys.readouterr().err
 
 
-def test_a_picture_reads_no_flow(folder):
+def test_flow_is_ignored_for_pictures(folder):
     assert main(["photo.png", "style.png", "out", "--flow=none/such", *QUICK]) == 0
 
 
-def test_a_folder_takes_results_by_the_photographs_name(folder):
+def test_a_folder_as_prefix_names_results_after_the_photograph(folder):
     (folder / "out").mkdir()
     shutil.copy("photo.png", "photo.v2.png")
     for photograph, name in {"photo.png": "photo", "photo.v2.png": "photo.v2"}.items():
@@ -194,11 +197,11 @@ def test_a_folder_takes_results_by_the_photographs_name(folder):
         assert {f"{name}.png", f"{name}.json"} <= {path.name for path in (folder / "out").iterdir()}
 
 
-def test_two_runs_with_one_prefix_at_once(folder):
+def test_a_second_run_with_the_same_prefix_is_refused(folder):
     command = [sys.executable, "-m", "neural_style", "photo.png", "style.png", "out", *QUICK, "--iterations=10000"]
-    with subprocess.Popen(command) as first:
+    with subprocess.Popen(command) as first:  # the real engine
         while not (folder / "out.json").exists() and first.poll() is None:
-            pass
+            time.sleep(0.05)
         second = subprocess.run(command, capture_output=True, text=True, timeout=120)
         first.terminate()
     assert second.returncode == 1
@@ -206,37 +209,37 @@ def test_two_runs_with_one_prefix_at_once(folder):
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_a_state_that_is_replaced_and_images_that_stay_are_told(folder, capsys):
+def test_replaced_states_and_remaining_images_are_reported(folder, capsys):
     assert main(["photo.png", "style.png", "out", *QUICK, "--iterations=3"]) == 0
     (folder / "out.state").write_bytes(b"of nine iterations")
     capsys.readouterr()
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
-    told_first, told_then, _ = capsys.readouterr().err.split("\n", 2)
-    assert "out.state of an interrupted run is replaced; with --resume that run would have gone on" in told_first
-    assert "out_at_iteration_2.png and what else an earlier run left" in told_then
+    first, second, _ = capsys.readouterr().err.split("\n", 2)
+    assert "out.state of an interrupted run is replaced; with --resume that run would have gone on" in first
+    assert "out_at_iteration_2.png and what else an earlier run left" in second
 
 
-def test_prefixes_of_a_manifest_are_compared_as_places(folder, capsys):
+def test_prefixes_of_a_manifest_are_compared_as_paths(folder, capsys):
     (folder / "m").mkdir()
     for other in ("m/e", "m/./e", "m/e.png", "m/e.jpg", "../{}/m/e"):
         rows = ["photo.png,style.png,m/e", f"photo.png,style.png,{other.format(folder.name)}"]
         (folder / "pairs.csv").write_text("\n".join(["content,style,prefix", *rows]))
-        assert "is line 2's: each row needs its own" in told(capsys, "--manifest=pairs.csv")
+        assert "is line 2's: each row needs its own" in refusal(capsys, "--manifest=pairs.csv")
 
 
-def test_a_state_of_others_is_not_removed(folder):
+def test_a_foreign_state_file_is_not_removed(folder):
     (folder / "out.state").write_text("mine")
     assert main(["photo.png", "style.png", "out", "--nokeep_state", *QUICK]) == 0
     assert (folder / "out.state").read_text() == "mine"
 
 
-def test_names_that_only_look_like_results_are_in_nobodys_way(folder):
+def test_names_that_only_resemble_results_are_ignored(folder):
     shutil.copy("photo.png", "out_scale_bar.png")
     shutil.copy("photo.png", "out_at_iteration_99.png")
     assert main(["out_scale_bar.png", "style.png", "out", *QUICK]) == 0
 
 
-def test_the_input_of_another_row_is_not_written_over(folder, capsys):
+def test_the_input_of_another_row_is_not_overwritten(folder, capsys):
     shutil.copy("photo.png", "b.png")
     (folder / "pairs.csv").write_text("content,style,prefix\nphoto.png,style.png,b\nb.png,style.png,c\n")
     before = (folder / "b.png").read_bytes()
@@ -246,7 +249,7 @@ def test_the_input_of_another_row_is_not_written_over(folder, capsys):
 
 
 @pytest.mark.parametrize("photograph", ["scan.bmp.png", "best.fit.png"])
-def test_a_folder_takes_photographs_with_dots_in_their_names(folder, photograph):
+def test_photographs_with_dots_in_their_names_in_a_folder(folder, photograph):
     (folder / "out").mkdir()
     shutil.copy("photo.png", photograph)
     assert main([photograph, "style.png", "out", *QUICK]) == 0
@@ -254,21 +257,21 @@ def test_a_folder_takes_photographs_with_dots_in_their_names(folder, photograph)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_takes_results_all_the_same(folder, monkeypatch, number, recwarn):
-    def refused(*_):
+def test_results_are_written_on_a_file_system_without_locks(folder, monkeypatch, number, recwarn):
+    def refuse(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with targets.locked("out"):
         pass
     assert sorted(os.listdir()) == ["photo.png", "style.png"]
     assert not recwarn.list
 
 
-def test_a_lock_that_fails_otherwise_is_told(folder, monkeypatch):
-    def failed(*_):
+def test_other_failures_of_locks_raise_an_error(folder, monkeypatch):
+    def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(fcntl, "flock", failed)
+    monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(UserError, match="can't be written beside 'out'"), targets.locked("out"):
         pass

@@ -247,7 +247,7 @@ from neural_style.training import network_setup
 network_setup.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
 settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4, architecture="johnson")
 crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
-print(json.dumps([style_networks.run(images).terms for _, images in t.taken(crops, 0, 4)]))
+print(json.dumps([trained.run(images).terms for _, images in t.taken(crops, 0, 4)]))
 """
 
 

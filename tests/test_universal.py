@@ -10,13 +10,14 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, pair
+from conftest import COFFEE, SWIRLS, pair, scene_of
 from PIL import Image
 
 import neural_style
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
-from neural_style.images import color, inputs
+from neural_style.images import color
+from neural_style.planning.plan import prepare
 from neural_style.pretrained import decoders
 from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.settings.universal import UniversalSettings
@@ -107,7 +108,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     """Also where sides are no multiple of the deepest level's stride: of what lies in the pictures alone."""
     seen = []
     monkeypatch.setattr(Codec, "decode", lambda self, moved, *given: seen.append(moved) or np.zeros(3))
-    scene = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2)).at(48)
+    scene = scene_of(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2))
     content, style = scene.content[:41, : cols - 11], scene.styles[0][:39, :cols]
     kernels, encoder = weights.random("vgg16", 0), NetworkSettings(**NETWORK)
     codec = Codec(encoder, kernels, {2: decoder.load(f"{folder}/2.safetensors")}, "float64")
@@ -186,15 +187,15 @@ def test_noise_gives_a_texture_whatever_the_photograph(engine, folder):
 
 def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
     settings = neural_style.Settings.read(**QUICK, decoders=folder)
-    given = inputs.read(COFFEE, [SWIRLS], settings)
-    run = engine.run(given)
+    given = prepare(COFFEE, [SWIRLS], settings)
+    run = engine.run(*given)
     found = [(step, step.state()) for step in run.steps()]
-    resumed = engine.run(given, {"scale": 0, "session": found[2][1]})
+    resumed = engine.run(*given, {"scale": 0, "session": found[2][1]})
     assert [step.index for step in resumed.steps()] == [3, 4]
     np.testing.assert_array_equal(resumed.result(), run.result())
     for damaged in ({}, {"index": 9, "image": found[0][1]["image"]}, {"index": 1, "image": np.zeros((2, 2, 3))}):
         with pytest.raises(UserError, match="damaged"):
-            list(engine.run(given, {"scale": 0, "session": damaged}).steps())
+            list(engine.run(*given, {"scale": 0, "session": damaged}).steps())
 
 
 def test_refine_goes_on_downhill_from_the_picture(engine, folder):
@@ -233,7 +234,7 @@ def test_the_command_line(folder, tmp_path):
         (["--weights=learned"], "Decoders take --weights=hed, imagenet or a file"),
         (["--taps=before_relu"], "Decoders take --taps=after_relu"),
         (["--rows=8"], "need at least 16 rows and 16 columns"),
-        (["--scales=2"], "--method=wct paints at one scale"),
+        (["--scales=2"], "--method=wct can't take several --scales"),
         (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is none"),
         ([f"--decoders={os.path.dirname(__file__)}"], "holds no .safetensors file"),
         (["--alpha=2"], "--alpha takes a number from 0 to 1"),
@@ -242,7 +243,7 @@ def test_the_command_line(folder, tmp_path):
 def test_what_is_wrong_is_told(flags, message):
     given = dict(flag.removeprefix("--").split("=") for flag in flags)
     with pytest.raises(UserError) as told:
-        inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
+        prepare(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
     assert message in str(told.value)
 
 
@@ -273,21 +274,22 @@ def command(folder, *words):
 
 
 def test_what_the_method_does_not_heed_is_told():
-    with pytest.raises(UserError, match="--refine is of --method=wct or adain, and the method is optimize"):
+    with pytest.raises(UserError, match="--refine is for --method=wct or adain, and the method is optimize"):
         neural_style.Settings.read(refine=50)
-    with pytest.raises(UserError, match="--swap is of --method=analogy, and the method is wct"):
+    with pytest.raises(UserError, match="--swap is for --method=analogy, and the method is wct"):
         neural_style.Settings.read("wct", swap="mean")
-    with pytest.raises(UserError, match="--tv_weight is of --method=optimize or wct with --refine or adain with"):
+    with pytest.raises(UserError, match="--tv_weight is for --method=optimize or wct with --refine or adain with"):
         neural_style.Settings.read("wct", tv_weight=2)
     assert neural_style.Settings.read("wct", tv_weight=2, refine=3).loss.tv_weight == 2
-    with pytest.raises(UserError, match="--iterations is of --method=optimize, and the method is adain"):
+    with pytest.raises(UserError, match="--iterations is for --method=optimize, and the method is adain"):
         neural_style.Settings.read("adain", iterations=3)
 
 
 @pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
 def test_refining_takes_the_evaluations_that_were_asked_for(refine, evaluations):
-    made = neural_style.Settings(universal=UniversalSettings(method="wct", refine=refine)).optimizer
-    assert made.iterations_at(1)[0] * [made.evaluations_per_iteration] == evaluations
+    settings = neural_style.Settings(universal=UniversalSettings(method="wct", refine=refine))
+    (iterations,), each = settings.schedule
+    assert iterations * [each] == evaluations
 
 
 def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folder):

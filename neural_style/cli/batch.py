@@ -9,8 +9,10 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from neural_style.cli.film import Names, is_film
+from neural_style.cli.film import is_film
+from neural_style.cli.film_names import FilmNames
 from neural_style.cli.flags import Command
+from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
@@ -49,8 +51,8 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
                 warn(f"{path}, line {number}: {image!r} is no file yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if _is_file(image)} - results
-    how = {"resume": given.command.resume, "skip_complete": True, "also_read": [*given.files, *read]}
-    outcomes = list(each(functools.partial(_carry_out, path, functools.partial(paint, **how)), jobs))
+    options = PaintOptions(given.command.resume, skip_complete=True, also_read=(*given.files, *read))
+    outcomes = list(each(functools.partial(_carry_out, path, functools.partial(paint, options=options)), jobs))
     made, skipped = (sum(outcome is which for _, outcome in outcomes) for which in (True, False))
     failed = sorted(number for number, outcome in outcomes if outcome is None)
     lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
@@ -78,7 +80,7 @@ def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings])
 def _place(images: list[str]) -> tuple[str, str]:
     """The prefix of a row's results, and the ending of what it paints."""
     if is_film(images):
-        names = Names(images[-1])
+        names = FilmNames(images[-1])
         return names.prefix, names.ending
     return files.split(images[-1], images[0])
 

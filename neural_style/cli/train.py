@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.cli import flags, help_text
-from neural_style.cli.loading import engine_maker
+from neural_style.cli.loading import load_tensorflow
 from neural_style.cli.terminal import say
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
@@ -21,6 +21,8 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training.job import TrainingJob
 
+MEMORY = 2e9
+"""Bytes of weights that are kept."""
 USAGE = (
     "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
     "OUT.safetensors --photos=FOLDER [--flags]"
@@ -73,7 +75,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _make_cache() -> Cache:
     """Loads TensorFlow; returns the cache that keeps VGG's weights."""
-    return engine_maker()().cache
+    load_tensorflow()
+    return Cache(MEMORY)
 
 
 def _job(

@@ -2,15 +2,11 @@
 
 import contextlib
 import functools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tqdm import tqdm
-
 from neural_style.cluster import connection
-from neural_style.core.log import logger
-from neural_style.results.progress import QUIET_SECONDS
+from neural_style.core.progress import ProgressBar
 
 if TYPE_CHECKING:
     from neural_style.cluster.engine import ClusterEngine
@@ -68,27 +64,25 @@ class Driver(contextlib.ExitStack):
 
 
 class Tally:
-    """How many rows are done: a line on a terminal, else one now and then."""
+    """Shows how many rows are done."""
 
     def __init__(self, count: int):
         """
         Args:
           count: of the rows.
         """
-        self._bar = tqdm(total=count, desc="rows", unit="row", disable=None, dynamic_ncols=True)
-        self._done, self._told = 0, time.monotonic()
+        self._bar = ProgressBar(count, desc="rows", unit="row")
+        self._done = 0
 
     def add(self) -> None:
-        """Takes a row more."""
+        """Counts one more row."""
         self._done += 1
-        self._bar.update()
+        self._bar.advance()
 
     def show(self, workers: int) -> None:
         """Shows how many workers there are."""
-        self._bar.set_postfix_str(f"{workers} workers")
-        if self._bar.disable and time.monotonic() - self._told > QUIET_SECONDS:
-            self._told = time.monotonic()
-            logger.info(f"{self._done} of {self._bar.total} rows, {workers} workers")
+        self._bar.show(f"{workers} workers")
+        self._bar.log(lambda: f"{self._done} of {self._bar.total} rows, {workers} workers")
 
     def __enter__(self) -> "Tally":
         return self

@@ -9,11 +9,12 @@ import numpy as np
 import ray
 
 from neural_style.cluster.pool import DEATHS, DIED, Handle, Pool
-from neural_style.cluster.shipping import contents, named
+from neural_style.cluster.shipping import contents, files_of
 from neural_style.cluster.shots import Shots
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
+from neural_style.planning.plan import Plan
 from neural_style.results import record
 from neural_style.video.clip import Clip
 
@@ -31,25 +32,28 @@ class ClusterEngine:
         """
         self._pool = pool
 
-    def run(self, given: Sources, resumed: Mapping[str, Any] | None = None, watch: Watch | None = None) -> "Run":
+    def run(
+        self, inputs: Inputs, plan: Plan, resumed: Mapping[str, Any] | None = None, watch: Watch | None = None
+    ) -> "Run":
         """See `Engine.run`."""
-        return Run(self._pool, given, resumed, watch)
+        return Run(self._pool, inputs, plan, resumed, watch)
 
-    def film(self, clip: Clip, given: Sources, folder: Path, watch: Watch | None = None) -> Shots:
+    def film(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, watch: Watch | None = None) -> Shots:
         """See `Engine.film`: motion is found here, and each frame is a run."""
-        return Shots(self._pool, clip, given, folder, lambda each: self.run(each, watch=watch))
+        return Shots(self._pool, clip, inputs, plan, folder, lambda *frame: self.run(*frame, watch=watch))
 
 
 class Run:
     """A run on whichever worker is idle, and where that dies on another, from the last step that was received."""
 
-    def __init__(self, pool: Pool, given: Sources, resumed: Mapping[str, Any] | None, watch: Watch | None):
+    def __init__(self, pool: Pool, inputs: Inputs, plan: Plan, resumed: Mapping[str, Any] | None, watch: Watch | None):
         """
         Args:
           pool: of the workers.
-          given, resumed, watch: see `Engine.run`.
+          inputs, plan, resumed, watch: see `Engine.run`.
         """
-        self._pool, self._given, self._resumed, self._watch = pool, given, resumed, watch
+        self._pool, self._inputs, self._plan = pool, inputs, plan
+        self._resumed, self._watch = resumed, watch
         self._last: Step | None = None
         self._best: Step | None = None
         self._result: np.ndarray | None = None
@@ -90,7 +94,7 @@ class Run:
             self._last = step
             if last is None or step.scale > self._best.scale or step.loss <= self._best.loss:
                 self._best = step
-            if self._given.settings.output.keep_state:
+            if self._plan.settings.output.keep_state:
                 self._resumed = {"scale": step.scale, "session": step.state()}
             for _ in step.losses if self._watch else ():
                 self._watch(step)
@@ -99,7 +103,7 @@ class Run:
 
     def _send(self, worker: Handle) -> None:
         """Has a worker begin, with the files that it lacks."""
-        digests = {path: record.digest([path]) for path in named(self._given)}
+        digests = {path: record.digest([path]) for path in files_of(self._plan)}
         for path in ray.get(worker.lacks.remote(digests)):
             ray.get(worker.receive.remote(path, digests[path], contents(path), os.path.isdir(path)))
-        ray.get(worker.begin.remote(self._given, digests, self._resumed))
+        ray.get(worker.begin.remote(self._inputs, self._plan, digests, self._resumed))

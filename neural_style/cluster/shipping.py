@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_style.images.inputs import Sources
+from neural_style.planning.plan import Plan
 from neural_style.results import record
 
 
-def named(given: Sources) -> list[str]:
-    """The files and folders that a run reads where it is carried out; its images are read before."""
-    others = given.settings.universal.decoders, given.network
-    return [*given.settings.network.files, *(str(path) for path in others if path)]
+def files_of(plan: Plan) -> list[str]:
+    """The files and folders that a worker reads; the images are sent."""
+    network = plan.network_styles and plan.network_styles.path
+    others = plan.settings.universal.decoders, network
+    return [*plan.settings.network.files, *(str(path) for path in others if path)]
 
 
 def contents(path: str) -> dict[str, bytes]:
@@ -55,19 +56,20 @@ class Receiver:
         return {path: self._places[path, digest] for path, digest in digests.items()}
 
 
-def placed(given: Sources, places: Mapping[str, str]) -> Sources:
-    """A run's images and settings with the files that they name where they lie here."""
-    settings = given.settings
-    changed = {
-        "network": {name: getattr(settings.network, name) for name in ("weights", "normalize_weights")},
-        "universal": {"decoders": settings.universal.decoders},
-    }
-    parts = {
-        part: dataclasses.replace(getattr(settings, part), **respelled(values, places))
-        for part, values in changed.items()
-    }
-    network = given.network and Path(places[str(given.network)])
-    return dataclasses.replace(given, settings=dataclasses.replace(settings, **parts), network=network)
+def replace_paths(plan: Plan, places: Mapping[str, str]) -> Plan:
+    """A plan whose files are a worker's copies."""
+    settings, network_styles = plan.settings, plan.network_styles
+    network = {name: getattr(settings.network, name) for name in ("weights", "normalize_weights")}
+    decoders = settings.universal.decoders
+    settings = dataclasses.replace(
+        settings,
+        network=dataclasses.replace(settings.network, **respelled(network, places)),
+        universal=dataclasses.replace(settings.universal, decoders=respelled(decoders, places)),
+    )
+    if network_styles:
+        network_styles = dataclasses.replace(network_styles, path=Path(places[str(network_styles.path)]))
+    start = plan.start and replace_paths(plan.start, places)
+    return dataclasses.replace(plan, settings=settings, network_styles=network_styles, start=start)
 
 
 def respelled(value: Any, spellings: Mapping[str, str]) -> Any:

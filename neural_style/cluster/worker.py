@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.cluster.shipping import Receiver, placed, respelled
+from neural_style.cluster.shipping import Receiver, replace_paths, respelled
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
+from neural_style.planning.plan import Plan, plan_for_this_machine
 from neural_style.results import record
 
 
@@ -46,18 +47,20 @@ class Worker:
         """See `Receiver.add`."""
         self._files.add(path, digest, contents, is_folder)
 
-    def begin(self, given: Sources, digests: Mapping[str, str], resumed: Mapping[str, Any] | None) -> None:
+    def begin(self, inputs: Inputs, plan: Plan, digests: Mapping[str, str], resumed: Mapping[str, Any] | None) -> None:
         """Begins a run, in the place of the one before.
 
         Args:
-          given: the images and settings, with the driver's paths.
+          inputs: the images.
+          plan: of the driver, with its paths.
           digests: of the files that they name, none of which is lacked.
           resumed: see `Engine.run`.
         """
         places = self._files.places(digests)
         self._spellings = {place: path for path, place in places.items()}
-        self._run = self._engine.run(placed(given, places), respelled(resumed, places))
-        self._steps, self._keeps_state = self._run.steps(), given.settings.output.keep_state
+        plan = plan_for_this_machine(replace_paths(plan, places), inputs)
+        self._run = self._engine.run(inputs, plan, respelled(resumed, places))
+        self._steps, self._keeps_state = self._run.steps(), plan.settings.output.keep_state
 
     def step(self) -> Step | None:
         """The next step, with its state where one is kept; None after the last."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
-from neural_style.images import flat_colors, reading
+from neural_style.images import flat_colors, metadata, reading
 from neural_style.images.flat_colors import FlatColor
 from neural_style.images.reading import Picture
 from neural_style.settings.picture import LARGEST_IMAGE
@@ -41,7 +41,7 @@ def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Im
       UserError: the picture can't be read, or it is black all over.
     """
     with reading.open_image(_as_levels(picture), max_megapixels) as image:
-        mask = to_mask(reading.upright(image))
+        mask = to_mask(metadata.upright(image))
     name = _name(picture)
     if not mask.getbbox():
         raise UserError(f"The mask {name} is black all over: white is where it applies.")
@@ -83,7 +83,7 @@ def split_regions(picture: Picture, count: int, max_megapixels: int = LARGEST_IM
       UserError: the picture can't be read, or does not have as many colours.
     """
     with reading.open_image(_as_levels(picture), max_megapixels) as image:
-        upright = reading.upright(image)
+        upright = metadata.upright(image)
         classes = _class_numbers(upright)
         rgb, alpha = _colors(upright) if classes is None else (np.repeat(classes[..., np.newaxis], 3, axis=-1), None)
     visible = np.full(rgb.shape[:2], True) if alpha is None else alpha > 127

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import io
-import math
 import os
 import re
 import stat
@@ -13,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.images import metadata
 from neural_style.settings.picture import LARGEST_IMAGE
 
 Picture = str | os.PathLike | Image.Image | np.ndarray
@@ -27,19 +27,6 @@ HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 """Bytes 8 to 12 of a HEIF file, after `ftyp`; phones' files keep them when they are renamed to .jpg."""
 RAW_HINT = " (it is a camera's raw file: save it as TIFF or JPEG first)"
 HEIF_HINT = " (it is HEIC, which Pillow alone does not read: pip install pillow-heif, or save it as JPEG first)"
-EXIF_BLOCKS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-TIFF_EXIF_TAGS = (
-    *(ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.XResolution),
-    *(ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit, ExifTags.Base.Software, ExifTags.Base.DateTime),
-    *(ExifTags.Base.Artist, ExifTags.Base.HostComputer, ExifTags.Base.Copyright, ExifTags.Base.Rating),
-    *(ExifTags.Base.XPTitle, ExifTags.Base.XPComment, ExifTags.Base.XPAuthor, ExifTags.Base.XPKeywords),
-)
-"""The tags of a TIFF that describe the photograph; the others describe how the file is laid out."""
-MIN_DPI, MAX_DPI = 2, 100_000
-"""What is less or more is no density: Pillow reads 1 from a TIFF that has none."""
-EXIF_CENTIMETRES = 3
-"""EXIF's number of the unit of densities in dots per centimetre."""
-
 _OPENING = threading.Lock()
 
 
@@ -93,6 +80,7 @@ def _open_file(path: str, max_megapixels: int) -> Iterator[Image.Image]:
                 f"{path!r} holds {image.width} x {image.height} pixels, and --largest_image={max_megapixels} takes "
                 f"{max_megapixels} million: shrink it, or raise --largest_image."
             )
+        metadata.preload_exif(image)
         image.load()
         yield image
 
@@ -215,8 +203,8 @@ def _check_levels(levels: np.ndarray) -> None:
 
 def to_rgb(image: Image.Image, beneath: str = "white") -> Image.Image:
     """Converts an image of any mode to 8-bit RGB, upright; see `load`."""
-    image, exif, unreadable = _upright_with_exif(image)
-    profile, dpi = image.info.get("icc_profile"), _dpi(image)
+    image, exif, unreadable = metadata.upright_with_exif(image)
+    profile, dpi = image.info.get("icc_profile"), metadata.read_dpi(image)
     opaque, alpha = _lay_on(to_8_bits(image), beneath)
     rgb, profile = _to_rgb_colors(opaque, profile)
     info = {"exif": exif, "icc_profile": profile, "alpha": alpha, "dpi": dpi, "unreadable": unreadable}
@@ -249,54 +237,6 @@ def to_rgba(image: Image.Image) -> Image.Image:
         image = image.copy()  # Pillow reads 16-bit colours as 8 bits, but leaves the transparent one as it is
         image.info["transparency"] = tuple(level >> 8 for level in transparent)
     return image.convert("RGBA")
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF data say, in its own mode."""
-    return _upright_with_exif(image)[0]
-
-
-def _upright_with_exif(image: Image.Image) -> tuple[Image.Image, bytes, tuple[str, ...]]:
-    """The image turned as its EXIF data say, these data without the orientation, and the name of what is broken."""
-    try:
-        if image.format == "TIFF":  # whose tags stay behind when an image is copied, and which Pillow has turned
-            exif = _describing_tags(image.getexif())
-            return ImageOps.exif_transpose(image), exif.tobytes() if exif else b"", ()
-        turned = ImageOps.exif_transpose(image)
-        exif = turned.getexif()
-        return turned, exif.tobytes() if exif else b"", ()
-    except Exception:  # what Pillow raises for a broken tag depends on the tag
-        bare = image.copy()
-        for name in ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"):
-            bare.info.pop(name, None)
-        return bare, b"", ("exif",)
-
-
-def _describing_tags(exif: Image.Exif) -> Image.Exif:
-    """A TIFF's tags that describe the photograph."""
-    kept = Image.Exif()
-    kept.update({tag: exif[tag] for tag in TIFF_EXIF_TAGS if tag in exif})
-    for block in EXIF_BLOCKS:
-        if tags := exif.get_ifd(block):
-            kept.get_ifd(block).update(tags)
-    return kept
-
-
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
-    """Dots per inch, across and down; None where the image does not say, or nothing sensible."""
-    try:
-        across, down = map(float, image.info.get("dpi") or _exif_dpi(image.getexif()))
-    except Exception:  # what Pillow raises for a broken tag depends on the tag
-        return None
-    if not all(math.isfinite(density) and MIN_DPI <= density <= MAX_DPI for density in (across, down)):
-        return None
-    return round(across, 2), round(down, 2)
-
-
-def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
-    """Dots per inch by EXIF's tags, of formats that say it nowhere else; raises a KeyError where there are none."""
-    units = 2.54 if exif.get(ExifTags.Base.ResolutionUnit) == EXIF_CENTIMETRES else 1.0
-    return float(exif[ExifTags.Base.XResolution]) * units, float(exif[ExifTags.Base.YResolution]) * units
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:

@@ -23,6 +23,15 @@ def can_have_gpu() -> bool:
     return not sys.platform.startswith("linux") or any(any(Path("/dev").glob(name)) for name in GPU_FILES)
 
 
+def has_litert() -> bool:
+    """Whether LiteRT, TensorFlow's small runtime, is installed and can be loaded."""
+    try:
+        import ai_edge_litert.interpreter  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def gpu_memory() -> int | None:
     """The bytes of the first GPU that TensorFlow may use; None where there is none."""
     return _first_gpu_memory() if _gpus() else None

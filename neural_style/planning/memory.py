@@ -14,7 +14,7 @@ BASE = {"direct": 0.8e9, "winograd": 1.1e9}
 """TensorFlow, the libraries and VGG's weights, in bytes; Winograd's tiles need larger kernels."""
 PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 """Of one evaluation through block 5, forward and back, in bytes for each pixel; bfloat16 is in proportion to float32,
-the others are measured (scripts/README.md)."""
+the others are measured (scripts/NOTES.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
 FORWARD = 0.3
@@ -24,8 +24,6 @@ PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_
 """Of the optimiser and the evaluator, in bytes for each pixel: so many float64 images."""
 PER_PIXEL_CONTINUOUS = 20 * 24
 """The same of L-BFGS that keeps its curvature, in float32."""
-PER_PIXEL_ANALOGY = 9500
-"""The same of an analogy: features of both images, and L-BFGS of the 64 channels of block1_conv1."""
 PER_SEAM = 6000
 """What one tile hands on to the next (see `seams`), in bytes for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
@@ -63,8 +61,8 @@ def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> fl
     """Bytes that optimiser and evaluator keep in the machine's memory; an analogy's also those of the style."""
     optimizer = settings.optimizer
     per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
-    if settings.is_analogy:
-        return PER_PIXEL_ANALOGY * max(rows * cols, largest_style)
+    if settings.method.memory_per_pixel:
+        return settings.method.memory_per_pixel * max(rows * cols, largest_style)
     return per_pixel * rows * cols
 
 
@@ -132,7 +130,7 @@ def choose_tile(
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,
         "--tile=auto": wanted != "auto" and settings.tileable and _fits(smallest, own, host, gpu),
-        "--optimizer=adam": not settings.is_analogy and _fits(work, lighter, host, gpu),
+        "--optimizer=adam": settings.optimizes and _fits(work, lighter, host, gpu),
     }
     advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
     there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")

@@ -1,6 +1,8 @@
 """Which trained networks there are, and what their files say of themselves: known before TensorFlow is loaded."""
 
+import dataclasses
 import difflib
+import io
 import json
 import os
 import zipfile
@@ -9,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from safetensors import safe_open
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.methods import METHODS
+from neural_style.settings.settings import Settings
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
 """Those that come with neural_style, found by name."""
@@ -52,6 +57,55 @@ def lite_file(path: Path) -> Path | None:
     return beside if path.parent == BUILT_IN and beside.is_file() else None
 
 
+@dataclasses.dataclass(frozen=True)
+class NetworkStyles:
+    """The styles of a trained network that a run uses.
+
+    Attributes:
+      path: of the network's file.
+      numbers: of these styles, in the order of its tables.
+    """
+
+    path: Path
+    numbers: tuple[int, ...]
+
+
+def choose_styles(styles: Sequence[Any], settings: Settings) -> NetworkStyles | None:
+    """The network and its styles that a run uses; None where its method takes paintings.
+
+    Args:
+      styles: what was given as styles.
+      settings: of the run.
+
+    Raises:
+      UserError: no network is given, it can't be read, or it has no style of that name.
+    """
+    if not settings.method.style_is_network:
+        return None
+    path = find(styles[0]) if len(styles) == 1 else None
+    if path is None:
+        known = ", ".join(by_name())
+        raise UserError(
+            f"--method={settings.universal.method} takes a trained network as the style ({known}, or a file that "
+            f"neural-style train wrote), received {', '.join(map(repr, styles))}."
+        )
+    picture = settings.picture
+    has_weights = bool(picture.style_blend or picture.style_masks)
+    return NetworkStyles(path, tuple(chosen(facts(path)["styles"], settings.feedforward.style, has_weights)))
+
+
+def read_picture(path: Path, number: int) -> Image.Image:
+    """Reads the small picture that a network's file keeps of a style; a grey one where the file is torch's."""
+    if path.suffix.lower() in TORCH:
+        return Image.new("RGB", (64, 64), "grey")
+    packed = member(path, f"{PICTURES}/{number}.jpg", 2**24)
+    try:
+        with Image.open(io.BytesIO(packed), formats=["JPEG"]) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"The picture of style {number} in {str(path)!r} can't be read: {error}") from error
+
+
 def by_name() -> dict[str, Path]:
     """The networks that come with neural_style."""
     return {path.stem: path for path in sorted(BUILT_IN.glob(f"*{KERAS}"))}
@@ -83,12 +137,13 @@ def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
             f"A trained network stands alone as the style, and {os.fspath(networks[0])!r} stands beside others: choose "
             "among its styles by --style."
         )
-    if given.get("method") not in (None, "feedforward"):
+    name = next(name for name, row in METHODS.items() if row.style_is_network)
+    if given.get("method") not in (None, name):
         raise UserError(
             f"{os.fspath(networks[0])!r} is a trained network, which --method={given['method']} can't use: leave that "
             "out."
         )
-    return {"method": "feedforward"}
+    return {"method": name}
 
 
 def _check_names(styles: Sequence[Any]) -> None:

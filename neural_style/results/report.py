@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -16,12 +16,21 @@ from neural_style.core.step import Step
 from neural_style.results import checkpoint, files, plots
 from neural_style.results.advice import advice
 from neural_style.results.checkpoint import Checkpoint
-from neural_style.results.progress import Progress
-from neural_style.results.record import Record
+from neural_style.results.record import Record, RunInfo
 from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer
 from neural_style.settings.network import SOURCES
 from neural_style.settings.output import OutputSettings
+
+
+class Progress(Protocol):
+    """Shows how far a run is."""
+
+    def add(self, step: Step) -> None:
+        """Takes a step."""
+
+    def close(self) -> None:
+        """Ends the display."""
 
 
 class Report:
@@ -32,7 +41,7 @@ class Report:
 
     def __init__(
         self,
-        header: Mapping[str, Any],
+        info: RunInfo,
         digests: Mapping[str, str],
         output: OutputSettings,
         shown: Sequence[Image.Image],
@@ -41,16 +50,17 @@ class Report:
     ):
         """
         Args:
-          header, digests: see `record`.
+          info: of the run.
+          digests: of the files that it reads.
           output: what the run is to leave behind.
           shown: the photograph and the styles.
           progress: the line that moves on with the steps, and between them.
           state: where an interrupted run is taken up again.
         """
-        self._prefix, self._header, self._digests = header["prefix"], header, digests
+        self._prefix, self._info, self._digests = info.prefix, info, digests
         self._output, self._shown = output, shown
-        self._record = Record({**header, "digests": digests}, state.scales if state else ())
-        self._writer = Writer(header, output, shown[0].info)
+        self._record = Record(info, state.scales if state else (), digests)
+        self._writer = Writer(info, output, shown[0].info)
         self._frames: list[np.ndarray] = list(state.frames) if state else []
         self._progress = progress
         self._board = Board(output.tensorboard) if output.tensorboard else None
@@ -60,7 +70,7 @@ class Report:
 
     def add(self, step: Step) -> None:
         """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if not self._said and self._header["flags"]["weights"] == "auto" and "weights" in step.facts:
+        if not self._said and self._info.flags["weights"] == "auto" and "weights" in step.facts:
             self._said = True
             logger.info(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)
@@ -100,7 +110,7 @@ class Report:
         if self._has_state:
             self._beside("removing the state", lambda: checkpoint.remove(self._prefix))
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
-        sentence = advice(self._header["flags"], scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
+        sentence = advice(self._info.flags, scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
         if sentence:
             logger.warning(sentence)
 
@@ -115,7 +125,7 @@ class Report:
             logger.warning(misplaced)
         elif best is not None:
             how = "; with --resume the run goes on" if self._has_state else ""
-            logger.info(f"{self._prefix}{self._header['ending']} is the best so far{how}.")
+            logger.info(f"{self._prefix}{self._info.ending} is the best so far{how}.")
 
     def _beside(self, what: str, write: Callable[[], Any]) -> None:
         """Writes what the picture can do without; where that fails it is told, once, and not tried again."""
@@ -143,7 +153,7 @@ class Report:
         self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
 
     def _write_state(self, step: Step) -> None:
-        found = Checkpoint(self._header, self._digests, self._record.scales, step.state(), self._frames)
+        found = Checkpoint(self._info, self._digests, self._record.scales, step.state(), self._frames)
         checkpoint.save(self._prefix, found)
         self._has_state = True
 

@@ -13,6 +13,7 @@ from neural_style.core.log import logger
 from neural_style.core.step import Step
 from neural_style.images import writing
 from neural_style.results import files
+from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 
 NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density", "text": "text of how it was made"}
@@ -22,18 +23,18 @@ NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density",
 class Writer:
     """Writes PREFIX and its companions, each in the photograph's colour profile and with its EXIF data."""
 
-    def __init__(self, header: Mapping[str, Any], output: OutputSettings, info: Mapping[str, Any]):
+    def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[str, Any]):
         """
         Args:
-          header: of the run's record, which PNG holds as text for `--show`.
+          run: what was requested; PNG files hold it as text for `--show`.
           output: which images, in which quality.
           info: of the photograph, as Pillow has it: its "exif" and "icc_profile" are carried along.
         """
-        self._prefix, self._ending, self._denoise = header["prefix"], header["ending"], header["flags"]["denoise"]
+        self._prefix, self._ending, self._denoise = run.prefix, run.ending, run.flags["denoise"]
         self._output = output
         self._carried, self._alpha = {"icc_profile": info.get("icc_profile")}, info.get("alpha")
         if output.metadata:
-            self._carried |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(header)}
+            self._carried |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(run.as_dict())}
         self._told: set[str] = set()
         for name in info.get("unreadable", ()):
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")

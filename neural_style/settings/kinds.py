@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 
@@ -99,8 +99,13 @@ class Whole(Number):
 class Choice(Kind):
     """One of a few words."""
 
-    def __init__(self, choices: Sequence[str]):
-        self.choices = tuple(choices)
+    def __init__(self, choices: Collection[str]):
+        self._choices = choices
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words, as they are now: a table of them may grow."""
+        return tuple(self._choices)
 
     @property
     def expected(self) -> str:

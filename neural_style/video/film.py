@@ -5,33 +5,23 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from neural_style.core.run import Run
 from neural_style.core.step import Step
 from neural_style.images import color
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
 from neural_style.images.scene import WarpedFrame
-from neural_style.settings.settings import Settings
+from neural_style.planning.plan import Plan
 from neural_style.video import consistency
 from neural_style.video.clip import Clip
 from neural_style.video.motion import FrameMotion, Motion, estimate_motion
 from neural_style.video.store import Store
 
-
-class Run(Protocol):
-    """A run that paints one image."""
-
-    def steps(self) -> Iterator[Step]:
-        """The iterations."""
-
-    def result(self) -> np.ndarray:
-        """The last iteration's image [rows, cols, 3]."""
-
-
-Painter = Callable[[Sources], Run]
+MakeRun = Callable[[Inputs, Plan], Run]
 """Makes the run that paints a frame."""
 
 
@@ -55,25 +45,26 @@ class Frame:
 class Film:
     """Paints a clip into a folder of frames, from which an interrupted film resumes."""
 
-    def __init__(self, clip: Clip, given: Sources, folder: Path, painter: Painter):
+    def __init__(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
         Args:
           clip: the film.
-          given: the images and settings of its first frame.
+          inputs, plan: of its first frame.
           folder: of the painted frames, 000001.png and so on.
-          painter: makes the run that paints a frame.
+          make_run: makes the run that paints a frame.
         """
-        if given.settings.picture.recolor_content and given.palette is None:
+        self._settings = plan.settings
+        if self._settings.picture.recolor_content and inputs.palette is None:
             # One colour transform for all frames leaves dark ones dark, and can't flicker.
-            given = dataclasses.replace(given, palette=clip.palette(given.settings.video))
-        self._clip, self._given, self._painter = clip, given, painter
-        self._folder, self._passes = folder, given.settings.video.passes
+            inputs = dataclasses.replace(inputs, palette=clip.palette(self._settings.video))
+        self._clip, self._inputs, self._plan, self._make_run = clip, inputs, plan, make_run
+        self._folder, self._passes = folder, self._settings.video.passes
         self.painted = Store(folder)
 
     @property
     def size(self) -> tuple[int, int]:
         """(rows, cols) of a painted frame."""
-        return self._given.sizes[-1]
+        return self._plan.result_size
 
     def frames(self) -> Iterator[Frame]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
@@ -108,11 +99,9 @@ class Film:
 
     def _pass(self, number: int) -> Iterator[Frame]:
         """One pass: odd ones go forward, even ones backward (section 4.3)."""
-        settings = self._given.settings
+        settings = self._settings
         before, now = self._store(number - 1) if number > 1 else None, self._store(number)
-        motions = estimate_motion(
-            self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample
-        )
+        motions = estimate_motion(self._ordered(number), self.size, settings.video, settings.picture.resample)
         with contextlib.closing(motions):
             for frame in motions:
                 if not now.has(frame.number):
@@ -129,7 +118,7 @@ class Film:
             for frame in frames if number % 2 else reversed(frames):
                 yield frame, self._photographs.load(frame)
             return
-        for frame, image in self._clip.frames(self._given.settings.video):
+        for frame, image in self._clip.frames(self._settings.video):
             if self._passes > 1 and not self._photographs.has(frame):
                 self._photographs.save(frame, image, {})
             yield frame, image
@@ -149,22 +138,23 @@ class Film:
     def _paint_frame(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
         """Paints a frame; returns its image and facts."""
         warped, start = [], None
-        if self._given.settings.universal.optimizes:
+        if self._settings.optimizes:
             warped = [_warp(motion, now) for motion in frame.long_term]
             start = self._start(frame, before, now, warped)
-        elif frame.nearest and self._given.settings.video.frame_blend:
+        elif frame.nearest and self._settings.video.frame_blend:
             earlier = _warp(frame.nearest, now)
-            weights = self._given.settings.video.frame_blend * earlier.weights
+            weights = self._settings.video.frame_blend * earlier.weights
             warped = [dataclasses.replace(earlier, weights=weights)]
+        plan = self._plan.for_first_frame()
+        inputs = dataclasses.replace(self._inputs, content=frame.image, first_frame=self._inputs)
         if start is not None:
             # All frames have as many terms, so that they share one network and one trace.
             nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
-            warped += [nothing] * (len(set(self._given.settings.video.long_term)) - len(warped))
-        settings = _first_settings(self._given.settings) if start is None else _following_settings(self._given.settings)
-        changed = {"content": frame.image, "settings": settings, "warped_frames": warped, "first": self._given}
-        run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
+            warped += [nothing] * (len(set(self._settings.video.long_term)) - len(warped))
+            plan, inputs = self._plan.for_following_frame(), dataclasses.replace(inputs, start=start)
+        run = self._make_run(dataclasses.replace(inputs, warped_frames=warped), plan)
         with contextlib.closing(run.steps()) as steps:
-            steps_taken = list(_until_settled(steps, 0 if start is None else settings.video.stop_share))
+            steps_taken = list(_until_settled(steps, 0 if start is None else self._settings.video.stop_share))
         facts = {
             "cut": frame.nearest is None,
             "loss": steps_taken[-1].loss,
@@ -209,23 +199,6 @@ def _weighted_sum(warped: list[WarpedFrame]) -> tuple[np.ndarray | float, np.nda
     """The sum of the warped frames, each times its weights [rows, cols, 1], and the sum of these."""
     weights = sum(frame.weights for frame in warped)[..., np.newaxis] if warped else 0.0
     return sum(frame.image * frame.weights[..., np.newaxis] for frame in warped), weights
-
-
-def _first_settings(settings: Settings) -> Settings:
-    """The settings of a shot's first frame."""
-    iterations = settings.video.first_iterations
-    if iterations is None:
-        return settings
-    optimizer = dataclasses.replace(settings.optimizer, iterations=iterations, scale_iterations=())
-    return dataclasses.replace(settings, optimizer=optimizer)
-
-
-def _following_settings(settings: Settings) -> Settings:
-    """The settings of a frame that starts from another one: only those of the finest scale."""
-    picture = dataclasses.replace(settings.picture, rows=settings.picture.scale_rows[-1], scales=(1,))
-    last = settings.optimizer.iterations_at(len(settings.picture.scale_rows))[-1]
-    optimizer = dataclasses.replace(settings.optimizer, iterations=last, scale_iterations=())
-    return dataclasses.replace(settings, picture=picture, optimizer=optimizer)
 
 
 def _warping_errors(frame: FrameMotion, painted: Store) -> dict[str, float]:

@@ -4,7 +4,7 @@ import functools
 import sys
 from typing import Any
 
-from benchmark_universal import in_turns
+from universal import in_turns
 
 SIZES = [(512, 512), (1080, 1920)]
 ARBITRARY_SIZE = (512, 768)
