@@ -340,7 +340,7 @@ def test_a_film_flickers_less_with_a_share_of_the_frame_before(engine):
     look = dict(look_alone, last_frame=4)
 
     def frame_of(number):
-        film = clips.opened(str(DATA / "bunny.mp4"))
+        film = clips.open_clip(str(DATA / "bunny.mp4"))
         return next(frame for _, frame in film.frames(VideoSettings(first_frame=number)))
 
     def frames(**given):

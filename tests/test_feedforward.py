@@ -480,7 +480,7 @@ def _frame():
     from neural_style.settings.video import VideoSettings
     from neural_style.video import clip
 
-    return next(image for _, image in clip.opened(str(DATA / "bunny.mp4")).frames(VideoSettings()))
+    return next(image for _, image in clip.open_clip(str(DATA / "bunny.mp4")).frames(VideoSettings()))
 
 
 def test_the_bundled_network_paints_in_its_styles(engine):

@@ -16,7 +16,7 @@ from neural_style.results import files
 from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 
-NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "text": "text of how it was made"}
+NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density", "text": "text of how it was made"}
 """What an image carries, in words."""
 
 
@@ -32,9 +32,9 @@ class Writer:
         """
         self._prefix, self._ending, self._denoise = run.prefix, run.ending, run.flags["denoise"]
         self._output = output
-        self._carried = {"icc_profile": info.get("icc_profile")}
+        self._carried, self._alpha = {"icc_profile": info.get("icc_profile")}, info.get("alpha")
         if output.metadata:
-            self._carried |= {"exif": info.get("exif"), "text": json.dumps(run.as_dict())}
+            self._carried |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(run.as_dict())}
         self._told: set[str] = set()
         for name in info.get("unreadable", ()):
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
@@ -51,8 +51,10 @@ class Writer:
             self.save(f"_at_iteration_{step.index}", self.painted(step.image))
 
     def painted(self, image: np.ndarray) -> Image.Image:
-        """An image [rows, cols, 3] as it is written."""
-        return writing.to_image(image, self._denoise)
+        """An image [rows, cols, 3] as it is written, with the photograph's transparency."""
+        painted = writing.to_image(image, self._denoise)
+        painted.info["alpha"] = self._alpha
+        return painted
 
     def save(self, name: str, image: Image.Image, ending: str | None = None) -> None:
         """Writes PREFIX`name` whole or not at all; what does not fit the format is left out, and told once."""
