@@ -210,7 +210,7 @@ def test_a_signal_keeps_the_best_image_and_ends_the_workers(cluster, tmp_path):
     process.terminate()
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
-    assert "1.png is the best so far; with --resume the run goes on." in out
+    assert "1.png is the best so far; --resume continues the run." in out
     assert json.loads((folder / "1.json").read_text())["broken_off"]
     wait_until(lambda: not workers())
 
@@ -285,7 +285,7 @@ def test_a_local_cluster_that_has_died_is_an_error_that_names_resume(tmp_path):
     assert driver.returncode == 1
     assert "The Ray cluster has died" in err
     assert "with --resume" in err
-    assert "1.png is the best so far; with --resume the run goes on." in out
+    assert "1.png is the best so far; --resume continues the run." in out
     assert session_processes(session) == []
 
 

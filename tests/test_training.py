@@ -460,7 +460,7 @@ def test_a_killed_training_resumes_to_the_same_weights(photos):
         ),
         (["full/a.png", "out.keras", "--photos=full", "--crop=128"], "no image of at least 128 rows"),
         (["--decoder=2", "--photos=full", "out.safetensors", "--crop=128"], "no image of at least 128 rows"),
-        (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
+        (["full/a.png", "nowhere/out.keras", "--photos=full"], "The output folder 'nowhere' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],
 )
