@@ -92,7 +92,7 @@ def test_a_folder_to_normalise_by_must_contain_images(tmp_path):
 
 def test_missing_files_raise_an_error_when_settings_are_built_by_hand():
     network = dataclasses.replace(Settings().network, weights="none.h5")
-    with pytest.raises(UserError, match="'none.h5' is no file"):
+    with pytest.raises(UserError, match="'none.h5' is not a file"):
         Engine().steps(COFFEE, [SWIRLS], dataclasses.replace(Settings(), network=network))
 
 

@@ -46,7 +46,7 @@ def test_the_picture_is_saved_elsewhere_when_its_folder_vanishes(folder, fake_en
     assert re.search("could not be written: .* The picture is saved as", error)
     assert repr(str(place)) in error
     assert len(warnings) == len(set(warnings))
-    for output in ("images along the way", "the record", "the state that --resume needs", "the comparison"):
+    for output in ("intermediate images", "the record", "the state for --resume", "the comparison"):
         assert sum(f"continues without {output}" in line for line in warnings) == 1
 
 
@@ -82,9 +82,7 @@ def test_a_disk_too_full_for_the_state_only(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("\n") == 1
-    assert (
-        "continues without the state for --resume: 'out.state' could not be written: File too large" in run.stderr
-    )
+    assert "continues without the state for --resume: 'out.state' could not be written: File too large" in run.stderr
     assert Image.open(tmp_path / "out.png").size == (96, 64)
     assert not list(tmp_path.glob(".*"))
 

@@ -340,7 +340,7 @@ def test_mistakes_are_reported(made, words, message, capsys, tmp_path):
 def test_a_network_must_be_the_only_style(made, capsys, tmp_path):
     out = str(tmp_path / "out")
     assert main([str(COFFEE), str(made), str(SWIRLS), out]) == 1
-    assert "stands alone as the style" in capsys.readouterr().err
+    assert "is the only style of a run" in capsys.readouterr().err
     assert main([str(COFFEE), "nowhere.keras", out]) == 1
     assert "Expected a trained network, but 'nowhere.keras' does not exist" in capsys.readouterr().err
     assert main([str(COFFEE), str(SWIRLS), out, "--style=stars"]) == 2
@@ -449,7 +449,7 @@ def _datasets(group, prefix=""):
 
 def test_a_file_torch_did_not_write_is_refused_before_its_styles_are_checked(tmp_path):
     (tmp_path / "bad.pth").write_text("no network")
-    with pytest.raises(UserError, match="bad.pth' is no file that torch wrote"):
+    with pytest.raises(UserError, match="bad.pth' is not a file that torch wrote"):
         neural_style.stylize(COFFEE, tmp_path / "bad.pth", style="mosaic")
 
 

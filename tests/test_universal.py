@@ -236,8 +236,8 @@ def test_the_command_line(folder, tmp_path):
         (["--taps=before_relu"], "Decoders take --taps=after_relu"),
         (["--rows=8"], "need at least 16 rows and 16 columns"),
         (["--scales=2"], "--method=wct can't take several --scales"),
-        (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is none"),
-        ([f"--decoders={os.path.dirname(__file__)}"], "holds no .safetensors file"),
+        (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is not a folder"),
+        ([f"--decoders={os.path.dirname(__file__)}"], "contains no .safetensors file"),
         (["--alpha=2"], "--alpha takes a number from 0 to 1"),
     ],
 )

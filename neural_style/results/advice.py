@@ -54,6 +54,6 @@ def _compare_at_start(initial: Mapping[str, float]) -> str | None:
 
 def _sentence(strong: str, weak: str, factor: float) -> str:
     return (
-        f"the {strong} weight leaves the {weak} no influence: for more of the {weak}, multiply --{weak}_weight by about "
-        f"{float(f'{factor:.0e}'):g} (or divide --{strong}_weight by it)."
+        f"the {strong} weight leaves the {weak} no influence: for more of the {weak}, multiply --{weak}_weight by "
+        f"about {float(f'{factor:.0e}'):g} (or divide --{strong}_weight by it)."
     )
