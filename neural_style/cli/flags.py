@@ -30,8 +30,8 @@ class CommandSettings(Checked):
     manifest: str | None = setting(
         None,
         Optional(Kind()),
-        "A CSV file of runs with the columns content, style (several separated by ;), prefix, and any flag. Complete runs "
-        "are skipped. The file and its paths may be URLs (s3://…).",
+        "A CSV file of runs with the columns content, style (several separated by ;), prefix, and any flag. Complete "
+        "runs are skipped. The file and its paths may be URLs (s3://…).",
     )
     cluster: str | None = setting(
         None,

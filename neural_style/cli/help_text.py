@@ -43,8 +43,8 @@ def text(full: bool) -> str:
     if not full:
         lines += [
             "",
-            "--helpfull shows every flag, and --list_recipes the recipes. neural-style train --help describes training,",
-            "and neural-style web --help the page.",
+            "--helpfull shows every flag, and --list_recipes the recipes.",
+            "neural-style train --help describes training, and neural-style web --help the page.",
         ]
     return "\n".join(lines)
 

@@ -134,8 +134,8 @@ def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if len(styles) > 1:
         raise UserError(
-            f"A trained network is the only style of a run, and {os.fspath(networks[0])!r} is given with others: choose "
-            "among its styles by --style."
+            f"A trained network is the only style of a run, and {os.fspath(networks[0])!r} is given with others: "
+            "choose among its styles by --style."
         )
     name = next(name for name, row in METHODS.items() if row.style_is_network)
     if given.get("method") not in (None, name):
