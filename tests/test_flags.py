@@ -64,8 +64,7 @@ def test_weights_determine_the_preprocessing(tmp_path):
     assert options("--recipe=pytorch_tutorial", f"--weights={torch}").network.preprocess == "torch"
     with pytest.raises(UserError, match="--weights=imagenet takes --preprocess=caffe.*received torch"):
         options("--recipe=pytorch_tutorial")
-    with pytest.raises(UserError, match="vgg.pth takes --preprocess=torch.*received caffe"):
-        options(f"--weights={torch}", "--preprocess=caffe")
+    assert options(f"--weights={torch}", "--preprocess=caffe").network.preprocess == "caffe"
 
 
 def test_flags_may_be_anywhere():
