@@ -156,7 +156,7 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
     settings.video.check_surroundings()
     from neural_style.video import clip as clips  # needs packages that pictures do not need
 
-    clip = clips.opened(str(path))
+    clip = clips.open_clip(str(path))
     first = next((image for _, image in clip.frames(settings.video)), None)
     if first is None:
         length = f"it has {clip.count}" if clip.count else "it is shorter"

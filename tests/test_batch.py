@@ -31,7 +31,7 @@ def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_r
     assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
     first, then = err.splitlines()  # reported at the start, and in its turn
     assert "line 3: '" in first
-    assert "missing.png' is no file yet" in first
+    assert "missing.png' does not exist yet" in first
     assert "line 3: Expected an image file" in then
     assert json.loads((tmp_path / "a.json").read_text())["flags"]["style_weight"] == 2.0
     assert len(json.loads((tmp_path / "c.json").read_text())["styles"]) == 2
@@ -75,7 +75,7 @@ def test_the_cache_is_limited():
     [
         (["a,b"], "content,style", "prefix is missing from 'content', 'style'"),
         (["d,e,f"], "a.png,b.png,c", "in the first line; content, style, prefix is missing from 'a.png', 'b.png', 'c'"),
-        ([], "content,style,prefix", "holds no rows"),
+        ([], "content,style,prefix", "contains no rows"),
         (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown setting 'rosw'. Did you mean rows"),
         (["a,b,c,0"], "content,style,prefix,rows", "line 2: --rows takes a whole number from 1"),
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),

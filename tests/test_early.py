@@ -40,7 +40,7 @@ def run():
         (["--rows=0"], 2, "--rows takes a whole number"),
         (["--rowz=64"], 2, "rows"),
         (["--preprocess=torch"], 1, "--weights=imagenet takes --preprocess=caffe"),
-        (["--weights=vgg.pth"], 1, "is no file"),
+        (["--weights=vgg.pth"], 1, "is not a file"),
         (["--scales=8", "--rows=64"], 1, "halve"),
         (["--recipe=none"], 2, "--recipe takes one of"),
         (["--style_masks=a.png,b.png"], 1, "--style_masks takes one mask for each of the 1 styles"),

@@ -1,4 +1,4 @@
-"""Batches: the runs of a CSV file, one after the other or several at once."""
+"""--manifest: paints the rows of a table, one after the other or several at once."""
 
 import codecs
 import csv
@@ -27,10 +27,10 @@ SEPARATORS = (",", ";", "\t")
 
 
 def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map) -> int:
-    """Carries out each row that is not complete yet; one that fails is reported, and the rest go on.
+    """Paints each row that is not complete yet; a row that fails is reported, and the others continue.
 
     Args:
-      given: the command line, whose flags hold for every row; a row's own win.
+      given: the command line, whose flags apply to every row; a row's own flags win.
       paint: of `main`, with its engine.
       each: calls a function with each row, as `map` does: one after the other, or several at once.
 
@@ -47,8 +47,8 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
     for number, images, _ in jobs:
         for image in images[:-1]:
             if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
-                # told now, not when hours later its turn comes; the rest go on
-                warn(f"{path}, line {number}: {image!r} is no file yet.")
+                # a warning now, not an error hours later; the other rows continue
+                warn(f"{path}, line {number}: {image!r} does not exist yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if _is_file(image)} - results
     options = PaintOptions(given.command.resume, skip_complete=True, also_read=(*given.files, *read))
@@ -65,12 +65,12 @@ def _is_file(image: str) -> bool:
 
 
 def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings]) -> tuple[int, bool | None]:
-    """A row's line, and whether there was anything to do; None where it failed, which is told."""
+    """Paints a row; returns its line, and whether there was anything to do, None where it failed."""
     number, images, settings = job
     say(f"{path}, line {number}: {' '.join(images)}")
     try:
         return number, paint(images, settings)
-    except Exception as error:  # one row's fault, foreseen or not, is not the others'
+    except Exception as error:  # the error of one row must not stop the others
         if not isinstance(error, UserError):
             traceback.print_exc()
         warn(f"{path}, line {number}: {error}")
@@ -106,9 +106,13 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
 
 
 def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
-    """Each row's line number and its values by column."""
+    """Reads a table: each row's line number and its values by column.
+
+    Raises:
+      UserError: the file can't be read, or a column is missing or given twice.
+    """
     if not _is_file(path):
-        raise UserError(f"--manifest takes a CSV file, and {path!r} is no file.", exit_code=2)
+        raise UserError(f"--manifest takes a CSV file, and {path!r} is not a file.", exit_code=2)
     try:
         columns, rows = _table(storage.read(path))
     except FileNotFoundError:
@@ -117,9 +121,22 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
         ) from error
-    twice = {name for name in columns if columns.count(name) > 1}
-    if twice:
-        raise UserError(f"{path}: the column {min(twice)} stands there twice: leave out one.", exit_code=2)
+    _check_columns(path, columns)
+    if not rows:
+        raise UserError(f"{path} contains no rows: each names content, style and prefix.", exit_code=2)
+    for number, row in rows:
+        if None in row:
+            raise UserError(
+                f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
+            )
+    return rows
+
+
+def _check_columns(path: str, columns: Sequence[str]) -> None:
+    """Raises a UserError where a required column is missing, or any column is given twice."""
+    repeated = {name for name in columns if columns.count(name) > 1}
+    if repeated:
+        raise UserError(f"{path}: the column {min(repeated)} is given twice: leave out one.", exit_code=2)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         received = ", ".join(map(checked.short, columns)) or "an empty file"
@@ -128,14 +145,6 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
             f"from {received}.",
             exit_code=2,
         )
-    if not rows:
-        raise UserError(f"{path} holds no rows: each names content, style and prefix.", exit_code=2)
-    for number, row in rows:
-        if None in row:
-            raise UserError(
-                f"{path}, line {number}: more values than columns: quote a value that holds a comma.", exit_code=2
-            )
-    return rows
 
 
 def _table(data: bytes) -> tuple[list[str], list[tuple[int, dict[str | None, Any]]]]:

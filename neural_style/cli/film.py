@@ -70,7 +70,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
 def _start_anew(film: "Film", names: FilmNames) -> None:
     if film.so_far().numbers() and names.ending:
         warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have continued.")
-    film.begin_anew()
+    film.clear()
 
 
 def _check_output(output: OutputSettings) -> None:
@@ -169,7 +169,7 @@ class _FilmReport:
         self._write_record({"complete": True})
         rows, cols = self._film.size
         say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
-        self._film.forget_passes()
+        self._film.remove_passes()
         if self._names.ending:
             self._film.painted.remove()
 
@@ -196,11 +196,14 @@ class _FilmReport:
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
-        sound = None
-        if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
-            sound = self._clip.path, self._clip.shown_at(video.first_frame)
-        quality = self._settings.output.output_quality
-        files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
+        quality, last = self._settings.output.output_quality, self._film.so_far().numbers()[-1]
+        following = last + video.every
+        keeps_speed = self._rate * video.every == self._clip.rate and ending != ".gif"
+        sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
+        seconds = self._shown_at(following) - self._shown_at(last)
+        files.write_whole(
+            path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending, seconds)
+        )
         if path == self._names.output:
             self._written = record.digest([path])
 
@@ -208,8 +211,7 @@ class _FilmReport:
         """The frames so far, each with the second at which it is shown."""
         painted = self._film.so_far()
         for number in painted.numbers():
-            with Image.open(painted.path(number)) as image:
-                yield self._shown_at(number), image.convert("RGB")
+            yield self._shown_at(number), painted.load(number)
 
     def _shown_at(self, number: int) -> float:
         """The second of the painted film at which a frame of the clip is shown."""

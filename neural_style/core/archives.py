@@ -12,11 +12,14 @@ def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
       max_bytes: maximum size, unpacked.
 
     Raises:
-      ValueError: the file is larger than `max_bytes`.
+      ValueError: the file is larger than `max_bytes`, or compressed in another way than by Deflate.
       KeyError: there is no such file.
       zipfile.BadZipFile, zlib.error, EOFError: the archive is damaged, or the file's size is another one.
     """
-    stated_size = archive.getinfo(name).file_size
+    info = archive.getinfo(name)
+    stated_size = info.file_size
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is neither stored nor deflated")  # other methods unpack without a limit
     if stated_size > max_bytes:
         raise ValueError(f"{name} is larger than {max_bytes} bytes")
     with archive.open(name) as file:

@@ -253,7 +253,8 @@ class Page:
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir()
         record = job.record.as_dict()
-        carried = {name: job.info.get(name) for name in ("exif", "icc_profile")}
+        carried = {name: job.info.get(name) for name in ("exif", "icc_profile", "dpi")}
+        job.image.info["alpha"] = job.info.get("alpha")
         carried["text"] = json.dumps(job.wish.info().as_dict())
         writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
         (folder / "painted.json").write_text(json.dumps(record, indent=2))
