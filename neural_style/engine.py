@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neural_style.core.cache import Cache
+from neural_style.core.imports import import_name
 from neural_style.core.run import Run, Tools
 from neural_style.core.step import Step
 from neural_style.images import writing
@@ -108,10 +108,9 @@ class Engine:
 
     def _make_run(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None) -> Run:
         path = plan.row.litert_run if plan.uses_litert else plan.row.run
-        module, _, name = path.partition(":")
         loading = contextlib.nullcontext if plan.uses_litert or "tensorflow" in sys.modules else self._loading
         with loading():
-            run = getattr(importlib.import_module(module), name)
+            run = import_name(path)
         return run(inputs, plan, tools, resumed)
 
 

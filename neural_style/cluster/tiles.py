@@ -90,7 +90,8 @@ class ClusterObjective:
         return {tile: results[tile] for tile in every}
 
     def _box(self, image: np.ndarray, tile: Tile) -> Box:
-        return add_halo(tile, *image.shape[:2], self._reach)
+        rows, cols = image.shape[:2]
+        return add_halo(tile, rows, cols, self._reach)
 
     def _seen(self, image: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """A tile with its halo, and where it lies in that."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from neural_style.core.errors import UserError
-from neural_style.settings.network import SOURCES, NetworkSettings
+from neural_style.settings.network import NetworkSettings
+from neural_style.settings.weight_sources import SOURCES
 
 BUILT_IN = Path(__file__).parent.parent / "universal" / "decoders"
 """The folder of the bundled decoders."""
@@ -34,10 +35,10 @@ def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
     if wrong:
         raise UserError(f"Decoders take {', '.join(wrong)}.")
     weights = network.weights
-    if weights == "random":
-        weights = f"random {seed}"
-    elif weights not in SOURCES:
+    if weights not in SOURCES:
         weights = f"SHA-256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()}"
+    elif SOURCES[weights].uses_seed:
+        weights = f"{weights} {seed}"
     kept = {name: getattr(network, name) for name in ("network", "pooling", "padding", "preprocess")}
     return {**kept, "weights": weights}
 

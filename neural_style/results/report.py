@@ -19,8 +19,8 @@ from neural_style.results.checkpoint import Checkpoint
 from neural_style.results.record import Record, RunInfo
 from neural_style.results.tensorboard import Board
 from neural_style.results.writer import Writer
-from neural_style.settings.network import SOURCES
 from neural_style.settings.output import OutputSettings
+from neural_style.settings.weight_sources import SOURCES
 
 
 class Progress(Protocol):
@@ -72,7 +72,7 @@ class Report:
         """Writes everything that follows from a step; the state to resume from comes last."""
         if not self._has_named_weights and self._info.flags["weights"] == "auto" and "weights" in step.facts:
             self._has_named_weights = True
-            logger.info(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
+            logger.info(f"Weights: {SOURCES[step.facts['weights']].reason}.")
         self._progress.add(step)
         self._record.add(step)
         self._try("intermediate images", lambda: self._writer.add(step))

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 
@@ -122,8 +122,13 @@ class Choice(Kind):
 class WordOr(Kind):
     """One of a few words, or what another kind takes."""
 
-    def __init__(self, words: Sequence[str], other: Kind):
-        self.words, self.other = tuple(words), other
+    def __init__(self, words: Collection[str], other: Kind):
+        self._words, self.other = words, other
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words, as they are now: a table of them may grow."""
+        return tuple(self._words)
 
     @property
     def expected(self) -> str:

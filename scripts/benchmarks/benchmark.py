@@ -92,7 +92,7 @@ def measure_evaluation() -> dict[str, float]:
     from neural_style.vgg import weights
 
     scene = session().scene
-    kernels = weights.random("vgg19", 0)
+    kernels = weights.load_random("vgg19", 0)
     contenders: dict[str, Callable] = {
         "Keras' example (three images stacked, float32)": evaluation_of(session("--noreuse_constant_rows")),
         "neural_style float32": evaluation_of(session()),

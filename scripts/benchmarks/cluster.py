@@ -100,7 +100,7 @@ def evaluation(address: str) -> np.ndarray:
     content, style = (geometry.resize(reading.load(DATA / name), *SIZE) for name in ("coffee.png", "swirls.png"))
     settings = Settings.read(weights="random", tile=TILE)
     with Driver(address) as driver:
-        made = driver.tiled(settings, weights.random("vgg19", 0), TILE, "float32", 0)
+        made = driver.tiled(settings, weights.load_random("vgg19", 0), TILE, "float32", 0)
         bound = made.bind_scene(Scene(content, [Region([style], [1.0], 1.0, None)], content))
         bound(content)  # the first one traces
         clock = Clock(os.getpid())
