@@ -309,7 +309,7 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
     assert command(made, "--export=two.tflite").returncode == 0
     assert (tmp_path / "two.tflite").stat().st_size > 10_000
     again = command(made, "--export=two.tflite")
-    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+    assert (again.returncode, "exists already" in again.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

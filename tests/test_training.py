@@ -319,7 +319,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(photos))
     assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
     again = command(photos, *words)
-    assert (again.returncode, "is there already: choose another name" in again.stderr) == (1, True)
+    assert (again.returncode, "exists already: choose another name" in again.stderr) == (1, True)
 
 
 PAINTERS = style_networks.by_name()["painters"]
