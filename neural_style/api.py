@@ -18,7 +18,7 @@ from neural_style.core.step import Step
 from neural_style.engine import Engine
 from neural_style.images import geometry, reading, writing
 from neural_style.images.inputs import Inputs
-from neural_style.images.reading import Picture
+from neural_style.images.reading import Picture, Pictures
 from neural_style.planning import device, memory
 from neural_style.planning.plan import Plan, prepare
 from neural_style.pretrained import style_networks
@@ -70,7 +70,7 @@ class Painting:
 
 def stylize(
     content: Picture,
-    styles: Picture | Sequence[Picture],
+    styles: Pictures,
     /,
     *,
     callback: Callable[[Step], Any] | None = None,
@@ -111,7 +111,7 @@ def stylize(
 
 def stylize_film(
     clip: str,
-    styles: Picture | Sequence[Picture],
+    styles: Pictures,
     /,
     *,
     engine: Engine | None = None,
@@ -200,8 +200,8 @@ class _InMemory:
 
     def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
         self.record, self._callback = record, callback
-        self.result: np.ndarray | None = None
-        self.last: Step | None = None
+        self.result: np.ndarray  # set by `finish`
+        self.last: Step  # set by `add`
 
     def add(self, step: Step) -> None:
         """See `Follower`."""
@@ -219,12 +219,10 @@ class _InMemory:
         """See `Follower`."""
 
 
-def _read_settings(
-    styles: Picture | Sequence[Picture], recipe: str | None, settings: Mapping[str, Any]
-) -> tuple[list[Picture], Settings]:
+def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, Any]) -> tuple[list[Picture], Settings]:
     """The styles as a list, and the settings that flags by name mean for them."""
-    styles = list(styles) if isinstance(styles, list | tuple) else [styles]
-    return styles, Settings.read(recipe, **{**settings, **style_networks.method(styles, settings)})
+    paintings = reading.as_list(styles)
+    return paintings, Settings.read(recipe, **{**settings, **style_networks.method(paintings, settings)})
 
 
 def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[Frame]":

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from neural_style.core.cache import Cache
 from neural_style.core.imports import import_name
-from neural_style.core.run import Run, Tools
+from neural_style.core.run import NO_STEPS, Run, Tools
 from neural_style.core.step import Step
 from neural_style.images import writing
 from neural_style.images.inputs import Inputs
@@ -93,7 +93,7 @@ class Engine:
 
         return Film(clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch))
 
-    def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Iterator[Step]:
+    def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Generator[Step, None, None]:
         """Paints `content` in the manner of `styles`: yields the start, then each iteration, scale by scale.
 
         Args:
@@ -108,6 +108,7 @@ class Engine:
 
     def _make_run(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None) -> Run:
         path = plan.row.litert_run if plan.uses_litert else plan.row.run
+        assert path is not None  # a plan uses LiteRT only where the method has a run for it
         loading = contextlib.nullcontext if plan.uses_litert or "tensorflow" in sys.modules else self._loading
         with loading():
             run = import_name(path)
@@ -131,7 +132,7 @@ class _RunFromStart:
         self._first, self._make_run = first, make_run
         self._run: Run | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """See `core.run.Run`: the steps of the second run."""
         *_, painted = self._first.steps()
         self._run = self._make_run(painted.image)
@@ -139,8 +140,10 @@ class _RunFromStart:
 
     def best(self) -> np.ndarray | None:
         """See `core.run.Run`."""
-        return self._run and self._run.best()
+        return self._run.best() if self._run else None
 
     def result(self) -> np.ndarray:
         """See `core.run.Run`."""
+        if self._run is None:
+            raise RuntimeError(NO_STEPS)
         return self._run.result()

@@ -57,7 +57,7 @@ def by_numpy(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarra
 
 def _within(places: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """Whether each of the positions [pairs, 2] lies inside maps [rows, cols, channels]."""
-    return ((places >= 0) & (places < maps.shape[:2])).all(-1)
+    return np.all((places >= 0) & (places < maps.shape[:2]), axis=-1)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 A field [rows, cols, 2] int32 holds for each position of one map the row and column of a position in another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def scaled_identity(shape: tuple[int, int], other: tuple[int, int]) -> np.ndarra
     return ((2 * positions + 1) * other // (2 * np.array(shape))).astype(np.int32)
 
 
-def shifted_slices(shift: Sequence[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+def shifted_slices(shift: Iterable[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Return slices of the positions in an array that have another one `shift` away, and of those others.
 
     Args:
@@ -67,12 +67,12 @@ def vote(maps: np.ndarray, field: np.ndarray, patch_size: int) -> np.ndarray:
       [*shape, channels] float32.
     """
     total, count = (np.zeros((*field.shape[:2], channels), np.float32) for channels in (maps.shape[-1], 1))
-    for offset in np.ndindex(patch_size, patch_size):
-        offset = np.array(offset) - patch_size // 2
+    for corner in np.ndindex(patch_size, patch_size):
+        offset = np.array(corner) - patch_size // 2
         # The patch around a position covers position + offset, which corresponds to its match + offset.
         centers, covered = shifted_slices(offset, field.shape[:2])
         matched = field[centers] + offset
-        inside = ((matched >= 0) & (matched < maps.shape[:2])).all(-1)[..., np.newaxis]
+        inside = np.all((matched >= 0) & (matched < maps.shape[:2]), axis=-1)[..., np.newaxis]
         clipped = np.clip(matched, 0, np.array(maps.shape[:2]) - 1)
         total[covered] += inside * maps[clipped[..., 0], clipped[..., 1]]
         count[covered] += inside

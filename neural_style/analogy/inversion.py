@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neural_style.images.scene import Scene
 from neural_style.losses.loss import Loss
 from neural_style.losses.terms import Content
 from neural_style.optimize.evaluator import Evaluator, Watch
@@ -17,6 +18,9 @@ from neural_style.settings.vgg_layers import level_layer
 from neural_style.vgg import model
 from neural_style.vgg.weight_files import Weights
 
+BLANK = np.zeros((1, 1, 3), np.float32)
+NO_STYLES = Scene(BLANK, [], BLANK)
+"""The scene of an inversion, whose loss compares content alone."""
 FIRST_STEP = 0.1
 """Length of L-BFGS's first trial move, relative to that of the start."""
 MEMORY = 4
@@ -83,7 +87,7 @@ class Network:
         loss = objective.loss
         constants = {
             "maps": loss.content_maps(features),
-            "prepared": loss.prepare(loss.measure(features, {}), [], scene=None),
+            "prepared": loss.prepare(loss.measure(features, {}), [], NO_STYLES),
         }
         dtype = objective.network.input.dtype
         evaluator = Evaluator(lambda x: objective.evaluate(tf.constant(x, dtype), constants), start.shape, watch=watch)

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from neural_style.analogy.blending import exchange_mean
 from neural_style.analogy.inversion import Network
 from neural_style.analogy.pair import Correspondence, ImagePair
 from neural_style.core.errors import DAMAGED_STATE, UserError
-from neural_style.core.run import Tools
+from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene_building import build_scene
@@ -41,7 +41,7 @@ class Run:
         self._scene = build_scene(inputs, plan.settings, plan.sizes[0])
         self._last: np.ndarray | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """The start, and what was found at each level; after a break those that are still to come.
 
         Raises:
@@ -56,6 +56,8 @@ class Run:
 
     def result(self) -> np.ndarray:
         """The image [rows, cols, 3] of the last step."""
+        if self._last is None:
+            raise RuntimeError(NO_STEPS)
         return self._last
 
     def _steps(self) -> Iterator[Step]:
@@ -64,7 +66,8 @@ class Run:
         evaluations = self._plan.evaluations
         images = self._scene.content, self._scene.styles[0]
         pair = ImagePair(network, *images, self._settings.analogy.plan, evaluations, self._watch)
-        match, losses = self._begin(pair, facts), []
+        match = self._begin(pair, facts)
+        losses: list[float] = []
         first = len(match.levels)
         for index in range(first, len(levels) + 1):
             if index > first:

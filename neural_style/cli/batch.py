@@ -7,7 +7,6 @@ import io
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from neural_style.cli.film import is_film
 from neural_style.cli.film_names import FilmNames
@@ -41,6 +40,8 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
       UserError: the file or a row's flags can't be read; nothing is begun then.
     """
     path = given.command.manifest
+    if path is None:
+        raise UserError("Expected a table of rows, received none: name it by --manifest.", exit_code=2)
     if given.words:
         raise UserError(f"--manifest names the images, and {' '.join(given.words)} was given besides.", exit_code=2)
     jobs = _jobs(given, path)
@@ -87,7 +88,8 @@ def _place(images: list[str]) -> tuple[str, str]:
 
 def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
     """The line, the images and prefix, and the settings of each row."""
-    jobs, lines = [], {}
+    jobs = []
+    lines: dict[str, int] = {}
     for number, row in _rows(path):
         own = {name: value for name, value in row.items() if name not in COLUMNS and value}
         images = [row["content"], *(style.strip() for style in row["style"].split(";")), row["prefix"]]
@@ -114,7 +116,7 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
     if not _is_file(path):
         raise UserError(f"--manifest takes a CSV file, and {path!r} is not a file.", exit_code=2)
     try:
-        columns, rows = _table(storage.read(path))
+        columns, lines = _table(storage.read(path))
     except FileNotFoundError:
         raise UserError(f"--manifest takes a CSV file, and {path!r} does not exist.", exit_code=2) from None
     except (OSError, UnicodeError, csv.Error) as error:
@@ -122,14 +124,15 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
         ) from error
     _check_columns(path, columns)
-    if not rows:
+    if not lines:
         raise UserError(f"{path} contains no rows: each names content, style and prefix.", exit_code=2)
-    for number, row in rows:
-        if None in row:
+    for number, values in lines:
+        if any(values[len(columns) :]):
             raise UserError(
                 f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
             )
-    return rows
+    missing = [""] * len(columns)
+    return [(number, dict(zip(columns, [*values, *missing], strict=False))) for number, values in lines]
 
 
 def _check_columns(path: str, columns: Sequence[str]) -> None:
@@ -147,7 +150,7 @@ def _check_columns(path: str, columns: Sequence[str]) -> None:
         )
 
 
-def _table(data: bytes) -> tuple[list[str], list[tuple[int, dict[str | None, Any]]]]:
+def _table(data: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns, and each row's line number and values, of a table as spreadsheets save it.
 
     UTF-8, UTF-16 with its mark, or Windows' Western European; with commas, semicolons or tabs, whichever makes the
@@ -161,9 +164,7 @@ def _table(data: bytes) -> tuple[list[str], list[tuple[int, dict[str | None, Any
     for values in reader:
         values = [value.strip() for value in values]
         if any(values):
-            rest = {None: values[len(columns) :]} if any(values[len(columns) :]) else {}
-            padded = [*values, *[""] * len(columns)][: len(columns)]
-            rows.append((reader.line_num, {**dict(zip(columns, padded, strict=True)), **rest}))
+            rows.append((reader.line_num, values))
     return columns, rows
 
 

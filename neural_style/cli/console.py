@@ -1,5 +1,6 @@
 """The entry point of the command `neural-style`."""
 
+import io
 import os
 import sys
 
@@ -41,5 +42,5 @@ def _open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
-        if stream:
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may contain what the terminal can't encode

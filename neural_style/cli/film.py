@@ -43,11 +43,11 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     names = FilmNames(output)
     info = RunInfo.of_run(content, styles, (names.prefix, names.ending), settings)
     digests = record.digests(styles[0], styles, settings, settings.video.flow_folder)
-    digests[content] = record.digest(clip.pictures or [clip.path])
+    digests[content] = record.digest(clip.pictures if clip.path is None else [clip.path])
     earlier = names.read_record()
     changed = record.changes(RunInfo.from_dict(earlier), info, earlier["digests"], digests) if earlier else []
     same_frames = earlier is not None and all(change.startswith("--fps ") for change in changed)
-    if options.keeps_complete and same_frames and not changed and names.is_complete(earlier):
+    if options.keeps_complete and earlier is not None and not changed and names.is_complete(earlier):
         say(f"{output} is complete already.")
         return False
     if options.resume and earlier and not same_frames and not earlier.get("complete"):

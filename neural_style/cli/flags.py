@@ -106,7 +106,8 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     Raises:
       UserError: with exit code 2, where the command line can't be read.
     """
-    values, files = _define(groups), []
+    values = _define(groups)
+    files: list[str] = []
     try:
         words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
@@ -132,7 +133,8 @@ def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str
     Raises:
       UserError: a flagfile can't be read, or includes itself.
     """
-    expanded, rest = [], iter(arguments)
+    expanded: list[str] = []
+    rest = iter(arguments)
     for argument in rest:
         name, equals, path = argument.partition("=")
         if argument == "--":
@@ -172,7 +174,7 @@ def _define(groups: Sequence[type]) -> flags.FlagValues:
         for field in dataclasses.fields(group):
             switch = isinstance(field.metadata["kind"], Switch)
             define = flags.DEFINE_boolean if switch else flags.DEFINE_string
-            short = {"short_name": "h"} if field.name == "help" else {}
+            short: dict[str, Any] = {"short_name": "h"} if field.name == "help" else {}
             define(field.name, None, field.metadata["help"], flag_values=values, module_name=group.__name__, **short)
     for old_name, name in _old_names(groups).items():
         flags.DEFINE_alias(old_name, name, flag_values=values)

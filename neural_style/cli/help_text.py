@@ -58,7 +58,7 @@ def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None
       recipe: whose values are shown as the defaults.
     """
     shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
-    title = ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"] if shown else []
+    title = ["", f"{(group.__doc__ or group.__name__).splitlines()[0].rstrip('.')}:"] if shown else []
     said = recipes.read(recipe) if recipe else {}
     defaults = [checked.read(field, said[field.name]) if field.name in said else field.default for field in shown]
     return title + [line for each in zip(shown, defaults, strict=True) for line in _flag_help(*each)]
@@ -68,7 +68,7 @@ def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
     kind = field.metadata["kind"]
     switch = isinstance(kind, Switch)
     name = f"--[no]{field.name}" if switch else f"--{field.name}"
-    stated = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
-    stated = f" ({'; '.join(stated)})"
+    facts = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
+    stated = f" ({'; '.join(facts)})"
     wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
     return [f"  {name}", *wrap.wrap(f"{field.metadata['help']}{stated}")]

@@ -87,7 +87,7 @@ def _without(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # makes its import an ImportError
+    sys.modules[module] = None  # type: ignore[assignment]  # makes its import an ImportError
     try:
         yield
     finally:

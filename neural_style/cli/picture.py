@@ -41,7 +41,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     plan = make_plan(inputs, settings, network_styles)
     with targets.locked(prefix):
         progress = Progress(plan, state.scales if state else (), Path(prefix).name)
-        run = make_engine().run(inputs, plan, state and state.resumed, progress.watch)
+        run = make_engine().run(inputs, plan, state.resumed if state else None, progress.watch)
         images = [inputs.content, *inputs.styles]
         follow(run, Report(info, digests, settings.output, images, progress, state))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")

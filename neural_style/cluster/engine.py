@@ -1,7 +1,7 @@
 """An engine whose runs are computed by the workers of a cluster."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class ClusterEngine:
 
     def film(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, watch: Watch | None = None) -> Shots:
         """See `Engine.film`: the driver estimates the motion, and each frame is a run."""
-        return Shots(self._pool, clip, inputs, plan, folder, lambda *frame: self.run(*frame, watch=watch))
+        return Shots(self._pool, clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch))
 
 
 class Run:
@@ -60,7 +60,7 @@ class Run:
         self._best: Step | None = None
         self._result: np.ndarray
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """Yield the steps, as a run on this machine does.
 
         Raises:

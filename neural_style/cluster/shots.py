@@ -1,7 +1,7 @@
 """A film whose shots are painted in parallel: no frame depends on a frame of another shot."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from neural_style.cluster.pool import Pool
@@ -27,7 +27,7 @@ class Shots(Film):
         super().__init__(clip, inputs, plan, folder, make_run)
         self._pool = pool
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """See `Film.frames`."""
         for frames in self._pool.map(self._paint_shot, self._find_shots()):
             yield from frames

@@ -20,7 +20,8 @@ class Cache:
         Args:
           limit: bytes to keep at most; the last item that was requested is kept whatever its size.
         """
-        self._limit, self._lock, self._owner = limit, threading.Lock(), None
+        self._limit, self._lock = limit, threading.Lock()
+        self._owner: int | None = None
         self._items: collections.OrderedDict[Hashable, tuple[Any, Callable[[Any], float]]] = collections.OrderedDict()
 
     def __len__(self) -> int:

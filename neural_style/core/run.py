@@ -1,7 +1,7 @@
 """What a run is, and how it is followed to its end."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,9 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
 
+NO_STEPS = "Expected a run that has taken its steps: take those of `steps()` before `result()`."
+"""The message of a RuntimeError."""
+
 
 class Run(Protocol):
     """Paints one picture.
@@ -19,7 +22,7 @@ class Run(Protocol):
     provides, and the "session" (`Step.state`) and "scale" to resume from, or None.
     """
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """Yields the start, then the result of each iteration."""
 
     def best(self) -> np.ndarray | None:

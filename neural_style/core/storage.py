@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 from neural_style.core.errors import UserError
 
@@ -23,7 +23,7 @@ SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 """What a URL begins with; a drive of Windows has one letter."""
 
 
-def is_url(path: Any) -> bool:
+def is_url(path: Any) -> TypeGuard[str]:
     """Whether a path is the URL of a file that lies elsewhere."""
     return isinstance(path, str) and SCHEME.match(path) is not None
 

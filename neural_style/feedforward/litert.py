@@ -48,8 +48,10 @@ class LiteRun(OnePassRun):
         return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        path = self._plan.network_styles.path
-        model = self._model(style_networks.lite_file(path))
+        path = self._network_styles.path
+        lite_file = style_networks.lite_file(path)
+        assert lite_file is not None  # else the plan does not use LiteRT
+        model = self._model(lite_file)
 
         def paint(image: np.ndarray, style: np.ndarray) -> np.ndarray:
             return model(image=image[np.newaxis], style=style)[0]

@@ -120,6 +120,7 @@ def load(path: Path) -> Network:
     if path.suffix.lower() in style_networks.TORCH:
         tensors = torch_files.read(path)
         network = initialize(facts["architecture"], torch_files.network_width(tensors, path), facts["styles"], seed=0)
+        assert isinstance(network.layers, Johnson)  # the only architecture of torch's files, see `facts`
         torch_files.fill(network.layers, tensors, path)
         return network
     network = initialize(facts["architecture"], float(facts["width"]), facts["styles"], seed=0)

@@ -1,12 +1,13 @@
 """A run in one pass: the photograph, and what a network makes of it. Without TensorFlow, which runs may do without."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from neural_style.core.run import Tools
+from neural_style.core.errors import UserError
+from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
 from neural_style.feedforward.flatness import keep_flat
 from neural_style.images import color, geometry, writing
@@ -14,6 +15,7 @@ from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene, shares_of
 from neural_style.images.scene_building import build_scene
 from neural_style.planning.plan import Plan
+from neural_style.pretrained.style_networks import NetworkStyles
 
 Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A network: RGB [rows, cols, 3] in 0..255 and the weight of each style [1, rows or 1, cols or 1, styles] to RGB."""
@@ -27,7 +29,7 @@ class OnePassRun:
         self._inputs, self._plan, self._settings, self._cache = inputs, plan, plan.settings, tools.cache
         self._last: np.ndarray | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """The photograph, and the painting.
 
         Raises:
@@ -42,6 +44,8 @@ class OnePassRun:
 
     def result(self) -> np.ndarray:
         """The painting [rows, cols, 3]."""
+        if self._last is None:
+            raise RuntimeError(NO_STEPS)
         return self._last
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
@@ -82,9 +86,19 @@ class OnePassRun:
             painted = covered * painted + (1 - covered) * scene.content
         return painted if scene.chroma is None else color.grey(painted)
 
+    @property
+    def _network_styles(self) -> NetworkStyles:
+        """The trained network, and its styles that are used."""
+        network_styles = self._plan.network_styles
+        if network_styles is None:
+            raise UserError(
+                "Expected a plan with a trained network, received none: pass `network_styles` to `make_plan`."
+            )
+        return network_styles
+
     def _chosen(self, scene: Scene) -> Sequence[int]:
         """The numbers of the network's styles that are used."""
-        return self._plan.network_styles.numbers
+        return self._network_styles.numbers
 
     def _blend(self, scene: Scene) -> np.ndarray:
         """The weight of each of these where there are no masks."""
@@ -116,6 +130,7 @@ class PaintingsRun(OnePassRun):
             return mixed
         photograph = writing.to_image(scene.content, denoise=0)
         side = self._settings.method.style_side
+        assert side is not None  # of every method whose network sees paintings
         own = predict(geometry.resize(photograph, side, side, "lanczos"))
         return [alpha * vector + (1 - alpha) * own for vector in mixed]
 

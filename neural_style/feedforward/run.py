@@ -18,7 +18,7 @@ class Run(OnePassRun):
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         """Reads the network once for each version of its file."""
-        path, precision = self._plan.network_styles.path, self._plan.precision
+        path, precision = self._network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
         painter = self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes)

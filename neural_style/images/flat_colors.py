@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 BLACK = 16
 """A colour whose channels are all at most this is black."""
@@ -78,12 +79,12 @@ def main_colors(pixels: np.ndarray) -> list[FlatColor]:
     return [FlatColor(tuple(centers[i].astype(int).tolist()), float(shares[i])) for i in np.argsort(-shares)]
 
 
-def nearest_color(pixels: np.ndarray, colors: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+def nearest_color(pixels: np.ndarray, colors: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
     """The number of the nearest of some colours to each pixel [..., 3], and its distance in levels, both [...]."""
     nearest = np.zeros(pixels.shape[:-1], np.int32)
     distances = np.full(pixels.shape[:-1], np.inf, np.float32)
     for number, color in enumerate(colors):
-        distance = np.abs(pixels - np.float32(color)).max(axis=-1)
+        distance = np.abs(pixels - np.asarray(color, np.float32)).max(axis=-1)
         nearest[distance < distances] = number
         distances = np.minimum(distances, distance)
     return nearest, distances

@@ -103,9 +103,10 @@ def _choose_regions(pixels: np.ndarray, count: int, name: str) -> tuple[list[Fla
     for colors in (flat_colors.exact_colors(pixels), main, large):
         if len(colors) == count:
             return colors, []
-        darkest = min(colors, key=lambda flat: max(flat.color), default=None)
-        if len(colors) == count + 1 and darkest.is_black:
-            return [color for color in colors if color is not darkest], [darkest]
+        if len(colors) == count + 1:
+            darkest = min(colors, key=lambda flat: max(flat.color))
+            if darkest.is_black:
+                return [color for color in colors if color is not darkest], [darkest]
     listed = ", ".join(map(str, large)) if large else "too many"
     raise UserError(
         f"Expected one mask for each of the {count} styles, or a picture of {count} flat colours (and black where no "

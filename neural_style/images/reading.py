@@ -8,8 +8,9 @@ import re
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -21,6 +22,8 @@ from neural_style.settings.picture import LARGEST_IMAGE
 
 Picture = str | os.PathLike | Image.Image | np.ndarray
 """What an image may be passed as."""
+Pictures = Picture | Sequence[Picture]
+"""What one image or several may be passed as."""
 RAW_ENDINGS = (".cr2", ".nef", ".arw", ".dng")
 HEIF_ENDINGS = (".heic", ".heif")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -28,6 +31,13 @@ HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 RAW_HINT = " (it is a camera's raw file: save it as TIFF or JPEG first)"
 HEIF_HINT = " (it is HEIC, which Pillow alone does not read: pip install pillow-heif, or save it as JPEG first)"
 _OPENING = threading.Lock()
+
+
+def as_list(pictures: Pictures) -> list[Picture]:
+    """One image or several, as a list."""
+    if isinstance(pictures, Sequence) and not isinstance(pictures, str | bytes):
+        return list(pictures)
+    return [pictures]
 
 
 def load(picture: Picture, max_megapixels: int = LARGEST_IMAGE, beneath: str = "white") -> Image.Image:
@@ -227,7 +237,8 @@ def _lay_on(image: Image.Image, beneath: str) -> tuple[Image.Image, Image.Image 
     layers = to_rgba(image)
     alpha = layers.getchannel("A")
     opaque = Image.alpha_composite(Image.new("RGBA", layers.size, beneath), layers)
-    return opaque, alpha if alpha.getextrema()[0] < 255 else None
+    smallest, _ = cast(tuple[int, int], alpha.getextrema())  # of one band
+    return opaque, alpha if smallest < 255 else None
 
 
 def to_rgba(image: Image.Image) -> Image.Image:
@@ -275,9 +286,10 @@ def in_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _convert(image: Image.Image, current: bytes | None, profile: bytes | None) -> Image.Image:
     """`image` from one profile to another by LittleCMS, in RGB; None is sRGB. Unchanged where a profile is broken."""
-    profiles = [io.BytesIO(data) if data else ImageCms.createProfile("sRGB") for data in (current, profile)]
+    source, target = (io.BytesIO(data) if data else ImageCms.createProfile("sRGB") for data in (current, profile))
     try:
-        return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        return cast(Image.Image, converted)  # it is None only with inPlace=True
     except ImageCms.PyCMSError:
         return image
 

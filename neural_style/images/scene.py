@@ -92,9 +92,10 @@ def shares_of(regions: Sequence[Region]) -> np.ndarray | None:
     Where masks overlap, regions share by their weights; where they leave something, it stays as it is. A region without
     weight covers nothing.
     """
-    if regions[0].mask is None:
+    region_masks = [region.mask * (region.weight > 0) for region in regions if region.mask is not None]
+    if not region_masks:
         return None
-    masks = np.stack([region.mask * (region.weight > 0) for region in regions], axis=-1)
+    masks = np.stack(region_masks, axis=-1)
     weighted = masks * [region.weight for region in regions]
     total = weighted.sum(axis=-1, keepdims=True)
     covered = masks.sum(axis=-1, keepdims=True).clip(0, 1)

@@ -129,7 +129,8 @@ def _build_start(inputs: Inputs, settings: Settings, content: np.ndarray, style:
     if isinstance(inputs.start, np.ndarray):
         return inputs.start
     if inputs.start:
-        start = geometry.resize(inputs.start, *content.shape[:2], picture.resample)
+        rows, cols = content.shape[:2]
+        start = geometry.resize(inputs.start, rows, cols, picture.resample)
     elif picture.init == "style":
         start = style
     elif picture.init == "noise":

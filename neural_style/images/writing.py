@@ -39,7 +39,7 @@ def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
     return Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
 
 
-def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, carried: Mapping[str, Any]) -> list[str]:
+def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, carried: Mapping[Any, Any]) -> list[str]:
     """Writes an image. Metadata that can't be written are left out: the picture itself is what counts.
 
     Args:
@@ -78,7 +78,7 @@ def add_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
     return image
 
 
-def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, Any]:
+def _options(kind: str, quality: int, carried: Mapping[Any, Any]) -> dict[str, Any]:
     """The options of Pillow's `save`."""
     options = {name: carried[name] for name in ("exif", "icc_profile", "dpi") if name in carried}
     if kind == "PNG":

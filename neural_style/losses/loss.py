@@ -28,6 +28,8 @@ from neural_style.settings.loss import LossSettings
 
 Features = Mapping[str, tf.Tensor]
 """Features [batch, rows, cols, channels] by layer, with the image itself as "image"."""
+Measured = tuple[Any, tf.Tensor]
+"""A term's measurement, and the number of positions of its layer."""
 
 
 class Loss:
@@ -53,7 +55,7 @@ class Loss:
         """The content's features, for the terms that compare with them."""
         return {term.name: features[term.layer] for term in self.terms if term.compares_content}
 
-    def measure(self, features: Features, maps: Mapping[str, Any]) -> dict[str, tuple[Any, tf.Tensor]]:
+    def measure(self, features: Features, maps: Mapping[str, Any]) -> dict[str, Measured]:
         """Measure a content image or a style, as `prepare` needs it.
 
         Args:
@@ -70,7 +72,7 @@ class Loss:
         return measured
 
     def prepare(
-        self, content: Mapping[str, tuple], styles: Sequence[Mapping[str, tuple]], scene: Scene
+        self, content: Mapping[str, Measured], styles: Sequence[Mapping[str, Measured]], scene: Scene
     ) -> dict[str, Any]:
         """Compute each term's targets and factor.
 

@@ -109,5 +109,6 @@ def cut_maps(loss: Loss, maps: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
 
 def _cut_structure(maps: Any, tile: Tile, stride: int) -> Any:
     """The tile's part of every map in a nested structure; None stays."""
-    box = tuple(edge // stride for edge in tile.box)
+    top, left, bottom, right = (edge // stride for edge in tile.box)
+    box = (top, left, bottom, right)
     return tf.nest.map_structure(lambda values: None if values is None else cut(np.asarray(values), box), maps)

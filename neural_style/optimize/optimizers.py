@@ -119,7 +119,7 @@ class ContinuousLbfgs:
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         if self._curvature.pairs:
             return self._curvature.direction(gradient)
-        return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
+        return -gradient * (self._first_step / max(float(np.linalg.norm(gradient)), 1e-300))
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """Find the first point along `direction` that is low enough, or None."""
@@ -195,7 +195,8 @@ class NormalizedGradient(_FirstOrder):
 class Adam(_FirstOrder):
     """Adam (Kingma & Ba 2015, algorithm 1) with beta 0.9 and 0.999, epsilon 1e-8."""
 
-    _first = _second = 0.0
+    _first: np.ndarray | float = 0.0
+    _second: np.ndarray | float = 0.0
 
     def state(self) -> dict:
         """Return the number of moves so far, and the moments."""

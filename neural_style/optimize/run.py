@@ -1,13 +1,13 @@
 """A run: from a run's images to its Steps, scale by scale."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from neural_style.core.errors import DAMAGED_STATE, UserError
-from neural_style.core.run import Tools
+from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
@@ -33,7 +33,7 @@ class Run:
         self._make_tiled = tools.make_tiled_objective or make_tiled_objective
         self._session: Session | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """The start and each iteration of each scale; after a break those that are still to come.
 
         Raises:
@@ -81,10 +81,12 @@ class Run:
 
     def best(self) -> np.ndarray | None:
         """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
-        return self._session and self._session.best()
+        return self._session.best() if self._session else None
 
     def result(self) -> np.ndarray:
         """The image [rows, cols, 3] of the last step, also where a resumed run had nothing left to do."""
+        if self._session is None:
+            raise RuntimeError(NO_STEPS)
         return self._session.result()
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:

@@ -45,7 +45,7 @@ class Session:
         self._iterations = iterations
         self._scale = scale
         self._scales_left = scales_left
-        self._last: Step | None = None
+        self._last: Step  # set by `steps`
         self._completed = -1  # index of the last step that was yielded before an interruption
         self._start = scene.start
 
@@ -112,6 +112,7 @@ class Session:
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
         self._completed = state["index"]
+        assert self.evaluator.last is not None  # it was restored
         self._start = self.evaluator.last.x.reshape(self._start.shape)
         if not (0 <= self._completed <= self._iterations and np.isfinite(self._start).all()):
             raise ValueError

@@ -144,7 +144,9 @@ class TiledObjective:
         Returns:
           The measurements, and by tile its content maps, or without `keep` the inputs to compute them from.
         """
-        total, stored, handover = None, {}, _Handover(self._empty)
+        total: dict[str, Any] = {}
+        stored: dict[Tile, dict] = {}
+        handover = _Handover(self._empty)
         for tile, inputs in self._inputs(np.asarray(image[np.newaxis], np.float64), handover):
             part, content_maps, below, right = self._measure_tile(inputs, self._cut_maps(maps, tile))
             handover.give(tile, below, right)
@@ -164,7 +166,9 @@ class TiledObjective:
 
     def _sum(self, image: np.ndarray, constants: _Constants) -> tuple[dict, dict[Tile, dict]]:
         """The first pass: the terms' sums over all tiles, and each tile's inputs."""
-        total, stored, handover = None, {}, _Handover(self._empty)
+        total: dict[str, Any] = {}
+        stored: dict[Tile, dict] = {}
+        handover = _Handover(self._empty)
         for tile, inputs in self._inputs(image, handover):
             part, below, right = self._forward(inputs, self._maps(tile, constants))
             handover.give(tile, below, right)
@@ -194,7 +198,8 @@ class TiledObjective:
 
     def _inputs(self, image: np.ndarray, handover: _Handover) -> Iterator[tuple[Tile, dict]]:
         """Each tile with its inputs; give the tile's own borders before taking the next one."""
-        for tile in tiles(*image.shape[1:3], self._size):
+        _, rows, cols, _ = image.shape
+        for tile in tiles(rows, cols, self._size):
             above, left = handover.take(tile, -1)
             crop = cut(image, tile.box_with_margin())
             yield tile, {"image": crop, "edges": np.array(tile.edges, np.int32), "above": above, "left": left}
@@ -289,5 +294,6 @@ def make_tiled_objective(
     return TiledObjective(network, make_loss(settings.loss, warped_frames), size)
 
 
-def _add(total: dict | None, part: dict) -> dict:
-    return part if total is None else tf.nest.map_structure(tf.add, total, part)
+def _add(total: dict, part: dict) -> dict:
+    """The sum of nested tensors; an empty total is zero."""
+    return part if not total else tf.nest.map_structure(tf.add, total, part)

@@ -110,6 +110,7 @@ def choose_tile(
     """
     wanted, host, gpu = settings.optimizer.tile, free(), device.gpu_memory()
     images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
+    candidates: list[int | None]
     if isinstance(wanted, int):
         stride = max(map(vgg_layers.stride, settings.loss.layers))
         candidates = [-(-wanted // stride) * stride]
@@ -131,11 +132,11 @@ def choose_tile(
         "--tile=auto": wanted != "auto" and settings.tileable and _fits(smallest, own, host, gpu),
         "--optimizer=adam": settings.optimizes and _fits(work, lighter, host, gpu),
     }
-    advice = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
+    helpful = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
     there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
     raise UserError(
         f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {there} "
-        f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(advice)}."
+        f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(helpful)}."
     )
 
 

@@ -10,7 +10,7 @@ from neural_style.core.errors import UserError
 from neural_style.images import inputs as images
 from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
-from neural_style.images.reading import Picture
+from neural_style.images.reading import Picture, Pictures, as_list
 from neural_style.images.scene_building import Size
 from neural_style.methods import DEFAULT, METHODS, Method
 from neural_style.planning import device, memory
@@ -85,7 +85,7 @@ class Plan:
         )
 
 
-def prepare(content: Picture, styles: list[Picture], settings: Settings) -> tuple[Inputs, Plan]:
+def prepare(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, Plan]:
     """Reads the images and plans the run; everything wrong with them is an error here, before any heavy work.
 
     Args:
@@ -100,12 +100,12 @@ def prepare(content: Picture, styles: list[Picture], settings: Settings) -> tupl
     return inputs, make_plan(inputs, settings, network_styles)
 
 
-def read_inputs(content: Picture, styles: list[Picture], settings: Settings) -> tuple[Inputs, NetworkStyles | None]:
+def read_inputs(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, NetworkStyles | None]:
     """Reads and checks the images; see `prepare`."""
     if not isinstance(settings, Settings):
         raise UserError(f"Expected Settings, such as Settings.read(rows=300), received a {type(settings).__name__}.")
     required_files.check(settings)
-    styles = list(styles) if isinstance(styles, list | tuple) else [styles]
+    styles = as_list(styles)
     network_styles = style_networks.choose_styles(styles, settings)
     inputs = images.read(content, styles, settings, network_styles)
     scene_building.check_sizes(inputs, settings)

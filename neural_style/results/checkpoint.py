@@ -29,7 +29,7 @@ class Checkpoint:
     """
 
     info: RunInfo
-    digests: dict[str, str]
+    digests: Mapping[str, str]
     scales: Sequence[Mapping]
     session: dict[str, Any]
     frames: Sequence[np.ndarray]
@@ -56,9 +56,11 @@ def save(prefix: str, checkpoint: Checkpoint) -> None:
     values = dict(vars(checkpoint))
     text = json.dumps({"header": values.pop("info").as_dict(), **values}, default=set_aside)
 
+    members: dict[str, Any] = {"text": np.array(text), **{f"array_{i}": array for i, array in enumerate(arrays)}}
+
     def write(partial: Path) -> None:
         with open(partial, "wb") as file:
-            np.savez(file, text=np.array(text), **{f"array_{i}": array for i, array in enumerate(arrays)})
+            np.savez(file, **members)
 
     files.write_whole(path(prefix), write)
 

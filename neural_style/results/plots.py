@@ -17,7 +17,7 @@ FRAME_SIDE = 480
 FRAME_MILLISECONDS, LAST_MILLISECONDS = 250, 2000
 
 
-def losses(path: str, scales: Sequence[dict]) -> None:
+def losses(path: str, scales: Sequence[Mapping[str, Any]]) -> None:
     """Draws each term and the loss over the iterations, on a log scale; scales follow each other.
 
     Args:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from neural_style import __version__
 from neural_style.core import storage
@@ -181,7 +181,8 @@ def _digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file's bytes, or of a folder's files by name."""
     if not os.path.isdir(path):
         with storage.opened(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            # typeshed's BinaryIO lacks `readinto`, which these files have.
+            return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
     lines = [f"{file.name} {_digest(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

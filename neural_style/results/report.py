@@ -78,8 +78,9 @@ class Report:
         self._try("intermediate images", lambda: self._writer.add(step))
         if self._output.preview != "none":
             self._frames.append(plots.frame(self._writer.painted(step.image)))
-        if self._board:
-            self._try("TensorBoard's data", lambda: self._show(step))
+        board = self._board
+        if board:
+            self._try("TensorBoard's data", lambda: self._show(board, step))
         self._try("the record", self._write_record)
         if self._output.keep_state:
             self._try("the state for --resume", lambda: self._write_state(step))
@@ -148,9 +149,9 @@ class Report:
             return f"{error} It could not be written elsewhere either."
         return None
 
-    def _show(self, step: Step) -> None:
+    def _show(self, board: Board, step: Step) -> None:
         number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
-        self._board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
+        board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
 
     def _write_state(self, step: Step) -> None:
         found = Checkpoint(self._info, self._digests, self._record.scales, step.state(), self._frames)

@@ -210,8 +210,9 @@ def _is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
     with contextlib.suppress(Exception), storage.opened(path) as file, Image.open(file) as image:  # broken files raise
         if image.format == "PNG" and TEXT_KEY in image.info:
             return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
-    is_recorded = record is not None and Path(str(record.get("prefix", name))).name == name
-    return is_recorded and (path != prefix + ending or path.endswith(record.get("ending", ".png")))
+    if record is None or Path(str(record.get("prefix", name))).name != name:
+        return False
+    return bool(path != prefix + ending or path.endswith(record.get("ending", ".png")))
 
 
 def _numbered_images(prefix: str, ending: str) -> list[str]:

@@ -23,7 +23,7 @@ NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density",
 class Writer:
     """Writes PREFIX and further images, each with the photograph's colour profile and EXIF data."""
 
-    def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[str, Any]):
+    def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[Any, Any]):
         """
         Args:
           run: what was requested; PNG files hold it as text for `--show`.

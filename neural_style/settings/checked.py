@@ -6,6 +6,7 @@ from typing import Any
 from neural_style.core.errors import UserError
 
 
+@dataclasses.dataclass(frozen=True)
 class Checked:
     """A frozen dataclass whose fields are made by `kinds.setting` and read by their kinds."""
 

@@ -9,13 +9,12 @@ from typing import Any
 
 
 class Kind:
-    """The kind of a setting's value.
+    """The kind of a setting's value."""
 
-    Attributes:
-      expected: in words, for messages: "a whole number from 1 to 10".
-    """
-
-    expected = "text"
+    @property
+    def expected(self) -> str:
+        """What it takes, in words, for messages: "a whole number from 1 to 10"."""
+        return "text"
 
     def read(self, value: Any) -> Any:
         """Converts text or a Python value to the setting's value.

@@ -137,7 +137,7 @@ class PictureSettings(Checked):
         self._check_scales()
 
     def _check_scales(self) -> None:
-        if self.scales == "auto":
+        if isinstance(self.scales, str):  # "auto"
             return
         scales = self.scales
         if len(scales) == 1 and self.rows >> (scales[0] - 1) < 1:
@@ -163,7 +163,7 @@ class PictureSettings(Checked):
     @property
     def scale_rows(self) -> tuple[int, ...]:
         """The rows of each scale, coarse to fine."""
-        if self.scales == "auto":
+        if isinstance(self.scales, str):  # "auto"
             count = max(1, (self.rows // COARSEST[self.boldness]).bit_length())
         elif len(self.scales) == 1:
             count = self.scales[0]

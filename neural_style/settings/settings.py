@@ -129,12 +129,12 @@ class Settings:
 
     def instant(self) -> "Settings":
         """The settings of --init=instant's picture: the arbitrary network's, in the result's size."""
-        picture = dict(
-            rows=self.picture.scale_rows[-1], scales=(), style_frame="stretch", init="content", init_blend=0.0
-        )
+        rows = self.picture.scale_rows[-1]
         return dataclasses.replace(
             self,
-            picture=dataclasses.replace(self.picture, **picture),
+            picture=dataclasses.replace(
+                self.picture, rows=rows, scales=(), style_frame="stretch", init="content", init_blend=0.0
+            ),
             universal=dataclasses.replace(self.universal, method=FASTEST),
         )
 
@@ -157,7 +157,7 @@ class Settings:
         values = combining.combine(recipes.read(recipe) if recipe else {}, given)
         combining.check_method(values, given)
         combining.check_boldness(values, given)
-        parts = {part: {} for part in PARTS}
+        parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for name, value in values.items():
             parts[FIELDS[name][0]][name] = value
         return cls(**{part: settings(**parts[part]) for part, settings in PARTS.items()}, recipe=recipe)

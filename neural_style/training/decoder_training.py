@@ -138,6 +138,7 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     start = _load_start(settings.init_from, name, level) if settings.init_from else None
     lower = start if start and start.level < level else None
     origin, kernels, _ = weights.cached(network, settings.seed, cache)
+    assert kernels is not None  # `decoders.encoder` refuses learned weights, before any training
     layers = [level_layer(level)]
     if lower:
         layers.insert(0, level_layer(lower.level))

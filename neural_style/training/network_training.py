@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.core.errors import UserError
-from neural_style.feedforward.architectures import Johnson, Msg
+from neural_style.feedforward.architectures import Ghiasi, Johnson, Msg
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.loss import Loss
 from neural_style.training.base import Progress, Training
@@ -112,7 +112,7 @@ class NetworkTraining(Training[NetworkProgress]):
 
     def __init__(
         self,
-        network: Johnson | Msg,
+        network: Johnson | Msg | Ghiasi,
         variables: Sequence[keras.Variable],
         objective: Objective,
         styles: Sequence[np.ndarray],
@@ -181,7 +181,7 @@ class NetworkTraining(Training[NetworkProgress]):
         """The loss's gradient by each variable, and the terms by name; both are means over the batch."""
         if self._strategy is None:
             return self._part_gradients(images, style_numbers, images.shape[0])
-        return self._shared_gradients(images, style_numbers)
+        return self._shared_gradients(self._strategy, images, style_numbers)
 
     def _part_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor, batch: int) -> tuple[list, dict]:
         """What a part of a batch of `batch` images adds to gradients and terms."""
@@ -194,9 +194,11 @@ class NetworkTraining(Training[NetworkProgress]):
             loss = Loss.total(terms)
         return tape.gradient(loss, [variable.value for variable in self._variables]), terms
 
-    def _shared_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tuple[list, dict]:
+    def _shared_gradients(
+        self, strategy: tf.distribute.Strategy, images: tf.Tensor, style_numbers: tf.Tensor
+    ) -> tuple[list, dict]:
         """Gradients and terms where each replica computes its part of the batch."""
-        strategy, batch = self._strategy, images.shape[0]
+        batch = images.shape[0]
         part = batch // strategy.num_replicas_in_sync
 
         def run_replica() -> tuple[list, dict]:

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from neural_style.core.errors import DAMAGED_STATE, UserError
-from neural_style.core.run import Tools
+from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
@@ -32,7 +32,7 @@ class Run:
         self._resumed = (resumed or {}).get("session")
         self._last: np.ndarray | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """The start, and the picture after each level; after a break those that are still to come.
 
         Raises:
@@ -47,6 +47,8 @@ class Run:
 
     def result(self) -> np.ndarray:
         """The image [rows, cols, 3] of the last step."""
+        if self._last is None:
+            raise RuntimeError(NO_STEPS)
         return self._last
 
     def _steps(self) -> Iterator[Step]:
@@ -93,6 +95,7 @@ class Run:
         origin, kernels, key = weights.cached(how, seed, self._cache)
         named = dataclasses.replace(how, weights=origin if how.weights == "auto" else how.weights)
         files = decoders.find(universal.levels, named, seed, universal.decoders)
+        assert kernels is not None  # `decoders.find` refuses learned weights
         precision = self._plan.precision
         versions = tuple((str(path), path.stat().st_mtime_ns) for path in files.values())
 

@@ -56,13 +56,13 @@ def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, 
 
 def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState) -> np.ndarray:
     """About `number` random 3x3 patches of the padded maps, centred, of unit length: [patches, 9 * channels]."""
-    patches = []
+    parts = []
     for x in maps:
         x = x[0].numpy()
         rows = rng.randint(0, x.shape[0] - 2, number // len(maps))
         cols = rng.randint(0, x.shape[1] - 2, number // len(maps))
-        patches.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
-    patches = np.concatenate(patches).reshape(-1, 9 * x.shape[-1])
+        parts.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
+    patches = np.concatenate(parts).reshape(-1, 9 * x.shape[-1])
     lengths = np.linalg.norm(patches, axis=1)
     # Of the image itself, the mean over patches is subtracted, so that a patch keeps its own colour.
     patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)

@@ -122,7 +122,7 @@ class _FeatureBuilder:
 
     def _make_convolution(self, name: str, padding: str) -> keras.layers.Layer:
         filters = vgg_layers.kernel_shapes(self._settings.network)[name][-1]
-        common = dict(filters=filters, padding=padding, name=name, dtype=self._dtype)
+        common: dict[str, Any] = dict(filters=filters, padding=padding, name=name, dtype=self._dtype)
         wants_winograd = self._settings.convolution == "winograd" and self._dtype != "bfloat16"
         if wants_winograd and filters >= WINOGRAD_MIN_FILTERS:
             return winograd.Convolution(**common)

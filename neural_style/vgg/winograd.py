@@ -96,7 +96,8 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, padding: str) -> tf.Tensor:
     """
     kernel = tf.convert_to_tensor(kernel)
     fan_in, filters = kernel.shape[1:]
-    grid = _Grid(*keras.ops.shape(x)[:3], border=1 if padding == "same" else 0)
+    batch, rows, cols, _ = keras.ops.shape(x)
+    grid = _Grid(batch, rows, cols, border=1 if padding == "same" else 0)
     inputs = tf.constant(np.kron(INPUT, INPUT)[:, WINDOW], x.dtype)
     outputs = tf.constant(np.kron(OUTPUT, OUTPUT), x.dtype)
 

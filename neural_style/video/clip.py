@@ -104,14 +104,17 @@ class Clip:
           first: the number of the first frame. With the clip's first frame begins whatever sounds before it.
           end: the number of the frame at which the sound ends. Beyond the clip's last one it lasts as long as it does.
         """
-        if not self.timeline:
+        if self.timeline is None or self.path is None:
             return None
-        return Sound(self.path, self.timeline.start(first), self.timeline.start(end), with_lead=first == 1)
+        start = self.timeline.start(first)
+        if start is None:
+            return None
+        return Sound(self.path, start, self.timeline.start(end), with_lead=first == 1)
 
     def _selected(self, settings: VideoSettings, warn: Callable[[str], Any]) -> Iterator[tuple[int, Load]]:
         """What loads each selected frame, with its number."""
         last = settings.last_frame or float("inf")
-        for number, load in self._film_frames(warn) if self.path else self._image_files():
+        for number, load in self._film_frames(self.timeline, warn) if self.timeline else self._image_files():
             if number > last:
                 return
             if number >= settings.first_frame and (number - settings.first_frame) % settings.every == 0:
@@ -121,8 +124,9 @@ class Clip:
         for number, path in enumerate(self.pictures, 1):
             yield number, functools.partial(reading.load, path)
 
-    def _film_frames(self, warn: Callable[[str], Any]) -> Iterator[tuple[int, Load]]:
-        for number, frame in self.timeline.frames(warn):
+    @staticmethod
+    def _film_frames(timeline: Timeline, warn: Callable[[str], Any]) -> Iterator[tuple[int, Load]]:
+        for number, frame in timeline.frames(warn):
             yield number, frame.image
 
 

@@ -66,7 +66,8 @@ def long_term_weights(nearest_first: list[np.ndarray]) -> list[np.ndarray]:
     Args:
       nearest_first: the weights [rows, cols] of each frame, from the nearest to the farthest.
     """
-    remaining, nearer = [], 0.0
+    remaining = []
+    nearer: np.ndarray | float = 0.0
     for frame_weights in nearest_first:
         remaining.append(np.maximum(frame_weights - nearer, 0))
         nearer = nearer + frame_weights

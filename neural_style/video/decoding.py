@@ -15,7 +15,7 @@ from neural_style.video import film_colors
 
 MAX_PIXEL_ASPECT = 10
 """A film that claims wider (or narrower) pixels is mistaken, and its pixels are taken as square."""
-TRANSPOSES = {
+TRANSPOSES: dict[tuple[int, ...], Image.Transpose] = {
     (0, 1, -1, 0): Image.Transpose.ROTATE_270,
     (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
     (0, -1, 1, 0): Image.Transpose.ROTATE_90,
@@ -89,7 +89,8 @@ def upright(frame: Any, pixel_aspect: Fraction | None) -> Image.Image:
     if pixel_aspect and pixel_aspect != 1 and 1 / MAX_PIXEL_ASPECT <= pixel_aspect <= MAX_PIXEL_ASPECT:
         size = max(1, round(image.width * float(pixel_aspect))), image.height
         image = _with_alpha(image, lambda layer: layer.resize(size))
-    transpose = TRANSPOSES.get(_display_matrix(frame))
+    matrix = _display_matrix(frame)
+    transpose = TRANSPOSES.get(matrix) if matrix else None
     return image if transpose is None else _with_alpha(image, lambda layer: layer.transpose(transpose))
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Film:
         """(rows, cols) of a painted frame."""
         return self._plan.result_size
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
 
         Raises:
@@ -169,11 +169,16 @@ class Film:
 
 def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
     """The steps until the loss falls by less than `share` of itself with each evaluation."""
-    last = None
+    last: Step | None = None
     for step in steps:
         yield dataclasses.replace(step, state=dict)
         # Not after the first iteration, which knows no curvature yet and may hardly move.
-        if share and step.index > 1 and last.loss - step.loss < share * last.loss * step.evaluations:
+        if (
+            share
+            and last is not None
+            and step.index > 1
+            and last.loss - step.loss < share * last.loss * step.evaluations
+        ):
             return
         last = step
 
@@ -197,14 +202,19 @@ def _average(image: np.ndarray, warped: list[WarpedFrame]) -> np.ndarray:
 
 def _weighted_sum(warped: list[WarpedFrame]) -> tuple[np.ndarray | float, np.ndarray | float]:
     """The sum of the warped frames, each times its weights [rows, cols, 1], and the sum of these."""
-    weights = sum(frame.weights for frame in warped)[..., np.newaxis] if warped else 0.0
-    return sum(frame.image * frame.weights[..., np.newaxis] for frame in warped), weights
+    total: np.ndarray | float = 0.0
+    weights: np.ndarray | float = 0.0
+    for frame in warped:
+        frame_weights = frame.weights[..., np.newaxis]
+        total = total + frame.image * frame_weights
+        weights = weights + frame_weights
+    return total, weights
 
 
 def _warping_errors(frame: FrameMotion, painted: Store) -> dict[str, float]:
     """The share of trusted motion, and the warping errors of the painting and of the photographs."""
     nearest = frame.nearest
-    if nearest is None:
+    if nearest is None or frame.earlier is None:
         return {}
     now, then = painted.read(frame.number), painted.read(nearest.number)
     motion = nearest.flow, nearest.valid_mask

@@ -29,7 +29,7 @@ FROM_BT2020 = np.linalg.inv(
     np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]], np.float32)
 )
 FROM_P3 = np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]], np.float32)
-WIDE_GAMUTS = {9: FROM_BT2020, 11: FROM_P3, 12: FROM_P3}
+WIDE_GAMUTS: dict[int, np.ndarray] = {9: FROM_BT2020, 11: FROM_P3, 12: FROM_P3}
 """Matrices from linear RGB of wide primaries (BT.2020, DCI-P3, Display P3) to BT.709's."""
 
 

@@ -77,7 +77,7 @@ def _resize(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if flow.shape[:2] == size:
         return flow
     rows, cols = size
-    scale = np.float32([cols / flow.shape[1], rows / flow.shape[0]])
+    scale = np.array([cols / flow.shape[1], rows / flow.shape[0]], np.float32)
     return cv2.resize(flow, (cols, rows), interpolation=cv2.INTER_LINEAR) * scale
 
 
@@ -91,11 +91,12 @@ def _dis(now: np.ndarray, then: np.ndarray) -> np.ndarray:
     """Dense inverse search (Kroeger et al. 2016)."""
     import cv2
 
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None)
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None)  # type: ignore[attr-defined]  # a gap in OpenCV's stubs
 
 
 def _farneback(now: np.ndarray, then: np.ndarray) -> np.ndarray:
     """Polynomial expansion (Farnebäck 2003)."""
     import cv2
 
-    return cv2.calcOpticalFlowFarneback(now, then, None, 0.5, 5, 15, 3, 5, 1.2, 0)
+    # None: into a new array. OpenCV's stubs do not know that.
+    return cv2.calcOpticalFlowFarneback(now, then, None, 0.5, 5, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]

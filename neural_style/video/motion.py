@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -60,7 +60,7 @@ class FrameMotion:
 
 def estimate_motion(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
-) -> Iterator[FrameMotion]:
+) -> Generator[FrameMotion, None, None]:
     """Yields each frame with its motion; another thread estimates the next frame's meanwhile.
 
     Args:
@@ -80,7 +80,8 @@ def estimate_motion(
 def _estimate_in_order(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
 ) -> Iterator[FrameMotion]:
-    find_flow, shot = flow.finder(settings.flow), collections.deque(maxlen=max(settings.long_term))
+    find_flow = flow.finder(settings.flow)
+    shot: collections.deque[tuple[int, np.ndarray]] = collections.deque(maxlen=max(settings.long_term))
     for number, image in frames:
         photograph = geometry.resize(image, *size, resample)
         nearest = _motion(find_flow, number, photograph, *shot[-1]) if shot else None
@@ -88,7 +89,10 @@ def _estimate_in_order(
             nearest = None
             shot.clear()
         distances = [distance for distance in sorted(set(settings.long_term)) if distance <= len(shot)]
-        motions = [nearest if d == 1 else _motion(find_flow, number, photograph, *shot[-d]) for d in distances]
+        motions = [
+            nearest if nearest is not None and d == 1 else _motion(find_flow, number, photograph, *shot[-d])
+            for d in distances
+        ]
         weights = consistency.long_term_weights([motion.weights for motion in motions])
         long_term = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
         yield FrameMotion(number, image, photograph, nearest, shot[-1][1] if shot else None, long_term)

@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from fractions import Fraction
+from typing import Any, cast
 
 from neural_style.core.log import logger
 from neural_style.video.decoding import file_url
@@ -140,7 +141,10 @@ def _first_sound(path: str) -> float:
     with av.open(file_url(path)) as source:
         heard = (packet for packet in source.demux(*source.streams.audio) if _is_heard(packet))
         first = next(heard, None) if source.streams.audio else None
-        return float("inf") if first is None else float(first.pts * first.time_base)
+        if first is None:
+            return float("inf")
+        # Neither is None: `_is_heard` excludes that of `pts`, and every packet of a file has a time base.
+        return float(cast(int, first.pts) * cast(Fraction, first.time_base))
 
 
 def _packets(source: Any, streams: Sequence[Any], start: float | None) -> Iterator[Any]:

@@ -73,6 +73,7 @@ class Store:
     def facts(self, number: int) -> dict[str, Any]:
         """What is recorded about a frame."""
         with Image.open(self.path(number)) as image:
+            assert isinstance(image, PngImagePlugin.PngImageFile)  # as `save` writes it
             return json.loads(image.text[KEY])
 
     def load(self, number: int) -> Image.Image:

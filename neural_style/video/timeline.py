@@ -43,12 +43,12 @@ class Timeline:
         if self._count is None:
             for _ in self.frames(_be_silent):
                 pass
-        return self._spans[self._count][1]
+        return self._spans[max(self._spans)][1]
 
     def shown_at(self, number: int) -> float:
         """The second at which a frame is shown, counted from the first frame; of one beyond the film, its end."""
         start = self.start(number)
-        seconds = (self.end() if start is None else start) - self.start(1)
+        seconds = (self.end() if start is None else start) - self._spans[1][0]
         nearest = round(seconds * self._rate) / self._rate
         return nearest if abs(seconds - nearest) <= SNAP_SECONDS else seconds
 
