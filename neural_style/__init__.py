@@ -16,13 +16,13 @@ if "keras" not in sys.modules:
 
 _HOMES = {
     "Engine": "engine",
-    "Painting": "painting",
+    "Painting": "api",
     "Settings": "settings.settings",
-    "Step": "step",
-    "UserError": "errors",
-    "features": "engine",
-    "stylize": "painting",
-    "stylize_film": "filming",
+    "Step": "core.step",
+    "UserError": "core.errors",
+    "features": "api",
+    "stylize": "api",
+    "stylize_film": "api",
 }
 """Where each public name is at home."""
 

@@ -1,98 +1,34 @@
-"""From images to a painting: what the command line and Python share."""
+"""What Python calls: a picture, a film, or the features of an image."""
 
+import contextlib
 import dataclasses
 import os
-import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from neural_style.core.cache import Cache
+from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.core.run import follow
 from neural_style.core.step import Step
-from neural_style.feedforward import litert
-from neural_style.images import inputs, writing
-from neural_style.images.inputs import Sources
+from neural_style.engine import Engine
+from neural_style.images import geometry, reading, writing
+from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture
 from neural_style.planning import device, memory
-from neural_style.planning.plan import plan
+from neural_style.planning.plan import Plan, prepare
 from neural_style.pretrained import style_networks
-from neural_style.results.record import Record, header
+from neural_style.results.record import Record, RunInfo
+from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
-from neural_style.vgg import weights
 
 if TYPE_CHECKING:
-    from neural_style.engine import Engine
-    from neural_style.feedforward.one_pass import OnePassRun
-    from neural_style.optimize.evaluator import Watch
-    from neural_style.optimize.run import Run
-
-
-def check(given: Sources) -> None:
-    """Raises a UserError where a run's weights can't be had or where it does not fit into memory.
-
-    The engine would tell the same, but seconds later: it has nothing to say once TensorFlow is loaded.
-    """
-    if "tensorflow" in sys.modules or given.settings.is_feedforward or given.settings.is_arbitrary:
-        return
-    settings = given.settings
-    weights.check(settings.network)
-    if device.can_have_gpu():
-        return
-    if settings.universal.optimizes or settings.is_analogy:
-        plan(given)
-    elif settings.optimizer.tile == "none":
-        precision = device.resolve_precision(settings.network.precision)
-        memory.check_forward(*given.sizes[-1], precision, settings, "--tile=auto, or fewer rows")
-
-
-def run_of(
-    given: Sources,
-    engine: "Callable[[], Engine]",
-    cache: Cache | None,
-    resumed: Mapping[str, Any] | None = None,
-    watch: "Watch | None" = None,
-) -> "Run | OnePassRun":
-    """A run of images and settings, without the engine (and TensorFlow) where it can do without.
-
-    Args:
-      given: the images and settings.
-      engine: makes the engine.
-      cache: keeps what the next run without it can use; None leaves every run to the engine.
-      resumed, watch: see `Engine.run`.
-    """
-    quick = None if cache is None else litert.run_of(given, cache)
-    return quick or engine().run(given, resumed, watch)
-
-
-class Follower(Protocol):
-    """What follows a run."""
-
-    def add(self, step: Step) -> None:
-        """Takes a step."""
-
-    def finish(self, result: np.ndarray) -> None:
-        """The run is complete; `result` is its last image [rows, cols, 3]."""
-
-    def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """The run broke off; `best` [rows, cols, 3] is its image of the lowest loss, None before any."""
-
-
-def follow(run: "Run", follower: Follower) -> None:
-    """Carries out a run, to its end or to where an exception (Ctrl-C too) breaks it off."""
-    finished = False
-    try:
-        for step in run.steps():
-            follower.add(step)
-        finished = True
-        follower.finish(run.result())
-    except BaseException as error:
-        # A UserError of `finish` has the result written already, Ctrl-C may have come before it was.
-        if not (finished and isinstance(error, UserError)):
-            follower.break_off(run.best(), str(error) or type(error).__name__)
-        raise
+    from neural_style.video.clip import Clip
+    from neural_style.video.film import Frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,11 +68,139 @@ class Painting:
         writing.save(path, writing.kind_of(path), self.image, quality, self.image.info)
 
 
+def stylize(
+    content: Picture,
+    styles: Picture | Sequence[Picture],
+    /,
+    *,
+    callback: Callable[[Step], Any] | None = None,
+    engine: Engine | None = None,
+    recipe: str | None = None,
+    **settings: Any,
+) -> Painting:
+    """Paints `content` in the manner of `styles`; writes no file.
+
+    Args:
+      content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      styles: the painting, likewise, a list of several, or a trained network: its path, or the name of a bundled one.
+      callback: called with each `Step`, the start's first; an exception that it raises ends the run.
+      engine: keeps networks and traces for the next call; without one each call makes its own.
+      recipe: the name of the recipe that the settings start from.
+      **settings: the command line's flags by name, such as rows=300, content_layers=["block4_conv2"]; None restores the
+        default where a recipe sets another value. Masks and `init` may be paths, Pillow images or arrays. Flags about
+        files have no effect.
+
+    Returns:
+      The result; `image, record = stylize(…)` unpacks the two that most people want.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
+    if not (callback is None or callable(callback)):
+        raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
+    styles, read = _read_settings(styles, recipe, settings)
+    inputs, plan = prepare(content, styles, read)
+    follower = _InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback)
+    follow((engine or Engine()).run(inputs, plan), follower)
+    last, denoise = follower.last, read.picture.denoise
+    image = writing.to_image(follower.result, denoise)
+    image.info.update(inputs.content.info)
+    companions = {name: writing.to_image(companion, denoise=0) for name, companion in last.companions.items()}
+    return Painting(image, follower.record.as_dict(), follower.result.copy(), companions, last.fields)
+
+
+def stylize_film(
+    clip: str,
+    styles: Picture | Sequence[Picture],
+    /,
+    *,
+    engine: Engine | None = None,
+    recipe: str | None = None,
+    **settings: Any,
+) -> "Iterator[Frame]":
+    """Paints a film in the manner of `styles`, frame by frame.
+
+    Args:
+      clip: the path of a film or of a folder of frames, or a pattern such as "frames/*.png".
+      styles: the painting: a path, a Pillow image or an array, a list of several, or a trained network.
+      engine: keeps networks and traces for the next call.
+      recipe: the name of the recipe that the settings start from.
+      **settings: the command line's flags by name.
+
+    Returns:
+      Each frame once it is painted: `frame.image` (Pillow, 8-bit RGB), `frame.number` and `frame.facts`.
+
+    Raises:
+      UserError: what is asked for can't be done; at once where that is known before the first frame.
+    """
+    styles, read = _read_settings(styles, recipe, settings)
+    return _paint_frames(engine or Engine(), *prepare_film(clip, styles, read))
+
+
+def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "tuple[Clip, Inputs, Plan]":
+    """Opens a film and plans its first frame; everything wrong with them is an error here.
+
+    Args:
+      path: a film, a folder of frames, or a pattern such as "frames/*.png".
+      styles: the paintings.
+      settings: of the film.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
+    if not settings.method.paints_films:
+        raise UserError(f"--method={settings.universal.method} is for pictures, not films: leave it out.")
+    storage.check_here(path, "a film")
+    settings.video.check_surroundings()
+    from neural_style.video import clip as clips  # needs packages that pictures do not need
+
+    clip = clips.open_clip(str(path))
+    first = next((image for _, image in clip.frames(settings.video)), None)
+    if first is None:
+        length = f"it has {clip.count}" if clip.count else "it is shorter"
+        raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {length}.")
+    return clip, *prepare(first, styles, settings)
+
+
+def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[str, np.ndarray]:
+    """Computes VGG's features of an image.
+
+    Args:
+      picture: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      layers: convolutions by Keras' names, such as "block4_conv2".
+      **settings: the command line's flags by name; those of the network and of the picture's size have an effect.
+
+    Returns:
+      By layer [rows / stride, cols / stride, filters] float32, and "image" [rows, cols, 3].
+
+    Raises:
+      UserError: the image, a layer or the weights can't be had.
+    """
+    read = Settings.read(**{**settings, "content_layers": layers})
+    network, seed, wanted = read.network, read.picture.seed, read.loss.content_layers
+    photograph = reading.load(picture, read.picture.largest_image)
+    size = geometry.size_of(photograph, read.picture.rows, read.picture.cols)
+    vgg_layers.check_size(*size, read.loss.min_side, "the image")
+    precision = device.resolve_precision(network.precision)
+    memory.check_forward(*size, precision, read)
+    image = geometry.resize(photograph, *size, read.picture.resample)
+    from neural_style.vgg import adaptation, model, weights  # TensorFlow takes seconds to load
+
+    _, kernels = weights.resolve(network, seed)
+    kernels = adaptation.adapt_weights(network, kernels, [image], seed, wanted)
+    encoder = model.build(network, kernels, wanted, precision)
+    maps = encoder(image[np.newaxis].astype(np.float64))
+    return {name: np.asarray(values[0], np.float32) for name, values in maps.items()}
+
+
 class _InMemory:
     """Follows a run that writes no files."""
 
     def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
-        self.record, self.result, self._callback = record, None, callback
+        self.record, self._callback = record, callback
+        self.result: np.ndarray | None = None
         self.last: Step | None = None
 
     def add(self, step: Step) -> None:
@@ -155,51 +219,18 @@ class _InMemory:
         """See `Follower`."""
 
 
-def stylize(
-    content: Picture,
-    styles: Picture | Sequence[Picture],
-    /,
-    *,
-    callback: Callable[[Step], Any] | None = None,
-    engine: "Engine | None" = None,
-    recipe: str | None = None,
-    **settings: Any,
-) -> Painting:
-    """Paints `content` in the manner of `styles`; writes no file.
-
-    Args:
-      content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
-      styles: the painting, likewise, a list of several, or a trained network: the path of one, or the name of one that
-        comes along.
-      callback: called with each `Step`, the start's first; an exception that it raises ends the run.
-      engine: keeps networks and traces for the next call; without one each call makes its own.
-      recipe: the name of a recipe that the settings begin with.
-      **settings: the command line's flags by name, such as rows=300, content_layers=["block4_conv2"]; None undoes what
-        a recipe sets. Masks and `init` may be paths, Pillow images or arrays. Those about files have no effect.
-
-    Returns:
-      The result; `image, record = stylize(…)` takes what most want of it.
-
-    Raises:
-      UserError: what is asked for can't be done.
-    """
-    if not (callback is None or callable(callback)):
-        raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
+def _read_settings(
+    styles: Picture | Sequence[Picture], recipe: str | None, settings: Mapping[str, Any]
+) -> tuple[list[Picture], Settings]:
+    """The styles as a list, and the settings that flags by name mean for them."""
     styles = list(styles) if isinstance(styles, list | tuple) else [styles]
-    read = inputs.read(
-        content, styles, Settings.read(recipe, **{**settings, **style_networks.method(styles, settings)})
-    )
-    check(read)
+    return styles, Settings.read(recipe, **{**settings, **style_networks.method(styles, settings)})
 
-    def make_engine() -> "Engine":
-        from neural_style.engine import Engine  # TensorFlow takes seconds, and not every picture needs it
 
-        return engine or Engine()
-
-    follower = _InMemory(Record(header(content, styles, ("", ""), read.settings)), callback)
-    follow(run_of(read, make_engine, engine.cache if engine else Cache(0)), follower)
-    array, last, denoise = follower.result.copy(), follower.last, read.settings.picture.denoise
-    image = writing.to_image(array, denoise)
-    image.info.update(read.content.info)
-    companions = {name: writing.to_image(shown, denoise=0) for name, shown in last.companions.items()}
-    return Painting(image, follower.record.as_dict(), array, companions, last.fields)
+def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[Frame]":
+    with tempfile.TemporaryDirectory() as folder:
+        film = engine.film(clip, inputs, plan, Path(folder))
+        with contextlib.closing(film.frames()) as frames:
+            for frame in frames:
+                if frame.facts["pass"] == plan.settings.video.passes:
+                    yield frame

@@ -12,7 +12,7 @@ import keras
 from neural_style.cli import flags
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.images import inputs
+from neural_style.planning.plan import prepare
 
 DOCUMENTED = Path(__file__).parent.parent / "tests" / "data" / "keras_io_documented.json"
 IMAGES = {"paris.jpg": "https://i.imgur.com/F28w3Ac.jpg", "starry_night.jpg": "https://i.imgur.com/9ooB60I.jpg"}
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = flags.parse(["--recipe=keras_io", *arguments]).settings()
         content, style = fetch()
-        read = inputs.read(content, [style], settings)
+        inputs, plan = prepare(content, [style], settings)
     except UserError as error:
         print(f"reproduce_keras: {error}", file=sys.stderr)
         return error.exit_code
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     }
     print("  step       ours      run a      run b   off by")
     worst, evaluations = 0.0, 0
-    for step in Engine().run(read).steps():
+    for step in Engine().run(inputs, plan).steps():
         for loss in step.losses:
             evaluations += 1
             # The documentation prints, at step n, the loss before the n-th move: the n-th evaluation.

@@ -13,7 +13,9 @@ from fake_engine import FakeEngine
 from neural_style.cli import flags, terminal
 from neural_style.cli.main import main
 from neural_style.engine import Engine
-from neural_style.images import geometry, inputs, reading
+from neural_style.images import geometry, reading
+from neural_style.images.scene_building import build_scene
+from neural_style.planning.plan import prepare
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
@@ -60,8 +62,14 @@ def session(*arguments, **given):
 
 
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
-    """The first scale's session of `settings`, by a new engine by default."""
-    return next((engine or Engine()).run(inputs.read(content, styles, settings)).sessions())
+    """The first scale's session of `settings`, by a new engine where none is given."""
+    return next((engine or Engine()).run(*prepare(content, styles, settings)).sessions())
+
+
+def scene_of(content, styles, settings, coarser=None):
+    """The scene of the finest scale."""
+    inputs, plan = prepare(content, styles, settings)
+    return build_scene(inputs, settings, plan.result_size, coarser)
 
 
 @pytest.fixture(scope="module")

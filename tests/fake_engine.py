@@ -1,7 +1,5 @@
 """An engine without a network: its runs fade the photograph, for tests of all that surrounds painting."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from neural_style.core.step import Step
@@ -23,20 +21,18 @@ class FakeEngine:
         """
         self.on_step, self.killed_after = on_step, killed_after
 
-    def run(self, *args, **kwargs):
-        """A run of the images, sizes, settings and state among the arguments, in whichever order they come."""
-        return FakeRun([*args, *kwargs.values()], self.on_step, self.killed_after)
+    def run(self, inputs, plan, resumed=None, watch=None):
+        """See `Engine.run`."""
+        return FakeRun(self, inputs, plan, resumed, watch)
 
 
 class FakeRun:
     """Yields the start and each iteration of each scale, and resumes from a state, as a real run does."""
 
-    def __init__(self, arguments, on_step, killed_after):
-        self.content, self.sizes = _find(arguments, "content"), _find(arguments, "sizes")
-        self.iterations = _find(arguments, "settings").optimizer.iterations_at(len(self.sizes))
-        self.resumed = next((each for each in arguments if isinstance(each, Mapping)), {"scale": 0})
-        self.watch = next((each for each in arguments if callable(each)), lambda step: None)
-        self.on_step, self.killed_after = on_step, killed_after
+    def __init__(self, engine, inputs, plan, resumed, watch):
+        self.content, self.sizes, self.iterations = inputs.content, plan.sizes, plan.iterations
+        self.resumed, self.watch = resumed or {"scale": 0}, watch or (lambda step: None)
+        self.on_step, self.killed_after = engine.on_step, engine.killed_after
         self.last = None
 
     def steps(self):
@@ -91,8 +87,3 @@ class FakeRun:
         """The photograph, somewhat paler with each step."""
         content = geometry.resize(self.content, *self.sizes[scale])
         return (content + 10.0 * (1 + scale + index)).astype(np.float32)
-
-
-def _find(arguments, name):
-    """The attribute of the first argument that has it."""
-    return next(getattr(each, name) for each in arguments if hasattr(each, name))

@@ -309,7 +309,7 @@ def geometry_of(path):
         (dict(tile="256"), "--method=analogy can't take --tile: leave that out."),
         (dict(preserve_color="luminance"), "can't take --preserve_color=luminance: leave that out."),
         (dict(style_scale="1,2"), "can't take several of --style_scale or --style_rotation"),
-        (dict(levels="3,2"), "--levels is of --method=wct or adain, and the method is analogy: leave it out"),
+        (dict(levels="3,2"), "--levels is for --method=wct or adain, and the method is analogy: leave it out"),
         (dict(rows="20"), "need at least 32 rows"),
     ],
 )
@@ -334,7 +334,7 @@ def test_a_foreign_companion_is_not_written_over(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "out_back.png")
     prefix, output = str(tmp_path / "out"), options("--method=analogy").output
     with pytest.raises(UserError, match="out_back.png' is there already"):
-        targets.check(prefix, ".png", [], output, 5, companions=options("--method=analogy").companions)
+        targets.check(prefix, ".png", [], output, 5, companions=options("--method=analogy").method.companions)
     targets.check(prefix, ".png", [], output, 5)
 
 

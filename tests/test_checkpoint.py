@@ -3,6 +3,7 @@ import json
 import shlex
 import shutil
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,20 @@ from PIL import Image
 from neural_style.cli import main, show
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.images import inputs
+from neural_style.planning.plan import prepare
 from neural_style.results import checkpoint
 from neural_style.results.checkpoint import Checkpoint
+from neural_style.results.record import RunInfo
 
-HEADER = {"content": "a.jpg", "styles": ["b.jpg"], "flags": {"rows": 32, "style_scale": [1.0], "cols": None}}
+FLAGS = {"rows": 32, "style_scale": [1.0], "cols": None}
+INFO = RunInfo("a.jpg", ["b.jpg"], "out", ".png", FLAGS, {})
 DIGESTS = {"a.jpg": "1", "b.jpg": "2"}
 SCALE = {"rows": 32, "cols": 48, "iterations": [], "losses": []}
 QUICK = ["--weights=random", "--rows=32", "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
 def state(session, frames=()):
-    return Checkpoint(HEADER, DIGESTS, [SCALE], session, frames)
+    return Checkpoint(INFO, DIGESTS, [SCALE], session, frames)
 
 
 def test_arrays_and_numbers_are_restored_exactly(tmp_path, rng):
@@ -38,14 +41,14 @@ def test_arrays_and_numbers_are_restored_exactly(tmp_path, rng):
     assert back.frames[0].dtype == np.uint8
     assert (back.session["index"], back.session["first"], back.session["best"]) == (3, 0.1 + 0.2, None)
     assert back.resumed["scale"] == 0
-    checkpoint.check_same(back, HEADER, DIGESTS, 9)
+    checkpoint.check_same(back, INFO, DIGESTS, 9)
     checkpoint.remove(str(tmp_path / "out"))
     assert checkpoint.load(str(tmp_path / "out")) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_error_names_what_has_changed():
-    now = {**HEADER, "styles": ["c.jpg"], "flags": {"rows": 64, "style_scale": [1.0], "cols": None}}
+    now = replace(INFO, styles=["c.jpg"], flags={**FLAGS, "rows": 64})
     with pytest.raises(UserError) as caught:
         checkpoint.check_same(state({}), now, {"a.jpg": "other", "c.jpg": "3"}, 9)
     for part in ("--rows (was 32, is 64)", "styles (was ['b.jpg'], is ['c.jpg'])", "the file 'a.jpg'"):
@@ -57,11 +60,11 @@ def test_the_error_names_what_has_changed():
 def test_a_flag_missing_from_the_state_counts_as_the_default():
     """New flags, flags about output files and values spelled as before do not invalidate old runs."""
     old = {"rows": 32, "style_scale": [1.0], "tile": "512", "scales": "", "style_blend": None, "plots": False}
-    then = Checkpoint({**HEADER, "flags": old}, DIGESTS, [], {}, ())
+    then = Checkpoint(replace(INFO, flags=old), DIGESTS, [], {}, ())
     new = {"rows": 32, "style_scale": [1.0], "tile": 512, "scales": [], "style_blend": [], "denoise": 0}
-    checkpoint.check_same(then, {**HEADER, "flags": new}, DIGESTS, 9)
+    checkpoint.check_same(then, replace(INFO, flags=new), DIGESTS, 9)
     with pytest.raises(UserError, match=r"--denoise \(was 0, is 3\)"):
-        checkpoint.check_same(then, {**HEADER, "flags": {**new, "denoise": 3}}, DIGESTS, 9)
+        checkpoint.check_same(then, replace(INFO, flags={**new, "denoise": 3}), DIGESTS, 9)
 
 
 def test_an_unreadable_state_raises_an_error(tmp_path):
@@ -71,19 +74,19 @@ def test_an_unreadable_state_raises_an_error(tmp_path):
 
 
 def test_complete_runs_are_recognised_by_their_record(tmp_path):
-    prefix, record = str(tmp_path / "out"), tmp_path / "out.json"
+    info, record = replace(INFO, prefix=str(tmp_path / "out")), tmp_path / "out.json"
 
-    def is_complete(header=HEADER, digests=DIGESTS):
-        return checkpoint.is_complete(prefix, header, digests, ".png")
+    def is_complete(info=info, digests=DIGESTS):
+        return checkpoint.is_complete(info, digests)
 
     assert not is_complete()
-    record.write_text(json.dumps({**HEADER, "digests": DIGESTS, "complete": True}))
+    record.write_text(json.dumps({**info.as_dict(), "digests": DIGESTS, "complete": True}))
     assert not is_complete()  # its image is missing
     (tmp_path / "out.png").touch()
     assert is_complete()
-    assert not is_complete(header={**HEADER, "flags": {**HEADER["flags"], "rows": 64}})
+    assert not is_complete(info=replace(info, flags={**FLAGS, "rows": 64}))
     assert not is_complete(digests={**DIGESTS, "a.jpg": "other"})
-    record.write_text(json.dumps({**HEADER, "digests": DIGESTS, "broken_off": "KeyboardInterrupt"}))
+    record.write_text(json.dumps({**info.as_dict(), "digests": DIGESTS, "broken_off": "KeyboardInterrupt"}))
     assert not is_complete()
     for foreign in ("{", "[1]", "null", json.dumps({"complete": True}), json.dumps({"complete": True, "flags": 3})):
         record.write_text(foreign)
@@ -92,21 +95,17 @@ def test_complete_runs_are_recognised_by_their_record(tmp_path):
 
 def test_more_iterations_or_another_path_to_the_same_file_can_be_resumed():
     then = {"rows": 32, "iterations": 8, "weights": "w.h5"}
-    state = Checkpoint({**HEADER, "flags": then}, {**DIGESTS, "w.h5": "5"}, [], {}, ())
+    state = Checkpoint(replace(INFO, flags=then), {**DIGESTS, "w.h5": "5"}, [], {}, ())
     again = {"./a.jpg": "1", "/b.jpg": "2", "x/w.h5": "5"}
-    now = {
-        **HEADER,
-        "content": "./a.jpg",
-        "styles": ["/b.jpg"],
-        "flags": {**then, "iterations": 12, "weights": "x/w.h5"},
-    }
+    flags = {**then, "iterations": 12, "weights": "x/w.h5"}
+    now = replace(INFO, content="./a.jpg", styles=["/b.jpg"], flags=flags)
     checkpoint.check_same(state, now, again, 9)
     with pytest.raises(UserError, match=r"content \(was a.jpg, is ./a.jpg\)"):
         checkpoint.check_same(state, now, {**again, "./a.jpg": "other"}, 9)
     with pytest.raises(UserError, match=r"--weights"):
         checkpoint.check_same(state, now, {**again, "x/w.h5": "other"}, 9)
     with pytest.raises(UserError, match=r"--iterations \(was 8, is 4\)"):
-        checkpoint.check_same(state, {**now, "flags": {**then, "iterations": 4}}, again, 9)
+        checkpoint.check_same(state, replace(now, flags={**then, "iterations": 4}), again, 9)
 
 
 @pytest.mark.parametrize(
@@ -120,16 +119,16 @@ def test_more_iterations_or_another_path_to_the_same_file_can_be_resumed():
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, flags):
     flags = [*flags, *QUICK, "--evaluations_per_iteration=4"]
-    given = inputs.read(COFFEE, [SWIRLS], options(*flags, "--iterations=4"))
-    whole = Engine().run(given)
+    given = prepare(COFFEE, [SWIRLS], options(*flags, "--iterations=4"))
+    whole = Engine().run(*given)
     steps = whole.steps()
     *_, last = (next(steps) for _ in range(3))
     record = [SCALE]
-    checkpoint.save(str(tmp_path / "out"), Checkpoint(HEADER, DIGESTS, record, last.state(), []))
+    checkpoint.save(str(tmp_path / "out"), Checkpoint(INFO, DIGESTS, record, last.state(), []))
     *_, wanted = steps
 
-    longer = inputs.read(COFFEE, [SWIRLS], options(*flags, "--iterations=5"))  # one more than before
-    resumed = Engine().run(longer, checkpoint.load(str(tmp_path / "out")).resumed)
+    longer = prepare(COFFEE, [SWIRLS], options(*flags, "--iterations=5"))  # one more than before
+    resumed = Engine().run(*longer, checkpoint.load(str(tmp_path / "out")).resumed)
     third, fourth = itertools.islice(resumed.steps(), 2)
     assert (third.index, fourth.index) == (3, 4)
     np.testing.assert_array_equal(fourth.image, wanted.image)
@@ -185,10 +184,10 @@ def test_a_run_of_an_older_version_can_be_resumed(tmp_path, monkeypatch):
 
 def test_other_weights_than_before_raise_an_error():
     settings = options(*QUICK, "--iterations=2", "--evaluations_per_iteration=2")
-    steps = Engine().run(inputs.read(COFFEE, [SWIRLS], settings)).steps()
+    steps = Engine().run(*prepare(COFFEE, [SWIRLS], settings)).steps()
     state = next(steps).state()
     state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
-    again = Engine().run(inputs.read(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
+    again = Engine().run(*prepare(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
     with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
         next(again.steps())
 
@@ -207,24 +206,24 @@ def test_other_weights_than_before_raise_an_error():
     ],
 )
 def test_damaged_states_raise_an_error(tmp_path, engine, damage):
-    given = inputs.read(COFFEE, [SWIRLS], options(*QUICK, "--iterations=2"))
-    step = next(engine.run(given).steps())
-    whole = vars(Checkpoint(HEADER, DIGESTS, [SCALE], step.state(), []))
+    given = prepare(COFFEE, [SWIRLS], options(*QUICK, "--iterations=2"))
+    step = next(engine.run(*given).steps())
+    whole = vars(Checkpoint(INFO, DIGESTS, [SCALE], step.state(), []))
     checkpoint.save(str(tmp_path / "out"), types.SimpleNamespace(**{**whole, **damage}))
     with pytest.raises(UserError, match=r"leave out --resume to start anew"):
-        list(engine.run(given, checkpoint.load(str(tmp_path / "out")).resumed).steps())
+        list(engine.run(*given, checkpoint.load(str(tmp_path / "out")).resumed).steps())
 
 
 @pytest.mark.parametrize("damage", [np.array(["text"]), np.zeros(5), np.full(32 * 48 * 3, np.nan), 10**9])
 def test_states_of_other_pictures_raise_an_error(engine, damage):
-    given = inputs.read(COFFEE, [SWIRLS], options(*QUICK, "--iterations=2"))
-    state = next(engine.run(given).steps()).state()
+    given = prepare(COFFEE, [SWIRLS], options(*QUICK, "--iterations=2"))
+    state = next(engine.run(*given).steps()).state()
     if isinstance(damage, int):
         state["index"] = damage
     else:
         state["evaluator"]["last"] = {**state["evaluator"]["last"], "x": damage}
     with pytest.raises(UserError, match="is damaged: leave out --resume"):
-        list(engine.run(given, {"scale": 0, "session": state}).steps())
+        list(engine.run(*given, {"scale": 0, "session": state}).steps())
 
 
 def test_a_state_that_decompresses_to_too_much_raises_an_error(tmp_path):

@@ -10,9 +10,10 @@ import neural_style
 from neural_style.cli import batch, flags
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.images import color, inputs
+from neural_style.images import color
 from neural_style.optimize import optimizers
 from neural_style.planning import memory
+from neural_style.planning.plan import prepare
 from neural_style.settings.settings import Settings
 
 
@@ -66,17 +67,17 @@ def _choices():
 def test_styles_too_small_for_the_network_raise_an_error_before_it_is_built(scale, frame):
     settings = Settings.read(rows=48, style_scale=scale, style_frame=frame)
     with pytest.raises(UserError, match=r"a style \(--style_scale, --style_frame\) would have"):
-        inputs.read(COFFEE, [SWIRLS], settings)
+        prepare(COFFEE, [SWIRLS], settings)
 
 
 def test_narrow_paintings():
     narrow = np.zeros((5000, 10, 3), np.uint8)
     with pytest.raises(UserError, match="a style .* would have"):
-        inputs.read(COFFEE, [narrow], Settings.read(rows=48, style_frame="aspect"))
+        prepare(COFFEE, [narrow], Settings.read(rows=48, style_frame="aspect"))
     with pytest.raises(UserError, match="turned by 45 degrees has no frame of its own aspect"):
-        inputs.read(COFFEE, [narrow], Settings.read(rows=48, style_rotation=45))
+        prepare(COFFEE, [narrow], Settings.read(rows=48, style_rotation=45))
     with pytest.raises(UserError, match="would have 200000 columns, and 100000 are the most"):
-        inputs.read(np.zeros((10, 5000, 3), np.uint8), [SWIRLS], Settings.read())
+        prepare(np.zeros((10, 5000, 3), np.uint8), [SWIRLS], Settings.read())
 
 
 def test_a_folder_to_normalise_by_must_contain_images(tmp_path):
@@ -84,14 +85,14 @@ def test_a_folder_to_normalise_by_must_contain_images(tmp_path):
     small = dict(rows=32, style_layers=["block1_conv1"], content_layers=["block1_conv2"])
     settings = Settings.read(normalize_weights=str(tmp_path), weights="random", iterations=0, **small)
     with pytest.raises(UserError, match="takes a folder of images, and .* holds none"):
-        inputs.read(COFFEE, [SWIRLS], settings)
+        prepare(COFFEE, [SWIRLS], settings)
     (tmp_path / "a.png").write_bytes(COFFEE.read_bytes())
     assert len(list(Engine().steps(COFFEE, [SWIRLS], settings))) == 1
 
 
 def test_missing_files_raise_an_error_when_settings_are_built_by_hand():
     network = dataclasses.replace(Settings().network, weights="none.h5")
-    with pytest.raises(UserError, match="'none.h5' is no file"):
+    with pytest.raises(UserError, match="'none.h5' is not a file"):
         Engine().steps(COFFEE, [SWIRLS], dataclasses.replace(Settings(), network=network))
 
 

@@ -4,10 +4,12 @@ import shlex
 
 import numpy as np
 import pytest
-from conftest import options
+from conftest import COFFEE, options
 from PIL import Image, ImageCms
 
+import neural_style
 from neural_style.cli import flags, show
+from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.images import reading, writing
 from neural_style.results import files, record
@@ -15,8 +17,8 @@ from neural_style.results import files, record
 
 def made(*arguments):
     """What a run says of itself."""
-    header = record.header("a photo.jpg", ["one.jpg"], ("out", ".jpg"), options(*arguments))
-    return {**header, "versions": {"neural_style": "0.1.0"}}
+    info = record.RunInfo.of_run("a photo.jpg", ["one.jpg"], ("out", ".jpg"), options(*arguments))
+    return {**info.as_dict(), "versions": {"neural_style": "0.1.0"}}
 
 
 MADE = made("--recipe=offline", "--rows=300", "--noclip", "--style_layers=block1_conv1,block2_conv1")
@@ -48,7 +50,7 @@ def test_prefixes(tmp_path):
         files.split(str(tmp_path / "missing" / "name"), "photo.png")
     with pytest.raises(UserError, match="Expected a prefix"):
         files.split(f"{tmp_path}/missing/", "photo.png")
-    with pytest.raises(UserError, match=".bmp is none of them"):
+    with pytest.raises(UserError, match="not as .bmp"):
         files.split("cat.bmp", "photo.png")
 
 
@@ -214,3 +216,47 @@ def test_exif_with_its_inner_folders_is_carried_into_every_format(tmp_path, capf
     assert found.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
     assert found.get_ifd(0x8825)[1] == "N"
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp", ".tif", ".jpg"])
+@pytest.mark.parametrize("with_exif", [False, True])
+def test_alpha_and_density_are_carried_over(tmp_path, ending, with_exif):
+    """Alpha in the result's own size, where the format has any; a WebP states the density in its EXIF data."""
+    exif = Image.Exif()
+    exif[0x0110] = "a camera"
+    image = Image.fromarray(np.full((40, 60, 3), 120, np.uint8))
+    image.info["alpha"] = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 15, axis=1).repeat(20, axis=0))
+    carried = {"dpi": (300.0, 300.0), "exif": exif.tobytes() if with_exif else None}
+    assert save(tmp_path / f"out{ending}", image, 95, carried) == []
+    read = reading.load(tmp_path / f"out{ending}")
+    assert read.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    if ending == ".jpg":
+        assert "alpha" not in read.info
+    else:
+        alpha = np.asarray(read.info["alpha"])
+        assert alpha.shape == (40, 60)
+        assert alpha[:, :25].max() == 0
+        assert alpha[:, 35:].min() == 255
+        assert read.getpixel((50, 20)) == pytest.approx((120,) * 3, abs=2)
+    if with_exif:
+        tags = Image.Exif()
+        tags.load(read.info["exif"])
+        assert tags[0x0110] == "a camera"
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp", ".tif"])
+def test_a_cut_out_is_painted_with_its_transparency(tmp_path, ending):
+    photo = Image.open(COFFEE).convert("RGB").resize((90, 60))
+    photo.putalpha(Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, axis=1).repeat(60, axis=0)))
+    photo.save(tmp_path / "cut_out.png", dpi=(300, 300))
+    flags = ["painters", str(tmp_path / f"out{ending}"), "--style=tahiti", "--rows=48"]
+    assert main([str(tmp_path / "cut_out.png"), *flags]) == 0
+    read = reading.load(tmp_path / f"out{ending}")
+    alpha = np.asarray(read.info["alpha"])
+    assert alpha.shape == (48, 72)
+    assert alpha[:, :30].max() == 0
+    assert alpha[:, 42:].min() == 255
+    assert read.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    painting = neural_style.stylize(tmp_path / "cut_out.png", "painters", style="tahiti", rows=48)
+    painting.save(tmp_path / f"again{ending}")
+    np.testing.assert_array_equal(np.asarray(reading.load(tmp_path / f"again{ending}").info["alpha"]), alpha)

@@ -102,8 +102,8 @@ def test_flags_may_be_anywhere():
         ("--style_layers=block1_conv1,block1_conv1", "takes each layer once", 1),
         ("--noise_range=1", r"--noise_range takes a list \(exactly 2\)", 2),
         ("--noise_range=5,1", "takes the least value first, received 5,1", 1),
-        ("--weights=nowhere.h5", "'nowhere.h5' is no file", 1),
-        ("--init=nowhere.png", "content, style, noise, instant or a file, and 'nowhere.png' is no file", 1),
+        ("--weights=nowhere.h5", "'nowhere.h5' is not a file", 1),
+        ("--init=nowhere.png", "content, style, noise, instant or a file, and 'nowhere.png' is not a file", 1),
     ],
 )
 def test_wrong_flags_raise_errors(argument, message, exit_code):
@@ -141,7 +141,7 @@ def test_flagfiles_are_read_at_their_position(tmp_path, monkeypatch):
     ("text", "message"),
     [
         (b"--flagfile=look.flags\n", "leads back to itself"),
-        (b"--flagfile=none\n", "takes a file of flags, and 'none' is none"),
+        (b"--flagfile=none\n", "takes a file of flags, and 'none' is not a file"),
         (bytes(range(256)), "takes a text file of flags"),
         (b"--rows=3\nphoto.png\n", "expected a flag on each line, received 'photo.png'"),
     ],

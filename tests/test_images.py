@@ -1,6 +1,9 @@
+import importlib.util
 import io
 import os
 import struct
+import sys
+import types
 import zlib
 
 import numpy as np
@@ -229,8 +232,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     assert before == Image.MAX_IMAGE_PIXELS
     Image.new("RGB", (1001, 1000)).save(path)
     with pytest.raises(UserError, match="raise --largest_image"):
-        reading.load(path, most=1)
-    assert reading.load(path, most=2).size == (1001, 1000)
+        reading.load(path, max_megapixels=1)
+    assert reading.load(path, max_megapixels=2).size == (1001, 1000)
 
 
 def test_what_people_take_for_images(tmp_path):
@@ -269,3 +272,186 @@ def test_a_folders_images_are_found_in_folders_within(tmp_path):
         path.write_bytes(b"x")
     found = reading.images_in(str(tmp_path), "photos")
     assert [path.name for path in found] == ["b.png", "d.webp", "c.JPG"]
+
+
+def png_16_bits(pixels, transparent):
+    """A PNG of 16 bits whose `transparent` level or colour (tRNS) is clear; Pillow writes none."""
+    pixels = np.asarray(pixels)
+    rows, cols = pixels.shape[:2]
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", cols, rows, 16, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", np.array(transparent, ">u2").tobytes()), (b"IDAT", zlib.compress(raw))]
+    packed = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [*chunks, (b"IEND", b"")]
+    )
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "transparent"),
+    [
+        ([[0, 30000], [30000, 0]], [0]),
+        ([[65535, 30000], [30000, 65535]], [65535]),
+        ([[300, 30000], [30000, 300]], [300]),
+        ([[[65535, 256, 0], [9000] * 3], [[9000] * 3, [65535, 256, 0]]], [65535, 256, 0]),
+    ],
+)
+def test_a_transparent_value_of_16_bits_is_laid_on_white(pixels, transparent):
+    with Image.open(png_16_bits(pixels, transparent)) as image:
+        read = reading.load(image)
+    np.testing.assert_array_equal(np.asarray(read.info["alpha"]), [[0, 255], [255, 0]])
+    assert read.getpixel((0, 0)) == read.getpixel((1, 1)) == (255, 255, 255)
+    assert read.getpixel((1, 0)) == (round(pixels[0][1] / 257),) * 3 if len(transparent) == 1 else (35, 35, 35)
+
+
+def half_clear(mode):
+    """An image whose left half is clear, in a mode."""
+    image = Image.new("RGBA", (8, 6), (200, 100, 50, 255))
+    image.paste((9, 9, 9, 0), (0, 0, 4, 6))
+    if mode == "P":
+        return image.quantize(8)
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"),
+    [("RGBA", "gif"), ("P", "png"), *((m, e) for m in ("RGBA", "LA") for e in ("png", "webp", "tif"))],
+)
+def test_a_photographs_alpha_stays_with_it(tmp_path, mode, ending):
+    options = {"lossless": True} if ending == "webp" else {}
+    half_clear(mode).save(tmp_path / f"photo.{ending}", **options)
+    read = reading.load(tmp_path / f"photo.{ending}")
+    assert read.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(read.info["alpha"])[0], [0] * 4 + [255] * 4)
+    assert read.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_what_is_opaque_has_no_alpha(tmp_path):
+    Image.new("RGBA", (8, 6), (200, 100, 50, 255)).save(tmp_path / "opaque.png")
+    for picture in (tmp_path / "opaque.png", np.zeros((4, 4, 3)), Image.new("LA", (4, 4), (9, 255)), COFFEE):
+        assert "alpha" not in reading.load(picture).info
+    assert "alpha" in reading.load(np.zeros((4, 4, 4))).info
+
+
+def test_alpha_is_turned_with_the_photograph(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    half_clear("RGBA").save(tmp_path / "turned.png", exif=exif)
+    read = reading.load(tmp_path / "turned.png")
+    assert read.size == read.info["alpha"].size == (6, 8)
+    np.testing.assert_array_equal(np.asarray(read.info["alpha"])[:, 0], [0] * 4 + [255] * 4)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "bmp"])
+@pytest.mark.parametrize("dpi", [(300, 300), (72, 72), (600, 300)])
+def test_a_photographs_density_is_read(tmp_path, ending, dpi):
+    Image.new("RGB", (6, 4)).save(tmp_path / f"photo.{ending}", dpi=dpi)
+    assert reading.load(tmp_path / f"photo.{ending}").info["dpi"] == pytest.approx(dpi, abs=0.02)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", "tif"])
+@pytest.mark.parametrize(("unit", "density"), [(2, 300), (3, 118.11)])
+def test_a_density_that_exif_tells_is_read(tmp_path, ending, unit, density):
+    exif = Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = density, density, unit
+    Image.new("RGB", (6, 4)).save(tmp_path / f"photo.{ending}", exif=exif)
+    assert reading.load(tmp_path / f"photo.{ending}").info["dpi"] == pytest.approx((300, 300), abs=0.5)
+
+
+@pytest.mark.parametrize("dpi", [(0, 0), (1, 1), (float("nan"), 300), (1e9, 1e9), "300", None, (300,)])
+def test_what_is_no_density_is_left_out(dpi):
+    image = Image.new("RGB", (6, 4))
+    image.info["dpi"] = dpi
+    assert "dpi" not in reading.load(image).info
+    assert "dpi" not in reading.load(np.zeros((4, 4, 3))).info
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "CMYK", "RGBA"])
+@pytest.mark.parametrize("compression", [None, "tiff_deflate"])
+def test_a_tiffs_exif_is_read(tmp_path, mode, compression):
+    """Its tags stand in the TIFF itself; those of its layout are not the photograph's."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x0132] = "maker", "camera", "2020:01:02 03:04:05"
+    if compression is None:  # libtiff can't write EXIF's inner folders
+        exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
+        exif.get_ifd(0x8825)[1] = "N"
+    data = exif.tobytes() if compression is None else exif
+    Image.new(mode, (6, 4)).save(tmp_path / "photo.tif", exif=data, compression=compression, dpi=(300, 300))
+    read = reading.load(tmp_path / "photo.tif")
+    tags = Image.Exif()
+    tags.load(read.info["exif"])
+    assert (tags[0x010F], tags[0x0110], tags[0x0132]) == ("maker", "camera", "2020:01:02 03:04:05")
+    assert {0x0100, 0x0101, 0x0103, 0x0111, ORIENTATION}.isdisjoint(tags)
+    if compression is None:
+        assert tags.get_ifd(0x8769)[0x9003] == "2020:01:02 03:04:05"
+        assert tags.get_ifd(0x8825)[1] == "N"
+
+
+def deflated(path):
+    """Compresses a TIFF of one strip in place; Pillow can't write EXIF's inner folders and compress."""
+    raw = bytearray(path.read_bytes())
+    start = struct.unpack_from("<I", raw, 4)[0]
+    entries = range(start + 2, start + 2 + 12 * struct.unpack_from("<H", raw, start)[0], 12)
+    value = {struct.unpack_from("<H", raw, at)[0]: at + 8 for at in entries}
+    offset, size = (struct.unpack_from("<I", raw, value[tag])[0] for tag in (273, 279))
+    packed = zlib.compress(raw[offset : offset + size])
+    for tag, kind, number in ((259, 3, 8), (273, 4, len(raw)), (279, 4, len(packed))):
+        struct.pack_into("<HII" if kind == 4 else "<HIHxx", raw, value[tag] - 6, kind, 1, number)
+    path.write_bytes(bytes(raw) + packed)
+
+
+def test_the_exif_of_a_compressed_tiff_is_read(tmp_path, colors):
+    exif = Image.Exif()
+    exif[0x0110] = "camera"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
+    Image.fromarray(colors).save(tmp_path / "photo.tif", exif=exif.tobytes())
+    deflated(tmp_path / "photo.tif")
+    with Image.open(tmp_path / "photo.tif") as image:
+        assert image.info["compression"] == "tiff_adobe_deflate"
+    read = reading.load(tmp_path / "photo.tif")
+    np.testing.assert_array_equal(np.asarray(read), colors)
+    tags = Image.Exif()
+    tags.load(read.info["exif"])
+    assert tags[0x0110] == "camera"
+    assert tags.get_ifd(0x8769)[0x9003] == "2020:01:02 03:04:05"
+
+
+def test_a_turned_tiff_is_read_upright_without_its_orientation(tmp_path, colors):
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x0110] = 6, "camera"
+    Image.fromarray(colors).save(tmp_path / "turned.tif", exif=exif)
+    read = reading.load(tmp_path / "turned.tif")
+    assert read.size == (6, 8)
+    tags = Image.Exif()
+    tags.load(read.info["exif"])
+    assert dict(tags) == {0x0110: "camera"}
+
+
+@pytest.mark.parametrize("brand", ["heic", "heix", "hevc", "heim", "mif1", "msf1"])
+@pytest.mark.parametrize("name", ["photo.jpg", "photo", "photo.png", "photo.heic"])
+def test_heic_is_known_by_its_bytes(tmp_path, brand, name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftyp" + brand.encode() + bytes(12))
+    with pytest.raises(UserError, match="it is HEIC, .* pip install pillow-heif, or save it as JPEG first"):
+        reading.load(tmp_path / name)
+
+
+def test_heic_is_read_where_its_package_is_installed(tmp_path, monkeypatch):
+    """By a reader that the package registers; here by one of our own in its place."""
+    (tmp_path / "photo.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(12))
+    kinds = dict(Image.OPEN), list(Image.ID)
+
+    def register():
+        Image.register_open("HEIF", lambda file, name: Image.new("RGB", (5, 3), "red"), lambda head: b"heic" in head)
+        Image.ID[:] = ["HEIF", *kinds[1]]
+
+    package = types.SimpleNamespace(register_heif_opener=register, __spec__=None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", package)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: package)
+    try:
+        assert reading.load(tmp_path / "photo.jpg").getpixel((0, 0)) == (255, 0, 0)
+    finally:
+        Image.OPEN.clear()
+        Image.OPEN.update(kinds[0])
+        Image.ID[:] = kinds[1]

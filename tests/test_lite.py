@@ -10,27 +10,24 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
-from neural_style import api
-from neural_style.core.cache import Cache
-from neural_style.feedforward import litert
-from neural_style.images import inputs
+from neural_style.planning.plan import prepare
 from neural_style.pretrained import style_networks
 
 PHOTOS = [COFFEE, DATA / "chelsea.jpg", SWIRLS]
 HEAVY = ("tensorflow", "keras", "scipy", "matplotlib", "h5py", "absl.testing")
 
 
-def run_of(asked):
-    return litert.run_of(asked, Cache(1e9))
+def uses_litert(prepared):
+    return prepared[1].uses_litert
 
 
 def given(styles=SWIRLS, recipe="instant", **how):
-    return inputs.read(COFFEE, [styles], neural_style.Settings.read(recipe, rows=64, **how))
+    return prepare(COFFEE, [styles], neural_style.Settings.read(recipe, rows=64, **how))
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("look", [{"rows": 97}, {"rows": 61, "alpha": 0.6, "style_scale": (0.5, 2), "shifts": 2}])
-def test_any_painting_is_as_tensorflows_within_a_grey_level(engine, photo, look):
+def test_any_painting_equals_tensorflows_within_a_grey_level(engine, photo, look):
     paintings = [DATA / "painting_256.png", SWIRLS]
     quick = neural_style.stylize(photo, paintings, recipe="instant", engine=engine, **look)
     exact = neural_style.stylize(photo, paintings, recipe="instant", engine=engine, precision="float32", **look)
@@ -40,7 +37,7 @@ def test_any_painting_is_as_tensorflows_within_a_grey_level(engine, photo, look)
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
-def test_a_trained_network_is_as_tensorflows_within_a_grey_level(engine, photo):
+def test_a_trained_network_equals_tensorflows_within_a_grey_level(engine, photo):
     look = dict(engine=engine, rows=61, style=("tahiti", "great_wave"), style_blend=(0.3, 0.7))
     quick = neural_style.stylize(photo, "painters", **look)
     exact = neural_style.stylize(photo, "painters", precision="float32", **look)
@@ -74,12 +71,12 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize("how", [{"precision": "float32"}, {"precision": "bfloat16"}, {"tile": 32}, {"tile": "none"}])
-def test_what_is_asked_for_of_the_arithmetic_is_tensorflows(how):
-    assert run_of(given()) is not None
-    assert run_of(given(**how)) is None
+def test_requested_arithmetic_is_computed_by_tensorflow(how):
+    assert uses_litert(given())
+    assert not uses_litert(given(**how))
 
 
-def test_pictures_one_after_the_other_are_as_alone(engine):
+def test_a_picture_does_not_depend_on_the_one_before(engine):
     """One engine's models serve all sizes and paintings."""
     for rows, style in ((40, SWIRLS), (61, DATA / "painting_256.png"), (40, SWIRLS)):
         look = dict(recipe="instant", rows=rows)
@@ -87,38 +84,26 @@ def test_pictures_one_after_the_other_are_as_alone(engine):
         np.testing.assert_array_equal(kept.array, neural_style.stylize(COFFEE, style, **look).array)
 
 
-def test_masks_and_large_pictures_are_tensorflows():
+def test_masks_and_large_pictures_are_painted_by_tensorflow():
     mask = Image.new("L", (8, 8), "white")
-    assert run_of(given(style_masks=[mask])) is None
-    large = inputs.read(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
-    assert run_of(large) is None
-    assert run_of(given(recipe="offline")) is None
+    assert not uses_litert(given(style_masks=[mask]))
+    large = prepare(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
+    assert not uses_litert(large)
+    assert not uses_litert(given(recipe="offline"))
 
 
-def test_a_clusters_engine_paints_everything_itself():
-    """Its workers are the ones to paint, not the driver."""
-
-    class Engine:
-        def run(self, *arguments):
-            return arguments
-
-    asked = given()
-    assert api.run_of(asked, Engine, None) == (asked, None, None)
-    assert not isinstance(api.run_of(asked, Engine, Cache(1e9)), tuple)
-
-
-def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):
+def test_an_export_beside_another_network_is_not_read(tmp_path):
     bundled = style_networks.by_name()["painters"]
     assert style_networks.lite_file(bundled).is_file()
     for ending in (".keras", ".tflite"):
         (tmp_path / f"own{ending}").write_bytes(bundled.with_suffix(ending).read_bytes())
-    assert run_of(given(tmp_path / "own.keras", "feedforward", style="tahiti")) is None
+    assert not uses_litert(given(tmp_path / "own.keras", "feedforward", style="tahiti"))
 
 
 def test_without_litert_tensorflow_paints(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    assert run_of(given()) is None
+    assert not uses_litert(given())
     assert "runtime" not in neural_style.stylize(COFFEE, SWIRLS, recipe="instant", rows=40, engine=engine).record
 
 

@@ -4,11 +4,12 @@ from conftest import COFFEE, SWIRLS, options
 
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
-from neural_style.images import geometry, inputs
+from neural_style.images import geometry
 from neural_style.optimize import optimizers
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import transfer
+from neural_style.planning.plan import prepare
 
 SHAPE = (4, 5, 3)
 EVERY = {
@@ -175,7 +176,7 @@ def test_a_stall_in_coarse_arithmetic_is_mended_by_the_finer_one(rng, name):
 
 def test_a_break_before_a_finer_scales_first_evaluation_keeps_the_coarser_image():
     settings = options("--weights=random", "--scales=16,32", "--iterations=1", "--evaluations_per_iteration=2")
-    run = Engine().run(inputs.read(COFFEE, [SWIRLS], settings))
+    run = Engine().run(*prepare(COFFEE, [SWIRLS], settings))
     sessions = run.sessions()
     list(next(sessions).steps())
     coarser = run.result()

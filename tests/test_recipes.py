@@ -6,7 +6,7 @@ from conftest import COFFEE, SWIRLS, options, reference, session, slow
 from test_reference import assert_agrees, assert_follows
 
 from neural_style.engine import Engine
-from neural_style.images import inputs
+from neural_style.planning.plan import prepare
 from neural_style.settings import recipes
 
 FORMULAS = reference("formulas.json")["cases"]
@@ -88,8 +88,8 @@ def test_every_recipe_runs_two_steps_and_lowers_its_loss(recipe):
         "--scale_iterations=",
         "--evaluations_per_iteration=4",
     ]
-    given = inputs.read(COFFEE, [SWIRLS], options(f"--recipe={recipe}", *arguments, "--weights=random"))
-    start, *steps = Engine().run(given).steps()
+    given = prepare(COFFEE, [SWIRLS], options(f"--recipe={recipe}", *arguments, "--weights=random"))
+    start, *steps = Engine().run(*given).steps()
     assert len(steps) == 2
     assert steps[-1].loss < start.loss
 

@@ -16,8 +16,10 @@ def test_reproduce_keras_reports_a_missing_network_connection(tmp_path):
     assert "This comparison needs the network" in done.stderr
 
 
-def test_benchmark_lists_its_parts():
-    done = subprocess.run([sys.executable, SCRIPTS / "benchmark.py", "speed"], capture_output=True, text=True)
+def test_benchmark_names_what_it_can_measure():
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "benchmarks" / "benchmark.py", "speed"], capture_output=True, text=True
+    )
     assert done.returncode == 2
     parts = (
         "evaluation, overhead, convergence, operations, sizes, analogy, video, universal, feedforward, arbitrary, shell"

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-from conftest import COFFEE, SWIRLS, options, pair
+from conftest import COFFEE, SWIRLS, options, pair, scene_of
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.images import geometry, inputs, reading
+from neural_style.images import geometry, reading
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
-    return inputs.read(COFFEE, styles, options(*arguments, f"--rows={rows}")).at(rows, start)
+    return scene_of(COFFEE, styles, options(*arguments, f"--rows={rows}"), start)
 
 
 def test_the_defaults_are_those_of_keras():

@@ -137,7 +137,7 @@ def record(folder, flags, **more):
 
 def test_a_record_gives_its_run_again(tmp_path):
     given = {"style_weight": 7.0, "style_layers": ("block1_conv1", "block2_conv1"), "rows": 200}
-    header = Wish("x/kodim15.jpg", "y/swirls.png", requests.settings_of("paint", given), BOUNDS).header()
+    header = Wish("x/kodim15.jpg", "y/swirls.png", requests.settings_of("paint", given), BOUNDS).info().as_dict()
     assert "x/" not in json.dumps(header)
     (tmp_path / "made.json").write_text(json.dumps(header))
     info = PngImagePlugin.PngInfo()
@@ -155,10 +155,11 @@ def test_a_record_gives_its_run_again(tmp_path):
 
 
 def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again(tmp_path):
-    header = Wish(
-        "kodim15.jpg", "swirls.png", requests.settings_of("feedforward", {"style": "tahiti"}), BOUNDS
-    ).header()
-    assert header["flags"]["iterations"] == 1  # which the method does not heed where it is asked for
+    header = (
+        Wish("kodim15.jpg", "swirls.png", requests.settings_of("feedforward", {"style": "tahiti"}), BOUNDS)
+        .info()
+        .as_dict()
+    )
     (tmp_path / "made.json").write_text(json.dumps(header))
     made = requests.of_record(str(tmp_path / "made.json"), BOUNDS)
     assert (made.recipe, made.flags) == ("feedforward", {"style": ["tahiti"]})
@@ -216,7 +217,7 @@ def test_the_gallery_is_what_can_be_asked_for():
         values = [control.value for control in controls.make_controls(example.recipe, BOUNDS, shown)]
         rest = requests.flags_of(requests.text_of({n: v for n, v in example.flags.items() if n not in shown}))
         settings = requests.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
-        assert settings.is_arbitrary or settings.network.weights in ("hed", "learned")
+        assert settings.method.style_side or settings.network.weights in ("hed", "learned")
 
 
 # Uploads

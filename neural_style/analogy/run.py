@@ -11,14 +11,14 @@ from neural_style.analogy import fields
 from neural_style.analogy.blending import exchange_mean
 from neural_style.analogy.inversion import Network, layer
 from neural_style.analogy.pair import Match, Pair
-from neural_style.core.cache import Cache
 from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.run import Tools
 from neural_style.core.step import Step
-from neural_style.images.inputs import Sources
-from neural_style.optimize.evaluator import Watch
+from neural_style.images.inputs import Inputs
+from neural_style.images.scene_building import build_scene
 from neural_style.optimize.session import check_same_weights
 from neural_style.planning import device
-from neural_style.planning.plan import plan
+from neural_style.planning.plan import Plan
 from neural_style.settings import vgg_layers
 from neural_style.vgg import adaptation, weights
 
@@ -34,23 +34,11 @@ class Run:
     both directions added (Liao et al. 2017); distances of different levels can't be compared.
     """
 
-    def __init__(
-        self,
-        given: Sources,
-        cache: Cache,
-        resumed: Mapping[str, Any] | None = None,
-        watch: Watch | None = None,
-    ):
-        """
-        Args:
-          given: the images and settings.
-          cache: holds what earlier runs made, and takes what this one makes.
-          resumed: the "session" (`Step.state`) to go on from.
-          watch: called after each evaluation of a reconstruction.
-        """
-        self._given, self._settings, self._cache, self._watch = given, given.settings, cache, watch
+    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
+        """See `core.run.Run`."""
+        self._plan, self._settings, self._cache, self._watch = plan, plan.settings, tools.cache, tools.watch
         self._resumed = (resumed or {}).get("session")
-        self._scene = given.at(given.sizes[0][0])
+        self._scene = build_scene(inputs, plan.settings, plan.sizes[0])
         self._last: np.ndarray | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -73,7 +61,7 @@ class Run:
     def _steps(self) -> Iterator[Step]:
         began, levels, seed = time.perf_counter(), self._settings.analogy.analogy_levels, self._settings.picture.seed
         network, facts = self._network()
-        evaluations = self._settings.optimizer.evaluations_per_iteration
+        evaluations = self._plan.evaluations
         images = self._scene.content, self._scene.styles[0]
         pair = Pair(network, *images, self._settings.analogy.plan, evaluations, self._watch)
         match, losses = self._begin(pair, facts), []
@@ -90,7 +78,7 @@ class Run:
         """The network, and what was decided for it."""
         how, seed, levels = self._settings.network, self._settings.picture.seed, self._settings.analogy.analogy_levels
         origin, kernels, key = weights.cached(how, seed, self._cache)
-        precision = plan(self._given).precision
+        precision = self._plan.precision
         facts = {"device": device.describe_device(), "precision": precision, "weights": origin, "tile": None}
 
         def make() -> Network:

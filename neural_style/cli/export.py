@@ -1,28 +1,24 @@
 """--export: a trained network for other runtimes."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from neural_style.cli.loading import loading_tensorflow
 from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
 from neural_style.pretrained import style_networks
 from neural_style.results import files, targets
 
-if TYPE_CHECKING:
-    from neural_style.engine import Engine
-
 TFLITE = ".tflite"
 
 
-def run(words: Sequence[str], output: str, engine: Callable[[], "Engine"]) -> None:
+def run(words: Sequence[str], output: str) -> None:
     """Writes a network as a TFLite file, or as a SavedModel where the name has no ending.
 
     Args:
       words: the network.
       output: where it is to lie.
-      engine: loads TensorFlow.
 
     Raises:
       UserError: it can't be written.
@@ -38,8 +34,9 @@ def run(words: Sequence[str], output: str, engine: Callable[[], "Engine"]) -> No
         )
     targets.check_new(path)
     styles = style_networks.facts(found)["styles"]
-    engine()
-    from neural_style.feedforward import export, network
+    with loading_tensorflow():
+        from neural_style.feedforward import network
+        from neural_style.training import export
 
     loaded = network.load(found)
     if path.suffix:

@@ -1,9 +1,6 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
-import contextlib
 import json
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,194 +8,133 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from tqdm import tqdm
 
-from neural_style import filming
+from neural_style import api
+from neural_style.cli.film_names import FilmNames
+from neural_style.cli.loading import load_for
+from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.terminal import say, warn
-from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.core.progress import ProgressBar
+from neural_style.core.run import Engine, Evaluated
 from neural_style.results import files, plots, record, targets
-from neural_style.results.progress import QUIET_SECONDS, Evaluated
+from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
 from neural_style.video import clip as clips
 from neural_style.video import writing
 
 if TYPE_CHECKING:
-    from neural_style.engine import Engine
     from neural_style.video.film import Film, Frame
 
 
 def is_film(words: Sequence[str]) -> bool:
-    """Whether the words ask for a film: by the result's ending, or by what is to be painted."""
+    """Whether the words ask for a film: by the ending of the output, or by the content."""
     content, output = words[0], words[-1]
     return output.lower().endswith(writing.ENDINGS) or (clips.is_clip(content) and not content.lower().endswith(".gif"))
 
 
-def paint(
-    words: Sequence[str],
-    settings: Settings,
-    engine: Callable[[], "Engine"],
-    resume: bool = False,
-    skip_complete: bool = False,
-    also_read: Sequence[str] = (),
-) -> bool:
-    """Paints a film; see `main.paint`, whose arguments these are."""
+def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
+    """Paints a film; see `main.paint`."""
     content, *styles, output = words
     _check_output(settings.output)
-    clip, given = filming.read(content, styles, settings)
-    names = Names(output)
-    header = record.header(content, styles, (names.prefix, names.ending), settings)
-    read = record.digests(styles[0], styles, settings, settings.video.flow_folder)
-    digests = {**read, content: record.digest(clip.pictures or [clip.path])}
-    made = names.made()
-    found = record.changes(made, header, made.get("digests"), digests) if made else []
-    same = made is not None and all(change.startswith("--fps ") for change in found)  # which repaints nothing
-    if (resume or skip_complete) and same and not found and names.is_complete(made):
+    load_for(settings)
+    clip, inputs, plan = api.prepare_film(content, styles, settings)
+    names = FilmNames(output)
+    info = RunInfo.of_run(content, styles, (names.prefix, names.ending), settings)
+    digests = record.digests(styles[0], styles, settings, settings.video.flow_folder)
+    digests[content] = record.digest(clip.pictures or [clip.path])
+    earlier = names.read_record()
+    changed = record.changes(RunInfo.from_dict(earlier), info, earlier["digests"], digests) if earlier else []
+    same_frames = earlier is not None and all(change.startswith("--fps ") for change in changed)
+    if options.keeps_complete and same_frames and not changed and names.is_complete(earlier):
         say(f"{output} is complete already.")
         return False
-    if resume and made and not same and not made.get("complete"):
+    if options.resume and earlier and not same_frames and not earlier.get("complete"):
         raise UserError(
-            f"--resume goes on with the same film and flags, and these have changed: {', '.join(found)}; give them as "
-            "they were, or leave out --resume to start anew.",
+            f"--resume needs the same film and flags, and these have changed: {', '.join(changed)}; give them as they "
+            "were, or leave out --resume to start anew.",
             exit_code=2,
         )
-    writing.check(names.ending, clip.painted_rate(settings.video), given.sizes[-1])
-    names.check([*digests, *clip.pictures, *also_read], settings.output, made)
+    writing.check(names.ending, clip.painted_rate(settings.video), plan.result_size)
+    names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)
     with targets.locked(names.prefix):
-        progress = Progress(clip.planned(settings.video), settings.video.passes)
-        film = engine().film(clip, given, names.frames, progress.watch)
-        if not (resume and same):
-            if film.so_far().numbers() and names.ending:
-                warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have gone on.")
-            film.begin_anew()
-        _Report(names, {**header, "digests": digests}, clip, settings, film).follow(progress)
+        progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
+        film = make_engine().film(clip, inputs, plan, names.frames, progress.watch)
+        if not (options.resume and same_frames):
+            _start_anew(film, names)
+        _FilmReport(names, info, digests, clip, settings, film).follow(progress)
     return True
 
 
+def _start_anew(film: "Film", names: FilmNames) -> None:
+    if film.so_far().numbers() and names.ending:
+        warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have continued.")
+    film.clear()
+
+
 def _check_output(output: OutputSettings) -> None:
-    """Raises a UserError where something is asked for that pictures alone have."""
+    """Raises a UserError where output is requested that only pictures have."""
     if output.tensorboard:
         raise UserError("--tensorboard shows pictures, not films: leave it out.")
     if output.preview not in ("none", "side"):
-        raise UserError(f"--preview={output.preview} is for pictures: of films, --preview=side.")
+        raise UserError(f"--preview={output.preview} is for pictures: for films, --preview=side.")
 
 
-class Progress:
-    """A line that each frame moves on; where the output is no terminal, a line now and then."""
+class FilmProgress:
+    """A bar that each frame moves on."""
 
     def __init__(self, planned: int | None, passes: int):
-        self._bar = tqdm(
-            total=planned and planned * passes, unit="frame", disable=None if sys.stderr else True, dynamic_ncols=True
-        )
-        self._began = self._told = time.monotonic()
-        self._frames = 0
+        """
+        Args:
+          planned: frames of the film, None where nobody knows.
+          passes: how often each is painted.
+        """
+        self._bar = ProgressBar(planned and planned * passes, unit="frame")
+        self._started, self._frames = time.monotonic(), 0
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Shows the loss of the frame in work."""
-        self._bar.set_postfix_str(f"loss {evaluation.loss:.4g}")
+        """Shows the loss of the frame that is being painted."""
+        self._bar.show(f"loss {evaluation.loss:.4g}")
 
     def add(self, frame: "Frame") -> None:
         """Takes a frame."""
         self._frames += 1
-        self._bar.update()
-        now, total = time.monotonic(), self._bar.total
-        if self._bar.disable and now - self._told > QUIET_SECONDS:
-            self._told, each = now, (now - self._began) / self._frames
-            left = f", {each * (total - self._frames) / 60:.0f} min left" if total else ""
-            say(f"frame {frame.number} ({self._frames} of {total or '?'}), {each:.1f} s each{left}")
+        self._bar.advance()
+        self._bar.log(lambda: self._line(frame.number))
 
     def close(self) -> None:
-        """Leaves the line as it is."""
+        """Leaves the bar as it is."""
         self._bar.close()
 
-
-class Names:
-    """What a film's results are called.
-
-    Attributes:
-      ending: of the film; "" where the result is a folder of frames.
-      prefix: of what lies beside it.
-      frames: the folder of the frames.
-    """
-
-    def __init__(self, output: str):
-        """
-        Args:
-          output: a film file or a folder.
-
-        Raises:
-          UserError: nothing can be written there.
-        """
-        storage.check_here(output, "a film")
-        ending = Path(output).suffix.lower()
-        self.ending = ending if ending in writing.ENDINGS else ""
-        if ending and not self.ending:
-            known = ", ".join(writing.ENDINGS)
-            raise UserError(f"A film ends in {known}, or is a folder of frames without an ending; received {output!r}.")
-        self.output = output.rstrip("/")
-        self.prefix = self.output[: -len(ending)] if self.ending else self.output
-        files.check_folder(Path(self.prefix).parent)
-        self.frames = Path(f"{self.prefix}_frames" if self.ending else self.output)
-
-    def made(self) -> dict | None:
-        """The record of an earlier film of this name."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            found = json.loads(Path(f"{self.prefix}.json").read_text())
-            record.changes(found, found, found["digests"], {})  # raises where it is none of ours
-            goes_on = not found.get("complete") and bool(found["ending"]) and bool(self.ending)  # in another format
-            if (found["ending"] == self.ending or goes_on) and isinstance(found["frames"], list):
-                return found
-        return None
-
-    def is_complete(self, made: Mapping) -> bool:
-        """Whether a film's record says that it is whole, and what it made is there."""
-        frames = [self.frames / f"{facts['number']:06d}.png" for facts in made["frames"]]
-        return bool(made.get("complete")) and all(map(os.path.exists, [self.output] if self.ending else frames))
-
-    def is_own(self, path: str, made: Mapping | None) -> bool:
-        """Whether what lies at a result's name is ours, and may be replaced."""
-        if made is None:
-            return os.path.isdir(path) and not os.listdir(path)
-        if path == self.output and self.ending and os.path.isfile(path):
-            return made["ending"] == self.ending and made.get("written") in (None, record.digest([path]))
-        return path != str(self.frames) or not self.ending or not made.get("complete")  # a whole film keeps no frames
-
-    def check(self, inputs: Sequence[str], output: OutputSettings, made: Mapping | None) -> None:
-        """Raises a UserError where a result's name is taken by what is read or by somebody else's file."""
-        also = {f"{self.prefix}_errors.png": output.plots, self.preview: output.preview == "side"}
-        written = [self.output, f"{self.prefix}.json", str(self.frames), *(path for path, made in also.items() if made)]
-        for path in filter(os.path.lexists, written):
-            if any(targets.same(path, given) for given in inputs):
-                raise UserError(f"{path!r} would be written over, and it is read: choose another name.")
-            if not (output.overwrite or self.is_own(path, made)):
-                raise UserError(
-                    f"{path!r} is there already, and neural-style did not write it as a part of {self.output!r}: "
-                    "choose another name, or say --overwrite."
-                )
-            if os.path.isdir(path) != (path == str(self.frames)) or os.path.islink(path):
-                raise UserError(f"{path!r} is in the way of a result: choose another name.")
-
-    @property
-    def preview(self) -> str:
-        """Of photograph and painting side by side."""
-        return f"{self.prefix}_preview{self.ending or '.mp4'}"
+    def _line(self, number: int) -> str:
+        seconds, total = (time.monotonic() - self._started) / self._frames, self._bar.total
+        left = f", {seconds * (total - self._frames) / 60:.0f} min left" if total else ""
+        return f"frame {number} ({self._frames} of {total or '?'}), {seconds:.1f} s each{left}"
 
 
-class _Report:
-    """Follows a film, and writes what it leaves behind."""
+class _FilmReport:
+    """Follows a film, and writes its output files."""
 
-    def __init__(self, names: Names, header: Mapping[str, Any], clip: clips.Clip, settings: Settings, film: "Film"):
-        self._names, self._header, self._clip, self._settings, self._film = names, header, clip, settings, film
+    def __init__(
+        self,
+        names: FilmNames,
+        info: RunInfo,
+        digests: Mapping[str, str],
+        clip: clips.Clip,
+        settings: Settings,
+        film: "Film",
+    ):
+        self._names, self._info, self._digests = names, info, digests
+        self._clip, self._settings, self._film = clip, settings, film
         self._facts: list[dict[str, Any]] = []
         self._written: str | None = None
-        made = names.made()
-        self._stays = made is not None and names.is_complete(made) and bool(names.ending)
-        video = settings.video
-        self._rate = clip.painted_rate(video)
+        earlier = names.read_record()
+        self._keeps_earlier = earlier is not None and names.is_complete(earlier) and bool(names.ending)
+        self._rate = clip.painted_rate(settings.video)
 
-    def follow(self, progress: Progress) -> None:
-        """Takes the frames; whatever breaks the film off, those painted so far are a film."""
+    def follow(self, progress: FilmProgress) -> None:
+        """Takes the frames; when the film is interrupted, those painted so far become a film."""
         self._write_record({})
         try:
             for frame in self._film.frames():
@@ -209,31 +145,31 @@ class _Report:
             self._write_film(self._names.output)
         except BaseException as error:
             progress.close()
-            self._break_off(str(error) or type(error).__name__)
+            self._interrupt(str(error) or type(error).__name__)
             raise
         self._finish()
 
-    def _break_off(self, reason: str) -> None:
+    def _interrupt(self, reason: str) -> None:
         painted = self._film.so_far().numbers()
         if painted:
-            if self._stays:
+            if self._keeps_earlier:
                 warn(f"{self._names.output} is still the earlier film.")
             else:
-                self._beside("the film so far", self._write_somewhere)
+                self._try("the film so far", self._write_somewhere)
             kept = f"{len(painted)} of the frames lie in {self._names.frames};"
-            say(f"{kept} with --resume the film goes on, also with another ending or --fps.")
-        self._beside("the record", lambda: self._write_record({"broken_off": reason}))
+            say(f"{kept} with --resume the film continues, also with another ending or --fps.")
+        self._try("the record", lambda: self._write_record({"broken_off": reason}))
 
     def _finish(self) -> None:
         if self._settings.output.plots:
-            shown = sorted(self._facts, key=lambda facts: facts["number"])
-            self._beside("the plot", lambda: plots.errors(f"{self._names.prefix}_errors.png", shown))
+            facts = sorted(self._facts, key=lambda frame: frame["number"])
+            self._try("the plot", lambda: plots.errors(f"{self._names.prefix}_errors.png", facts))
         if self._settings.output.preview == "side":
-            self._beside("the preview", self._write_preview)
+            self._try("the preview", self._write_preview)
         self._write_record({"complete": True})
         rows, cols = self._film.size
         say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
-        self._film.forget_passes()
+        self._film.remove_passes()
         if self._names.ending:
             self._film.painted.remove()
 
@@ -242,7 +178,7 @@ class _Report:
             self._encode(path, self._painted())
 
     def _write_somewhere(self) -> None:
-        """Writes the film so far where it was to lie; on a full disk elsewhere."""
+        """Writes the film so far where it belongs; on a full disk elsewhere."""
         try:
             self._write_film(self._names.output)
         except Exception:
@@ -255,16 +191,19 @@ class _Report:
     def _write_preview(self) -> None:
         photographs = self._clip.frames(self._settings.video)
         pairs = zip((image for _, image in photographs), self._painted(), strict=False)
-        beside = ((at, plots.comparison([photograph, frame])) for photograph, (at, frame) in pairs)
-        self._encode(self._names.preview, beside)
+        frames = ((second, plots.comparison([photograph, painted])) for photograph, (second, painted) in pairs)
+        self._encode(self._names.preview, frames)
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
-        sound = None
-        if self._clip.path and self._rate * video.every == self._clip.rate and ending != ".gif":
-            sound = self._clip.path, self._clip.shown_at(video.first_frame)
-        quality = self._settings.output.output_quality
-        files.write_whole(path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending))
+        quality, last = self._settings.output.output_quality, self._film.so_far().numbers()[-1]
+        following = last + video.every
+        keeps_speed = self._rate * video.every == self._clip.rate and ending != ".gif"
+        sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
+        seconds = self._shown_at(following) - self._shown_at(last)
+        files.write_whole(
+            path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending, seconds)
+        )
         if path == self._names.output:
             self._written = record.digest([path])
 
@@ -272,8 +211,7 @@ class _Report:
         """The frames so far, each with the second at which it is shown."""
         painted = self._film.so_far()
         for number in painted.numbers():
-            with Image.open(painted.path(number)) as image:
-                yield self._shown_at(number), image.convert("RGB")
+            yield self._shown_at(number), painted.load(number)
 
     def _shown_at(self, number: int) -> float:
         """The second of the painted film at which a frame of the clip is shown."""
@@ -282,22 +220,23 @@ class _Report:
             return float((number - video.first_frame) / (video.every * self._rate))
         return self._clip.shown_at(number) - self._clip.shown_at(video.first_frame)
 
-    def _write_record(self, ended: Mapping[str, Any]) -> None:
-        facts = sorted(self._facts, key=lambda each: each["number"])
+    def _write_record(self, end: Mapping[str, Any]) -> None:
+        facts = sorted(self._facts, key=lambda frame: frame["number"])
         written = {"written": self._written} if self._written else {}
-        found = {**self._header, "rate": float(self._rate), **_means(facts), "frames": facts, **ended, **written}
-        text = json.dumps(found, indent=1)
+        values = {**self._info.as_dict(), "digests": self._digests, "rate": float(self._rate), **_means(facts)}
+        text = json.dumps({**values, "frames": facts, **end, **written}, indent=1)
         files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))
 
-    def _beside(self, what: str, write: Callable[[], Any]) -> None:
+    def _try(self, name: str, write: Callable[[], Any]) -> None:
+        """Writes what the film can do without; a failure is a warning."""
         try:
             write()
         except Exception as error:  # whatever it is, the frames count more
-            warn(f"the film goes without {what}: {error}")
+            warn(f"the film is written without {name}: {error}")
 
 
 def _means(facts: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The warping errors' means over the frames that have one (Lai et al. 2018)."""
-    measured = [each for each in facts if "error" in each]
+    """The means of the warping errors over the frames that have one (Lai et al. 2018)."""
+    measured = [frame for frame in facts if "error" in frame]
     names = ("error", "photograph_error") if measured else ()
-    return {f"mean_{name}": sum(each[name] for each in measured) / len(measured) for name in names}
+    return {f"mean_{name}": sum(frame[name] for frame in measured) / len(measured) for name in names}

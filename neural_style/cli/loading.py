@@ -1,4 +1,4 @@
-"""TensorFlow, loaded when it is first needed, and quietly."""
+"""Loads TensorFlow when it is first needed, quietly."""
 
 import contextlib
 import logging
@@ -9,60 +9,85 @@ from typing import TYPE_CHECKING, Any
 from neural_style.cli import signals
 from neural_style.core.errors import UserError
 from neural_style.core.log import quiet_stderr
+from neural_style.planning import device
 
 if TYPE_CHECKING:
     from neural_style.engine import Engine
+    from neural_style.settings.settings import Settings
 
 
-def engine_maker(**how: Any) -> Callable[[], "Engine"]:
-    """A function that makes an `Engine(**how)` when it is first called, and imports TensorFlow no sooner.
+def engine_maker(**options: Any) -> "Callable[[], Engine]":
+    """Returns a function that makes an `Engine(**options)` once; it loads TensorFlow only when a run needs it."""
+    engines: list[Engine] = []
 
-    The function raises a UserError where TensorFlow can't be loaded.
-    """
-    made = []
+    def make_engine() -> "Engine":
+        if not engines:
+            from neural_style.engine import Engine
 
-    def engine() -> "Engine":
-        if not made:
-            try:
-                with (
-                    _announced("Loading TensorFlow …"),
-                    signals.deferred(),
-                    quiet_stderr(),
-                    _without("matplotlib.pyplot"),
-                ):
-                    from neural_style.engine import Engine
-            except (ImportError, MemoryError, OSError) as error:
-                raise UserError(
-                    f"TensorFlow can't be loaded ({error}): it needs about 2 GB of memory and the packages that pip "
-                    "installs with neural-style."
-                ) from error
-            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # a trace for each size of picture is meant
-            made.append(Engine(**how))
-        return made[0]
+            engines.append(Engine(loading=loading_tensorflow, **options))
+        return engines[0]
 
-    return engine
+    return make_engine
 
 
 @contextlib.contextmanager
-def _announced(what: str) -> Iterator[None]:
-    """Shows on a terminal what takes seconds, for as long as it takes."""
+def loading_tensorflow() -> Iterator[None]:
+    """A context in which TensorFlow may be imported: shows a line on a terminal and hides what TensorFlow prints.
+
+    Raises:
+      UserError: TensorFlow can't be loaded.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_announced("Loading TensorFlow …"))
+            stack.enter_context(signals.deferred())
+            stack.enter_context(quiet_stderr())
+            stack.enter_context(_without("matplotlib.pyplot"))
+            yield
+    except (ImportError, MemoryError, OSError) as error:
+        raise UserError(
+            f"TensorFlow can't be loaded ({error}): it needs about 2 GB of memory and the packages that pip installs "
+            "with neural-style."
+        ) from error
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a trace for each size of picture
+
+
+def load_for(settings: "Settings") -> None:
+    """Loads TensorFlow before a run is planned, where it alone knows the GPU's memory."""
+    if device.can_have_gpu() and not settings.method.litert_run:
+        load_tensorflow()
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow.
+
+    Raises:
+      UserError: it can't be loaded.
+    """
+    with loading_tensorflow():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def _announced(text: str) -> Iterator[None]:
+    """Shows a text on a terminal while something takes seconds."""
     if not (sys.stderr and sys.stderr.isatty()):
         yield
         return
-    print(what, end="", file=sys.stderr, flush=True)
+    print(text, end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        print("\r" + " " * len(what) + "\r", end="", file=sys.stderr, flush=True)
+        print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def _without(module: str) -> Iterator[None]:
-    """Keeps Keras from loading what it can do without, and would take half a second to."""
+    """Keeps Keras from importing a module that it does not need, which would take half a second."""
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # which makes its import an ImportError
+    sys.modules[module] = None  # makes its import an ImportError
     try:
         yield
     finally:

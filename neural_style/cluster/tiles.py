@@ -1,4 +1,4 @@
-"""One huge picture: the tiles of both passes are the workers', what they add up to and L-BFGS the driver's."""
+"""One huge picture: the workers compute its tiles, and the driver adds them up and optimises."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import ray
 import tensorflow as tf
 
-from neural_style.cluster.pool import DEATHS, DIED, Pool
+from neural_style.cluster.pool import DIED_MESSAGE, MAX_DEATHS, Pool
 from neural_style.core.errors import UserError
 from neural_style.images.scene import Scene
 from neural_style.losses import terms
@@ -20,21 +20,21 @@ from neural_style.vgg.weight_files import Weights
 
 
 class ClusterObjective:
-    """As `TiledObjective`; a tile is done by whichever worker is idle, and by another one where that dies."""
+    """Like `TiledObjective`, on any idle worker for each tile, and on another one if that worker dies."""
 
     nbytes = 0
-    """Of networks and traces: those are the workers'."""
+    """Memory of networks and traces in this process: none, since they are on the workers."""
 
     def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, warped_frames: int):
         """
         Args:
-          pool: of the workers.
+          pool: the workers.
           settings, kernels, size, precision, warped_frames: see `tiled_objective.make_tiled_objective`.
         """
         self._pool, self._size = pool, size
         self._terms = terms.make_terms(settings.loss, warped_frames)
         self._reach = vgg_layers.reach(settings.network.network, settings.loss.layers)
-        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
+        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of the arrays that are sent
         self._made = ray.put((settings, kernels, precision, warped_frames))
 
     def bind(self, scene: Scene) -> Bound:
@@ -83,10 +83,11 @@ class ClusterObjective:
         return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
 
     def _each(self, function: Callable[[Tile], Any], image: np.ndarray) -> dict[Tile, Any]:
-        """What `function` makes of each tile, in the tiles' order, so that sums do not depend on who was first."""
-        every = tiles(*image.shape[:2], self._size)
-        done = dict(self._pool.map(lambda tile: (tile, function(tile)), every))
-        return {tile: done[tile] for tile in every}
+        """Return tile → result of `function`, in the order of the tiles, so that sums are deterministic."""
+        rows, cols = image.shape[:2]
+        every = tiles(rows, cols, self._size)
+        results = dict(self._pool.map(lambda tile: (tile, function(tile)), every))
+        return {tile: results[tile] for tile in every}
 
     def _box(self, image: np.ndarray, tile: Tile) -> Box:
         return haloed(tile, *image.shape[:2], self._reach)
@@ -97,11 +98,11 @@ class ClusterObjective:
         return cut(image[np.newaxis], box).astype(self._dtype.as_numpy_dtype), within(tile.box, box)
 
     def _asked(self, what: str, *arguments: Any) -> Any:
-        """What a worker's `HaloedTiles` makes of the arguments."""
-        for _ in range(DEATHS):
+        """Return what a method of a worker's `HaloedTiles` returns."""
+        for _ in range(MAX_DEATHS):
             with self._pool.worker() as worker:
-                return ray.get(worker.tile.remote([self._made], what, *arguments))
-        raise UserError(DIED)
+                return self._pool.result(worker.call_tiles.remote([self._made], what, *arguments))
+        raise UserError(DIED_MESSAGE)
 
 
 def _arrays(nested: Any) -> Any:

@@ -10,43 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.core.cache import Cache
 from neural_style.core.log import quiet_stderr
 from neural_style.feedforward import margins, published
-from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
-from neural_style.images.inputs import Sources
+from neural_style.feedforward.one_pass import OnePassRun, Paint, PaintingsRun
 from neural_style.images.scene import Scene
 from neural_style.pretrained import style_networks
 
 NBYTES = 3e8
 """About what a model keeps in memory once it has painted."""
-
-
-def run_of(given: Sources, cache: Cache) -> OnePassRun | None:
-    """The run, where LiteRT can carry it out; None where TensorFlow has to.
-
-    A model's first picture of a size takes three times as long as those after it, so `cache` keeps models.
-
-    TensorFlow takes large pictures in bands, styles by mask, a precision or tile that is asked for, networks without an
-    export, and whatever LiteRT is not installed for.
-    """
-    settings, (rows, cols) = given.settings, given.sizes[-1]
-    plain = settings.network.precision == "auto" and settings.optimizer.tile == "auto" and not given.masks
-    if not plain or rows * cols > WHOLE or not _is_installed():
-        return None
-    if settings.is_arbitrary:
-        return LiteArbitraryRun(given, cache)
-    if settings.is_feedforward and style_networks.lite_file(given.network):
-        return LiteRun(given, cache)
-    return None
-
-
-def _is_installed() -> bool:
-    try:
-        import ai_edge_litert.interpreter  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
 
 
 class Model:
@@ -77,7 +48,7 @@ class LiteRun(OnePassRun):
         return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        path = self._sources.network
+        path = self._plan.network_styles.path
         model = self._model(style_networks.lite_file(path))
 
         def paint(image: np.ndarray, style: np.ndarray) -> np.ndarray:

@@ -1,20 +1,20 @@
 """A run in one pass: the photograph, and what a network makes of it. Without TensorFlow, which runs may do without."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from neural_style.core.cache import Cache
+from neural_style.core.run import Tools
 from neural_style.core.step import Step
+from neural_style.feedforward.flatness import keep_flat
 from neural_style.images import color, geometry, writing
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene, shares_of
-from neural_style.settings.universal import PREDICTOR_SIDE
+from neural_style.images.scene_building import build_scene
+from neural_style.planning.plan import Plan
 
-WHOLE = 2.2e6
-"""Pixels up to which --tile=auto takes a picture whole."""
 Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A network: RGB [rows, cols, 3] in 0..255 and the weight of each style [1, rows or 1, cols or 1, styles] to RGB."""
 
@@ -22,13 +22,9 @@ Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class OnePassRun:
     """Paints at one scale, without a loss: the photograph is the first Step, the painting the second."""
 
-    def __init__(self, given: Sources, cache: Cache):
-        """
-        Args:
-          given: the photograph, the network or paintings, and settings.
-          cache: keeps networks.
-        """
-        self._sources, self._settings, self._cache = given, given.settings, cache
+    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
+        """See `core.run.Run`; a picture is painted in one pass, so there is nothing to resume."""
+        self._inputs, self._plan, self._settings, self._cache = inputs, plan, plan.settings, tools.cache
         self._last: np.ndarray | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -54,10 +50,10 @@ class OnePassRun:
 
     def _steps(self) -> Iterator[Step]:
         began = time.perf_counter()
-        scene = self._sources.at(self._sources.sizes[-1][0])
+        scene = build_scene(self._inputs, self._settings, self._plan.result_size)
         paint, count, facts = self._prepared(scene)
         for index in range(2):
-            self._last = scene.composite(self._painted(paint, count, scene) if index else scene.start)
+            self._last = scene.composite(self._painted(keep_flat(paint), count, scene) if index else scene.start)
             self._last.flags.writeable = False
             now = time.perf_counter()
             yield Step(
@@ -88,7 +84,7 @@ class OnePassRun:
 
     def _chosen(self, scene: Scene) -> Sequence[int]:
         """The numbers of the network's styles that are used."""
-        return self._sources.chosen
+        return self._plan.network_styles.numbers
 
     def _blend(self, scene: Scene) -> np.ndarray:
         """The weight of each of these where there are no masks."""
@@ -119,7 +115,8 @@ class PaintingsRun(OnePassRun):
         if alpha == 1:
             return mixed
         photograph = writing.to_image(scene.content, denoise=0)
-        own = predict(geometry.resize(photograph, PREDICTOR_SIDE, PREDICTOR_SIDE, "lanczos"))
+        side = self._settings.method.style_side
+        own = predict(geometry.resize(photograph, side, side, "lanczos"))
         return [alpha * vector + (1 - alpha) * own for vector in mixed]
 
 

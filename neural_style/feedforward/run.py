@@ -6,14 +6,11 @@ from typing import Any
 from neural_style.feedforward import network as networks
 from neural_style.feedforward import published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.feedforward.one_pass import WHOLE, OnePassRun, Paint, PaintingsRun
+from neural_style.feedforward.one_pass import OnePassRun, Paint, PaintingsRun
 from neural_style.feedforward.painter import Painter
 from neural_style.images.scene import Scene
 from neural_style.planning import device
 from neural_style.pretrained import style_networks
-
-BAND = 256
-"""Rows of a picture that --tile=auto takes at once where it is larger than `WHOLE`."""
 
 
 class Run(OnePassRun):
@@ -21,25 +18,17 @@ class Run(OnePassRun):
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         """Reads the network once for each version of its file."""
-        path, precision = self._sources.network, self._precision
+        path, precision = self._plan.network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
         painter = self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes)
-        band, facts = self._band(scene)
+        band, facts = self._band()
         return functools.partial(painter.paint, band=band), len(painter.network.styles), facts
 
-    @property
-    def _precision(self) -> str:
-        return device.resolve_precision(self._settings.network.precision)
-
-    def _band(self, scene: Scene) -> tuple[int | None, dict[str, Any]]:
-        """The rows taken at once that --tile stands for, and the facts of the run."""
-        band, wanted = None, self._settings.optimizer.tile
-        if isinstance(wanted, int):
-            band = wanted
-        elif wanted == "auto" and scene.content.shape[0] * scene.content.shape[1] > WHOLE:
-            band = BAND
-        precision = "float32" if band else self._precision
+    def _band(self) -> tuple[int | None, dict[str, Any]]:
+        """The rows that are painted at once, None for all, and the facts of the run."""
+        band = self._plan.tiles[-1]
+        precision = "float32" if band else self._plan.precision
         return band, {"device": device.describe_device(), "precision": precision, "tile": band}
 
 
@@ -47,13 +36,13 @@ class ArbitraryRun(PaintingsRun, Run):
     """By the arbitrary style network."""
 
     def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        precision, count = self._precision, len(scene.regions)
+        precision, count = self._plan.precision, len(scene.regions)
 
         def make() -> ArbitraryPainter:
             return ArbitraryPainter(published.read(), count, precision)
 
         painter = self._cache.get(("arbitrary", count, precision), make, lambda made: made.nbytes)
         painter.set_styles(self._style_vectors(scene, painter.style_vector))
-        band, facts = self._band(scene)
+        band, facts = self._band()
         paint = functools.partial(painter.paint, band=band, shifts=self._settings.feedforward.shifts)
         return paint, count, {**facts, "weights": style_networks.arbitrary_origin()}

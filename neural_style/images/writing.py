@@ -1,4 +1,4 @@
-"""Images out: 8 bits, a format by the name's ending, and what a file says besides its pixels."""
+"""Writes images: 8 bits, the format by the name's ending, and what a file says besides its pixels."""
 
 import itertools
 import math
@@ -7,21 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from neural_style.core.errors import UserError
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Pillow's name of each format that results are written in, by ending."""
-MOST_SIDE = {"JPEG": 65500, "WEBP": 16383}
-"""Rows and columns that a format takes at most."""
+MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
+"""The largest number of rows or columns that a format takes."""
+METADATA = ("exif", "icc_profile", "dpi", "text")
+WITH_ALPHA = ("PNG", "WEBP", "TIFF")
+"""Formats that keep transparency."""
+INCHES = 2
+"""EXIF's number of the unit of densities in dots per inch."""
 TEXT_KEY = "neural_style"
 """The key of the PNG text that says how an image was made."""
 
 
 def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
-    """An RGB array as 8 bits: clipped to 0..255 and truncated, as Keras' example does (it does not round).
+    """Converts an RGB array to 8 bits: clipped to 0..255 and truncated, as Keras' example does (it does not round).
 
     Args:
       image: [rows, cols, 3].
@@ -35,39 +40,49 @@ def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
 
 
 def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, carried: Mapping[str, Any]) -> list[str]:
-    """Writes an image. What can't be carried along is left out: the picture itself is what counts.
+    """Writes an image. Metadata that can't be written are left out: the picture itself is what counts.
 
     Args:
       path: of the file.
       kind: one of the values of `FORMATS`.
-      image: 8-bit RGB.
-      quality: 1..100, of JPEG and WebP.
-      carried: by name: "exif" and "icc_profile" (bytes), "text" (for PNG, see `TEXT_KEY`).
+      image: 8-bit RGB. The formats in `WITH_ALPHA` take its transparency, `info["alpha"]`: mode "L", of any size.
+      quality: 1..100, for JPEG and WebP.
+      carried: by name: "exif" and "icc_profile" (bytes), "dpi" (dots per inch, across and down), "text" (for PNG, see
+        `TEXT_KEY`); other names are ignored.
 
     Returns:
-      What could not be carried along, by name.
+      The names of what could not be written.
 
     Raises:
       OSError: the file could not be written.
     """
-    carried = {name: value for name, value in carried.items() if value}
-    tries = [kept for count in range(len(carried), -1, -1) for kept in itertools.combinations(carried, count)]
-    for kept in tries:
+    if image.info.get("alpha") is not None and kind in WITH_ALPHA:
+        image = add_alpha(image, image.info["alpha"])
+    metadata = {name: carried[name] for name in METADATA if carried.get(name)}
+    attempts = [names for count in range(len(metadata), -1, -1) for names in itertools.combinations(metadata, count)]
+    for names in attempts:
         try:
-            image.save(path, format=kind, **_options(kind, quality, {name: carried[name] for name in kept}))
+            image.save(path, format=kind, **_options(kind, quality, {name: metadata[name] for name in names}))
         except Exception:  # Pillow raises many kinds for metadata that does not fit a format
-            if not kept:
+            if not names:
                 raise
         else:
-            return [name for name in carried if name not in kept]
-    raise AssertionError("the last try carries nothing")
+            return [name for name in metadata if name not in names]
+    raise AssertionError("the last attempt has no metadata")
+
+
+def add_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    """Adds an alpha channel of any size to an RGB image; returns RGBA."""
+    image = image.copy()
+    image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size, Image.Resampling.LANCZOS))
+    return image
 
 
 def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, Any]:
-    """What Pillow's `save` takes."""
-    options = {name: carried[name] for name in ("exif", "icc_profile") if name in carried}
+    """The options of Pillow's `save`."""
+    options = {name: carried[name] for name in ("exif", "icc_profile", "dpi") if name in carried}
     if kind == "PNG":
-        options["compress_level"] = 4  # a thousandth larger than by Pillow's 6, in half the time
+        options["compress_level"] = 4  # a thousandth larger than with Pillow's 6, in half the time
         if "text" in carried:
             options["pnginfo"] = PngInfo()
             options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])
@@ -75,19 +90,32 @@ def _options(kind: str, quality: int, carried: Mapping[str, Any]) -> dict[str, A
         options["compression"] = "tiff_deflate"  # by libtiff, which can't write EXIF's inner folders
     elif kind in ("JPEG", "WEBP"):
         options["quality"] = quality
+    if kind == "WEBP" and "dpi" in options:
+        options["exif"] = _with_density(options.get("exif"), options.pop("dpi"))
     return options
 
 
+def _with_density(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """EXIF data that state the density, which WebP has no other place for."""
+    tags = Image.Exif()
+    if exif:
+        tags.load(exif)
+    if ExifTags.Base.XResolution not in tags:
+        tags[ExifTags.Base.XResolution], tags[ExifTags.Base.YResolution] = dpi
+        tags[ExifTags.Base.ResolutionUnit] = INCHES
+    return tags.tobytes()
+
+
 def check_size(ending: str, rows: int, cols: int) -> None:
-    """Raises a UserError where the format that an ending says takes no image of `rows` x `cols`."""
-    most = MOST_SIDE.get(kind_of(ending), math.inf)
-    if max(rows, cols) > most:
+    """Raises a UserError where an ending's format does not take an image of `rows` x `cols`."""
+    max_side = MAX_SIDE.get(kind_of(ending), math.inf)
+    if max(rows, cols) > max_side:
         raise UserError(
-            f"{ending} takes at most {most} rows and columns, and the result would have {rows} x {cols}: choose .png, "
-            "or fewer rows."
+            f"{ending} takes at most {max_side} rows and columns, and the result would have {rows} x {cols}: choose "
+            ".png, or fewer rows."
         )
 
 
 def kind_of(path: str | os.PathLike) -> str:
-    """Pillow's name of the format that a path's ending, or the ending alone, says."""
+    """Pillow's name of the format of a path, or of an ending alone."""
     return FORMATS[os.path.splitext("x" + os.fspath(path))[1].lower()]

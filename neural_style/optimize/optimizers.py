@@ -208,13 +208,19 @@ class Adam(_FirstOrder):
 FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
 
 
-def make_optimizer(settings: OptimizerSettings, size: int) -> Optimizer:
-    """The optimiser that the settings name, of an image of `size` values."""
+def make_optimizer(settings: OptimizerSettings, evaluations: int, size: int) -> Optimizer:
+    """The optimiser that the settings name.
+
+    Args:
+      settings: name it.
+      evaluations: of the loss in each iteration.
+      size: of the flat image.
+    """
     s = settings
     if s.keeps_curvature:
         # A move of SciPy's length is lost in float32's rounding, and with it the first curvature.
-        return ContinuousLbfgs(s.evaluations_per_iteration, s.clip, (s.first_step or 10.0) * size**0.5)
+        return ContinuousLbfgs(evaluations, s.clip, (s.first_step or 10.0) * size**0.5)
     if s.optimizer == "lbfgs":
-        return Lbfgs(s.evaluations_per_iteration, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
+        return Lbfgs(evaluations, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
     schedule = s.learning_rate, s.decay_rate, s.decay_steps
-    return FIRST_ORDER[s.optimizer](s.evaluations_per_iteration, *schedule, s.clip)
+    return FIRST_ORDER[s.optimizer](evaluations, *schedule, s.clip)

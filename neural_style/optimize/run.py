@@ -1,52 +1,36 @@
 """A run: from a run's images to its Steps, scale by scale."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from neural_style.core.cache import Cache
 from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.run import Tools
 from neural_style.core.step import Step
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
+from neural_style.images.scene_building import build_scene
 from neural_style.losses import terms
-from neural_style.optimize import optimizers, tiled_objective
-from neural_style.optimize.evaluator import Evaluator, Watch
+from neural_style.optimize import optimizers
+from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.objective import Bound, Objective
 from neural_style.optimize.session import Session
+from neural_style.optimize.tiled_objective import make_tiled_objective
 from neural_style.planning import device
-from neural_style.planning.plan import plan
-from neural_style.pretrained import style_networks
-from neural_style.settings.settings import Settings
+from neural_style.planning.plan import Plan
 from neural_style.vgg import adaptation, model, weights
-
-Tiled = Callable[[Settings, model.Weights, int, str, int], Any]
-"""Makes the objective of an image that is taken tile by tile; see `tiled_objective.make_tiled_objective`."""
 
 
 class Run:
     """Optimises an image from the coarsest scale to the finest."""
 
-    def __init__(
-        self,
-        given: Sources,
-        cache: Cache,
-        resumed: Mapping[str, Any] | None = None,
-        watch: Watch | None = None,
-        tiled: Tiled = tiled_objective.make_tiled_objective,
-    ):
-        """
-        Args:
-          given: the images and settings.
-          cache: holds what earlier runs made, and takes what this one makes.
-          resumed: the "scale" and the "session" (`Step.state`) to go on from.
-          watch: called after each evaluation.
-          tiled: makes the objective where the image is taken tile by tile.
-        """
-        self._sources, self._settings = given, given.settings
-        self._cache, self._resumed, self._watch, self._tiled = cache, resumed, watch, tiled
+    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
+        """See `core.run.Run`."""
+        self._inputs, self._plan, self._settings = inputs, plan, plan.settings
+        self._cache, self._watch, self._resumed = tools.cache, tools.watch, resumed
+        self._make_tiled = tools.make_tiled_objective or make_tiled_objective
         self._session: Session | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -64,31 +48,36 @@ class Run:
 
         `steps` does so, while it holds the cache.
         """
-        settings, sizes, image = self._settings, self._sources.sizes, None
-        how = plan(self._sources)
-        first = self._sources.at(sizes[0][0])
-        origin, kernels, key = self._weights(first)
-        facts = {"device": device.describe_device(), "precision": how.precision, "weights": origin}
-        if settings.picture.starts_instant:
-            facts["start"] = style_networks.arbitrary_origin()
+        plan, image = self._plan, None
+        scene = build_scene(self._inputs, self._settings, plan.sizes[0])
+        origin, kernels, key = self._weights(scene)
+        facts = {"device": device.describe_device(), "precision": plan.precision, "weights": origin}
+        if plan.start_origin:
+            facts["start"] = plan.start_origin
         resumed = self._resumed or {"scale": 0}
-        if not 0 <= resumed["scale"] < len(sizes):
+        if not 0 <= resumed["scale"] < len(plan.sizes):
             raise UserError(DAMAGED_STATE)
-        for scale, count in enumerate(settings.optimizer.iterations_at(len(sizes))):
-            if scale < resumed["scale"]:
-                continue
-            scene = self._sources.at(sizes[scale][0], image) if scale else first
-            bound = functools.partial(self._bound, kernels, key, scene, how.tiles[scale])
-            finer = functools.partial(bound, "float32") if how.precision == "bfloat16" else None
-            evaluator = Evaluator(bound(how.precision), scene.content.shape, finer, self._watch)
-            optimizer = optimizers.make_optimizer(settings.optimizer, scene.content.size)
-            left, decided = len(sizes) - 1 - scale, {**facts, "tile": how.tiles[scale]}
-            session = Session(scene, evaluator, optimizer, count, scale, left, decided)
+        for scale in range(resumed["scale"], len(plan.sizes)):
+            if scale:
+                scene = build_scene(self._inputs, self._settings, plan.sizes[scale], image)
+            session = self._start_session(scale, scene, kernels, key, facts)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session
             yield session
             image = session.result()
+
+    def _start_session(
+        self, scale: int, scene: Scene, kernels: model.Weights, key: tuple | None, facts: Mapping[str, Any]
+    ) -> Session:
+        """The evaluator and optimiser of a scale."""
+        plan, tile = self._plan, self._plan.tiles[scale]
+        bind = functools.partial(self._bind, kernels, key, scene, tile)
+        finer = functools.partial(bind, "float32") if plan.precision == "bfloat16" else None
+        evaluator = Evaluator(bind(plan.precision), scene.content.shape, finer, self._watch)
+        optimizer = optimizers.make_optimizer(self._settings.optimizer, plan.evaluations, scene.content.size)
+        scales_left = len(plan.sizes) - 1 - scale
+        return Session(scene, evaluator, optimizer, plan.iterations[scale], scale, scales_left, {**facts, "tile": tile})
 
     def best(self) -> np.ndarray | None:
         """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
@@ -99,47 +88,46 @@ class Run:
         return self._session.result()
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
-        """Where the weights come from, the weights, and the key by which a network of them can be kept.
+        """Loads the weights.
 
-        The key is None where the weights are of these very images. A film's frames share what fits its first one.
+        Returns:
+          Where they come from, the weights, and the key by which a network of them can be cached; None where they are
+          adapted to these very images. A film's frames share the weights adapted to the first one.
         """
-        how, seed, first = self._settings.network, self._settings.picture.seed, self._sources.first
-        origin, kernels, key = weights.cached(how, seed, self._cache)
-        if kernels is not None and how.normalize_weights == "none":
+        network, seed, first = self._settings.network, self._settings.picture.seed, self._inputs.first_frame
+        origin, kernels, key = weights.cached(network, seed, self._cache)
+        if kernels is not None and network.normalize_weights == "none":
             return origin, kernels, key
 
-        def fitted(to: Scene) -> model.Weights:
-            return adaptation.adapt_weights(how, kernels, [to.content, *to.styles], seed, self._settings.loss.layers)
+        def adapt(to: Scene) -> model.Weights:
+            images = [to.content, *to.styles]
+            return adaptation.adapt_weights(network, kernels, images, seed, self._settings.loss.layers)
 
         if first is None:
-            return origin, fitted(scene), None
-        key = ("fitted", first, key)
-        return origin, self._cache.get(key, lambda: fitted(first.at(first.sizes[0][0])), weights.bytes_of), key
+            return origin, adapt(scene), None
+        key = ("adapted", first, key)
 
-    def _bound(
-        self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
-    ) -> Bound:
+        def adapt_to_first() -> model.Weights:
+            return adapt(build_scene(first, self._settings, self._plan.fitting_size))
+
+        return origin, self._cache.get(key, adapt_to_first, weights.bytes_of), key
+
+    def _bind(self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str) -> Bound:
         """The loss as a function of what is painted."""
-        make = functools.partial(self._objective, kernels, tile, precision, len(scene.warped_frames))
+        settings, frames = self._settings, len(scene.warped_frames)
+        make = functools.partial(self._make_objective, kernels, tile, precision, frames)
         if key is None:
             objective = make()
         else:
-            key = (
-                "objective",
-                key,
-                self._settings.network,
-                self._settings.loss,
-                tile,
-                precision,
-                len(scene.warped_frames),
-            )
-            objective = self._cache.get(key, make, lambda made: made.nbytes)
-        how = {} if self._settings.optimizer.reuse_constant_rows else {"reuse": False}
-        return scene.wrap_objective(objective.bind(scene, **how))
+            key = ("objective", key, settings.network, settings.loss, tile, precision, frames)
+            objective = self._cache.get(key, make, lambda objective: objective.nbytes)
+        if settings.optimizer.reuse_constant_rows:
+            return scene.wrap_objective(objective.bind(scene))
+        return scene.wrap_objective(objective.bind(scene, reuse=False))
 
-    def _objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
+    def _make_objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
         settings = self._settings
         if tile is not None:
-            return self._tiled(settings, kernels, tile, precision, warped_frames)
+            return self._make_tiled(settings, kernels, tile, precision, warped_frames)
         network = model.build(settings.network, kernels, settings.loss.layers, precision)
         return Objective(network, terms.make_terms(settings.loss, warped_frames))

@@ -1,34 +1,207 @@
-"""What a run is going to take, decided before TensorFlow is loaded: the precision, and the tile of each scale."""
+"""Decides how a run paints, before TensorFlow is loaded."""
 
 import dataclasses
+import math
+import sys
 
-from neural_style.images.inputs import Sources
+import numpy as np
+
+from neural_style.core.errors import UserError
+from neural_style.images import inputs as images
+from neural_style.images import scene_building
+from neural_style.images.inputs import Inputs
+from neural_style.images.reading import Picture
+from neural_style.images.scene_building import Size
+from neural_style.methods import DEFAULT, METHODS, Method
 from neural_style.planning import device, memory
+from neural_style.pretrained import required_files, style_networks
+from neural_style.pretrained.style_networks import NetworkStyles
+from neural_style.settings.settings import Settings
+from neural_style.vgg import weights
+
+LARGEST_WHOLE = 2.2e6
+"""Pixels up to which --tile=auto paints a picture whole where no loss is minimised, in about 2 GB."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a run is carried out.
+    """How a run paints: everything that follows from settings and images.
 
     Attributes:
+      settings: of the run.
+      method: the row of `methods.METHODS` that paints; "optimize" where --refine optimises another method's picture.
+      sizes: rows and columns of each scale, coarse to fine.
+      iterations: of each scale.
+      evaluations: of the loss in each iteration.
       precision: of the arithmetic: "float32", "float64" or "bfloat16".
       tiles: of each scale, in pixels; None where the image is taken whole.
+      uses_litert: whether LiteRT paints, without TensorFlow.
+      network_styles: the trained network that paints, and its styles.
+      fitting_size: rows and columns of the images to which weights are adapted.
+      start_origin: where the network of --init=instant comes from, for the record; None without it.
+      start: the plan of the picture to start from, by another method; None where the run starts from an image.
     """
 
+    settings: Settings
+    method: str
+    sizes: tuple[Size, ...]
+    iterations: tuple[int, ...]
+    evaluations: int
     precision: str
     tiles: tuple[int | None, ...]
+    uses_litert: bool
+    network_styles: NetworkStyles | None
+    fitting_size: Size
+    start_origin: str | None = None
+    start: "Plan | None" = None
+
+    @property
+    def row(self) -> Method:
+        """The row of the method."""
+        return METHODS[self.method]
+
+    @property
+    def result_size(self) -> Size:
+        """Rows and columns of the result."""
+        return self.sizes[-1]
+
+    @property
+    def planned_evaluations(self) -> int:
+        """How many evaluations an iteration should take."""
+        return self.evaluations * (2 if self.row.evaluates_both_ways else 1)
+
+    def for_first_frame(self) -> "Plan":
+        """The plan of a shot's first frame."""
+        iterations = self.settings.video.first_iterations
+        if iterations is None:
+            return self
+        return dataclasses.replace(self, iterations=(iterations,) * len(self.sizes))
+
+    def for_following_frame(self) -> "Plan":
+        """The plan of a frame that starts from another: the finest scale alone."""
+        last = slice(-1, None)
+        return dataclasses.replace(
+            self, sizes=self.sizes[last], iterations=self.iterations[last], tiles=self.tiles[last], start=None
+        )
 
 
-def plan(given: Sources) -> Plan:
-    """The plan of a run.
+def prepare(content: Picture, styles: list[Picture], settings: Settings) -> tuple[Inputs, Plan]:
+    """Reads the images and plans the run; everything wrong with them is an error here, before any heavy work.
+
+    Args:
+      content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      styles: the paintings, likewise, or one trained network.
+      settings: of the run.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
+    inputs, network_styles = read_inputs(content, styles, settings)
+    return inputs, make_plan(inputs, settings, network_styles)
+
+
+def read_inputs(content: Picture, styles: list[Picture], settings: Settings) -> tuple[Inputs, NetworkStyles | None]:
+    """Reads and checks the images; see `prepare`."""
+    if not isinstance(settings, Settings):
+        raise UserError(f"Expected Settings, such as Settings.read(rows=300), received a {type(settings).__name__}.")
+    required_files.check(settings)
+    styles = list(styles) if isinstance(styles, list | tuple) else [styles]
+    network_styles = style_networks.choose_styles(styles, settings)
+    inputs = images.read(content, styles, settings, network_styles)
+    scene_building.check_sizes(inputs, settings)
+    return inputs, network_styles
+
+
+def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles | None = None) -> Plan:
+    """Plans a run.
+
+    Raises:
+      UserError: it does not fit into memory.
+    """
+    sizes = scene_building.scale_sizes(inputs, settings)
+    starts = not isinstance(inputs.start, np.ndarray)  # an array is a film's frame, or resumed
+    start = None
+    if settings.refines:
+        start = _plan_start(inputs, settings) if starts else None
+        picture = dataclasses.replace(settings.picture, init_blend=0.0)  # it is part of the method's picture
+        settings = dataclasses.replace(settings, picture=picture)
+    elif settings.picture.starts_instant and starts:
+        start = _plan_start(inputs, settings)
+    method = DEFAULT if settings.refines else settings.universal.method
+    if METHODS[method].needs_vgg and "tensorflow" not in sys.modules:
+        weights.check(settings.network)  # reads files: not again for each picture of a long-lived process
+    iterations, evaluations = settings.schedule
+    plan = Plan(
+        settings,
+        method,
+        sizes,
+        iterations,
+        evaluations,
+        precision="float32",
+        tiles=(None,) * len(sizes),
+        uses_litert=_can_use_litert(inputs, settings, sizes[-1], network_styles),
+        network_styles=network_styles,
+        fitting_size=sizes[0],
+        start_origin=style_networks.arbitrary_origin() if settings.picture.starts_instant else None,
+        start=start,
+    )
+    return plan_for_this_machine(plan, inputs)
+
+
+def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
+    """Decides what depends on the machine: precision and tiles.
 
     Raises:
       UserError: the run does not fit into memory.
     """
-    settings, picture = given.settings, given.settings.picture
-    precision = device.resolve_precision(settings.network.precision)
-    versions = len(given.styles) * len(picture.style_scale) * len(picture.style_rotation)
-    tiles = (
-        memory.choose_tile(*size, precision, settings, given.largest_style(*size), versions) for size in given.sizes
-    )
-    return Plan(precision, tuple(tiles))
+    if plan.uses_litert:
+        return plan
+    precision = device.resolve_precision(plan.settings.network.precision)
+    tiles = tuple(_choose_tile(plan, inputs, size, precision) for size in plan.sizes)
+    start = plan.start and plan_for_this_machine(plan.start, inputs)
+    return dataclasses.replace(plan, precision=precision, tiles=tiles, start=start)
+
+
+def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
+    """The plan of the picture that another method paints at the coarsest scale, to start from."""
+    if settings.refines:
+        rows, cols = scene_building.scale_sizes(inputs, settings)[0]
+        picture = dataclasses.replace(
+            settings.picture, rows=rows, cols=cols if settings.picture.cols else None, scales=()
+        )
+        universal = dataclasses.replace(settings.universal, refine=0)
+        settings = dataclasses.replace(settings, picture=picture, universal=universal)
+    else:
+        settings = settings.instant()
+    return make_plan(inputs, settings)
+
+
+def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int | None:
+    """The tile that --tile means at a scale; None takes the image whole."""
+    settings, method = plan.settings, plan.row
+    largest_style = scene_building.largest_style_pixels(inputs, settings, size)
+    if method.memory == "evaluation":
+        versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
+        return memory.choose_tile(*size, precision, settings, largest_style, versions)
+    tile = settings.optimizer.tile
+    if tile == "none" and method.memory == "forward":
+        memory.check_forward(*size, precision, settings, "--tile=auto, or fewer rows")
+    if tile != "auto":
+        return tile if isinstance(tile, int) else None
+    largest = max(math.prod(size), largest_style if method.needs_vgg else 0)
+    return method.auto_tile if largest > LARGEST_WHOLE else None
+
+
+def _can_use_litert(inputs: Inputs, settings: Settings, size: Size, network_styles: NetworkStyles | None) -> bool:
+    """Whether LiteRT can paint.
+
+    TensorFlow paints large pictures in bands, styles by mask, with a precision or tile that is asked for, networks
+    without an export, and everything where LiteRT is not installed.
+    """
+    if not settings.method.litert_run or inputs.masks or math.prod(size) > LARGEST_WHOLE:
+        return False
+    if settings.network.precision != "auto" or settings.optimizer.tile != "auto":
+        return False
+    if network_styles and not style_networks.lite_file(network_styles.path):
+        return False
+    return device.has_litert()

@@ -8,6 +8,6 @@ def check(settings: Settings) -> None:
     """Raises a UserError where a file, folder or package that the settings name is missing."""
     settings.picture.check_files()
     settings.network.check_files()
-    if settings.universal.decodes and settings.network.weights != "auto":
+    if settings.method.decodes and settings.network.weights != "auto":
         decoders.find(settings.universal.levels, settings.network, settings.picture.seed, settings.universal.decoders)
     settings.output.check_packages()

@@ -1,10 +1,10 @@
-"""PREFIX.state: where a run stands after each iteration, so that --resume goes on as if there had been no break."""
+"""PREFIX.state: where a run is after each iteration, so that --resume continues as if it had not been interrupted."""
 
 import dataclasses
 import json
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,47 +13,48 @@ import numpy as np
 from neural_style.core import storage
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
-from neural_style.results.record import changes
+from neural_style.results.record import RunInfo, changes
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """Where a run stands.
+    """Where a run is.
 
     Attributes:
-      header: of the run's record.
+      info: of the run.
       digests: of the files that it reads.
-      scales: of the run's record, the last one being in work.
+      scales: of the run's record; the last one is being painted.
       session: of that scale, see `Step.state`.
       frames: of the preview so far, RGB [rows, cols, 3] uint8.
     """
 
-    header: dict[str, Any]
+    info: RunInfo
     digests: dict[str, str]
-    scales: Sequence[dict]
+    scales: Sequence[Mapping]
     session: dict[str, Any]
     frames: Sequence[np.ndarray]
 
     @property
     def resumed(self) -> dict:
-        """What a run goes on from."""
+        """What a run resumes from, see `core.run.Run`."""
         return {"scale": len(self.scales) - 1, "session": self.session}
 
 
 def path(prefix: str) -> str:
-    """Where the state of the run named `prefix` lies."""
+    """The path of the state of the run named `prefix`."""
     return f"{prefix}.state"
 
 
 def save(prefix: str, checkpoint: Checkpoint) -> None:
-    """Writes the state, whole or not at all: JSON whose arrays lie beside it in one .npz file."""
+    """Writes the state: JSON whose arrays lie beside it in one .npz file."""
     arrays: list[np.ndarray] = []
 
     def set_aside(array: np.ndarray) -> dict:
         arrays.append(array)
         return {"array": len(arrays) - 1}
 
-    text = json.dumps(vars(checkpoint), default=set_aside)
+    values = dict(vars(checkpoint))
+    text = json.dumps({"header": values.pop("info").as_dict(), **values}, default=set_aside)
 
     def write(partial: Path) -> None:
         with open(partial, "wb") as file:
@@ -63,7 +64,7 @@ def save(prefix: str, checkpoint: Checkpoint) -> None:
 
 
 def load(prefix: str) -> Checkpoint | None:
-    """The state of the run named `prefix`; None where there is none.
+    """Reads the state of the run named `prefix`; None where there is none.
 
     Raises:
       UserError: the file can't be read.
@@ -75,77 +76,77 @@ def load(prefix: str) -> Checkpoint | None:
             return _read(file)
     except UserError:  # it can't be reached
         raise
-    except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs.
+    except Exception as error:  # NumPy, zipfile and json raise many kinds for files that are not theirs
         raise UserError(
-            f"--resume expected the state of an interrupted run in {path(prefix)!r}, and it is damaged or of "
-            "another program: leave out --resume to start anew."
+            f"--resume expected the state of an interrupted run in {path(prefix)!r}, but it is damaged or from another "
+            "program: leave out --resume to start anew."
         ) from error
 
 
 def _read(file: BinaryIO) -> Checkpoint:
-    """What `save` wrote; raises any of several errors where it is something else."""
+    """Reads what `save` wrote; raises one of several errors for anything else."""
     with zipfile.ZipFile(file) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed, so that it could hold far more than it is long")
-    with np.load(file) as found:
+    with np.load(file) as saved:
 
         def put_back(item: dict) -> Any:
-            return found[f"array_{item['array']}"] if item.keys() == {"array"} else item
+            return saved[f"array_{item['array']}"] if item.keys() == {"array"} else item
 
-        read = Checkpoint(**json.loads(str(found["text"]), object_hook=put_back))
-        _check(read)
-        return read
+        values = json.loads(str(saved["text"]), object_hook=put_back)
+        checkpoint = Checkpoint(RunInfo.from_dict(values.pop("header")), **values)
+        _check(checkpoint)
+        return checkpoint
 
 
-def _check(read: Checkpoint) -> None:
-    """Raises any of several errors where what was read is none of our states."""
-    changes(read.header, read.header, read.digests, {})
-    int(read.header["flags"].get("iterations", 0))
-    for scale in read.scales:
+def _check(checkpoint: Checkpoint) -> None:
+    """Raises one of several errors where what was read is not a state of ours."""
+    changes(checkpoint.info, checkpoint.info, checkpoint.digests, {})
+    int(checkpoint.info.flags.get("iterations", 0))
+    for scale in checkpoint.scales:
         len(scale["losses"]), len(scale["iterations"]), scale["rows"] + scale["cols"]
-    if not read.scales or not isinstance(read.session, dict):
+    if not checkpoint.scales or not isinstance(checkpoint.session, dict):
         raise ValueError("a scale or the session is missing")
 
 
 def remove(prefix: str) -> None:
-    """Removes the state of a run that is complete."""
+    """Removes the state of a complete run."""
     storage.remove(path(prefix))
     if not storage.is_url(prefix):
         files.partial_path(path(prefix)).unlink(missing_ok=True)
 
 
-def is_complete(prefix: str, header: dict, digests: dict, ending: str) -> bool:
-    """Whether the run named `prefix` is complete and was this one: the same images, flags and files.
+def is_complete(info: RunInfo, digests: Mapping) -> bool:
+    """Whether this run is complete already, with the same images, flags and files.
 
     Args:
-      prefix: of the results' names.
-      header, digests: of the run that is asked for.
-      ending: of the result's image.
+      info: of the run.
+      digests: of the files that it reads.
     """
     try:
-        found = json.loads(storage.read(f"{prefix}.json"))
-        same = found.get("complete", False) and not changes(found, header, found.get("digests"), digests)
-        return same and storage.exists(f"{prefix}{ending}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # somebody else's file
+        record = json.loads(storage.read(f"{info.prefix}.json"))
+        changed = changes(RunInfo.from_dict(record), info, record.get("digests"), digests)
+        return bool(record.get("complete")) and not changed and storage.exists(f"{info.prefix}{info.ending}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # another program's file
         return False
 
 
-def check_same(checkpoint: Checkpoint, header: dict, digests: dict, scales: int) -> None:
-    """Raises a UserError that names what is asked for now and was not then; more iterations may be asked for.
+def check_same(checkpoint: Checkpoint, info: RunInfo, digests: Mapping, scales: int) -> None:
+    """Raises a UserError that names what has changed since a run was interrupted; more iterations are allowed.
 
     Args:
-      checkpoint: of the run that is gone on with.
-      header, digests: of the run that is asked for.
+      checkpoint: of the interrupted run.
+      info, digests: of the run that resumes.
       scales: how many it has.
     """
-    then, wanted = checkpoint.header, header["flags"].get("iterations", 0)
-    if then["flags"].get("iterations", math.inf) <= wanted:
-        then = {**then, "flags": {**then["flags"], "iterations": wanted}}
-    found = changes(then, header, checkpoint.digests, digests)
-    if found:
+    then, iterations = checkpoint.info, info.flags.get("iterations", 0)
+    if then.flags.get("iterations", math.inf) <= iterations:
+        then = dataclasses.replace(then, flags={**then.flags, "iterations": iterations})
+    changed = changes(then, info, checkpoint.digests, digests)
+    if changed:
         raise UserError(
-            f"--resume goes on with the same images and flags, and these have changed: {', '.join(found)}; give "
-            "them as they were, or leave out --resume to start anew.",
+            f"--resume needs the same images and flags, and these have changed: {', '.join(changed)}; give them as "
+            "they were, or leave out --resume to start anew.",
             exit_code=2,
         )
     if len(checkpoint.scales) > scales:

@@ -1,6 +1,7 @@
-"""The record of a run: what was asked for, with what, and what came of it."""
+"""The record of a run: its request, its versions, and the losses and times of its iterations."""
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -14,10 +15,9 @@ from neural_style.core import storage
 from neural_style.core.step import Step
 from neural_style.pretrained import style_networks
 from neural_style.settings import checked
-from neural_style.settings.methods import is_heeded
 from neural_style.settings.network import preprocessing
 from neural_style.settings.picture import STARTS
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, is_used
 from neural_style.settings.settings import Settings
 
 PACKAGES = (
@@ -32,25 +32,79 @@ PACKAGES = (
     "numba",
     "ai-edge-litert",
 )
-"""Whose versions a record names, where they are installed."""
+"""Packages whose versions a record contains, where they are installed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInfo:
+    """What was requested: the beginning of PREFIX.json, and the text of a PNG.
+
+    Attributes:
+      content: path of the photograph.
+      styles: paths of the paintings.
+      prefix, ending: of the output files' names.
+      flags: everything that makes the picture, in JSON's types, and the recipe.
+      versions: of neural_style and the packages that a picture depends on.
+    """
+
+    content: str
+    styles: list[str]
+    prefix: str
+    ending: str
+    flags: dict[str, Any]
+    versions: dict[str, str]
+
+    @classmethod
+    def of_run(cls, content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> "RunInfo":
+        """Describes a run.
+
+        Args:
+          content, styles: paths, URLs, Pillow images or arrays.
+          output: prefix and ending of the output files.
+          settings: of the run.
+        """
+        values = {name: value for name, value in settings.values().items() if FIELDS[name][0] != "output"}
+        text = json.dumps({"recipe": settings.recipe, **values}, default=_name)
+        flags = json.loads(text, object_hook=_without_secrets)
+        return cls(_name(content), [_name(style) for style in styles], *output, flags, versions())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunInfo":
+        """Reads what `as_dict` returned; further keys are ignored.
+
+        Raises:
+          ValueError: a key is missing, or its value has another type.
+        """
+        values = {"prefix": "", "ending": ".png", "versions": {}, **values}  # the first versions lacked them
+        types = {"content": str, "styles": list, "prefix": str, "ending": str, "flags": dict, "versions": dict}
+        for name, kind in types.items():
+            if not isinstance(values.get(name), kind):
+                raise ValueError(f"{name} is missing, or not a {kind.__name__}")
+        return cls(**{name: values[name] for name in types})
+
+    def as_dict(self) -> dict[str, Any]:
+        """In JSON's types."""
+        return dict(vars(self))
 
 
 class Record:
-    """Follows a run by its steps; `as_dict` is what PREFIX.json holds."""
+    """Follows a run by its steps; `as_dict` is the content of PREFIX.json."""
 
-    def __init__(self, header: dict[str, Any], scales: Sequence[dict] = ()):
+    def __init__(self, info: RunInfo, scales: Sequence[Mapping] = (), digests: Mapping[str, str] | None = None):
         """
         Args:
-          header: of `header`.
-          scales: of the scales that an interrupted run got to.
+          info: of the run.
+          scales: the record of the scales that an interrupted run reached.
+          digests: SHA-256 of the files that the run reads.
         """
-        self._header = dict(header)
+        self._info, self._digests = info, {} if digests is None else {"digests": digests}
         self._scales: list[dict[str, Any]] = json.loads(json.dumps(list(scales)))
         self._facts: Mapping[str, Any] = {}
+        self._end: dict[str, Any] = {}
 
     @property
     def scales(self) -> Sequence[Mapping[str, Any]]:
-        """What came of each scale so far: its size, "initial", "iterations" and the "losses" of every evaluation."""
+        """The record of each scale so far: its size, "initial", "iterations" and the "losses" of every evaluation."""
         return self._scales
 
     def add(self, step: Step) -> None:
@@ -65,66 +119,55 @@ class Record:
         if step.index == 0:
             scale["initial"] = {**measured, "gradient_norm": step.gradient_norm}
         else:
-            spent = {"evaluations": step.evaluations, "seconds": round(step.seconds, 3)}
-            scale["iterations"].append({"index": step.index, **measured, **spent})
+            cost = {"evaluations": step.evaluations, "seconds": round(step.seconds, 3)}
+            scale["iterations"].append({"index": step.index, **measured, **cost})
 
     def end(self, broken_off: str | None) -> None:
-        """Says how the run ended: `broken_off` by what, or complete."""
-        self._header |= {"broken_off": broken_off} if broken_off else {"complete": True}
+        """Records how the run ended: complete, or interrupted by `broken_off`."""
+        self._end = {"broken_off": broken_off} if broken_off else {"complete": True}
 
     def as_dict(self) -> dict[str, Any]:
-        """The header, the finest scale so far, and each scale where there are several."""
+        """What was requested, the finest scale so far, and each scale where there are several."""
         several = {"scales": self._scales} if len(self._scales) > 1 else {}
         last = self._scales[-1] if self._scales else {}
-        return {**self._header, **self._facts, **last, **several}
-
-
-def header(content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> dict[str, Any]:
-    """What was asked for: images, the results' prefix and ending, what makes the picture, and versions."""
-    flags = {name: value for name, value in settings.values().items() if FIELDS[name][0] != "output"}
-    return {
-        "content": _named(content),
-        "styles": [_named(style) for style in styles],
-        "prefix": output[0],
-        "ending": output[1],
-        "flags": json.loads(json.dumps({"recipe": settings.recipe, **flags}, default=_named), object_hook=_public),
-        "versions": versions(),
-    }
+        return {**self._info.as_dict(), **self._digests, **self._end, **self._facts, **last, **several}
 
 
 def versions() -> dict[str, str]:
-    """Of neural_style and of the packages that a picture depends on."""
-    found = {"neural_style": __version__}
+    """The versions of neural_style and of the packages that a picture depends on."""
+    installed = {"neural_style": __version__}
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
-def _named(picture: Any) -> str:
+def _name(picture: Any) -> str:
+    """A path or URL without secrets; the type of anything else."""
     return str(storage.public(picture)) if isinstance(picture, str | os.PathLike) else type(picture).__name__
 
 
-def _public(flags: dict[str, Any]) -> dict[str, Any]:
+def _without_secrets(flags: dict[str, Any]) -> dict[str, Any]:
     """Flags without what is secret in the URLs of masks and starts."""
     return {
-        name: [storage.public(each) for each in value] if isinstance(value, list) else storage.public(value)
+        name: [storage.public(item) for item in value] if isinstance(value, list) else storage.public(value)
         for name, value in flags.items()
     }
 
 
 def digests(content: str, styles: Sequence[str], settings: Settings, also: str | None = None) -> dict[str, str]:
-    """SHA-256 of every file and folder that a run reads, by path, so that a changed one is noticed.
+    """SHA-256 of every file and folder that a run reads, by path, so that a changed file is noticed.
 
     Args:
       content, styles: paths or URLs.
-      settings: name further ones.
-      also: still another path.
+      settings: name further files.
+      also: one more path.
     """
     picture = settings.picture
-    named = [style_networks.find(path) or path for path in (content, *styles)]
-    paths = [*named, *picture.style_masks, picture.content_mask, settings.universal.decoders]
-    paths += [None if picture.init in STARTS else picture.init, *settings.network.files, also]
+    images = [style_networks.find(path) or path for path in (content, *styles)]
+    start = None if picture.init in STARTS else picture.init
+    others = [*picture.style_masks, picture.content_mask, settings.universal.decoders, start, also]
+    paths = [*images, *others, *settings.network.files]
     return {str(storage.public(path)): _digest(path) for path in paths if path}
 
 
@@ -134,77 +177,85 @@ def digest(paths: Sequence[str]) -> str:
 
 
 def _digest(path: str | os.PathLike) -> str:
-    """Of a file's bytes; of a folder's files by name."""
+    """SHA-256 of a file's bytes, or of a folder's files by name."""
     if not os.path.isdir(path):
         with storage.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    named = [f"{file.name} {_digest(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+    lines = [f"{file.name} {_digest(file)}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def changes(then: Mapping, now: Mapping, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
-    """What two runs' headers and files differ in: flags with their values, images, files that hold something else.
+def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
+    """Lists what differs between two runs: flags with their values, images, files with other bytes.
 
-    A flag that the older record lacks had today's default; one that only says what a run leaves behind does not count,
-    nor does another path to the same bytes.
+    A flag that the older record lacks had today's default. Flags that the method does not use are ignored, and so is
+    another path to the same bytes.
     """
-    files_then, found = digests_then or {}, []
+    digests_then = digests_then or {}
 
-    def same(before: Any, value: Any) -> bool:
-        """Whether two values are one, or paths of files that hold the same."""
+    def is_same(before: Any, value: Any) -> bool:
         if isinstance(value, list) and isinstance(before, list) and len(value) == len(before):
-            return all(map(same, before, value))
+            return all(map(is_same, before, value))
         if before == value:
             return True
-        return (
-            isinstance(value, str)
-            and digests_now.get(value) is not None
-            and (files_then.get(before) == digests_now[value])
-        )
+        digest_now = digests_now.get(value) if isinstance(value, str) else None
+        return digest_now is not None and digests_then.get(before) == digest_now
 
-    for name, value in now["flags"].items():
-        before = upgrade_value(name, then["flags"].get(name))
-        if not same(before, value):
-            found.append(f"--{name} (was {before}, is {value})")
+    differences = []
+    for name, value in now.flags.items():
+        before = upgrade_value(name, then.flags.get(name))
+        if not is_same(before, value) and _has_effect(name, now.flags):
+            differences.append(f"--{name} (was {before}, is {value})")
     for name in ("content", "styles"):
-        if not same(then[name], now[name]):
-            found.append(f"{name} (was {then[name]}, is {now[name]})")
-    kept = files_then.keys() & digests_now.keys()
-    return found + [f"the file {name!r}" for name in sorted(kept) if files_then[name] != digests_now[name]]
+        before, value = getattr(then, name), getattr(now, name)
+        if not is_same(before, value):
+            differences.append(f"{name} (was {before}, is {value})")
+    common = digests_then.keys() & digests_now.keys()
+    differences += [f"the file {name!r}" for name in sorted(common) if digests_then[name] != digests_now[name]]
+    return differences
 
 
 def changed_flags(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags that make a record's picture again beside its recipe: what that sets otherwise, and the method heeds.
+    """The flags that, given with its recipe, paint a record's picture again.
 
-    A flag that an older record does not know is at its default, though the recipe may set it by now.
+    A flag that an older record lacks is at its default, although the recipe may set it today.
     """
-    made = {name: upgrade_value(name, flags.get(name)) for name in FIELDS}
-    base = Settings.defaults(recipe)
-    for each in (base, made):
+    values = {name: upgrade_value(name, flags.get(name)) for name in FIELDS}
+    defaults = Settings.defaults(recipe)
+    for each in (defaults, values):
         if each["preprocess"] == "auto":
-            each["preprocess"] = preprocessing(str(made["weights"]))[0]
-    method, refine = (checked.read(FIELDS[name][1], made[name]) for name in ("method", "refine"))
-    changed = {name: value for name, value in made.items() if json.loads(json.dumps(base[name])) != value}
-    return {name: value for name, value in changed.items() if is_heeded(name, method, refine)}  # some count their own
+            each["preprocess"] = preprocessing(str(values["weights"]))[0]
+    changed = {name: value for name, value in values.items() if json.loads(json.dumps(defaults[name])) != value}
+    return {name: value for name, value in changed.items() if _has_effect(name, values)}
 
 
 def upgrade_value(name: str, value: Any) -> Any:
-    """A flag's value of an older record, as a record would hold it now."""
+    """The value of a flag in an older record, as a record of this version would contain it."""
     if name not in FIELDS:
         return value
     field = FIELDS[name][1]
     if value is None:
         return json.loads(json.dumps(field.default))
     try:
-        return json.loads(json.dumps(checked.read(field, value), default=_named))
+        return json.loads(json.dumps(checked.read(field, value), default=_name))
     except ValueError:
         return value
 
 
+def _has_effect(name: str, flags: Mapping[str, Any]) -> bool:
+    """Whether the method of a record uses a flag."""
+    if name not in FIELDS:
+        return True
+    method, refine = (
+        checked.read(FIELDS[each][1], flags.get(each, FIELDS[each][1].default)) for each in ("method", "refine")
+    )
+    return is_used(name, method, refine)
+
+
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
-    """The layers' terms added up by kind: what stands before the slash of their names."""
-    added: dict[str, float] = {}
+    """Sums the layers' terms by kind, the part before the slash of their names."""
+    totals: dict[str, float] = {}
     for name, value in terms.items():
         kind = name.split("/")[0]
-        added[kind] = added.get(kind, 0.0) + value
-    return added
+        totals[kind] = totals.get(kind, 0.0) + value
+    return totals

@@ -1,4 +1,4 @@
-"""Which files a run will write, and whether it may: nothing of the user's is written over."""
+"""Which files a run will write, and whether it may: files of others are never overwritten."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ from neural_style.results import files
 from neural_style.settings.output import OutputSettings
 
 NUMBERED = ("_at_iteration_", "_scale_")
-"""What precedes the number of an image along the way."""
+"""What precedes the number in the names of intermediate images."""
 
 
 def check(
@@ -33,60 +33,75 @@ def check(
     fresh: bool = True,
     companions: Sequence[str] = (),
 ) -> None:
-    """Checks, before any work, that every file a run may write can be named and is nobody else's.
+    """Checks, before any work, that every file a run may write can be named and belongs to nobody else.
 
     Args:
-      prefix, ending: of the results' names.
+      prefix, ending: of the output files' names.
       inputs: paths of the files that the run reads.
       output: says which files there will be, and whether files of others may be replaced.
       iterations: of the finest scale.
-      fresh: whether the run begins anew.
+      fresh: whether the run starts anew.
       companions: names of further images of the result.
 
     Raises:
-      UserError: a name is too long, or a file stands there that is read or that neural-style did not write.
+      UserError: a name is too long, or is that of an input or of a file that neural-style did not write.
     """
     ends = [*_ends(ending, output), *(f"_{name}{ending}" for name in companions)]
     _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
-    along = _along(prefix, ending)
-    later = [path for path in along if NUMBERED[0] in path and _number(path, ending) > iterations]
-    written = [*(prefix + end for end in ends), *(path for path in along if path not in later)]
-    standing = [path for path in written if storage.exists(path)]
-    free = f"such as {_free(prefix, ends)!r}"
-    for path in standing:
-        for given in inputs:
-            if same(path, given):
-                raise UserError(f"{path!r} would be written over, and it is read: choose another prefix, {free}.")
-    folders = [path for path in standing if os.path.isdir(path)]
-    if folders:
-        raise UserError(f"{folders[0]!r} is a folder where a result is to lie: choose another prefix, {free}.")
-    made = _made(prefix)
-    foreign = [path for path in standing if not _is_own(path, prefix, ending, made)]
-    if foreign and not output.overwrite:
-        raise UserError(
-            f"{foreign[0]!r} is there already, and neural-style did not write it as a part of {prefix!r}: choose "
-            f"another prefix, {free}, or say --overwrite."
+    numbered = _numbered_images(prefix, ending)
+    stale = [path for path in numbered if NUMBERED[0] in path and _number(path, ending) > iterations]
+    outputs = [*(prefix + end for end in ends), *(path for path in numbered if path not in stale)]
+    existing = [path for path in outputs if storage.exists(path)]
+    hint = f"such as {_free(prefix, ends)!r}"
+    _check_not_read(existing, inputs, hint)
+    _check_no_folder(existing, hint)
+    if not output.overwrite:
+        _check_own(existing, prefix, ending, hint)
+    if fresh and f"{prefix}.state" in existing:
+        logger.warning(
+            f"{prefix}.state of an interrupted run is replaced; with --resume that run would have continued."
         )
-    if fresh and f"{prefix}.state" in standing:
-        logger.warning(f"{prefix}.state of an interrupted run is replaced; with --resume that run would have gone on.")
-    if fresh and later:
-        logger.warning(f"{later[0]} and what else an earlier run left along its way stay beside the new images.")
+    if fresh and stale:
+        logger.warning(f"{stale[0]} and other intermediate images of an earlier run stay beside the new ones.")
+
+
+def _check_not_read(existing: Sequence[str], inputs: Iterable[str], hint: str) -> None:
+    inputs = list(inputs)
+    for path in existing:
+        if any(same(path, given) for given in inputs):
+            raise UserError(f"{path!r} would be overwritten, and it is an input: choose another prefix, {hint}.")
+
+
+def _check_no_folder(existing: Sequence[str], hint: str) -> None:
+    for path in existing:
+        if os.path.isdir(path):
+            raise UserError(f"{path!r} is a folder with the name of an output file: choose another prefix, {hint}.")
+
+
+def _check_own(existing: Sequence[str], prefix: str, ending: str, hint: str) -> None:
+    record = _read_record(prefix)
+    for path in existing:
+        if not _is_own(path, prefix, ending, record):
+            raise UserError(
+                f"{path!r} exists already, and neural-style did not write it as a part of {prefix!r}: choose another "
+                f"prefix, {hint}, or say --overwrite."
+            )
 
 
 def check_new(path: Path) -> None:
     """Raises a UserError where a new file or folder can't be made under that name."""
     files.check_folder(path.parent)
     if os.path.exists(path):
-        raise UserError(f"{str(path)!r} is there already: choose another name, or remove it.")
+        raise UserError(f"{str(path)!r} exists already: choose another name, or remove it.")
     _check_length(str(path), [""])
 
 
 @contextlib.contextmanager
 def locked(prefix: str) -> Iterator[None]:
-    """Keeps other runs from writing the same results meanwhile.
+    """Keeps other runs from writing the same output files meanwhile.
 
     Raises:
-      UserError: another run is at it.
+      UserError: another run is writing them.
     """
     elsewhere = storage.is_url(prefix)
     name = f".{Path(prefix).name}.neural-style.lock"
@@ -99,7 +114,7 @@ def locked(prefix: str) -> Iterator[None]:
             _try(f"{prefix}.neural-style.partial")
         partial = files.partial_path(path)
         partial.unlink(missing_ok=True)
-        partial.touch(exist_ok=False)  # tells at once whether the folder takes files
+        partial.touch(exist_ok=False)  # fails at once where the folder takes no files
         partial.unlink()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -121,7 +136,7 @@ def locked(prefix: str) -> Iterator[None]:
 
 
 def _place_of_lock(url: str) -> Path:
-    """Of a URL's: what lies elsewhere can't be locked, but this machine's runs keep out of each other's way."""
+    """The lock of a URL: it can't be locked itself, but this machine's runs keep out of each other's way."""
     return Path(
         tempfile.gettempdir(), f"neural-style-{hashlib.sha256(storage.key(url).encode()).hexdigest()[:32]}.lock"
     )
@@ -146,7 +161,7 @@ def _acquire(lock: filelock.FileLock) -> None:
 
 
 def _ends(ending: str, output: OutputSettings) -> list[str]:
-    """What follows the prefix in the names of a run's files, but for those with numbers."""
+    """What follows the prefix in the names of a run's files, except those with numbers."""
     also = {"_losses.png": output.plots, "_comparison.png": output.plots, ".state": output.keep_state}
     preview = [] if output.preview == "none" else [f"_preview.{output.preview}"]
     return [ending, ".json", *(end for end, wanted in also.items() if wanted), *preview]
@@ -154,7 +169,7 @@ def _ends(ending: str, output: OutputSettings) -> list[str]:
 
 def _check_length(prefix: str, ends: Sequence[str]) -> None:
     """Raises a UserError where the longest name, with what a file is called before it is whole, can't be one."""
-    if storage.is_url(prefix):  # told when it is first written to
+    if storage.is_url(prefix):  # the first write fails if it is too long
         return
     name, folder = Path(prefix).name, Path(prefix).parent
     longest = max((files.partial_path(f"{name}{end}").name for end in ends), key=lambda name: len(os.fsencode(name)))
@@ -171,38 +186,38 @@ def _check_length(prefix: str, ends: Sequence[str]) -> None:
 
 
 def same(path: str, given: str) -> bool:
-    """Whether two paths are one file, or one name: a link that is read is not to be replaced either."""
+    """Whether two paths are one file, or one name: a link that is an input must not be replaced either."""
     with contextlib.suppress(OSError, ValueError):
         return files.key(path) == files.key(given) or os.path.samefile(path, given)
     return False
 
 
-def _made(prefix: str) -> dict | None:
-    """The record of an earlier run with this prefix; None where PREFIX.json is none."""
+def _read_record(prefix: str) -> dict | None:
+    """The record of an earlier run with this prefix; None where PREFIX.json is not a record."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        found = json.loads(storage.read(f"{prefix}.json"))
-        if isinstance(found, dict) and found.keys() >= {"content", "styles", "flags", "versions"}:
-            return found
+        record = json.loads(storage.read(f"{prefix}.json"))
+        if isinstance(record, dict) and record.keys() >= {"content", "styles", "flags", "versions"}:
+            return record
     return None
 
 
-def _is_own(path: str, prefix: str, ending: str, made: dict | None) -> bool:
+def _is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
     """Whether neural-style wrote a file as a part of `prefix`.
 
-    In PNG, its own text says so; for other files the record that lies beside them.
+    A PNG contains the prefix as text; for other files the record beside them counts.
     """
     name = Path(prefix).name
     with contextlib.suppress(Exception), storage.opened(path) as file, Image.open(file) as image:  # broken files raise
         if image.format == "PNG" and TEXT_KEY in image.info:
             return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
-    recorded = made is not None and Path(str(made.get("prefix", name))).name == name
-    return recorded and (path != prefix + ending or path.endswith(made.get("ending", ".png")))
+    is_recorded = record is not None and Path(str(record.get("prefix", name))).name == name
+    return is_recorded and (path != prefix + ending or path.endswith(record.get("ending", ".png")))
 
 
-def _along(prefix: str, ending: str) -> list[str]:
-    """The images along the way that stand there: a number between their names' parts."""
-    found = (path for word in NUMBERED for path in storage.matching(prefix + word, ending))
-    return [path for path in found if _number(path, ending) >= 0]
+def _numbered_images(prefix: str, ending: str) -> list[str]:
+    """The intermediate images that exist, such as PREFIX_at_iteration_3."""
+    paths = (path for word in NUMBERED for path in storage.matching(prefix + word, ending))
+    return [path for path in paths if _number(path, ending) >= 0]
 
 
 def _number(path: str, ending: str) -> int:

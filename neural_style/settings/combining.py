@@ -4,22 +4,24 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from neural_style import methods
 from neural_style.core.errors import UserError
-from neural_style.settings import checked, methods
-from neural_style.settings.schema import FIELDS
+from neural_style.settings import checked
+from neural_style.settings.schema import FIELDS, is_used
 
 
 def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises a UserError where something is asked for that the method does not heed."""
-    method, refine = values.get("method", "optimize"), values.get("refine", 0)
+    """Raises a UserError where a setting is given that the method does not use."""
+    method, refine = values.get("method", methods.DEFAULT), values.get("refine", 0)
     for name, value in given.items():
-        unheeded = not methods.is_heeded(name, method, refine)
-        if unheeded and value is not None and values[name] != FIELDS[name][1].default:
-            raise UserError(
-                f"--{name} is of --method={' or '.join(methods.HEEDING[name])}, and the method is {method}: leave it "
-                "out, or name another method.",
-                exit_code=2,
-            )
+        group, field = FIELDS[name]
+        if value is None or values[name] == field.default or is_used(name, method, refine):
+            continue
+        users = " or ".join(methods.users_of(name, group))
+        raise UserError(
+            f"--{name} is for --method={users}, and the method is {method}: leave it out, or name another method.",
+            exit_code=2,
+        )
 
 
 def check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -33,43 +35,63 @@ def check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         )
 
 
-def combine(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a recipe with those given over them."""
-    for name in given:
-        if name not in FIELDS:
-            raise UserError(f"Unknown setting {name!r}.{did_you_mean(name, FIELDS)}", exit_code=2)
-    fields = {name: FIELDS[name][1] for name in (*base, *given)}
-    read = {
-        name: fields[name].default if value is None else checked.read(fields[name], value)
-        for name, value in {**base, **given}.items()
-    }
-    kept = read.get("preserve_color", "none") != "none" or read.get("method") in ("analogy", "feedforward")
-    if kept and "recolor_content" not in given:
-        read["recolor_content"] = False  # the recipe's is for pictures that take the style's colours
-    if read.get("method", "optimize") != "optimize" and "init" not in given and read.get("init") == "instant":
-        read["init"] = FIELDS["init"][1].default  # the recipe's is of the optimisation
-    return _in_proportion(read, base, given)
+def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Merges a recipe's values with those given, which win.
 
+    Args:
+      recipe: text or values by name.
+      given: likewise; None stands for the default.
 
-def _in_proportion(values: dict[str, Any], base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recipe says of sizes and iterations, made to fit what was given instead of a part of it."""
-    scales = values.get("scales", ())
-    listed = scales if isinstance(scales, tuple) and len(scales) > 1 else ()
-    if listed and "rows" not in given:
-        values["rows"] = listed[-1]
-    ratio = values["rows"] / int(base["rows"]) if "rows" in base else 1
-    if "cols" in base and "cols" not in given:
-        values["cols"] = max(1, round(values["cols"] * ratio))
-    if listed and "scales" not in given:
-        values["scales"] = tuple(sorted({max(1, round(scale * ratio)) for scale in listed}))
-    if "scale_iterations" in base and "scale_iterations" not in given:
-        if "iterations" in given:
-            del values["scale_iterations"]
-        elif "scales" in given and scales != "auto":
-            count = len(listed) or (scales[0] if scales else 1)
-            named = values["scale_iterations"]
-            values["scale_iterations"] = ((named[0],) * count + named)[-count:]
+    Raises:
+      UserError: a name is unknown, or a value is not one that the setting takes.
+    """
+    values = {name: _read(name, value) for name, value in {**recipe, **given}.items()}
+    method = methods.METHODS[values.get("method", methods.DEFAULT)]
+    keeps_colors = values.get("preserve_color", "none") != "none" or not method.recolors_content
+    if keeps_colors and "recolor_content" not in given:
+        values["recolor_content"] = False
+    if not method.optimizes and "init" not in given and values.get("init") == "instant":
+        values["init"] = FIELDS["init"][1].default
+    _fit_sizes(values, recipe, given)
+    _fit_iterations(values, recipe, given)
     return values
+
+
+def _read(name: str, value: Any) -> Any:
+    if name not in FIELDS:
+        raise UserError(f"Unknown setting {name!r}.{did_you_mean(name, FIELDS)}", exit_code=2)
+    field = FIELDS[name][1]
+    return field.default if value is None else checked.read(field, value)
+
+
+def _fit_sizes(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Scales a recipe's columns and scales in proportion to the rows that were given."""
+    scales = _listed_scales(values)
+    if scales and "rows" not in given:
+        values["rows"] = scales[-1]
+    ratio = values["rows"] / int(recipe["rows"]) if "rows" in recipe else 1
+    if "cols" in recipe and "cols" not in given:
+        values["cols"] = max(1, round(values["cols"] * ratio))
+    if scales and "scales" not in given:
+        values["scales"] = tuple(sorted({max(1, round(scale * ratio)) for scale in scales}))
+
+
+def _fit_iterations(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Makes a recipe's iterations of each scale fit the iterations or scales that were given."""
+    if "scale_iterations" not in recipe or "scale_iterations" in given:
+        return
+    if "iterations" in given:
+        del values["scale_iterations"]
+    elif "scales" in given and values["scales"] != "auto":
+        scales, named = values["scales"], values["scale_iterations"]
+        count = len(scales) if len(scales) > 1 else (scales or (1,))[0]
+        values["scale_iterations"] = ((named[0],) * count + named)[-count:]
+
+
+def _listed_scales(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """The rows of each scale where --scales lists them; empty where it is a number of scales, auto or missing."""
+    scales = values.get("scales", ())
+    return scales if isinstance(scales, tuple) and len(scales) > 1 else ()
 
 
 def did_you_mean(name: str, known: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 import dataclasses
 
+from neural_style.methods import MIN_NETWORK_SIDE
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, Whole, setting
 
-MIN_SIDE = 9
-"""Rows and columns that an image needs at least: of 9 an eighth is two positions, which can be reflected."""
+MIN_SIDE = MIN_NETWORK_SIDE
 
 
 @dataclasses.dataclass(frozen=True)

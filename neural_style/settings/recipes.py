@@ -1,11 +1,12 @@
-"""The recipes: flagfiles that come with neural_style, found by name from any folder."""
+"""The recipes: flagfiles that are bundled with neural_style, found by name from any folder."""
 
 from pathlib import Path
 
 from neural_style.core.errors import UserError
 
-FOLDER = Path(__file__).parent.parent / "configs"
-"""Where the recipes are; in a checkout a link to the configs beside the package."""
+_PACKAGE = Path(__file__).parent.parent
+FOLDER = next(folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir())
+"""Where the recipes are: inside an installed package, beside the package in a checkout."""
 
 
 def by_name() -> dict[str, Path]:

@@ -1,7 +1,8 @@
-"""The schema: every setting by its name, from the groups that declare them."""
+"""Every setting by its name."""
 
 import dataclasses
 
+from neural_style import methods
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings
 from neural_style.settings.loss import LossSettings
@@ -25,3 +26,8 @@ PARTS = {
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
 """Each setting's part and field, by its name."""
+
+
+def is_used(name: str, method: str, refine: int) -> bool:
+    """Whether a setting has an effect with a method, whose picture --refine may optimise."""
+    return methods.is_used(name, FIELDS[name][0], method, refine)

@@ -1,20 +1,20 @@
 """Everything that a run takes, from flags, Python or a recipe."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from neural_style.core.errors import UserError
+from neural_style.methods import DEFAULT, FASTEST, METHODS, Method
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
-from neural_style.settings.feedforward import MIN_SIDE, FeedforwardSettings
+from neural_style.settings.feedforward import FeedforwardSettings
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.picture import PictureSettings
 from neural_style.settings.schema import FIELDS, PARTS
-from neural_style.settings.universal import LARGEST_SCALE, RECIPE_OF, UniversalSettings
+from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 
@@ -43,97 +43,36 @@ class Settings:
             vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
             raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
-        if self.is_analogy:
-            self._make_analogy()
-        if self.universal.decodes:
-            self._count_iterations()
-        if self.is_feedforward:
-            self._make_feedforward()
-        if self.is_arbitrary:
-            self._make_arbitrary()
-        self._check_instant()
-        if self.universal.optimizes and self.video.frame_blend:
-            raise UserError("--frame_blend is of methods that do not optimise, and this one does: leave it out.")
+        self._check_method()
+        if self.optimizes and self.video.frame_blend:
+            raise UserError("--frame_blend is for methods that do not optimise, and this one does: leave it out.")
         scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
-        if given not in (0, scales) and self.picture.scales != "auto":
+        if self.method.schedule is None and given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
 
-    def _make_feedforward(self) -> None:
-        """Checks what trained networks can't do, and makes one iteration of the picture."""
-        picture = self.picture
-        unfit = {
-            "several --scales": len(picture.scale_rows) > 1,
-            "--preserve_color=match (luminance it can)": picture.preserve_color == "match",
-            "--recolor_content": picture.recolor_content,
-            "--refine": self.universal.refine,
-            "--style_scale": picture.style_scale != (1.0,),
-            "--style_rotation": picture.style_rotation != (0.0,),
-        }
-        self._refuse(unfit, "A trained network")
-        self._count_one_iteration()
-
-    def _make_arbitrary(self) -> None:
-        """Checks what the arbitrary style network can't do, and makes one iteration of the picture."""
-        picture = self.picture
-        unfit = {"several --scales": len(picture.scale_rows) > 1, "--refine": self.universal.refine}
-        self._refuse(unfit, "--method=arbitrary")
-        self._count_one_iteration()
-
-    def _check_instant(self) -> None:
-        """Raises a UserError where --init=instant has no effect, or its network can't do what is asked for."""
-        picture, starts = self.picture, self.picture.starts_instant
-        if starts and self.universal.method != "optimize":
+    def _check_method(self) -> None:
+        """Raises a UserError where the method can't do what is asked for."""
+        row, starts = self.method, self.picture.starts_instant
+        title = row.title or f"--method={self.universal.method}"
+        refused = [flag for flag, is_requested in row.refuses.items() if is_requested(self)]
+        if refused:
+            raise UserError(f"{title} can't take {' or '.join(refused)}: {row.refusal_hint}.")
+        if starts and not row.optimizes:
             raise UserError(
-                f"--init=instant is of --method=optimize, and the method is {self.universal.method}: leave it out."
+                f"--init=instant is for --method={DEFAULT}, and the method is {self.universal.method}: leave it out."
             )
-        if (starts or self.is_arbitrary) and max(picture.style_scale) > LARGEST_SCALE:
-            named = "--init=instant" if starts else "--method=arbitrary"
+        limit = METHODS[FASTEST].max_style_scale if starts else row.max_style_scale
+        if limit and max(self.picture.style_scale) > limit:
+            title = "--init=instant" if starts else title
             raise UserError(
-                f"--style_scale takes at most {LARGEST_SCALE} with {named}, received {max(picture.style_scale):g}."
+                f"--style_scale takes at most {limit:g} with {title}, received {max(self.picture.style_scale):g}."
             )
-
-    def _count_one_iteration(self) -> None:
-        counted = dict(iterations=1, scale_iterations=(), evaluations_per_iteration=1)
-        object.__setattr__(self, "optimizer", dataclasses.replace(self.optimizer, **counted))
-
-    @staticmethod
-    def _refuse(unfit: Mapping[str, Any], what: str) -> None:
-        """Raises a UserError where one of `unfit`, by the flags' names, is asked for."""
-        named = [flag for flag, given in unfit.items() if given]
-        if named:
-            raise UserError(f"{what} can't take {' or '.join(named)}: leave that out.")
-
-    def _make_analogy(self) -> None:
-        """Checks what analogies can't do, and makes an iteration of each level."""
-        picture, optimizer, levels = self.picture, self.optimizer, self.analogy.analogy_levels
-        versions = len(picture.style_scale) * len(picture.style_rotation)
-        unfit = {
-            "several --scales": len(picture.scale_rows) > 1,
-            "--style_masks": picture.style_masks,
-            "several of --style_scale or --style_rotation": versions > 1,
-            "--tile": isinstance(optimizer.tile, int),
-            "--preserve_color=luminance": picture.preserve_color == "luminance",
-            "--refine": self.universal.refine,
-        }
-        self._refuse(unfit, "--method=analogy")
-        counted = dict(iterations=len(levels), scale_iterations=(), tile="none")
-        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
-
-    def _count_iterations(self) -> None:
-        """Makes iterations of what wct and adain do: each level is one, or so many evaluations that refine them."""
-        universal, optimizer = self.universal, self.optimizer
-        if not universal.refine and len(self.picture.scale_rows) > 1:
-            raise UserError(f"--method={universal.method} paints at one scale: leave out --scales, or say --refine=N.")
-        count = -(-universal.refine // optimizer.evaluations_per_iteration) or len(universal.levels)
-        each = -(-universal.refine // count) or 1
-        counted = dict(iterations=count, scale_iterations=(), evaluations_per_iteration=each)
-        object.__setattr__(self, "optimizer", dataclasses.replace(optimizer, **counted))
 
     def _check_tile(self) -> None:
         tile, loss = self.optimizer.tile, self.loss.style_loss
-        if not (isinstance(tile, int) and self.universal.optimizes):
+        if not (isinstance(tile, int) and self.optimizes):
             return
         least = vgg_layers.smallest_tile(self.network.network, self.loss.layers)
         if tile < least:
@@ -159,44 +98,34 @@ class Settings:
             )
 
     @property
-    def is_analogy(self) -> bool:
-        """Whether two images swap their looks, instead of one that goes downhill."""
-        return self.universal.method == "analogy"
+    def method(self) -> Method:
+        """The row of the method."""
+        return METHODS[self.universal.method]
 
     @property
-    def is_feedforward(self) -> bool:
-        """Whether a trained network paints."""
-        return self.universal.method == "feedforward"
+    def optimizes(self) -> bool:
+        """Whether the loss is minimised, from --init or from the method's own picture (--refine)."""
+        return self.method.optimizes or self.refines
 
     @property
-    def is_arbitrary(self) -> bool:
-        """Whether the arbitrary style network paints."""
-        return self.universal.method == "arbitrary"
-
-    @property
-    def planned_evaluations(self) -> int:
-        """How many evaluations an iteration is to take; an analogy reconstructs in both directions."""
-        return self.optimizer.evaluations_per_iteration * (2 if self.is_analogy else 1)
-
-    @property
-    def companions(self) -> tuple[str, ...]:
-        """Names of further images of the result, see `Step`."""
-        return ("back", "field") if self.is_analogy else ()
-
-    @property
-    def min_side(self) -> int:
-        """Rows and columns that an image needs at least."""
-        if self.is_analogy:
-            return self.analogy.min_side
-        if self.is_feedforward or self.is_arbitrary:
-            return MIN_SIDE
-        of_loss = self.loss.min_side if self.universal.optimizes else 1
-        return max(of_loss, self.universal.min_side) if self.universal.decodes else of_loss
+    def refines(self) -> bool:
+        """Whether the loss is minimised from the method's own picture."""
+        return self.method.refines and self.universal.refine > 0
 
     @property
     def tileable(self) -> bool:
         """Whether an image may be taken tile by tile."""
-        return STYLE_LOSSES[self.loss.style_loss].summed and self.optimizer.reuse_constant_rows
+        loss = STYLE_LOSSES[self.loss.style_loss]
+        return loss.summed and self.optimizer.reuse_constant_rows and self.method.tileable
+
+    @property
+    def schedule(self) -> tuple[tuple[int, ...], int]:
+        """The iterations of each scale, coarse to fine, and the evaluations of the loss in each iteration."""
+        scales = len(self.picture.scale_rows)
+        if self.method.schedule:
+            iterations, evaluations = self.method.schedule(self)
+            return (iterations,) * scales, evaluations
+        return self.optimizer.iterations_at(scales), self.optimizer.evaluations_per_iteration
 
     def instant(self) -> "Settings":
         """The settings of --init=instant's picture: the arbitrary network's, in the result's size."""
@@ -206,7 +135,7 @@ class Settings:
         return dataclasses.replace(
             self,
             picture=dataclasses.replace(self.picture, **picture),
-            universal=dataclasses.replace(self.universal, method="arbitrary"),
+            universal=dataclasses.replace(self.universal, method=FASTEST),
         )
 
     @classmethod
@@ -223,8 +152,8 @@ class Settings:
         Raises:
           UserError: a name or value is none, values contradict each other,
         """
-        if recipe is None:
-            recipe = RECIPE_OF.get(given.get("method"))
+        if recipe is None and given.get("method") in METHODS:
+            recipe = METHODS[given["method"]].recipe
         values = combining.combine(recipes.read(recipe) if recipe else {}, given)
         combining.check_method(values, given)
         combining.check_boldness(values, given)

@@ -78,5 +78,5 @@ class VideoSettings(Checked):
             raise UserError("Films need the packages av and opencv-python-headless: pip install 'neural-style[video]'.")
         if self.flow_folder is not None and not os.path.isdir(self.flow_folder):
             raise UserError(
-                f"--flow takes {', '.join(FLOWS)} or a folder of .flo files, and {self.flow!r} is no folder."
+                f"--flow takes {', '.join(FLOWS)} or a folder of .flo files, and {self.flow!r} is not a folder."
             )

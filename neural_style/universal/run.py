@@ -8,35 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.core.cache import Cache
 from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.run import Tools
 from neural_style.core.step import Step
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
+from neural_style.images.scene_building import build_scene
 from neural_style.planning import device
+from neural_style.planning.plan import Plan
 from neural_style.pretrained import decoders
 from neural_style.universal import decoder
 from neural_style.universal.codec import Codec
 from neural_style.universal.painter import Painter
 from neural_style.vgg import weights
 
-WHOLE = 2.2e6
-"""Pixels up to which --tile=auto takes an image whole, in about 2 GB."""
-TILE = 1024
-"""Side of the tiles that it takes else."""
-
 
 class Run:
     """Paints at the coarsest scale, without a loss: one Step for each level."""
 
-    def __init__(self, given: Sources, cache: Cache, resumed: Mapping[str, Any] | None = None):
-        """
-        Args:
-          given: the images and settings.
-          cache: holds what earlier runs made, and takes what this one makes.
-          resumed: the "session" (`Step.state`) to go on from.
-        """
-        self._sources, self._settings, self._cache = given, given.settings, cache
+    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
+        """See `core.run.Run`."""
+        self._inputs, self._plan, self._settings, self._cache = inputs, plan, plan.settings, tools.cache
         self._resumed = (resumed or {}).get("session")
         self._last: np.ndarray | None = None
 
@@ -58,10 +50,10 @@ class Run:
         return self._last
 
     def _steps(self) -> Iterator[Step]:
-        scene, levels = self._sources.at(self._sources.sizes[0][0]), self._settings.universal.levels
+        levels, tile = self._settings.universal.levels, self._plan.tiles[0]
+        scene = build_scene(self._inputs, self._settings, self._plan.sizes[0])
         first, image = self._start(scene)
         began, (codec, facts) = time.perf_counter(), self._codec()
-        tile = self._tile(scene)
         painter = Painter(codec, scene, self._settings.universal, tile)
         for index in range(first, len(levels) + 1):
             if index > first:
@@ -85,14 +77,6 @@ class Run:
             )
             began = time.perf_counter()
 
-    def _tile(self, scene: Scene) -> int | None:
-        """The tile that --tile stands for."""
-        wanted = self._settings.optimizer.tile
-        largest = max(image.shape[0] * image.shape[1] for image in (scene.start, *scene.styles))
-        if wanted == "auto":
-            return TILE if largest > WHOLE else None
-        return wanted if isinstance(wanted, int) else None
-
     def _start(self, scene: Scene) -> tuple[int, np.ndarray]:
         """The index of the step to begin with, and its picture."""
         if self._resumed is None:
@@ -109,7 +93,7 @@ class Run:
         origin, kernels, key = weights.cached(how, seed, self._cache)
         named = dataclasses.replace(how, weights=origin if how.weights == "auto" else how.weights)
         files = decoders.find(universal.levels, named, seed, universal.decoders)
-        precision = device.resolve_precision(how.precision)
+        precision = self._plan.precision
         versions = tuple((str(path), path.stat().st_mtime_ns) for path in files.values())
 
         def make() -> Codec:

@@ -25,4 +25,4 @@ def adapt_weights(
     found = weights or kmeans.learn(settings, shown, seed, layers)
     if settings.normalize_weights == "none":
         return found
-    return model.normalize(settings, found, inputs.normalizing(settings, shown), layers)
+    return model.normalize(settings, found, inputs.images_to_normalize_over(settings, shown), layers)

@@ -1,39 +1,28 @@
-"""A film, frame by frame: each is painted from the one before, carried along by the motion (Ruder et al. 2016)."""
+"""A film, frame by frame: each starts from the painted frame before it, warped by the motion (Ruder et al. 2016)."""
 
 import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from neural_style.core.run import Run
 from neural_style.core.step import Step
 from neural_style.images import color
-from neural_style.images.inputs import Sources
-from neural_style.images.reading import load
+from neural_style.images.inputs import Inputs
 from neural_style.images.scene import WarpedFrame
-from neural_style.settings.settings import Settings
+from neural_style.planning.plan import Plan
 from neural_style.video import consistency
 from neural_style.video.clip import Clip
 from neural_style.video.motion import FrameMotion, Motion, estimate_motion
 from neural_style.video.store import Store
 
-
-class Run(Protocol):
-    """What paints one image."""
-
-    def steps(self) -> Iterator[Step]:
-        """Each iteration."""
-
-    def result(self) -> np.ndarray:
-        """The last one's image [rows, cols, 3]."""
-
-
-Painter = Callable[[Sources], Run]
-"""Makes a run of a frame's images."""
+MakeRun = Callable[[Inputs, Plan], Run]
+"""Makes the run that paints a frame."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +30,11 @@ class Frame:
     """A painted frame.
 
     Attributes:
-      number: in the film; the first is 1.
-      image: 8-bit RGB.
-      facts: "number", "pass", "cut" (whether a shot begins here), "loss", "terms", "evaluations", "seconds", and, but
-        at cuts, "trusted" (the share of pixels whose motion can be trusted), "error" (the warping error to the frame
-        painted before) and "photograph_error" (the photographs' own).
+      number: the frame's number in the film; the first is 1.
+      image: 8-bit RGB, with `info["alpha"]` where the film's frame is transparent.
+      facts: "number", "pass", "cut" (whether a shot starts here), "loss", "terms", "evaluations" and "seconds". Except
+        at cuts also "trusted" (the share of pixels whose motion can be trusted), "error" (the warping error to the
+        frame painted before) and "photograph_error" (the photographs' warping error).
     """
 
     number: int
@@ -54,27 +43,28 @@ class Frame:
 
 
 class Film:
-    """Paints a clip; what is painted lies in a folder, from which a film that broke off is gone on with."""
+    """Paints a clip into a folder of frames, from which an interrupted film resumes."""
 
-    def __init__(self, clip: Clip, given: Sources, folder: Path, painter: Painter):
+    def __init__(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
         Args:
           clip: the film.
-          given: the images and settings of its first frame.
-          folder: takes the frames, as 000001.png and so on.
-          painter: makes the run of a frame.
+          inputs, plan: of its first frame.
+          folder: of the painted frames, 000001.png and so on.
+          make_run: makes the run that paints a frame.
         """
-        if given.settings.picture.recolor_content and given.palette is None:
-            # One map for all frames leaves dark ones dark, and can't flicker.
-            given = dataclasses.replace(given, palette=clip.palette(given.settings.video))
-        self._clip, self._given, self._painter = clip, given, painter
-        self._folder, self._passes = folder, given.settings.video.passes
+        self._settings = plan.settings
+        if self._settings.picture.recolor_content and inputs.palette is None:
+            # One colour transform for all frames leaves dark ones dark, and can't flicker.
+            inputs = dataclasses.replace(inputs, palette=clip.palette(self._settings.video))
+        self._clip, self._inputs, self._plan, self._make_run = clip, inputs, plan, make_run
+        self._folder, self._passes = folder, self._settings.video.passes
         self.painted = Store(folder)
 
     @property
     def size(self) -> tuple[int, int]:
         """(rows, cols) of a painted frame."""
-        return self._given.sizes[-1]
+        return self._plan.result_size
 
     def frames(self) -> Iterator[Frame]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
@@ -90,14 +80,14 @@ class Film:
         stores = [self._store(number) for number in range(self._passes, 0, -1)]
         return next((store for store in stores if store.numbers()), self.painted)
 
-    def forget_passes(self) -> None:
-        """Removes what only serves to go on from."""
+    def remove_passes(self) -> None:
+        """Removes the files that are needed only to resume."""
         for folder in [*self._folder.glob("pass_*"), self._photographs.folder]:
             Store(folder).remove()
 
-    def begin_anew(self) -> None:
-        """Removes what an earlier film left in the folder."""
-        self.forget_passes()
+    def clear(self) -> None:
+        """Removes the frames of an earlier film."""
+        self.remove_passes()
         self.painted.remove()
 
     def _store(self, number: int) -> Store:
@@ -108,75 +98,77 @@ class Film:
         return Store(self._folder / "photographs")
 
     def _pass(self, number: int) -> Iterator[Frame]:
-        """One pass: the first and every other one forward, the rest backward (section 4.3)."""
-        settings = self._given.settings
+        """One pass: odd ones go forward, even ones backward (section 4.3)."""
+        settings = self._settings
         before, now = self._store(number - 1) if number > 1 else None, self._store(number)
-        way = estimate_motion(self._ordered(number), self._given.sizes[-1], settings.video, settings.picture.resample)
-        with contextlib.closing(way):
-            for frame in way:
+        motions = estimate_motion(self._ordered(number), self.size, settings.video, settings.picture.resample)
+        with contextlib.closing(motions):
+            for frame in motions:
                 if not now.has(frame.number):
-                    began = time.perf_counter()
-                    image, facts = self._painted(frame, before, now)
-                    now.save(frame.number, image, {**facts, "seconds": round(time.perf_counter() - began, 2)})
+                    started = time.perf_counter()
+                    image, facts = self._paint_frame(frame, before, now)
+                    now.save(frame.number, image, {**facts, "seconds": round(time.perf_counter() - started, 2)})
                 facts = {"number": frame.number, "pass": number, **now.facts(frame.number)}
-                image = Image.fromarray(now.read(frame.number).astype(np.uint8))
-                yield Frame(frame.number, image, {**facts, **_measured(frame, now)})
+                yield Frame(frame.number, now.load(frame.number), {**facts, **_warping_errors(frame, now)})
 
     def _ordered(self, number: int) -> Iterator[tuple[int, Image.Image]]:
-        """The frames in the order of a pass; the first pass keeps them for those that follow."""
+        """The clip's frames in the order of a pass; the first pass stores them for later ones."""
         if number > 1:
-            numbers = self._photographs.numbers()
-            for each in numbers if number % 2 else reversed(numbers):
-                yield each, load(self._photographs.path(each))
+            frames = self._photographs.numbers()
+            for frame in frames if number % 2 else reversed(frames):
+                yield frame, self._photographs.load(frame)
             return
-        for each, image in self._clip.frames(self._given.settings.video):
-            if self._passes > 1 and not self._photographs.has(each):
-                self._photographs.save(each, image, {})
-            yield each, image
+        for frame, image in self._clip.frames(self._settings.video):
+            if self._passes > 1 and not self._photographs.has(frame):
+                self._photographs.save(frame, image, {})
+            yield frame, image
 
     def _start(
-        self, frame: FrameMotion, before: Store | None, now: Store, carried: list[WarpedFrame]
+        self, frame: FrameMotion, before: Store | None, now: Store, warped: list[WarpedFrame]
     ) -> np.ndarray | None:
-        """Where a frame begins that follows another, or an earlier pass; None where it begins anew."""
+        """The start of a frame that follows another one or an earlier pass; None where it starts as a picture does."""
         if before:
-            return _between(before.read(frame.number), carried)
+            return _average(before.read(frame.number), warped)
         if frame.nearest is None:
             return None
-        # What was hidden before begins in the painting's colours, so that it is no patch of photograph for long.
-        own = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
-        return _between(own, carried or [_carried(frame.nearest, now)], all_of_it=True)
+        # What was hidden before starts in the painting's colours, or it would look like the photograph for a while.
+        recolored = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
+        return _fill(recolored, warped or [_warp(frame.nearest, now)])
 
-    def _painted(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
-        """A frame's painting, and what came of it."""
-        carried, start = [], None
-        if self._given.settings.universal.optimizes:  # else each frame is decoded by itself
-            carried = [_carried(motion, now) for motion in frame.held_to]
-            start = self._start(frame, before, now, carried)
-        elif frame.nearest and self._given.settings.video.frame_blend:
-            earlier = _carried(frame.nearest, now)
-            weights = self._given.settings.video.frame_blend * earlier.weights
-            carried = [dataclasses.replace(earlier, weights=weights)]
+    def _paint_frame(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
+        """Paints a frame; returns its image and facts."""
+        warped, start = [], None
+        if self._settings.optimizes:
+            warped = [_warp(motion, now) for motion in frame.long_term]
+            start = self._start(frame, before, now, warped)
+        elif frame.nearest and self._settings.video.frame_blend:
+            earlier = _warp(frame.nearest, now)
+            weights = self._settings.video.frame_blend * earlier.weights
+            warped = [dataclasses.replace(earlier, weights=weights)]
+        plan = self._plan.for_first_frame()
+        inputs = dataclasses.replace(self._inputs, content=frame.image, first_frame=self._inputs)
         if start is not None:
-            # As many terms in each frame, so that one network and one trace serve them all.
+            # All frames have as many terms, so that they share one network and one trace.
             nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
-            carried += [nothing] * (len(set(self._given.settings.video.long_term)) - len(carried))
-        settings = _of_first(self._given.settings) if start is None else _of_following(self._given.settings)
-        changed = {"content": frame.image, "settings": settings, "warped_frames": carried, "first": self._given}
-        run = self._painter(dataclasses.replace(self._given, **changed, **({} if start is None else {"start": start})))
+            warped += [nothing] * (len(set(self._settings.video.long_term)) - len(warped))
+            plan, inputs = self._plan.for_following_frame(), dataclasses.replace(inputs, start=start)
+        run = self._make_run(dataclasses.replace(inputs, warped_frames=warped), plan)
         with contextlib.closing(run.steps()) as steps:
-            taken = list(_until_still(steps, 0 if start is None else settings.video.stop_share))
+            steps_taken = list(_until_settled(steps, 0 if start is None else self._settings.video.stop_share))
         facts = {
             "cut": frame.nearest is None,
-            "loss": taken[-1].loss,
-            "terms": dict(taken[-1].terms),
-            "evaluations": sum(step.evaluations for step in taken),
+            "loss": steps_taken[-1].loss,
+            "terms": dict(steps_taken[-1].terms),
+            "evaluations": sum(step.evaluations for step in steps_taken),
         }
-        # To the nearest level, and unfiltered: what is cut off or smoothed in each frame would add up along the film.
-        return Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8)), facts
+        # Rounded and not filtered: what is truncated or smoothed in each frame would add up along the film.
+        image = Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8))
+        image.info["alpha"] = frame.image.info.get("alpha")
+        return image, facts
 
 
-def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
-    """Steps until the loss falls by less than `share` of itself with each evaluation."""
+def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
+    """The steps until the loss falls by less than `share` of itself with each evaluation."""
     last = None
     for step in steps:
         yield dataclasses.replace(step, state=dict)
@@ -186,48 +178,38 @@ def _until_still(steps: Iterator[Step], share: float) -> Iterator[Step]:
         last = step
 
 
-def _carried(motion: Motion, painted: Store) -> WarpedFrame:
+def _warp(motion: Motion, painted: Store) -> WarpedFrame:
+    """The painted frame at the other end of a motion, warped to this one."""
     return WarpedFrame(consistency.warp(painted.read(motion.number), motion.flow), motion.weights)
 
 
-def _between(own: np.ndarray, carried: list[WarpedFrame], all_of_it: bool = False) -> np.ndarray:
-    """Where a frame starts: what was carried to it where that is trusted, else what it has of its own.
-
-    With `all_of_it` the own image counts only where nothing is trusted; else both count alike, as between passes.
-    """
-    weights = sum(each.weights for each in carried)[..., np.newaxis] if carried else 0.0
-    brought = sum(each.image * each.weights[..., np.newaxis] for each in carried)
-    if all_of_it:
-        return (brought + (1 - weights) * own).astype(np.float32)
-    return ((own + brought) / (1 + weights)).astype(np.float32)
+def _fill(image: np.ndarray, warped: list[WarpedFrame]) -> np.ndarray:
+    """The warped frames where they are trusted, and `image` [rows, cols, 3] for the rest."""
+    total, weights = _weighted_sum(warped)
+    return (total + (1 - weights) * image).astype(np.float32)
 
 
-def _of_first(settings: Settings) -> Settings:
-    """The settings of a shot's first frame."""
-    iterations = settings.video.first_iterations
-    if iterations is None:
-        return settings
-    optimizer = dataclasses.replace(settings.optimizer, iterations=iterations, scale_iterations=())
-    return dataclasses.replace(settings, optimizer=optimizer)
+def _average(image: np.ndarray, warped: list[WarpedFrame]) -> np.ndarray:
+    """The mean of `image` [rows, cols, 3] and the warped frames, as between passes."""
+    total, weights = _weighted_sum(warped)
+    return ((image + total) / (1 + weights)).astype(np.float32)
 
 
-def _of_following(settings: Settings) -> Settings:
-    """The settings of a frame that starts from another: the finest scale's alone."""
-    picture = dataclasses.replace(settings.picture, rows=settings.picture.scale_rows[-1], scales=(1,))
-    last = settings.optimizer.iterations_at(len(settings.picture.scale_rows))[-1]
-    optimizer = dataclasses.replace(settings.optimizer, iterations=last, scale_iterations=())
-    return dataclasses.replace(settings, picture=picture, optimizer=optimizer)
+def _weighted_sum(warped: list[WarpedFrame]) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """The sum of the warped frames, each times its weights [rows, cols, 1], and the sum of these."""
+    weights = sum(frame.weights for frame in warped)[..., np.newaxis] if warped else 0.0
+    return sum(frame.image * frame.weights[..., np.newaxis] for frame in warped), weights
 
 
-def _measured(frame: FrameMotion, painted: Store) -> dict[str, float]:
-    """How much the painting changes beside what moves, and how much the photographs do."""
+def _warping_errors(frame: FrameMotion, painted: Store) -> dict[str, float]:
+    """The share of trusted motion, and the warping errors of the painting and of the photographs."""
     nearest = frame.nearest
     if nearest is None:
         return {}
     now, then = painted.read(frame.number), painted.read(nearest.number)
-    how = nearest.flow, nearest.valid_mask
+    motion = nearest.flow, nearest.valid_mask
     return {
         "trusted": float(nearest.valid_mask.mean()),
-        "error": consistency.error(now, then, *how),
-        "photograph_error": consistency.error(frame.photograph, frame.earlier, *how),
+        "error": consistency.error(now, then, *motion),
+        "photograph_error": consistency.error(frame.photograph, frame.earlier, *motion),
     }

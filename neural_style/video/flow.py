@@ -1,4 +1,4 @@
-"""Optical flow: by OpenCV, or of .flo files."""
+"""Optical flow: estimated by OpenCV, or read from .flo files."""
 
 import functools
 from collections.abc import Callable
@@ -10,64 +10,68 @@ from neural_style.core.errors import UserError
 from neural_style.settings.video import FLOWS
 
 MIN_SIDE = 12
-"""Pixels below which DIS finds nothing; there everything is taken to stand still."""
+"""DIS needs as many rows and columns; in smaller frames everything is taken to stand still."""
 TAG = np.float32(202021.25).tobytes()
-"""What a .flo file begins with."""
+"""The first bytes of a .flo file."""
 
 Pair = tuple[np.ndarray, np.ndarray]
 """The flow [rows, cols, 2] from a frame to another one, and back."""
 Finder = Callable[[int, np.ndarray, int, np.ndarray], Pair]
-"""Number and image [rows, cols, 3] of a frame, then of another one → the flows between them."""
+"""A function of a frame's number and image [rows, cols, 3] and of another frame's, which returns both flows."""
 
 
 def finder(kind: str) -> Finder:
-    """What finds the motion between two frames.
+    """The function that finds the motion between two frames.
 
     Args:
       kind: "dis", "farneback", or a folder of .flo files.
     """
     if kind not in FLOWS:
-        return functools.partial(_of_files, Path(kind))
-    between = _dis if kind == "dis" else _farneback
+        return functools.partial(_read_pair, Path(kind))
+    estimate = _dis if kind == "dis" else _farneback
 
-    def find(number: int, frame: np.ndarray, other: int, other_frame: np.ndarray) -> Pair:
-        now, then = _grey(frame), _grey(other_frame)
+    def find_flow(number: int, frame: np.ndarray, other_number: int, other: np.ndarray) -> Pair:
+        now, then = _grey(frame), _grey(other)
         if min(now.shape) < MIN_SIDE:
             return np.zeros((*now.shape, 2), np.float32), np.zeros((*now.shape, 2), np.float32)
-        return between(now, then), between(then, now)
+        return estimate(now, then), estimate(then, now)
 
-    return find
+    return find_flow
 
 
 def read(path: Path) -> np.ndarray:
-    """A .flo file (Middlebury's format): [rows, cols, 2] float32, to the right and down.
+    """Reads a .flo file (Middlebury's format): [rows, cols, 2] float32, to the right and down.
 
     Raises:
-      UserError: the file is missing or none.
+      UserError: the file is missing, or is not such a file.
     """
     try:
         raw = path.read_bytes()
         cols, rows = np.frombuffer(raw[4:12].ljust(8, b"\0"), "<i4")
         if raw[:4] != TAG or min(rows, cols) < 1 or len(raw) < 12 + 8 * int(rows) * int(cols):
-            raise ValueError("no flow of the size that it claims")
+            raise ValueError("it is shorter than its header says")
     except (OSError, ValueError) as error:
-        raise UserError(f"--flow takes a folder of .flo files, and {str(path)!r} is none of them: {error}.") from error
-    found = np.frombuffer(raw, "<f4", 2 * int(rows) * int(cols), offset=12).reshape(rows, cols, 2)
-    if not np.isfinite(found).all():
+        raise UserError(
+            f"--flow takes a folder of .flo files, and {str(path)!r} is not one of them: {error}."
+        ) from error
+    flow = np.frombuffer(raw, "<f4", 2 * int(rows) * int(cols), offset=12).reshape(rows, cols, 2)
+    if not np.isfinite(flow).all():
         raise UserError(f"--flow takes finite numbers, and {str(path)!r} holds others.")
-    return found
+    return flow
 
 
-def _of_files(folder: Path, number: int, frame: np.ndarray, other: int, _: np.ndarray) -> Pair:
-    def named(start: int, end: int) -> np.ndarray:
+def _read_pair(folder: Path, number: int, frame: np.ndarray, other_number: int, _: np.ndarray) -> Pair:
+    """The flows between two frames from the files of a folder."""
+
+    def read_flow(start: int, end: int) -> np.ndarray:
         path = folder / f"{'forward' if start < end else 'backward'}_{start}_{end}.flo"
-        return _fitted(read(path), frame.shape[:2])
+        return _resize(read(path), frame.shape[:2])
 
-    return named(number, other), named(other, number)
+    return read_flow(number, other_number), read_flow(other_number, number)
 
 
-def _fitted(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A flow in another size: its vectors grow with it."""
+def _resize(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A flow in another size (rows, cols); its vectors are scaled with it."""
     import cv2
 
     if flow.shape[:2] == size:

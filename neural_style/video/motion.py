@@ -1,4 +1,4 @@
-"""What moves between a film's frames, worked out for the next one while a frame is painted."""
+"""The motion between a film's frames, estimated for the next frame while one is painted."""
 
 import collections
 import dataclasses
@@ -13,19 +13,19 @@ from neural_style.settings.video import VideoSettings
 from neural_style.video import consistency, flow
 
 CUT_SHARE = 0.3
-"""Where less of a frame than this can be traced to the one before, the film was cut there: in one with five cuts it was
-0.16 at most at these, and 0.42 at least within shots."""
+"""Where a smaller share of a frame can be traced to the one before, the film was cut. In a film with five cuts it was
+0.16 at most at the cuts, and 0.42 at least within shots."""
 CUT_ERROR = 0.02
-"""The warping error beyond which what is traced is something else; within shots it is some 0.0001 to 0.001."""
+"""A larger warping error means a cut; within shots it is about 0.0001 to 0.001."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """From a frame to an earlier one (in a backward pass, to a later one).
+    """The motion from a frame to an earlier one (in a backward pass, to a later one).
 
     Attributes:
-      number: of the other frame.
-      flow: [rows, cols, 2], to it.
+      number: the other frame's number.
+      flow: [rows, cols, 2], to the other frame.
       valid_mask: [rows, cols], 1 where the flow can be trusted, else 0.
       weights: [rows, cols] in 0..1, the same with smooth edges.
     """
@@ -38,16 +38,16 @@ class Motion:
 
 @dataclasses.dataclass(frozen=True)
 class FrameMotion:
-    """A frame, and how it moved.
+    """A frame and its motion.
 
     Attributes:
-      number: of the frame in the film; the first is 1.
+      number: the frame's number in the film; the first is 1.
       image: the frame.
-      photograph: the same as it is painted, [rows, cols, 3] float32 in 0..255.
+      photograph: the frame in the size that is painted, [rows, cols, 3] float32 in 0..255.
       nearest: the motion to the frame painted before; None at the first frame of a shot.
-      earlier: that frame's photograph; None likewise.
-      held_to: the motions to the frames of --long_term that this shot has, nearest first, each trusted only where no
-        nearer one is.
+      earlier: the photograph of the frame painted before; None at the first frame of a shot.
+      long_term: the motions to those frames of --long_term that this shot has, nearest first; each has weight only
+        where no nearer one has.
     """
 
     number: int
@@ -55,52 +55,55 @@ class FrameMotion:
     photograph: np.ndarray
     nearest: Motion | None
     earlier: np.ndarray | None
-    held_to: list[Motion]
+    long_term: list[Motion]
 
 
 def estimate_motion(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
 ) -> Iterator[FrameMotion]:
-    """Each frame with its motion; the next one's is worked out by another thread meanwhile.
+    """Yields each frame with its motion; another thread estimates the next frame's meanwhile.
 
     Args:
-      frames: number and image of each, in the order of painting.
-      size: (rows, cols) of what is painted.
+      frames: the number and image of each frame, in the order of painting.
+      size: (rows, cols) of the painted frames.
       settings: of the film.
-      resample: how frames are brought to that size.
+      resample: how frames are resized.
     """
-    waiting = _moved(frames, size, settings, resample)
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(next, waiting, None)
-        while (found := coming.result()) is not None:
-            coming = ahead.submit(next, waiting, None)
-            yield found
+    motions = _estimate_in_order(frames, size, settings, resample)
+    with ThreadPoolExecutor(1) as executor:
+        pending = executor.submit(next, motions, None)
+        while (frame_motion := pending.result()) is not None:
+            pending = executor.submit(next, motions, None)
+            yield frame_motion
 
 
-def _moved(
+def _estimate_in_order(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
 ) -> Iterator[FrameMotion]:
-    find, shot = flow.finder(settings.flow), collections.deque(maxlen=max(settings.long_term))
+    find_flow, shot = flow.finder(settings.flow), collections.deque(maxlen=max(settings.long_term))
     for number, image in frames:
         photograph = geometry.resize(image, *size, resample)
-        nearest = _motion(find, number, photograph, *shot[-1]) if shot else None
+        nearest = _motion(find_flow, number, photograph, *shot[-1]) if shot else None
         if nearest and _is_cut(nearest, photograph, shot[-1][1]):
             nearest = None
             shot.clear()
-        there = [distance for distance in sorted(set(settings.long_term)) if distance <= len(shot)]
-        motions = [nearest if d == 1 else _motion(find, number, photograph, *shot[-d]) for d in there]
-        weights = consistency.left_over([motion.weights for motion in motions])
-        held_to = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
-        yield FrameMotion(number, image, photograph, nearest, shot[-1][1] if shot else None, held_to)
+        distances = [distance for distance in sorted(set(settings.long_term)) if distance <= len(shot)]
+        motions = [nearest if d == 1 else _motion(find_flow, number, photograph, *shot[-d]) for d in distances]
+        weights = consistency.long_term_weights([motion.weights for motion in motions])
+        long_term = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
+        yield FrameMotion(number, image, photograph, nearest, shot[-1][1] if shot else None, long_term)
         shot.append((number, photograph))
 
 
 def _is_cut(motion: Motion, photograph: np.ndarray, earlier: np.ndarray) -> bool:
-    """Whether a new shot begins: little can be traced to the frame before, or what can looks otherwise."""
-    other = consistency.error(photograph, earlier, motion.flow, motion.valid_mask) > CUT_ERROR
-    return other or motion.valid_mask.mean() < CUT_SHARE
+    """Whether a new shot starts: little can be traced to the frame before, or what is traced looks different."""
+    if motion.valid_mask.mean() < CUT_SHARE:
+        return True
+    return consistency.error(photograph, earlier, motion.flow, motion.valid_mask) > CUT_ERROR
 
 
-def _motion(find: flow.Finder, number: int, photograph: np.ndarray, other: int, earlier: np.ndarray) -> Motion:
-    to, back = find(number, photograph, other, earlier)
-    return Motion(other, to, consistency.valid_mask(to, back), consistency.weights(to, back))
+def _motion(
+    find_flow: flow.Finder, number: int, photograph: np.ndarray, other_number: int, other: np.ndarray
+) -> Motion:
+    there, back = find_flow(number, photograph, other_number, other)
+    return Motion(other_number, there, consistency.valid_mask(there, back), consistency.weights(there, back))

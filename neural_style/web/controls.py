@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neural_style.methods import is_used
 from neural_style.pretrained import style_networks
 from neural_style.settings import recipes
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
-from neural_style.settings.methods import is_heeded
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
@@ -68,7 +68,7 @@ def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | 
       values: what some show instead, which widens their sliders.
     """
     found = defaults(recipe)
-    heeded = {name: is_heeded(name, found["method"], found["refine"]) for name in NAMES}
+    heeded = {name: is_used(name, FIELDS[name][0], found["method"], found["refine"]) for name in NAMES}
     made = [_styles(heeded["style"], values or {})]
     for name in NAMES[1:]:
         field, kind = FIELDS[name][1], _innermost(FIELDS[name][1].metadata["kind"])

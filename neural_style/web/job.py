@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from neural_style.api import follow
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
+from neural_style.core.run import follow
 from neural_style.core.step import Step
 from neural_style.images import writing
 from neural_style.results.record import Record, by_kind
@@ -47,7 +47,7 @@ class Job:
     """
 
     def __init__(self, wish: Wish):
-        self.wish, self.record = wish, Record(wish.header())
+        self.wish, self.record = wish, Record(wish.info())
         self.image: Image.Image | None = None
         self.info: dict[str, Any] = {}
         self.points: list[dict[str, float]] = []
@@ -80,9 +80,9 @@ class Job:
         try:
             self._check()
             self.progress = "The pictures and the network are made ready."
-            read = self.wish.sources()
-            self.info = read.content.info
-            self._run = engine.run(read, watch=self.watch)
+            inputs, plan = self.wish.prepare()
+            self.info = inputs.content.info
+            self._run = engine.run(inputs, plan, watch=self.watch)
             follow(self._run, self)
             rows, cols = self.image.height, self.image.width
             said = f"Painted: {rows} x {cols} pixels in {time.monotonic() - began:.0f} seconds."

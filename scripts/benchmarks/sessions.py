@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-DATA = Path(__file__).parent.parent / "tests" / "data"
+DATA = Path(__file__).parents[2] / "tests" / "data"
 PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
 ROWS, COLS = 400, 533
 SPENT = 60
@@ -16,10 +16,10 @@ def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callabl
     """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
     from neural_style.cli import flags
     from neural_style.engine import Engine
-    from neural_style.images import inputs
+    from neural_style.planning.plan import prepare
 
     settings = flags.parse(["--weights=random", *arguments, f"--rows={rows}", f"--cols={cols}"]).settings()
-    return Engine().run(inputs.read(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
+    return Engine().run(*prepare(PAIR[0], PAIR[1:], settings), watch=watch).sessions()
 
 
 def session(*arguments: str, **given):

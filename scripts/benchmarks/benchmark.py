@@ -30,14 +30,14 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import benchmark_feedforward
-import benchmark_universal
+import feedforward
+import universal
 from analogy import measure_analogy
 from convergence import measure_convergence
-from films import measure_video
 from operations import measure_operations
 from sessions import COLS, PAIR, ROWS, median_seconds, session
-from shell_times import measure_shell
+from shell import measure_shell
+from video import measure_video
 
 RESULTS = Path("results") / "benchmarks.json"
 ROUNDS = 7
@@ -239,9 +239,9 @@ PARTS: dict[str, Callable] = {
     "sizes": measure_sizes,
     "analogy": measure_analogy,
     "video": measure_video,
-    "universal": functools.partial(benchmark_universal.measure, PAIR),
-    "feedforward": functools.partial(benchmark_feedforward.measure, PAIR),
-    "arbitrary": functools.partial(benchmark_feedforward.measure_arbitrary, PAIR),
+    "universal": functools.partial(universal.measure, PAIR),
+    "feedforward": functools.partial(feedforward.measure, PAIR),
+    "arbitrary": functools.partial(feedforward.measure_arbitrary, PAIR),
     "shell": functools.partial(measure_shell, PAIR),
 }
 

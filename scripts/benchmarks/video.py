@@ -10,7 +10,7 @@ from sessions import DATA
 
 CLIP, PAINTING = (
     str(DATA / "bunny.mp4"),
-    str(Path(__file__).parent.parent / "neural_style/samples/van_gogh_starry_night.jpg"),
+    str(Path(__file__).parents[2] / "neural_style/samples/van_gogh_starry_night.jpg"),
 )
 PHOTOGRAPH = str(DATA / "coffee.png")
 HOW = {"weights": "hed", "recipe": "paint"}
@@ -90,10 +90,10 @@ def measured_alone(clip: str, rows: int) -> dict[str, float]:
 
 def moved_frames(clip: str, rows: int) -> Iterator:
     """The clip's frames with their motion."""
-    from neural_style import filming
+    from neural_style import api
     from neural_style.settings.settings import Settings
     from neural_style.video.motion import estimate_motion
 
     settings = Settings.read(rows=rows, last_frame=FRAMES, **HOW)
-    opened, given = filming.read(clip, [PAINTING], settings)
-    return estimate_motion(opened.frames(settings.video), given.sizes[-1], settings.video, settings.picture.resample)
+    opened, _, plan = api.prepare_film(clip, [PAINTING], settings)
+    return estimate_motion(opened.frames(settings.video), plan.result_size, settings.video, settings.picture.resample)

@@ -1,21 +1,23 @@
-"""Makes the pictures of neural_style/feedforward/README.md: a network's styles, and three of them beside paint.
+"""Make the pictures of neural_style/feedforward/README.md: a network's styles, and three of them beside paint.
 
-`scripts/gallery_feedforward.py PHOTOS PAINTINGS [NETWORK]`; the folders are those of Kodak's photographs and of the
-paintings. A sheet of every style on ten photographs goes to results/feedforward, to be looked at.
+    python scripts/galleries/feedforward.py PHOTOS PAINTINGS [NETWORK]
+
+PHOTOS is a folder of Kodak's photographs, PAINTINGS one of paintings. A sheet of every style on ten photographs is
+written to results/feedforward, for inspection.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
-from gallery_universal import sheet
 from PIL import Image
+from universal import sheet
 
 import neural_style
 from neural_style.cli.main import main
 from neural_style.pretrained import style_networks
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RESULTS, PICTURES = ROOT / "results" / "feedforward", ROOT / "neural_style" / "feedforward" / "pictures"
 SHOWN = ("kodim15", "kodim08", "kodim20")
 """The first two were not trained on."""

@@ -1,7 +1,7 @@
-"""Makes the gallery: every recipe on one photograph and painting, eight paintings on one photograph, what flags do.
+"""Make the gallery: every recipe on one pair, eight paintings on one photograph, and the effect of some flags.
 
-The flags stand here alone; the table in configs/README.md is written from them, and the pictures lie beside it. What is
-complete in results/gallery is not made again.
+The gallery's flags are defined here; the table in configs/README.md is written from them, and the pictures are in
+configs/gallery. Complete pictures in results/gallery are not painted again.
 """
 
 import sys
@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from neural_style.cli.main import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GALLERY, RESULTS = ROOT / "configs" / "gallery", ROOT / "results" / "gallery"
 SAMPLES = ROOT / "neural_style" / "samples"
 PHOTOGRAPH, PAINTING = "kodim20.jpg", "van_gogh_starry_night.jpg"
 HED = "--weights=hed --network=vgg16"
 PUBLISHED = f"{HED} --normalize_weights=imagenet --padding=replicate --convolution=winograd --rows=320"
-"""HED's features at the magnitudes that a recipe's weights were published for."""
+"""HED's features at the magnitudes for which the weights of the recipes were published."""
 PAINT = "--recipe=paint --weights=hed --rows=320"
 RECIPES = {
     "instant": ("--recipe=instant --rows=320", "any painting in 0.1 s"),
@@ -26,12 +26,15 @@ RECIPES = {
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
     "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
     "vgg16_notebook": (f"--recipe=vgg16_notebook {PUBLISHED} --cols=482", "from white noise"),
-    "gatys": (f"--recipe=gatys {PUBLISHED}", "at unit means, which the recipe asks for, 1000 hardly paints"),
+    "gatys": (
+        f"--recipe=gatys {PUBLISHED}",
+        "with the recipe's own unit means, a style weight of 1000 has little effect",
+    ),
     "slides": (f"--recipe=slides {PUBLISHED} --content_layers=block4_conv3", "from white noise; VGG16 has no conv4_4"),
-    "prisma": (f"--recipe=prisma {PUBLISHED}", "from grey; its content weight has no say"),
+    "prisma": (f"--recipe=prisma {PUBLISHED}", "from grey; the content weight has no visible effect"),
     "pytorch_tutorial": (
         f"--recipe=pytorch_tutorial {PUBLISHED} --normalize_weights=images --preprocess=auto",
-        "torchvision's features are about 1, as normalised ones",
+        "torchvision's features are about 1, like normalised ones",
     ),
     "mmd": (f"--recipe=mmd {PUBLISHED}", ""),
     "cnnmrf": (f"--recipe=cnnmrf {PUBLISHED} --scales=80,160,320", ""),
@@ -41,7 +44,7 @@ RECIPES = {
     ),
     "offline": ("--recipe=offline --rows=320", "features learned from the two images"),
 }
-"""By recipe its flags, and what is to be said of it."""
+"""Recipe → its flags, and a remark."""
 PAINTINGS = [
     "gauguin_tahiti.jpg",
     "hokusai_great_wave.jpg",
@@ -67,11 +70,11 @@ SHEETS = {
         (PAINTING, f"{PAINT} --init_blend=0.3"),
     ],
 }
-"""By sheet its pictures, three to a row: the paintings and the flags."""
+"""Sheet → its pictures, three per row: (paintings, flags)."""
 
 
-def painted(name: str, paintings: str, flags: str) -> Image.Image:
-    """The picture that a command makes, in results/gallery."""
+def paint(name: str, paintings: str, flags: str) -> Image.Image:
+    """Paint a picture into results/gallery, unless it is complete there, and return it."""
     styles = [str(next(path for path in (GALLERY / one, SAMPLES / one) if path.exists())) for one in paintings.split()]
     flags = flags.replace("left.png", str(RESULTS / "left.png")).replace("right.png", str(RESULTS / "right.png"))
     words = [str(GALLERY / PHOTOGRAPH), *styles, str(RESULTS / name)]
@@ -81,32 +84,33 @@ def painted(name: str, paintings: str, flags: str) -> Image.Image:
     return Image.open(RESULTS / f"{name}.png")
 
 
-def masks() -> None:
-    """left.png and right.png, each white on its half with a soft border."""
+def write_masks() -> None:
+    """Write left.png and right.png, each white on its half with a soft border."""
     ramp = Image.linear_gradient("L").rotate(90).resize((480, 320)).point(lambda v: max(0, min(255, (v - 96) * 4)))
     ramp.save(RESULTS / "right.png")
     ImageOps.invert(ramp).save(RESULTS / "left.png")
 
 
-def sheet(name: str) -> None:
-    """Writes a sheet: its pictures, three to a row, each above its caption."""
-    font, cells = ImageFont.load_default(15), []
+def write_sheet(name: str) -> None:
+    """Write a sheet: its pictures, three per row, each above its caption."""
+    font = ImageFont.load_default(15)
+    cells = []
     for index, (paintings, flags) in enumerate(SHEETS[name]):
-        picture = painted(f"{name}_{index}", paintings, flags)
+        picture = paint(f"{name}_{index}", paintings, flags)
         caption = flags.removeprefix(PAINT).strip() or paintings.removesuffix(".jpg").replace("_", " ")
         cell = Image.new("RGB", (picture.width + 6, picture.height + 26), "white")
         cell.paste(picture)
         ImageDraw.Draw(cell).text((4, picture.height + 3), caption, "black", font)
         cells.append(cell)
     width, height = cells[0].size
-    found = Image.new("RGB", (3 * width, -(-len(cells) // 3) * height), "white")
+    sheet = Image.new("RGB", (3 * width, -(-len(cells) // 3) * height), "white")
     for index, cell in enumerate(cells):
-        found.paste(cell, (index % 3 * width, index // 3 * height))
-    found.save(GALLERY / f"{name}.jpg", quality=85, optimize=True)
+        sheet.paste(cell, (index % 3 * width, index // 3 * height))
+    sheet.save(GALLERY / f"{name}.jpg", quality=85, optimize=True)
 
 
-def table() -> str:
-    """The recipes' table, in Markdown."""
+def format_table() -> str:
+    """Return the table of recipes, in Markdown."""
     lines = [f"| recipe | result | `neural-style {PHOTOGRAPH} {PAINTING} out …` |", "|---|---|---|"]
     for name, (flags, remark) in RECIPES.items():
         title = f"{name} ({remark})" if remark else name
@@ -115,19 +119,21 @@ def table() -> str:
 
 
 def write_table() -> None:
-    """Puts the table between its marks in configs/README.md."""
+    """Replace the table between its marks in configs/README.md."""
     path = ROOT / "configs" / "README.md"
     before, _, rest = path.read_text().partition("<!-- gallery -->\n")
     _, end, after = rest.partition("<!-- end of gallery -->")
-    path.write_text(f"{before}<!-- gallery -->\n{table()}\n{end}{after}")
+    path.write_text(f"{before}<!-- gallery -->\n{format_table()}\n{end}{after}")
 
 
 if __name__ == "__main__":
     RESULTS.mkdir(parents=True, exist_ok=True)
-    masks()
+    write_masks()
     for wanted in sys.argv[1:] or (*RECIPES, *SHEETS):
+        if wanted not in (*RECIPES, *SHEETS):
+            sys.exit(f"gallery: expected names of {', '.join((*RECIPES, *SHEETS))}, received {wanted!r}.")
         if wanted in SHEETS:
-            sheet(wanted)
+            write_sheet(wanted)
         else:
-            painted(wanted, PAINTING, RECIPES[wanted][0]).save(GALLERY / f"{wanted}.jpg", quality=88, optimize=True)
+            paint(wanted, PAINTING, RECIPES[wanted][0]).save(GALLERY / f"{wanted}.jpg", quality=88, optimize=True)
     write_table()

@@ -1,7 +1,9 @@
-"""Makes the pictures of neural_style/universal/README.md: reconstructions, and eight pairs beside instant and paint.
+"""Make the pictures of neural_style/universal/README.md: reconstructions, and eight pairs beside instant and paint.
 
-`scripts/gallery_universal.py PHOTOS PAINTINGS` with the folders of Kodak's photographs and of the paintings; prints the
-table of the reconstructions. What is complete in results/universal is not made again.
+    python scripts/galleries/universal.py PHOTOS PAINTINGS
+
+PHOTOS is a folder of Kodak's photographs, PAINTINGS one of paintings. Prints the table of the reconstructions.
+Complete pictures in results/universal are not painted again.
 """
 
 import sys
@@ -14,7 +16,7 @@ import neural_style
 from neural_style.cli.main import main
 from neural_style.training import decoder_training
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RESULTS, PICTURES = ROOT / "results" / "universal", ROOT / "neural_style" / "universal" / "pictures"
 HELD_OUT = ("kodim08", "kodim15")
 """The photographs that the decoders were not trained on."""

@@ -17,7 +17,8 @@ def measure(pair: list[str]) -> dict[str, dict[str, float]]:
     import torch_universal
 
     from neural_style.engine import Engine
-    from neural_style.images import geometry, inputs, reading
+    from neural_style.images import geometry, reading
+    from neural_style.planning.plan import prepare
     from neural_style.pretrained import decoders
     from neural_style.settings.settings import Settings
     from neural_style.universal import decoder
@@ -31,10 +32,10 @@ def measure(pair: list[str]) -> dict[str, dict[str, float]]:
         _, kernels = weights.resolve(settings.network, 0)
         files = decoders.find(levels, settings.network, 0, None)
         theirs = torch_universal.Painter(kernels, {level: decoder.load(path) for level, path in files.items()})
-        given = inputs.read(content, [style], settings)
+        prepared = prepare(content, [style], settings)
 
-        def ours(given: inputs.Sources = given) -> np.ndarray:
-            *_, last = engine.run(given).steps()
+        def ours(prepared: tuple = prepared) -> np.ndarray:
+            *_, last = engine.run(*prepared).steps()
             return last.image
 
         def torchs(theirs=theirs, levels=levels, method=method) -> np.ndarray:

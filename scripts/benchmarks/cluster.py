@@ -1,7 +1,9 @@
-"""How many workers a cluster's driver can keep busy: scripts/cluster.py, where neural-style[cluster] is installed.
+"""Measure how many workers a cluster's driver can keep busy. Needs neural-style[cluster].
 
-Measures on this machine what a row costs its worker and the driver, what a tile does, and what L-BFGS does; checks with
-one and two workers, each on a core of its own, what the model makes of them; and says what the model makes of many.
+    python scripts/benchmarks/cluster.py
+
+It measures what a row costs its worker and the driver, what a tile costs, and what L-BFGS costs. A model predicts the
+times for many workers. The prediction is checked with one and two workers, each on a core of its own.
 """
 
 import heapq
@@ -22,7 +24,7 @@ from neural_style.optimize.curvature import Curvature
 from neural_style.settings.settings import Settings
 from neural_style.vgg import weights
 
-DATA = Path(__file__).parent.parent / "tests" / "data"
+DATA = Path(__file__).parents[2] / "tests" / "data"
 LOOK = "--weights=random --rows=96 --iterations=5 --evaluations_per_iteration=4"
 LARGE = "--weights=random --rows=400 --evaluations_per_iteration=1 --style_layers=block1_conv1"
 LARGE += " --content_layers=block1_conv1"

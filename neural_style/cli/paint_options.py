@@ -1,0 +1,23 @@
+"""How a command paints, besides its settings."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class PaintOptions:
+    """How a command paints, besides its settings.
+
+    Attributes:
+      resume: whether an interrupted run resumes.
+      skip_complete: whether a complete run is left alone, as with `resume`.
+      also_read: files besides the images that the command was read from.
+    """
+
+    resume: bool = False
+    skip_complete: bool = False
+    also_read: tuple[str, ...] = ()
+
+    @property
+    def keeps_complete(self) -> bool:
+        """Whether a complete run is left alone."""
+        return self.resume or self.skip_complete

@@ -1,0 +1,53 @@
+"""Progress: a bar on a terminal, elsewhere a line in the log every half minute."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+
+from neural_style.core.log import logger
+
+LOG_SECONDS = 30
+"""Seconds between two lines where standard error is not a terminal."""
+
+
+class ProgressBar:
+    """A bar of tqdm that is quiet where standard error is not a terminal, or closed."""
+
+    def __init__(self, total: int | None, **options: Any):
+        """
+        Args:
+          total: how many steps there are, None where nobody knows.
+          **options: of `tqdm`.
+        """
+        self._bar = tqdm(total=total, disable=None if sys.stderr else True, dynamic_ncols=True, **options)
+        self._logged = time.monotonic()
+
+    @property
+    def total(self) -> int | None:
+        """How many steps there are."""
+        return self._bar.total
+
+    def advance(self) -> None:
+        """Moves on by one step."""
+        self._bar.update()
+
+    def expect(self, left: int) -> None:
+        """Corrects how many steps are left."""
+        self._bar.total = self._bar.n + left
+
+    def show(self, status: str, refresh: bool = True) -> None:
+        """Shows a short text after the bar."""
+        self._bar.set_postfix_str(status, refresh=refresh)
+
+    def log(self, make_line: Callable[[], str]) -> None:
+        """Logs a line where there is no bar, at most every `LOG_SECONDS`."""
+        if self._bar.disable and time.monotonic() - self._logged > LOG_SECONDS:
+            self._logged = time.monotonic()
+            logger.info(make_line())
+
+    def close(self) -> None:
+        """Leaves the bar as it is."""
+        self._bar.close()

@@ -1,0 +1,160 @@
+"""The sound and subtitles of a film, copied into another one without decoding them."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from neural_style.core.log import logger
+from neural_style.video.decoding import file_url
+from neural_style.video.formats import open_in_memory
+
+MIN_LEAD = 0.1
+"""Seconds by which sound has to begin before the first picture to be kept; codecs fill up less than that."""
+KEPT_METADATA = ("language", "title")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """Which part of a film's sound is wanted, in seconds of the film's own clock.
+
+    Attributes:
+      path: of the film.
+      start: where the first painted frame is shown.
+      end: where the sound ends; None for all that there is.
+      with_lead: whether sound before `start` is kept, so that the first frame is shown later.
+    """
+
+    path: str
+    start: float
+    end: float | None
+    with_lead: bool
+
+
+class SoundCopier:
+    """Copies sound tracks and subtitles, as far as the other film's format takes them."""
+
+    def __init__(self, output: Any, sound: Sound, ending: str, stack: contextlib.ExitStack):
+        """
+        Args:
+          output: the film that is written (PyAV).
+          sound: what is wanted.
+          ending: of the other film's format.
+          stack: closes the source.
+        """
+        import av
+
+        self._output, self._end, self._waiting = output, sound.end, None
+        source = stack.enter_context(av.open(file_url(sound.path)))
+        streams = copyable_streams(source, ending)
+        self._tracks = {stream.index: _Track(output, stream) for stream in streams}
+        start = _first_sound(sound.path) if sound.with_lead else sound.start
+        self.lead = sound.start - start if start < sound.start - MIN_LEAD else 0.0
+        """Seconds of sound before the first picture."""
+        self._start = sound.start - self.lead
+        self._packets = _packets(source, streams, None if sound.with_lead else self._start)
+
+    def copy_until(self, second: float) -> None:
+        """Copies what begins before a second of the painted film."""
+        while (packet := self._waiting or next(self._packets, None)) is not None:
+            at = float(packet.pts * packet.time_base)
+            self._waiting = packet
+            if at - self._start >= second:
+                return
+            self._waiting = None
+            if at >= self._start and (self._end is None or at < self._end):
+                self._tracks[packet.stream.index].copy(packet, self._start)
+
+    def copy_rest(self) -> None:
+        """Copies what remains, which may last longer than the pictures."""
+        self.copy_until(float("inf") if self._end is None else self._end - self._start)
+
+
+class _Track:
+    """One stream's copy."""
+
+    def __init__(self, output: Any, stream: Any):
+        self._output, self._stream = output, output.add_stream_from_template(stream)
+        self._stream.metadata.update({key: stream.metadata[key] for key in KEPT_METADATA if key in stream.metadata})
+        self._last: int | None = None
+
+    def copy(self, packet: Any, start: float) -> None:
+        """Copies a packet, moved so that `start` becomes 0; not one that goes back in time, which no format takes."""
+        shift = round(start / packet.time_base)
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        if self._last is None or packet.dts > self._last:
+            self._last = packet.dts
+            packet.stream = self._stream
+            self._output.mux(packet)
+
+
+def copyable_streams(source: Any, ending: str) -> list[Any]:
+    """The sound tracks and subtitles that a format takes; a warning names those that it does not.
+
+    Args:
+      source: the film (PyAV).
+      ending: of the format.
+    """
+    refused = [stream for stream in _audible(source) if not _takes(ending, stream)]
+    copied = [stream for stream in _audible(source) if stream not in refused]
+    if source.streams.audio and not any(stream.type == "audio" for stream in copied):
+        codecs = ", ".join(stream.codec_context.name for stream in refused if stream.type == "audio")
+        logger.warning(f"the film is silent: its sound ({codecs}) does not go into {ending}.")
+        refused = [stream for stream in refused if stream.type != "audio"]
+    for stream in refused:
+        logger.warning(_describe_refusal(stream, source, ending))
+    return copied
+
+
+def _audible(source: Any) -> Sequence[Any]:
+    """A film's sound tracks and subtitles whose codec is known."""
+    return [s for s in (*source.streams.audio, *source.streams.subtitles) if s.codec_context is not None]
+
+
+def _describe_refusal(stream: Any, source: Any, ending: str) -> str:
+    codec = stream.codec_context.name
+    if stream.type == "audio":
+        number = source.streams.audio.index(stream) + 1
+        return f"sound track {number} ({codec}) is left out: {ending} does not take it."
+    number = source.streams.subtitles.index(stream) + 1
+    return f"subtitles {number} ({codec}) are left out: {ending} does not take them."
+
+
+def _takes(ending: str, stream: Any) -> bool:
+    """Whether a format takes a stream; some refuse it only when the header is written."""
+    import av
+
+    try:
+        with open_in_memory(ending) as output:
+            output.add_stream_from_template(stream)
+            output.start_encoding()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
+
+
+def _first_sound(path: str) -> float:
+    """The second at which a film's sound begins; infinity where it has none."""
+    import av
+
+    with av.open(file_url(path)) as source:
+        heard = (packet for packet in source.demux(*source.streams.audio) if _is_heard(packet))
+        first = next(heard, None) if source.streams.audio else None
+        return float("inf") if first is None else float(first.pts * first.time_base)
+
+
+def _packets(source: Any, streams: Sequence[Any], start: float | None) -> Iterator[Any]:
+    """The packets of streams from about a second on; None is the film's beginning."""
+    import av
+
+    if not streams:
+        return iter(())
+    if start is not None:
+        with contextlib.suppress(av.error.FFmpegError):  # some formats can't; then all is read
+            source.seek(int(start * av.time_base), stream=None)
+    return (packet for packet in source.demux(*streams) if _is_heard(packet))
+
+
+def _is_heard(packet: Any) -> bool:
+    """Whether a packet holds something that no edit list hides."""
+    return None not in (packet.pts, packet.dts) and not packet.is_discard
