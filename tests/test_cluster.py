@@ -21,7 +21,7 @@ from neural_style.cli.main import main
 from neural_style.cluster import shipping
 from neural_style.cluster.cleanup import session_processes
 from neural_style.cluster.driver import Driver
-from neural_style.losses import terms
+from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.results import record
 from neural_style.settings.settings import Settings
@@ -222,9 +222,9 @@ def test_tiles_on_workers_give_the_loss_and_gradient_of_the_whole_image_after_a_
     settings, given = Settings.read(weights="random", tile=32, **shallow), scene(content, [style])
     image = ((content + style) / 2).astype(np.float64)
     network = model.build(settings.network, vgg19, settings.loss.layers)
-    loss, gradient, found = Objective(network, terms.make_terms(settings.loss)).bind(given)(image)
+    loss, gradient, found = Objective(network, make_loss(settings.loss)).bind_scene(given)(image)
     with Driver(cluster.address) as driver:
-        bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind(given)
+        bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind_scene(given)
         received = bound(image)
         (worker,) = workers()
         threading.Timer(0.1, worker.kill).start()

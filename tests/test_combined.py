@@ -74,9 +74,9 @@ def test_narrow_paintings():
     narrow = np.zeros((5000, 10, 3), np.uint8)
     with pytest.raises(UserError, match="a style .* would have"):
         prepare(COFFEE, [narrow], Settings.read(rows=48, style_frame="aspect"))
-    with pytest.raises(UserError, match="turned by 45 degrees has no frame of its own aspect"):
+    with pytest.raises(UserError, match="rotated by 45 degrees has no frame of its aspect"):
         prepare(COFFEE, [narrow], Settings.read(rows=48, style_rotation=45))
-    with pytest.raises(UserError, match="would have 200000 columns, and 100000 are the most"):
+    with pytest.raises(UserError, match="would have 200000 columns, and the maximum is 100000"):
         prepare(np.zeros((10, 5000, 3), np.uint8), [SWIRLS], Settings.read())
 
 

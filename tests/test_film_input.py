@@ -9,6 +9,7 @@ from av.stream import Disposition
 from conftest import DATA
 from PIL import Image
 
+from neural_style.cli.main import main
 from neural_style.images import reading
 from neural_style.settings.video import VideoSettings
 from neural_style.video import clip, film_colors, writing
@@ -293,3 +294,32 @@ def test_a_cover_is_not_the_film(tmp_path):
                 packet.stream = stream
                 output.mux(packet)
     assert clip.open_clip(str(covered)).size == (32, 48)
+
+
+@pytest.mark.parametrize(("film", "output"), [("clear.gif", "out.gif"), ("frames", "out.gif"), ("frames", "out")])
+def test_a_transparent_film_is_painted_into_a_transparent_one(tmp_path, film, output):
+    frames = [Image.new("RGBA", (60, 40), (0, 0, 0, 0)) for _ in range(3)]
+    for number, frame in enumerate(frames):
+        frame.paste((200, 30, 40, 255), (20 * number, 0, 20 * number + 20, 40))
+    frames[0].save(tmp_path / "clear.gif", save_all=True, append_images=frames[1:], duration=100, disposal=2)
+    (tmp_path / "frames").mkdir()
+    for number, frame in enumerate(frames):
+        frame.save(tmp_path / "frames" / f"{number}.png")
+    flags = ["--style=tahiti", "--rows=32"]
+    assert main([str(tmp_path / film), "painters", str(tmp_path / output), *flags]) == 0
+    for number in range(3):
+        alpha = painted_alpha(tmp_path / output, number)
+        left, right = 16 * number + 1, 16 * number + 15
+        assert alpha.shape == (32, 48)
+        assert alpha[:, left:right].min() == 255
+        assert np.delete(alpha, range(max(0, left - 4), min(48, right + 4)), axis=1).max() <= 8
+
+
+def painted_alpha(path, number):
+    """The alpha of a frame of a painted film or folder."""
+    if path.is_dir():
+        with Image.open(path / f"{number + 1:06d}.png") as image:
+            return np.asarray(image)[..., 3]
+    with Image.open(path) as film:
+        film.seek(number)
+        return np.asarray(film.convert("RGBA"))[..., 3]

@@ -21,7 +21,8 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.feedforward import network
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import functions, terms
+from neural_style.losses import functions
+from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.pretrained import decoders, style_networks
 from neural_style.settings.loss import LossSettings
@@ -148,11 +149,11 @@ def test_losses_equal_those_of_optimisation():
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
     found = training.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
-    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.make_terms(LOSS))
+    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), make_loss(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
         scene = Scene(crop, [Region([two_styles()[style]], [1.0], 1.0, None)], crop)
-        _, _, expected = objective.bind(scene)(painted.astype(np.float64))
+        _, _, expected = objective.bind_scene(scene)(painted.astype(np.float64))
         for name, value in expected.items():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
         board = float(functions.checkerboard(painted[None].astype(np.float64), 4, 8)[0])

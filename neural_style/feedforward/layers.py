@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neural_style.vgg.border import mirrored
-from neural_style.vgg.doubling import upsample_conv
+from neural_style.vgg.border import pad_mirrored
+from neural_style.vgg.upsampling import upsample_conv
 
 EPSILON = 1e-5
 """The ε of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
@@ -82,7 +82,7 @@ class Convolution(keras.layers.Layer):
         border = self.border
         rows = (border if above is None else above, border if below is None else below)
         mode = "SYMMETRIC" if self.doubled else "REFLECT"  # a doubled map's reflection repeats its border
-        padded = mirrored(x, rows, (border, border), mode)
+        padded = pad_mirrored(x, rows, (border, border), mode)
         kernel, bias = (tf.cast(part, x.dtype) for part in (self.kernel, self.bias))
         if self.doubled and self.size > 1:
             return upsample_conv(padded, kernel) + bias

@@ -1,1 +1,1 @@
-"""Images: any file, Pillow image or array to RGB and back, framed, recoloured, masked; no TensorFlow."""
+"""Images: read from files, Pillow images or arrays, resized, recoloured, masked and written; without TensorFlow."""

@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from neural_style.core import storage
+from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
 from neural_style.methods import METHODS
 from neural_style.settings.settings import Settings
@@ -190,21 +191,11 @@ def member(path: Path, name: str, max_bytes: int = LARGEST) -> bytes:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            return _unpack(file, file.getinfo(name), max_bytes)
+            return read_member(file, name, max_bytes)
     except FileNotFoundError:
         raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise _unfit(path, error) from error
-
-
-def _unpack(file: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
-    """A part of a zip file, of which at most one byte more than its directory says is unpacked."""
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{info.filename} is neither stored nor deflated")  # the others unpack without a bound
-    if info.file_size > max_bytes:
-        raise ValueError(f"{info.filename} is larger than {max_bytes} bytes")
-    with file.open(info) as part:
-        return part.read(info.file_size + 1)
 
 
 def _unfit(path: Path, error: Exception) -> UserError:

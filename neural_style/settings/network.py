@@ -93,7 +93,8 @@ class NetworkSettings(Checked):
         "auto",
         Choice(["auto", "caffe", "torch"]),
         "The input that the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
-        "(torchvision's weights: RGB / 255, normalised). auto follows the weights.",
+        "(torchvision's weights: RGB / 255, normalised). auto follows the weights: torch for .pth and .safetensors. "
+        "Weights that were converted from Caffe, such as neural-style-pt's, need caffe.",
     )
 
     def __post_init__(self):
@@ -144,7 +145,7 @@ def preprocessing(weights: str) -> tuple[str, ...]:
     """The choices of --preprocess that fit a choice of --weights; --preprocess=auto means the first."""
     if weights in SOURCES:
         return SOURCES[weights].preprocessing
-    return ("torch",) if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
+    return ("torch", "caffe") if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
 
 def hed_file() -> Path | None:

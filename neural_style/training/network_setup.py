@@ -9,7 +9,8 @@ import tensorflow as tf
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.feedforward.network import Network, initialize, load
-from neural_style.losses import terms
+from neural_style.losses.loss import Loss
+from neural_style.losses.terms import Checkerboard, make_terms
 from neural_style.planning import device
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
@@ -53,14 +54,10 @@ def start_training(
     _, kernels, _ = weights.cached(vgg, training.seed, cache)
     kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
     encoder = model.build(vgg, kernels, loss.layers, precision)
-    objective = Objective(
-        encoder,
-        terms.make_terms(loss),
-        styles,
-        training.crop,
-        styles_settings.content_energy,
-        styles_settings.checkerboard_weight,
-    )
+    terms = make_terms(loss)
+    if styles_settings.checkerboard_weight:
+        terms.append(Checkerboard(styles_settings.checkerboard_weight))
+    objective = Objective(encoder, Loss(terms), styles, training.crop, styles_settings.content_energy)
     variables = network.model.trainable_variables
     if styles_settings.only_styles:
         variables = [variable for variable in variables if variable.name in STYLE_VARIABLES]

@@ -17,16 +17,9 @@ import tensorflow as tf
 from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson, Msg
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import functions
-from neural_style.losses import terms as all_terms
-from neural_style.losses.terms import Term
+from neural_style.losses.loss import Loss
 from neural_style.training.base import Progress, Training
 from neural_style.training.descent import Descent
-
-CELL = 4
-"""Pixels of the checkerboard that is a term: the stride of the maps that blocks work on."""
-WINDOW = 8
-"""Its windows' rows and columns, in cells: where a picture is light it may have another than where it is dark."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,27 +45,25 @@ class Objective:
     def __init__(
         self,
         encoder: keras.Model,
-        terms: Sequence[Term],
+        loss: Loss,
         styles: Sequence[np.ndarray],
         side: int,
         energy: str,
-        checkerboard: float,
     ):
         """
         Args:
-          encoder: of `vgg.model.build`, with every layer that the terms look at.
-          terms: of the loss; those that are not summed over positions need styles of one size.
+          encoder: of `vgg.model.build`, with every layer that the loss uses.
+          loss: its terms that are not additive over positions need styles of one size.
           styles: RGB [rows, cols, 3] in 0..255.
           side: rows and columns of the crops.
           energy: a choice of --content_energy.
-          checkerboard: --checkerboard_weight.
         """
-        self._encoder, self._terms, self._checkerboard = encoder, terms, checkerboard
+        self._encoder, self._loss = encoder, loss
         blank = np.zeros((side, side, 3), np.float32)
         self._scene = Scene(blank, [Region([blank], [1.0], 1.0, None)], blank)
-        measured = [all_terms.measure(terms, encoder(style[None].astype(np.float64)), {}) for style in styles]
+        measured = [loss.measure(encoder(style[None].astype(np.float64)), {}) for style in styles]
         self._styles = tf.nest.map_structure(lambda *each: tf.stack(each), *measured)
-        contents = [term.name for term in terms if term.compares]
+        contents = [term.name for term in loss.terms if term.compares_content]
         self._pooled = {name: _mean(*self._styles[name]) for name in contents} if energy == "styles" else {}
 
     def __call__(self, images: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -90,22 +81,18 @@ class Objective:
         batch = images.shape[0]
         rows = zip(_rows(contents, batch), _rows(found, batch), tf.unstack(which, batch), strict=True)
         each = [self._one(*row) for row in rows]
-        terms = {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
-        if self._checkerboard:
-            grid = functions.checkerboard(tf.cast(painted, tf.float32), CELL, WINDOW)
-            terms["checkerboard"] = self._checkerboard * tf.cast(grid, tf.float64)
-        return terms
+        return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._loss.terms}
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)
-        empty = all_terms.maps_of(self._terms, self._scene, content["image"].dtype)
-        measured = all_terms.measure(self._terms, content, empty)
+        empty = self._loss.maps(self._scene, content["image"].dtype)
+        measured = self._loss.measure(content, empty)
         for name, mean in self._pooled.items():  # as if the crop's features had the statistics of all styles together
             _, count = measured[name]
             measured[name] = mean * tf.cast(count, mean.dtype), count
-        prepared = all_terms.prepare(self._terms, measured, [style], self._scene)
-        maps = empty | all_terms.compared(self._terms, content)
-        return all_terms.losses(self._terms, all_terms.sums(self._terms, painted, maps), prepared)
+        prepared = self._loss.prepare(measured, [style], self._scene)
+        maps = empty | self._loss.content_maps(content)
+        return self._loss.losses(self._loss.sums(painted, maps), prepared)
 
 
 def _mean(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
@@ -204,7 +191,7 @@ class NetworkTraining(Training[NetworkProgress]):
                 name: tf.reduce_sum(values) / batch
                 for name, values in self._objective(images, painted, style_numbers).items()
             }
-            loss = all_terms.total_loss(terms)
+            loss = Loss.total(terms)
         return tape.gradient(loss, [variable.value for variable in self._variables]), terms
 
     def _shared_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tuple[list, dict]:

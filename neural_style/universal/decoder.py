@@ -19,7 +19,7 @@ from neural_style.core.errors import UserError
 from neural_style.pretrained import decoders
 from neural_style.settings import vgg_layers
 from neural_style.settings.vgg_layers import level_layer
-from neural_style.vgg import doubling, model
+from neural_style.vgg import model, upsampling
 
 Weights = Mapping[str, tuple[Any, Any]]
 """(kernel, bias) by the name of the mirrored convolution, in the decoder's order: arrays, tensors or variables."""
@@ -83,7 +83,7 @@ def convolve(x: tf.Tensor, kernel: Any) -> tf.Tensor:
 
 def upsample_conv(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """Equal to `convolve` of `x` enlarged twice by nearest neighbour, without computing the enlarged map."""
-    return doubling.upsample_conv(model.pad(x, "replicate"), kernel)
+    return upsampling.upsample_conv(model.pad(x, "replicate"), kernel)
 
 
 def initialize(network: str, level: int, unit: float, seed: int) -> Decoder:

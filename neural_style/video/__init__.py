@@ -1,1 +1,1 @@
-"""Films: each frame painted from the one before it, carried along by the motion (Ruder et al. 2016)."""
+"""Films: each frame is painted from the one before it, warped by the motion (Ruder et al. 2016)."""

@@ -10,9 +10,9 @@ from torch import nn
 from neural_style.feedforward.architectures import Deep, Ghiasi, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.images.preprocessing import CAFFE_MEAN
+from neural_style.losses.terms import CELL, WINDOW
 from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
-from neural_style.training.network_training import CELL, WINDOW
 
 LAST = torch.channels_last
 
