@@ -83,9 +83,9 @@ def test_other_files_are_not_overwritten(bucket, fake_engine, capsys):
     bucket.pipe("/bucket/out.png", COFFEE.read_bytes())
     words = [str(COFFEE), str(SWIRLS)]
     assert main([*words, "memory://bucket/out", *QUICK]) == 1
-    assert "'memory://bucket/out.png' is there already, and neural-style did not write it" in capsys.readouterr().err
+    assert "'memory://bucket/out.png' exists already, and neural-style did not write it" in capsys.readouterr().err
     assert main(["memory://bucket/coffee.png", words[1], "memory://bucket/coffee", *QUICK]) == 1
-    assert "'memory://bucket/coffee.png' would be written over, and it is read" in capsys.readouterr().err
+    assert "'memory://bucket/coffee.png' would be overwritten, and it is an input" in capsys.readouterr().err
     assert bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
     assert main([*words, "memory://bucket/out", *QUICK, "--overwrite"]) == 0
     assert main([*words, "memory://bucket/out", *QUICK, "--tv_weight=3"]) == 0  # own results are replaced
@@ -182,7 +182,7 @@ def test_an_input_spelled_differently_is_not_overwritten(bucket, tmp_path, capsy
     spelled += [("memory://bucket/coffee.png", "memory:///bucket/coffee")]
     for content, prefix in spelled:
         assert main([content, str(SWIRLS), prefix, *QUICK, "--overwrite"]) == 1
-        assert "would be written over, and it is read" in capsys.readouterr().err
+        assert "would be overwritten, and it is an input" in capsys.readouterr().err
     assert photo.read_bytes() == bucket.cat("/bucket/coffee.png") == COFFEE.read_bytes()
 
 

@@ -72,7 +72,7 @@ def test_input_files_are_never_overwritten(folder, capsys, case, overwrite):
         shutil.copy(COFFEE, victim)
     before = snapshot(folder)
     message = refusal(capsys, *arguments, *overwrite)
-    assert "would be written over, and it is read: choose another prefix, such as" in message
+    assert "would be overwritten, and it is an input: choose another prefix, such as" in message
     assert snapshot(folder) == before
 
 
@@ -86,7 +86,7 @@ def test_other_files_are_replaced_only_with_overwrite(folder, capsys, standing):
         (folder / standing).write_text('["mine"]')
     before = snapshot(folder)
     message = refusal(capsys, "photo.png", "style.png", "out")
-    assert f"{standing!r} is there already" in message
+    assert f"{standing!r} exists already" in message
     assert "such as 'out_2', or say --overwrite" in message
     assert snapshot(folder) == before
     assert main(["photo.png", "style.png", "out_2", *QUICK]) == 0
@@ -102,7 +102,7 @@ def test_own_results_are_replaced_and_a_file_of_another_format_is_not(folder, ca
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
     Image.new("RGB", (8, 8)).save("out.jpg")
     capsys.readouterr()
-    assert "'out.jpg' is there already" in refusal(capsys, "photo.png", "style.png", "out.jpg")
+    assert "'out.jpg' exists already" in refusal(capsys, "photo.png", "style.png", "out.jpg")
 
 
 def test_results_of_another_prefix_are_not_replaced(folder, capsys):
@@ -110,8 +110,8 @@ def test_results_of_another_prefix_are_not_replaced(folder, capsys):
     shutil.copy("one.png", "two.png")
     shutil.copy("one.png", "one_2_comparison.png")
     capsys.readouterr()
-    assert "'two.png' is there already" in refusal(capsys, "photo.png", "style.png", "two")
-    assert "'one_2_comparison.png' is there already" in refusal(capsys, "photo.png", "style.png", "one_2")
+    assert "'two.png' exists already" in refusal(capsys, "photo.png", "style.png", "two")
+    assert "'one_2_comparison.png' exists already" in refusal(capsys, "photo.png", "style.png", "one_2")
     assert main(["photo.png", "style.png", "one_comparison", *QUICK]) == 1  # the name of a companion of "one"
 
 
@@ -119,15 +119,15 @@ def test_results_of_another_prefix_are_not_replaced(folder, capsys):
 def test_a_folder_with_the_name_of_a_result_raises_an_error_before_any_work(folder, capsys, name):
     (folder / name).mkdir()
     message = refusal(capsys, "photo.png", "style.png", "out", "--overwrite")
-    assert f"{name!r} is a folder where a result is to lie" in message
+    assert f"{name!r} is a folder with the name of an output file" in message
 
 
 def test_manifests_and_flagfiles_are_not_overwritten(folder, capsys):
     (folder / "out.json").write_text("content,style,prefix\nphoto.png,style.png,out\n")
     assert main(["--manifest=out.json", "--overwrite", *QUICK]) == 1
-    assert "'out.json' would be written over, and it is read" in capsys.readouterr().err
+    assert "'out.json' would be overwritten, and it is an input" in capsys.readouterr().err
     (folder / "flags.json").write_text("--rows=32\n")
-    assert "'flags.json' would be written over" in refusal(
+    assert "'flags.json' would be overwritten" in refusal(
         capsys, "photo.png", "style.png", "flags", "--overwrite", "--flagfile=flags.json"
     )
 
@@ -215,8 +215,8 @@ def test_replaced_states_and_remaining_images_are_reported(folder, capsys):
     capsys.readouterr()
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
     first, second, _ = capsys.readouterr().err.split("\n", 2)
-    assert "out.state of an interrupted run is replaced; with --resume that run would have gone on" in first
-    assert "out_at_iteration_2.png and what else an earlier run left" in second
+    assert "out.state of an interrupted run is replaced; with --resume that run would have continued" in first
+    assert "out_at_iteration_2.png and other intermediate images of an earlier run" in second
 
 
 def test_prefixes_of_a_manifest_are_compared_as_paths(folder, capsys):
@@ -244,7 +244,7 @@ def test_the_input_of_another_row_is_not_overwritten(folder, capsys):
     (folder / "pairs.csv").write_text("content,style,prefix\nphoto.png,style.png,b\nb.png,style.png,c\n")
     before = (folder / "b.png").read_bytes()
     assert main(["--manifest=pairs.csv", *QUICK]) == 1
-    assert "'b.png' is there already" in capsys.readouterr().err
+    assert "'b.png' exists already" in capsys.readouterr().err
     assert (folder / "b.png").read_bytes() == before
 
 
