@@ -69,7 +69,7 @@ def test_a_flag_missing_from_the_state_counts_as_the_default():
 
 def test_an_unreadable_state_raises_an_error(tmp_path):
     Path(checkpoint.path(str(tmp_path / "out"))).write_text("no state")
-    with pytest.raises(UserError, match="out.state.*, and it is damaged or of another program: leave out --resume"):
+    with pytest.raises(UserError, match="out.state.*, but it is damaged or from another program: leave out --resume"):
         checkpoint.load(str(tmp_path / "out"))
 
 
@@ -229,5 +229,5 @@ def test_states_of_other_pictures_raise_an_error(engine, damage):
 def test_a_state_that_decompresses_to_too_much_raises_an_error(tmp_path):
     np.savez_compressed(tmp_path / "bomb", text=np.array("{}"), array_0=np.zeros(10**6))
     (tmp_path / "bomb.npz").rename(tmp_path / "out.state")
-    with pytest.raises(UserError, match="is damaged or of another program"):
+    with pytest.raises(UserError, match="is damaged or from another program"):
         checkpoint.load(str(tmp_path / "out"))

@@ -31,7 +31,7 @@ def run():
     [
         (["--style_loss=mrf", "--normalization=scale", "--tile=512"], 1, "is no sum over positions"),
         (["--style_loss=gaussian", "--normalization=scale", "--tile=512"], 1, "is no sum over positions"),
-        (["--noise_range=5,1"], 1, "takes the least value first"),
+        (["--noise_range=5,1"], 1, "takes the minimum first"),
         (["--noise_range=0,inf"], 2, "--noise_range takes"),
         (["--content_weight=nan"], 2, "--content_weight takes a number"),
         (["--style_weight=1e40"], 2, "--style_weight takes a number"),
@@ -44,7 +44,7 @@ def run():
         (["--scales=8", "--rows=64"], 1, "halve"),
         (["--recipe=none"], 2, "--recipe takes one of"),
         (["--style_masks=a.png,b.png"], 1, "--style_masks takes one mask for each of the 1 styles"),
-        (["--init=missing.png"], 1, "is no file"),
+        (["--init=missing.png"], 1, "is not a file"),
         (["--weights=imagenet"], 1, "weights of vgg19 are not available"),
         ([f"--weights={COFFEE}"], 1, "can't be read as one"),
         (["--weights=random", "--rows=20000", "--tile=none"], 1, "GB of memory"),

@@ -100,7 +100,7 @@ def test_flags_may_be_anywhere():
         ("--content_layers=block9_conv1", "block1_conv1 … block5_conv4.*'block9_conv1'", 1),
         ("--style_layers=block1_conv1,block1_conv1", "takes each layer once", 1),
         ("--noise_range=1", r"--noise_range takes a list \(exactly 2\)", 2),
-        ("--noise_range=5,1", "takes the least value first, received 5,1", 1),
+        ("--noise_range=5,1", "takes the minimum first, received 5,1", 1),
         ("--weights=nowhere.h5", "'nowhere.h5' is not a file", 1),
         ("--init=nowhere.png", "content, style, noise, instant or a file, and 'nowhere.png' is not a file", 1),
     ],

@@ -56,11 +56,13 @@ def test_the_python_examples_run(monkeypatch, tmp_path):
     (tmp_path / "painting.jpg").write_bytes(SWIRLS.read_bytes())
     (tmp_path / "film.mp4").write_bytes((DATA / "bunny.mp4").read_bytes())
     monkeypatch.chdir(tmp_path)
-    quick = dict(
-        weights="random", last_frame=3, rows=32, scales=1, scale_iterations=1, iterations=1, evaluations_per_iteration=2
-    )
+    quick = dict(weights="random", rows=32, scales=1, scale_iterations=1, iterations=1, evaluations_per_iteration=2)
+    quick["last_frame"] = 3
+    layers = dict(style_layers="block1_conv1", content_layers="block1_conv2")
     read = neural_style.Settings.read
-    monkeypatch.setattr(neural_style.Settings, "read", lambda recipe=None, **given: read(recipe, **{**given, **quick}))
+    monkeypatch.setattr(
+        neural_style.Settings, "read", lambda recipe=None, **given: read(recipe, **{**layers, **given, **quick})
+    )
     names = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)

@@ -119,7 +119,7 @@ def test_results_of_another_prefix_are_not_replaced(folder, capsys):
 def test_a_folder_with_the_name_of_a_result_raises_an_error_before_any_work(folder, capsys, name):
     (folder / name).mkdir()
     message = refusal(capsys, "photo.png", "style.png", "out", "--overwrite")
-    assert f"{name!r} is a folder where a result is to lie" in message
+    assert f"{name!r} is a folder with the name of an output file" in message
 
 
 def test_manifests_and_flagfiles_are_not_overwritten(folder, capsys):
@@ -215,8 +215,8 @@ def test_replaced_states_and_remaining_images_are_reported(folder, capsys):
     capsys.readouterr()
     assert main(["photo.png", "style.png", "out", *QUICK]) == 0
     first, second, _ = capsys.readouterr().err.split("\n", 2)
-    assert "out.state of an interrupted run is replaced; with --resume that run would have gone on" in first
-    assert "out_at_iteration_2.png and what else an earlier run left" in second
+    assert "out.state of an interrupted run is replaced; with --resume that run would have continued" in first
+    assert "out_at_iteration_2.png and other intermediate images of an earlier run" in second
 
 
 def test_prefixes_of_a_manifest_are_compared_as_paths(folder, capsys):
