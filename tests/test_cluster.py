@@ -32,8 +32,10 @@ needs_ray = pytest.mark.skipif(WITHOUT_RAY, reason="no ray installed (pip instal
 QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--noplots"]
 PAIR = ["photo.png", "painting.png"]
 SHALLOW = ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2"]
-PATIENCE = 120
+PATIENCE = 300
 """In seconds. The machine may be busy."""
+STARTED: list[subprocess.Popen] = []
+"""The commands that a test has started."""
 NODE = {"num_cpus": 1, "object_store_memory": 200_000_000}
 
 
@@ -86,6 +88,17 @@ def test_an_address_at_which_another_program_listens_is_an_error(capsys):
     assert "is no Ray cluster that can be reached (no answer within 10 seconds)" in capsys.readouterr().err
 
 
+@pytest.fixture(autouse=True)
+def no_process_left():
+    """End what a failed test has left running."""
+    yield
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    STARTED.clear()
+
+
 @pytest.fixture(scope="module")
 def cluster():
     from ray.cluster_utils import Cluster
@@ -108,7 +121,9 @@ def table(folder, count, *more):
 
 def start_command(folder, *flags, words=("--manifest=pairs.csv",)):
     command = [sys.executable, "-m", "neural_style", *words, *QUICK, *flags]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    STARTED.append(process)
+    return process
 
 
 def run_command(folder, *flags, **how):
