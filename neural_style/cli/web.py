@@ -1,16 +1,17 @@
-"""neural-style web: the page."""
+"""neural-style web: serves the page."""
 
 import dataclasses
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
 from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
-from neural_style.settings.kinds import Switch, setting
-from neural_style.settings.web import WebSettings
+from neural_style.settings.kinds import Kind, Optional, Switch, setting
+from neural_style.settings.web import OLD_NAMES, WebSettings
 
 USAGE = "neural-style web [--flags]"
 
@@ -22,6 +23,11 @@ class WebCommand(Checked):
     help: bool = setting(False, Switch(), "Show these flags.")
 
 
+_OldFlags = dataclasses.make_dataclass(
+    "_OldFlags",
+    [(old, str | None, setting(None, Optional(Kind()), f"Old name of --{new}.")) for old, new in OLD_NAMES.items()],
+)
+"""Hidden flags: accepted, but not in the help."""
 GROUPS = (WebSettings, WebCommand)
 
 
@@ -29,24 +35,37 @@ def run(arguments: Sequence[str]) -> int:
     """Serves the page until Ctrl-C.
 
     Args:
-      arguments: of the command line, after "web".
+      arguments: the command line after "web".
 
     Raises:
-      UserError: the command can't be carried out.
+      UserError: the command line is wrong, or the page can't be served.
       KeyboardInterrupt: after the page is closed.
     """
-    words, given, _ = flags.read(arguments, GROUPS)
-    if WebCommand(given.pop("help")).help:
-        said = ["Serves a page that paints; Ctrl-C ends it."]
-        say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
+    words, values, _ = flags.read(arguments, (*GROUPS, _OldFlags))
+    if WebCommand(values.pop("help")).help:
+        say(_help())
         return 0
     if words:
         raise UserError(f"Expected {USAGE}, received {' '.join(words)}.", exit_code=2)
-    bounds = WebSettings(**given)
-    from neural_style.web.server import serving  # images and results, which help does not need
+    bounds = WebSettings(**_rename_old_flags(values))
+    from neural_style.web.server import serving  # loads what the help does not need
 
     engines = [engine_maker()() for _ in range(bounds.engines)]
     with serving(bounds, engines) as address:
         say(f"The page is at {address} (Ctrl-C ends it).")
         threading.Event().wait()
     return 0
+
+
+def _help() -> str:
+    lines = [f"Usage: {USAGE}", "", "Serves a page that paints; Ctrl-C ends it."]
+    for group in GROUPS:
+        lines += help_text.of_group(group)
+    return "\n".join(lines)
+
+
+def _rename_old_flags(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values under their new names; a new name wins over its old one."""
+    renamed = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
+    current = {name: value for name, value in values.items() if name not in OLD_NAMES}
+    return {**renamed, **current}
