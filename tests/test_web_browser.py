@@ -44,7 +44,7 @@ def serving(*arguments):
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 143
+            assert process.wait(PATIENCE) == 143
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from neural_style.web.job_queue import JobQueue
 from neural_style.web.requests import PaintRequest
 from neural_style.web.sessions import Sessions
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
@@ -284,7 +284,9 @@ class Page:
         """Yields what the page shows of a job until it has ended."""
         yield ["…", None, "", *[gr.update(value=None, interactive=False)] * 2, *_update_buttons(is_painting=True)]
         shown_message = shown_image = None
-        while job.outcome is None:
+        is_over = False
+        while not is_over:
+            is_over = job.outcome is not None  # read first: the last image must be shown too
             if self._sessions.is_connected(visitor):
                 job.mark_seen()
             place = self._queue.place(job)
@@ -296,11 +298,11 @@ class Page:
                 yield [message, *drawn, *[gr.skip()] * 4]
                 shown_message = message
                 shown_image = image
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(0 if is_over else POLL_SECONDS)
         files = await asyncio.to_thread(self._write_files, job) if job.has_result else [None, None]
         downloads = [gr.update(value=path, interactive=bool(path)) for path in files]
         message = html.escape(job.outcome, quote=False) if job.has_result else _format_error(job.outcome)
-        yield [message, job.image, curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
+        yield [message, gr.skip(), curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
 
     def _write_files(self, job: Job) -> list[str]:
         """Writes the PNG with its text, and the record; returns their paths."""
