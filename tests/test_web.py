@@ -1,5 +1,6 @@
 """The page's logic below Gradio: what visitors may ask for, the queue that they stand in, what they get."""
 
+import contextlib
 import json
 import threading
 import time
@@ -15,8 +16,8 @@ from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 from neural_style.images.writing import TEXT_KEY
 from neural_style.settings.schema import FIELDS
-from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, job, pictures, requests, samples
+from neural_style.settings.web import OLD_NAMES, WebSettings
+from neural_style.web import controls, curves, job, pictures, requests, samples, server
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.requests import PaintRequest
@@ -37,7 +38,7 @@ def paint_request(bounds=BOUNDS, photo=COFFEE, painting=SWIRLS, recipe="keras", 
     return PaintRequest(str(photo), str(painting), requests.read_settings(recipe, {**QUICK, **given}), bounds)
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=200):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -405,6 +406,26 @@ def test_curves_are_drawn_on_a_log_scale():
     assert "loss 10<" in drawn
     assert "1e0<" in drawn
     assert "nan" not in curves.draw_svg([{"loss": float("nan")}, {"loss": 1.0}, {"loss": 2.0}])
+
+
+def test_old_names_of_flags_still_work(capsys, monkeypatch):
+    served = []
+
+    @contextlib.contextmanager
+    def serving(bounds, engines):
+        served.append(bounds)
+        raise UserError("enough")
+        yield
+
+    monkeypatch.setattr(server, "serving", serving)
+    assert main.main(["web", "--most_pixels=1000", "--most_upload=3", "--most_waiting=7", "--max_waiting=8"]) == 1
+    (bounds,) = served
+    assert (bounds.max_pixels, bounds.max_upload, bounds.max_waiting) == (1000, 3, 8)
+    assert {old.removeprefix("most_") for old in OLD_NAMES} == {new.removeprefix("max_") for new in OLD_NAMES.values()}
+    assert main.main(["web", "--help"]) == 0
+    assert "most_" not in capsys.readouterr().out
+    assert main.main(["web", "--most_pixels=x"]) == 2
+    assert "--max_pixels takes a whole number" in capsys.readouterr().err
 
 
 def test_the_command_tells_what_is_wrong(capsys):

@@ -74,7 +74,7 @@ def form(client):
 
 def preview_addresses(messages):
     """Returns the addresses of the pictures that messages show; later ones come as differences."""
-    return re.findall(r'"url": "([^"]+\.webp)"', json.dumps(messages))
+    return re.findall(r'"(http[^"]+[.]webp)"', json.dumps(messages))
 
 
 def refused(function, *arguments):

@@ -91,34 +91,22 @@ def _importing_gradio(folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessions: "Sessions") -> Iterator[str]:
+    """Serves a page for as long as the context lasts; gives its address."""
     import gradio
-    from starlette.middleware import Middleware
 
-    from neural_style.web.access import FileAccessMiddleware
     from neural_style.web.connections import LimitedProtocol
-    from neural_style.web.origins import OriginCheck
     from neural_style.web.page import CSS
 
     blocks = page.build_blocks()
-    is_shared = bounds.share == "yes"
-    access = Middleware(
-        FileAccessMiddleware,
-        folder=folder,
-        sessions=sessions,
-        functions=_describe_functions(blocks),
-        origins=OriginCheck(bounds.host_names, is_shared),
-        has_password=bool(bounds.password),
-        is_public=is_shared,
-    )
     fonts = ["system-ui", "sans-serif"]  # Gradio's own fonts come from Google
     _, local, public = blocks.launch(
         server_name=bounds.host,
         server_port=bounds.port,
-        share=is_shared,
+        share=bounds.share == "yes",
         auth=_make_password_check(bounds.password),
         theme=gradio.themes.Default(font=fonts, font_mono=["monospace"]),
         css=CSS,
-        app_kwargs={"middleware": [access]},
+        app_kwargs={"middleware": [_make_middleware(blocks, bounds, folder, sessions)]},
         max_threads=SPARE_THREADS + bounds.max_waiting + bounds.engines,
         prevent_thread_lock=True,
         quiet=True,
@@ -133,6 +121,24 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
         yield public or local
     finally:
         blocks.close(verbose=False)
+
+
+def _make_middleware(blocks: "Blocks", bounds: WebSettings, folder: "UploadFolder", sessions: "Sessions") -> Any:
+    from starlette.middleware import Middleware
+
+    from neural_style.web.access import FileAccessMiddleware
+    from neural_style.web.origins import OriginCheck
+
+    is_public = bounds.share == "yes"
+    return Middleware(
+        FileAccessMiddleware,
+        folder=folder,
+        sessions=sessions,
+        functions=_describe_functions(blocks),
+        origins=OriginCheck(bounds.host_names, is_public),
+        has_password=bool(bounds.password),
+        is_public=is_public,
+    )
 
 
 def _describe_functions(blocks: "Blocks") -> dict[int, "EventFunction"]:
