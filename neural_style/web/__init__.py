@@ -1,1 +1,1 @@
-"""The page: a photograph and a painting are dropped on it, and the picture appears while it is painted."""
+"""A web page that paints: visitors drop a photograph and a painting, and watch the picture appear."""

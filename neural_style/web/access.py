@@ -1,126 +1,239 @@
-"""What of Gradio's server visitors may reach: the page, its files and its queue, and nothing else of the machine."""
+"""Middleware before Gradio's server: visitors reach the page, its files and its functions, and nothing else."""
 
 import contextlib
 import json
-import os
-from collections.abc import Iterator
-from typing import Any
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGES = ("/", "/config", "/login", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
-PREFIXES = ("/assets/", "/static/", "/svelte/")
-CALLS = ("queue/", "cancel", "upload", "heartbeat/", "startup-events", "login_check")
-"""Of Gradio's interface, what the page itself uses. Others fetch addresses, show the queue, record, or run code."""
-FILE = "/gradio_api/file="
-MOST_FILES = 100
-"""Times the largest upload that all files of the page together may have."""
-MOST_BODY = 1_000_000
-"""Bytes of a request that is no upload."""
-POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
-"""The browser fetches nothing from elsewhere: the page works without a network, and tells nobody of its visitors."""
+from neural_style.web import bodies
+from neural_style.web.bodies import EventFunction
+from neural_style.web.logins import LoginLimit
+from neural_style.web.origins import OriginCheck
+from neural_style.web.refusal import Refusal
+from neural_style.web.sessions import Sessions
+from neural_style.web.uploads import UploadFolder, is_plain_path
+
+API = "/gradio_api/"
+FILE = f"{API}file="
+PAGES = ("/", "/config", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
+FOLDERS = ("/assets/", "/static/", "/svelte/")
+OPEN_CALLS = ("startup-events", "login_check", "theme.css")
+"""Calls of Gradio's interface that need no login and have no body. The page uses few others, see `_find_handler`.
+The rest is closed: it fetches addresses, shows the queue, records, runs code, or ends other visitors' runs."""
+MAX_LOGIN_BYTES = 4096
+COOKIE = "neural_style_browser"
+COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+CONTENT_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
+"""Browsers load nothing from elsewhere: the page works without a network, and tells nobody of its visitors."""
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Gate:
-    """ASGI middleware before Gradio's server."""
+class FileAccessMiddleware:
+    """ASGI middleware that answers or refuses requests before Gradio sees them."""
 
-    def __init__(self, app: ASGIApp, folder: str, most_upload: int, policy: bool):
+    def __init__(
+        self,
+        app: ASGIApp,
+        folder: UploadFolder,
+        sessions: Sessions,
+        functions: dict[int, EventFunction],
+        origins: OriginCheck,
+        has_password: bool,
+        is_public: bool,
+    ):
         """
         Args:
-          app: Gradio's.
-          folder: where uploads and results lie.
-          most_upload: bytes of an uploaded file.
-          policy: whether browsers are told to fetch from here alone.
+          app: Gradio's server.
+          folder: holds uploads and results.
+          sessions: tracks who is connected.
+          functions: the page's functions by number.
+          origins: knows the names of this server.
+          has_password: whether visitors must log in.
+          is_public: whether the page loads files from Gradio's servers, as a shared one does.
         """
-        self._app, self._folder, self._policy = app, os.path.realpath(folder), policy
-        self._most = MOST_FILES * most_upload
+        self._app = app
+        self._folder = folder
+        self._sessions = sessions
+        self._functions = functions
+        self._origins = origins
+        self._has_password = has_password
+        self._is_public = is_public
+        self._logins = LoginLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers what is refused, and hands on everything else."""
-        if scope["type"] != "http":
+        """Answers a request."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        if not self._is_open(path):
-            await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
             return
-        scope = {**scope, "query_string": b""} if path == "/" else scope  # a deep link would name a file
-        uploads = path.startswith("/gradio_api/upload")
-        if uploads and bytes_in(self._folder) > self._most:
-            said = "There is no room for files just now: come back in an hour."
-            await PlainTextResponse(said, 507)(scope, receive, send)
-            return
-        if scope["method"] == "POST" and not uploads:
-            body = await _body(receive)
-            if body is None or not all(map(self._is_within, _files(body))):
-                await PlainTextResponse("Expected files that were uploaded to this page.", 403)(scope, receive, send)
-                return
-            receive = _again(body, receive)
-        await self._app(scope, receive, self._with_policy(send))
+        send = self._add_headers(scope, send)
+        try:
+            self._origins.check(Headers(scope=scope))
+            handler = self._find_handler(scope["method"], scope["path"])
+            await handler(scope, receive, send)
+        except Refusal as refusal:
+            headers = {"Connection": "close"}  # the rest of the request is not read
+            await PlainTextResponse(str(refusal), refusal.status, headers)(scope, receive, send)
 
-    def _is_open(self, path: str) -> bool:
+    def _find_handler(self, method: str, path: str) -> Handler:
+        """Returns what answers a path.
+
+        Raises:
+          Refusal: there is nothing for visitors.
+        """
+        if not is_plain_path(path):
+            raise Refusal(400, "Expected a shorter address, of plain text.")
+        if method == "POST":
+            handler = self._post_handlers().get(path.removesuffix("/"))
+        elif method in ("GET", "HEAD"):
+            handler = self._get_handlers().get(path) or self._find_file_handler(path)
+        else:
+            raise Refusal(405, "Expected GET or POST.")
+        if handler is None:
+            raise Refusal(404, "There is nothing here.")
+        return handler
+
+    def _post_handlers(self) -> dict[str, Handler]:
+        return {
+            "/login": self._log_in,
+            f"{API}upload": self._upload,
+            f"{API}queue/join": self._call_function,
+        }
+
+    def _get_handlers(self) -> dict[str, Handler]:
+        return {
+            f"{API}queue/data": self._stream_answers,
+            f"{API}upload_progress": self._report_upload,
+        }
+
+    def _find_file_handler(self, path: str) -> Handler | None:
         if path.startswith(FILE):
-            return self._is_within(path.removeprefix(FILE))
-        call = path.removeprefix("/gradio_api/")
-        return path in PAGES or path.startswith(PREFIXES) or (call != path and call.startswith(CALLS))
+            return self._send_file if self._folder.contains(path.removeprefix(FILE)) else None
+        is_call = path.startswith(API) and path.removeprefix(API) in OPEN_CALLS
+        is_asset = path.startswith(FOLDERS) and ".." not in path
+        return self._pass_on if is_call or is_asset or path in PAGES else None
 
-    def _is_within(self, path: str) -> bool:
-        """Whether a path is of an uploaded file or a result."""
-        return os.path.isabs(path) and os.path.realpath(path).startswith(self._folder + os.sep)
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets Gradio answer, without the query: it could name a file (a deep link)."""
+        await self._app({**scope, "query_string": b""}, receive, send)
 
-    def _with_policy(self, send: Send) -> Send:
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._policy:
-                headers = [(b"content-security-policy", POLICY.encode()), (b"x-content-type-options", b"nosniff")]
-                message = {**message, "headers": [*message["headers"], *headers, (b"referrer-policy", b"no-referrer")]}
+    async def _send_file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._check_login(scope)
+        await self._pass_on(scope, receive, send)
+
+    async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets Gradio check the password, if there were not too many attempts."""
+        with self._logins.attempt(_address_of(scope)) as mark_correct:
+            body = await bodies.read_body(receive, MAX_LOGIN_BYTES)
+
+            async def watch(message: Message) -> None:
+                if message.get("status") == 200:
+                    mark_correct()
+                await send(message)
+
+            await self._app({**scope, "query_string": b""}, bodies.replay(body, receive), watch)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._check_login(scope)
+        path = await self._folder.receive(scope, receive)
+        await JSONResponse([path])(scope, receive, send)
+
+    async def _report_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tells the browser not to wait for progress: uploads are small."""
+        message = 'data: {"msg": "done"}\n\n'
+        await PlainTextResponse(message, media_type="text/event-stream")(scope, receive, send)
+
+    async def _call_function(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on an event of the page; its answers go to the session's stream."""
+        await self._check_login(scope)
+        body = await bodies.read_body(receive)
+        event = bodies.parse_event(body, self._functions, self._folder.contains)
+        session = event["session_hash"]
+        self._sessions.claim(session, _owner_of(scope))
+        self._sessions.expect(session)
+        await self._app({**scope, "query_string": b""}, bodies.replay(json.dumps(event).encode(), receive), send)
+
+    async def _stream_answers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answers of a session's functions, as they come. While it is open, the visitor is present."""
+        await self._check_login(scope)
+        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
+        session = bodies.check_session(query.get("session_hash", [None])[0])
+        with self._sessions.open_stream(session, _owner_of(scope)):
+            await self._app({**scope, "query_string": f"session_hash={session}".encode()}, receive, send)
+
+    async def _check_login(self, scope: Scope) -> None:
+        """Asks Gradio whether the visitor has logged in, before anything of the request is read.
+
+        Raises:
+          Refusal: not logged in.
+        """
+        if not self._has_password:
+            return
+        path = f"{API}login_check"
+        statuses = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        question = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+        await self._app({**scope, **question}, receive, send)
+        if statuses != [200]:
+            raise Refusal(401, "Log in first.")
+
+    def _add_headers(self, scope: Scope, send: Send) -> Send:
+        """Adds headers that protect visitors, and the cookie that tells browsers apart."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if not self._is_public:
+                    headers["Content-Security-Policy"] = CONTENT_POLICY
+                if scope["path"] in ("/", "/config") and _cookie_of(scope) is None:
+                    headers.append("Set-Cookie", _make_cookie(scope["scheme"] == "https"))
             await send(message)
 
-        return sending
+        return send_with_headers
 
 
-def bytes_in(folder: str) -> int:
-    """Of all files in a folder, at any depth; one may go meanwhile."""
-    found = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                found += os.path.getsize(os.path.join(place, name))
-    return found
+def _cookie_of(scope: Scope) -> str | None:
+    """Returns the value of the browser's cookie; None without a valid one."""
+    with contextlib.suppress(ValueError):
+        value = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
+        return value if COOKIE_VALUE.fullmatch(value) else None
+    return None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """A request's body; None where it is too large."""
-    found, more = b"", True
-    while more:
-        message = await receive()
-        found, more = found + message.get("body", b""), message.get("more_body", False)
-        if len(found) > MOST_BODY:
-            return None
-    return found
+def _make_cookie(is_secure: bool) -> str:
+    secure = "; Secure" if is_secure else ""
+    return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Receives a body that was read, then whatever follows."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receiving() -> Message:
-        return left.pop() if left else await receive()
-
-    return receiving
+def _owner_of(scope: Scope) -> str:
+    """Returns what tells a browser from others: its cookie, or without one its address."""
+    return _cookie_of(scope) or f"address {_address_of(scope)}"
 
 
-def _files(body: bytes) -> Iterator[str]:
-    """The paths of files that a request's JSON names, at any depth."""
-    try:
-        left: list[Any] = [json.loads(body)]
-    except (ValueError, RecursionError):  # a form, such as the login's
-        return
-    while left:
-        item = left.pop()
-        if isinstance(item, dict):
-            if "path" in item:
-                yield str(item["path"])
-            left += item.values()
-        elif isinstance(item, list):
-            left += item
+def _address_of(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""

@@ -1,4 +1,4 @@
-"""The page's sliders and choices, made of the settings: the few flags that matter, as a recipe sets them."""
+"""The page's sliders and choices: the few settings that matter, as a recipe sets them."""
 
 import dataclasses
 import math
@@ -6,20 +6,26 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neural_style.methods import is_used
 from neural_style.pretrained import style_networks
 from neural_style.settings import recipes
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, is_used
 from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
 
+DEFAULT_RECIPE = "instant"
+"""The recipe that the page shows first: it paints in a second or two."""
 NETWORK = "painters"
 """The trained network that the page offers."""
-SPANS = {"rows": (32, 8), "iterations": (0, 1), "style_scale": (0.25, 0.05), "denoise": (0, 1), "alpha": (0, 0.05)}
-"""Least value and step of the sliders that have their own; weights have their default's."""
-MOST = {"iterations": 50, "style_scale": 4.0, "denoise": 9, "alpha": 1.0}
-"""Greatest values of these."""
+RANGES = {
+    "iterations": (0, 50, 1),
+    "style_scale": (0.25, 4.0, 0.05),
+    "denoise": (0, 9, 1),
+    "alpha": (0, 1.0, 0.05),
+}
+"""Minimum, maximum and step of sliders. Sliders of weights depend on their defaults."""
+MIN_ROWS = 32
+ROWS_STEP = 8
 NAMES = (
     "style",
     "rows",
@@ -31,9 +37,13 @@ NAMES = (
     "style_scale",
     "init",
     "alpha",
+    "preserve_color",
+    "denoise",
+    "weights",
 )
-NAMES += ("preserve_color", "denoise", "weights")
 """The settings that have a control, in the page's order."""
+FIRST_RECIPES = (DEFAULT_RECIPE, "paint", "feedforward", "wct", "adain", "analogy")
+"""The recipes at the top of the list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,121 +51,127 @@ class Control:
     """A slider, or a choice of words.
 
     Attributes:
-      name: of the setting.
+      name: the setting.
       info: what it does, in a sentence.
-      value: that it shows.
-      words: to choose from; empty for a slider.
-      least, most, step: of a slider.
-      shown: whether the method heeds it.
+      value: the value shown.
+      words: the words to choose from; empty for a slider.
+      minimum, maximum, step: range of a slider.
+      is_shown: whether the method uses the setting.
     """
 
     name: str
     info: str
     value: Any
     words: Sequence[str] = ()
-    least: float = 0
-    most: float = 0
+    minimum: float = 0
+    maximum: float = 0
     step: float = 0
-    shown: bool = True
+    is_shown: bool = True
 
 
 def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None) -> list[Control]:
-    """The controls as a recipe sets them.
+    """Returns the controls in the order of `NAMES`, as a recipe sets them.
 
     Args:
-      recipe: the recipe's name.
-      bounds: of the page.
-      values: what some show instead, which widens their sliders.
+      recipe: name of the recipe.
+      bounds: settings of the page.
+      values: values that replace the recipe's. Sliders are widened to hold them.
     """
-    found = defaults(recipe)
-    heeded = {name: is_used(name, FIELDS[name][0], found["method"], found["refine"]) for name in NAMES}
-    made = [_styles(heeded["style"], values or {})]
+    values = values or {}
+    defaults = Settings.defaults(recipe)
+    used = {name: is_used(name, defaults["method"], defaults["refine"]) for name in NAMES}
+    controls = [_make_style_control(used["style"], values)]
     for name in NAMES[1:]:
-        field, kind = FIELDS[name][1], _innermost(FIELDS[name][1].metadata["kind"])
-        default = _one(name, found)
-        value = (values or {}).get(name, default)
-        info = _cut(field.metadata["help"].split(". ")[0].rstrip(".") + ".")
-        if isinstance(kind, Choice | WordOr):
-            words = kind.choices if isinstance(kind, Choice) else kind.words
-            made.append(Control(name, info, value, words=tuple(words), shown=heeded[name]))
+        field = FIELDS[name][1]
+        info = _shorten(field.metadata["help"].split(". ")[0].rstrip(".") + ".")
+        default = _single_value(name, defaults)
+        value = values.get(name, default)
+        words = _words(field.metadata["kind"])
+        if words:
+            controls.append(Control(name, info, value, words=words, is_shown=used[name]))
             continue
-        least, most, step = _span(name, default, bounds)
-        value = min(value, most) if name not in (values or {}) else value
-        made.append(Control(name, info, value, (), min(least, value), max(most, value), step, heeded[name]))
-    return made
+        minimum, maximum, step = _slider_range(name, default, bounds)
+        if name not in values:
+            value = min(value, maximum)
+        controls.append(Control(name, info, value, (), min(minimum, value), max(maximum, value), step, used[name]))
+    return controls
 
 
-def _styles(shown: bool, values: Mapping[str, Any]) -> Control:
-    """The choice among the styles of the trained network that comes along."""
+def _make_style_control(is_shown: bool, values: Mapping[str, Any]) -> Control:
+    """Returns the choice of a style of the bundled trained network."""
     words = style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
-    value = values.get("style", words[0]) if shown else None
-    return Control("style", "Of the trained network, which needs no painting.", value, words=words, shown=shown)
+    value = values.get("style", words[0]) if is_shown else None
+    return Control("style", "Of the trained network, which needs no painting.", value, words=words, is_shown=is_shown)
 
 
-def given(recipe: str, values: Sequence[Any]) -> dict[str, Any]:
-    """What a visitor changed.
+def changed_values(recipe: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Returns the values that a visitor changed, by name.
 
     Args:
-      recipe: the recipe's name.
-      values: of the controls, in the order of `NAMES`.
+      recipe: name of the recipe.
+      values: values of the controls, in the order of `NAMES`.
     """
-    found = defaults(recipe)
-    return {name: value for name, value in zip(NAMES, values, strict=True) if value != _one(name, found)}
+    defaults = Settings.defaults(recipe)
+    pairs = zip(NAMES, values, strict=True)
+    return {name: value for name, value in pairs if value != _single_value(name, defaults)}
 
 
-def taken(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a record's flags that controls can show, as they show them."""
-    found = {}
+def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of a record's flags that controls can show, by name."""
+    values = {}
     for name in NAMES:
         value = flags.get(name)
         if isinstance(value, list):
             value = value[0] if len(value) == 1 else None
-        if value is not None and not (name == "iterations" and "scale_iterations" in flags):
-            found[name] = value
-    return found
+        is_overridden = name == "iterations" and "scale_iterations" in flags
+        if value is not None and not is_overridden:
+            values[name] = value
+    return values
 
 
-def defaults(recipe: str) -> dict[str, Any]:
-    """Every setting's value where only a recipe is named.
+def recipe_choices() -> list[tuple[str, str]]:
+    """Returns the recipes as (label, name). A label is the name and a short description."""
+    lines = recipes.text().splitlines()[1:]
+    recipe_texts = dict(line.split(maxsplit=1) for line in lines)
 
-    Raises:
-      UserError: there is no such recipe.
-    """
-    return Settings.defaults(recipe)
+    def order(name: str) -> tuple[int, str]:
+        return FIRST_RECIPES.index(name) if name in FIRST_RECIPES else len(FIRST_RECIPES), name
 
-
-def choices() -> list[tuple[str, str]]:
-    """The recipes as (label, name): the label begins with the name and goes on with what it is, in a sentence."""
-    described = [line.split(maxsplit=1) for line in recipes.text().splitlines()[1:]]
-    first = ("instant", "paint", "feedforward", "wct", "adain", "analogy")
-    ordered = sorted(described, key=lambda each: (first.index(each[0]) if each[0] in first else len(first), each[0]))
-    return [(f"{name}: {text.split('. ')[0].split(': ')[0]}", name) for name, text in ordered]
+    return [
+        (f"{name}: {recipe_texts[name].split('. ')[0].split(': ')[0]}", name)
+        for name in sorted(recipe_texts, key=order)
+    ]
 
 
-def _one(name: str, found: Mapping[str, Any]) -> Any:
-    """The single value that a control shows of a setting."""
-    if name == "iterations" and found["scale_iterations"]:
-        return max(found["scale_iterations"])
-    value = found[name]
-    return (value[0] if value else None) if isinstance(value, tuple) else value
+def _single_value(name: str, values: Mapping[str, Any]) -> Any:
+    """Returns the one value of a setting that its control shows."""
+    if name == "iterations" and values["scale_iterations"]:
+        return max(values["scale_iterations"])
+    value = values[name]
+    if isinstance(value, tuple):
+        return value[0] if value else None
+    return value
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return textwrap.shorten(text, 110, placeholder=" …", break_on_hyphens=False)
 
 
-def _innermost(kind: Kind) -> Kind:
+def _words(kind: Kind) -> tuple[str, ...]:
+    """Returns the words that a kind takes; none for numbers."""
     while isinstance(kind, Optional | Many):
         kind = kind.other if isinstance(kind, Optional) else kind.each
-    return kind
+    if isinstance(kind, Choice):
+        return tuple(kind.choices)
+    return tuple(kind.words) if isinstance(kind, WordOr) else ()
 
 
-def _span(name: str, default: float, bounds: WebSettings) -> tuple[float, float, float]:
-    """Least and greatest value, and step, of a slider."""
+def _slider_range(name: str, default: float, bounds: WebSettings) -> tuple[float, float, float]:
+    """Returns minimum, maximum and step of a slider."""
     if name == "rows":
-        step = SPANS["rows"][1]
-        return SPANS["rows"][0], max(SPANS["rows"][0], int(math.sqrt(bounds.most_pixels)) // step * step), step
-    if name in SPANS:
-        return SPANS[name][0], MOST[name], SPANS[name][1]
-    most = 4 * default or 1.0  # a weight
-    return 0, most, most / 200
+        square = int(math.sqrt(bounds.max_pixels)) // ROWS_STEP * ROWS_STEP
+        return MIN_ROWS, max(MIN_ROWS, square), ROWS_STEP
+    if name in RANGES:
+        return RANGES[name]
+    maximum = 4 * default or 1.0  # a weight
+    return 0, maximum, maximum / 200

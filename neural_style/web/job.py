@@ -1,153 +1,165 @@
-"""A picture that a visitor waits for: its run within its time, to be looked at and to be stopped meanwhile."""
+"""A picture that a visitor waits for: a run with a time limit that can be watched and stopped."""
 
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
-from neural_style.core.run import follow
+from neural_style.core.run import Engine, Evaluated, follow
 from neural_style.core.step import Step
 from neural_style.images import writing
 from neural_style.results.record import Record, by_kind
-from neural_style.web.requests import Wish
-
-if TYPE_CHECKING:
-    from neural_style.engine import Engine
-    from neural_style.optimize.evaluator import Evaluation
+from neural_style.web.requests import PaintRequest
 
 PATIENCE = 15
-"""Seconds after which a visitor who has not looked is taken to have left."""
-SHOWN_EVERY = 1
-"""Seconds between two pictures within an iteration."""
-MOST_POINTS = 400
-"""Of the curves: beyond it every other one is left out."""
+"""Seconds without a sign of the visitor after which the job counts as abandoned."""
+PREVIEW_SECONDS = 1
+"""Seconds between two previews within an iteration."""
+MAX_POINTS = 400
+"""Points of the loss curves; beyond it every other point is dropped."""
 
 
-class _Ended(Exception):
-    """A run is to end before it is complete; the message is the reason."""
+class _RunEnded(Exception):
+    """The run must end early; the message is the reason."""
 
 
 class Job:
-    """Follows its run (`painting.Follower`) in an engine's thread, and is looked at by others.
+    """Follows a run in an engine's thread (see `core.run.Follower`), while other threads read its state.
 
     Attributes:
-      wish: what is asked for.
-      record: of the run.
-      image: the picture so far, in the end the result; None before the start.
-      info: of the photograph: "exif" and "icc_profile", which the result carries along.
-      points: {"loss": …, kind of term: …} along the way, about evenly spaced.
-      progress: how far the run is, in words.
-      said: how it ended, in a sentence; None before.
-      complete, kept: whether the run came to its end, and whether there is a result.
+      request: what to paint.
+      record: the run's record.
+      image: the picture so far, in the end the result; None before the first step.
+      info: "exif" and "icc_profile" of the photograph, which are copied to the result.
+      points: {"loss": …, kind of term: …} over the run, about evenly spaced.
+      progress: how far the run is, as a sentence.
+      outcome: how the job ended, as a sentence; None until then.
+      is_complete: whether the run reached its end.
+      has_result: whether there is a picture to download.
     """
 
-    def __init__(self, wish: Wish):
-        self.wish, self.record = wish, Record(wish.info())
+    def __init__(self, request: PaintRequest):
+        self.request = request
+        self.record = Record(request.info())
         self.image: Image.Image | None = None
         self.info: dict[str, Any] = {}
         self.points: list[dict[str, float]] = []
-        self.progress, self.said, self.complete, self.kept = "", None, False, False
-        self._run, self._last, self._evaluations, self._stride = None, None, 0, 1
+        self.progress = ""
+        self.outcome: str | None = None
+        self.is_complete = False
+        self.has_result = False
+        self._run: Any = None
+        self._last_step: Step | None = None
+        self._evaluation_count = 0
+        self._stride = 1
         self._stopped = threading.Event()
-        self._seen, self._until, self._shown = time.monotonic(), math.inf, 0.0
+        self._seen_at = time.monotonic()
+        self._deadline = math.inf
+        self._shown_at = 0.0
 
-    def look(self) -> None:
-        """Says that the visitor is still there."""
-        self._seen = time.monotonic()
+    def mark_seen(self) -> None:
+        """Notes that the visitor is still there."""
+        self._seen_at = time.monotonic()
 
     def stop(self) -> None:
-        """Ends the run after its present evaluation, or keeps it from beginning."""
+        """Ends the run after its current evaluation, or prevents its start."""
         self._stopped.set()
 
     @property
-    def given_up(self) -> bool:
-        """Whether the visitor has stopped it or has left."""
-        return self._stopped.is_set() or time.monotonic() - self._seen > PATIENCE
+    def is_abandoned(self) -> bool:
+        """Whether the visitor has stopped the job or has left."""
+        return self._stopped.is_set() or time.monotonic() - self._seen_at > PATIENCE
 
-    def leave(self) -> None:
-        """Says that it ended before its turn came."""
-        self.said = "Stopped before anything was painted."
+    def cancel(self) -> None:
+        """Marks a job that ended before its run started."""
+        self.outcome = "Stopped before anything was painted."
 
-    def run(self, engine: "Engine") -> None:
-        """Paints, to the end or to where it is stopped; never raises."""
-        began = time.monotonic()
-        self._until = began + self.wish.bounds.most_seconds
+    def run(self, engine: Engine) -> None:
+        """Paints until the run is complete or stopped. Never raises: errors become the outcome."""
+        start = time.monotonic()
+        self._deadline = start + self.request.bounds.max_seconds
         try:
             self._check()
-            self.progress = "The pictures and the network are made ready."
-            inputs, plan = self.wish.prepare()
-            self.info = inputs.content.info
+            self.progress = "The pictures and the network are being prepared."
+            inputs, plan = self.request.prepare()
+            self.info = {str(name): value for name, value in inputs.content.info.items()}
             self._run = engine.run(inputs, plan, watch=self.watch)
             follow(self._run, self)
             rows, cols = self.image.height, self.image.width
-            said = f"Painted: {rows} x {cols} pixels in {time.monotonic() - began:.0f} seconds."
-        except (_Ended, UserError) as error:
-            said = str(error)
-        except Exception as error:  # others' turns are to come all the same, and the sentence tells no secrets
+            outcome = f"Painted: {rows} x {cols} pixels in {time.monotonic() - start:.0f} seconds."
+        except (_RunEnded, UserError) as error:
+            outcome = str(error)
+        except Exception as error:  # the next jobs must run, and visitors must not see internals
             logger.warning(f"a run of the page failed: {type(error).__name__}: {error}")
-            said = "Something went wrong on the server while this was painted: try again, or with other flags."
-        self._run = self._last = None
-        self.said = said if self.complete or not self.kept else f"{said} The best picture so far is kept."
+            outcome = "Something went wrong on the server while this was painted: try again, or with other flags."
+        self._run = self._last_step = None
+        is_partial = self.has_result and not self.is_complete
+        self.outcome = f"{outcome} The best picture so far is kept." if is_partial else outcome
 
-    def watch(self, evaluation: "Evaluation") -> None:
-        """Takes note of an evaluation, after each of which the run may end."""
-        self._evaluations += 1
-        if self._evaluations % self._stride == 0 and evaluation.terms:
+    def watch(self, evaluation: Evaluated) -> None:
+        """Records an evaluation. The run may end after each one."""
+        self._evaluation_count += 1
+        if self._evaluation_count % self._stride == 0 and evaluation.terms:
             self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
-        if len(self.points) > MOST_POINTS:
+        if len(self.points) > MAX_POINTS:
             del self.points[1::2]
             self._stride *= 2
-        if self._last and time.monotonic() - self._shown > SHOWN_EVERY:
-            self._tell()
-            best = self._run.best()
-            if best is not None:
-                self._show(best)
+        if self._last_step and time.monotonic() - self._shown_at > PREVIEW_SECONDS:
+            self._show_preview()
         self._check()
 
     def add(self, step: Step) -> None:
-        """See `Follower`."""
+        """Takes a finished iteration (see `Follower`)."""
         self.record.add(step)
-        self._last = step
-        self._tell()
+        self._last_step = step
+        self._describe_progress()
         self._show(step.image)
         self._check()
 
     def finish(self, result: np.ndarray) -> None:
-        """See `Follower`."""
+        """Takes the result (see `Follower`)."""
         self.record.end(broken_off=None)
         self._show(result)
-        self.complete = self.kept = True
+        self.is_complete = True
+        self.has_result = True
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """See `Follower`."""
+        """Takes the best picture of an interrupted run (see `Follower`)."""
         self.record.end(broken_off=reason)
         if best is not None:
             self._show(best)
-            self.kept = True
+            self.has_result = True
+
+    def _show_preview(self) -> None:
+        """Shows the best picture so far."""
+        self._describe_progress()
+        best = self._run.best()
+        if best is not None:
+            self._show(best)
 
     def _show(self, image: np.ndarray) -> None:
-        self.image = writing.to_image(image, self.wish.settings.picture.denoise)
-        self._shown = time.monotonic()
+        self.image = writing.to_image(image, self.request.settings.picture.denoise)
+        self._shown_at = time.monotonic()
 
-    def _tell(self) -> None:
-        step = self._last
+    def _describe_progress(self) -> None:
+        step = self._last_step
         scales = step.scale + step.scales_left + 1
         scale = f"scale {step.scale + 1} of {scales}, " if scales > 1 else ""
-        count = f"iteration {step.index} of {step.index + step.iterations_left}"
-        measured = f", {self._evaluations} evaluations, loss {step.loss:.4g}" if step.terms else ""
-        told = f"{scale}{count}{measured}."
-        self.progress = told[0].upper() + told[1:]
+        iteration = f"iteration {step.index} of {step.index + step.iterations_left}"
+        loss = f", {self._evaluation_count} evaluations, loss {step.loss:.4g}" if step.terms else ""
+        sentence = f"{scale}{iteration}{loss}."
+        self.progress = sentence[0].upper() + sentence[1:]
 
     def _check(self) -> None:
-        """Ends the run where it is to end."""
+        """Raises `_RunEnded` when the run must end."""
         if self._stopped.is_set():
-            raise _Ended("Stopped.")
-        if self.given_up:
-            raise _Ended("The page was left.")
-        if time.monotonic() > self._until:
-            raise _Ended(f"Ended after the {self.wish.bounds.most_seconds} seconds that a run may take here.")
+            raise _RunEnded("Stopped.")
+        if self.is_abandoned:
+            raise _RunEnded("The page was left.")
+        if time.monotonic() > self._deadline:
+            raise _RunEnded(f"Ended after the {self.request.bounds.max_seconds} seconds that a run may take here.")

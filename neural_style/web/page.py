@@ -1,10 +1,11 @@
-"""The page: what is dropped, chosen and turned on the left, what is painted on the right."""
+"""The page: pictures, recipe and settings on the left, the painted picture on the right."""
 
 import asyncio
 import html
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,23 @@ import gradio as gr
 from neural_style.core.errors import UserError
 from neural_style.images import writing
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, pictures, requests, samples
+from neural_style.web import components, controls, curves, pictures, requests, samples
 from neural_style.web.job import Job
-from neural_style.web.job_queue import Line
-from neural_style.web.requests import Wish
+from neural_style.web.job_queue import JobQueue
+from neural_style.web.requests import PaintRequest
+from neural_style.web.sessions import Sessions
 
-FIRST = "paint"
-"""The recipe that the page begins with."""
-LOOK_EVERY = 0.25
+POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
-FORGOTTEN = (300, 3600)
-"""Seconds: how often files are removed, and how old those are."""
-MOST_TEXT = 4000
+MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
-MAIN = 6
-"""Controls that are seen at once; the others open with a click."""
-QUIETLY = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-"""How the page calls the server: no spinner hides the picture, and `Line` alone lets visitors wait."""
+MAX_READING = 16
+"""Visitors whose files may wait to be read."""
+VISIBLE_CONTROLS = 6
+"""Controls that are visible at once; the others open with a click."""
+EVENT = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "preprocess": False}
+"""How the page calls its functions. No spinner hides the picture, `JobQueue` alone makes visitors wait, and Gradio
+neither opens files nor checks values: `pictures` and `requests` do."""
 CSS = """
 .gradio-container {max-width: 1300px !important; margin: auto}
 footer {display: none !important}
@@ -42,251 +43,293 @@ footer {display: none !important}
 .thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)) !important}
 .thumbnails.large .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
 """
-"""A coarse picture is shown as large as the fine one, and galleries as large as they are."""
+"""Shows a coarse picture as large as the final one, and galleries without scroll bars."""
 INTRODUCTION = """# neural_style
-A photograph in the manner of a painting: drop two pictures, or choose from the samples, and paint."""
+A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
 
 class Page:
-    """The page with its line of visitors."""
+    """The page's components, and the functions that they call."""
 
-    def __init__(self, line: Line, bounds: WebSettings, folder: Path):
+    def __init__(self, queue: JobQueue, bounds: WebSettings, folder: Path, sessions: Sessions):
         """
         Args:
-          line: that visitors stand in.
-          bounds: of the page.
-          folder: takes results until they are downloaded.
+          queue: runs the jobs.
+          bounds: settings of the page.
+          folder: keeps results until they are downloaded.
+          sessions: knows which visitors are connected.
         """
-        self._line, self._bounds, self._folder = line, bounds, folder
-        self._examples = samples.examples()
-        self._reading = asyncio.Lock()  # the pictures of one visitor at a time, or many would fill the memory
+        self._queue = queue
+        self._bounds = bounds
+        self._folder = folder
+        self._sessions = sessions
+        self._examples = samples.find_examples()
+        self._reader = ThreadPoolExecutor(1, "reader")  # one file at a time, and never in Gradio's own threads
+        self._reading_count = 0
 
-    def blocks(self) -> gr.Blocks:
-        """Everything that is seen, wired."""
-        with gr.Blocks(title="neural_style", analytics_enabled=False, delete_cache=FORGOTTEN) as blocks:
+    def build_blocks(self) -> gr.Blocks:
+        """Builds all components and connects their events."""
+        with gr.Blocks(title="neural_style", analytics_enabled=False) as blocks:
             gr.Markdown(INTRODUCTION)
             with gr.Row():
                 with gr.Column():
                     with gr.Row():
-                        photo = self._dropped("photo", "Photograph", samples.photos())
-                        painting = self._dropped("painting", "Painting", samples.paintings())
-                    form = [photo, painting, *self._flags()]
+                        photo = self._build_picture("photo", "Photograph", samples.find_photos())
+                        painting = self._build_picture("painting", "Painting", samples.find_paintings())
+                    form = [photo, painting, *self._build_controls()]
                     again = gr.UploadButton("Again with this: a record (.json), or a PNG of ours", elem_id="again")
                 with gr.Column():
-                    with gr.Row():
-                        paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
-                        stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
-                    said = gr.Markdown(self._welcome(), elem_classes="said", elem_id="said")
-                    shown = gr.Image(label="The picture", interactive=False, format="webp", elem_id="shown", buttons=[])
-                    curve = gr.HTML(elem_id="curve")
-                    with gr.Row():
-                        files = [
-                            gr.DownloadButton(
-                                f"Download {what}", interactive=False, min_width=120, elem_id=f"download_{name}"
-                            )
-                            for name, what in (("png", "the PNG"), ("json", "its record"))
-                        ]
-            paint.click(self._paint, form, [said, shown, curve, *files, paint, stop], **QUIETLY)
-            stop.click(self._stop, None, said, **QUIETLY)
-            for dropped, what in ((photo, "the photograph"), (painting, "the painting")):
-                looked = dropped.upload(self._checker(what), dropped, [dropped, said], **QUIETLY)
-                # Gradio raises where a file is no picture at all, before any function of ours is called.
-                looked.failure(self._refuser(what), None, [dropped, said], **QUIETLY)
-            form[2].input(self._turned, form[2], form[3:], **QUIETLY)
-            again.upload(self._again, again, [*form, said], **QUIETLY)
+                    message = self._build_results(form)
+            for picture, description in ((photo, "the photograph"), (painting, "the painting")):
+                picture.upload(self._make_picture_check(description), picture, [picture, message], **EVENT)
+            recipe, *settings = form[2:]
+            recipe.input(self._show_recipe, recipe, settings, **EVENT)
+            again.upload(self._show_record, again, [*form, message], **EVENT)
             if self._examples:
-                self._gallery().select(self._as_in_gallery, None, [*form, said], **QUIETLY)
+                self._build_gallery().select(self._show_example, None, [*form, message], **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
-    def _welcome(self) -> str:
+    def _build_results(self, form: list[Any]) -> gr.Markdown:
+        """Builds the buttons and the result; returns where messages are shown."""
+        with gr.Row():
+            paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
+            stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
+        message = gr.Markdown(self._describe_bounds(), elem_classes="said", elem_id="said")
+        result = gr.Image(label="The picture", interactive=False, format="webp", elem_id="shown", buttons=[])
+        curve = gr.HTML(elem_id="curve")
+        with gr.Row():
+            downloads = [
+                gr.DownloadButton(
+                    f"Download {description}", interactive=False, min_width=120, elem_id=f"download_{name}"
+                )
+                for name, description in (("png", "the PNG"), ("json", "its record"))
+            ]
+        paint.click(self._paint, form, [message, result, curve, *downloads, paint, stop], **EVENT)
+        stop.click(self._stop, None, message, **EVENT)
+        return message
+
+    def _describe_bounds(self) -> str:
         bounds = self._bounds
         return (
-            f"A result may have {bounds.most_pixels:,} pixels, a file {bounds.most_upload} MB, a run "
-            f"{bounds.most_seconds} seconds."
+            f"A result may have {bounds.max_pixels:,} pixels, a file {bounds.max_upload} MB, and a run may take "
+            f"{bounds.max_seconds} seconds."
         )
 
-    def _dropped(self, name: str, label: str, offered: list[Path]) -> gr.Image:
-        """Where a picture is dropped, or chosen from the samples."""
+    def _build_picture(self, name: str, label: str, sample_paths: list[Path]) -> gr.Image:
+        """Builds a picture to drop or to choose from the samples."""
         with gr.Column(min_width=240):
-            # As a file in whatever mode, so that Gradio does not decode it and `pictures` alone does.
-            kept = dict(type="filepath", image_mode=None, sources=["upload", "clipboard"])
-            dropped = gr.Image(label=label, height=260, elem_id=name, buttons=[], **kept)
-            if offered:
-                shown = _thumbnails([str(path) for path in offered], elem_id=f"{name}_samples")
+            picture = gr.Image(
+                label=label,
+                height=260,
+                elem_id=name,
+                buttons=[],
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard"],
+            )
+            if sample_paths:
+                thumbnails = components.build_thumbnails(
+                    [str(path) for path in sample_paths], elem_id=f"{name}_samples"
+                )
 
-                def choose(event: gr.SelectData) -> str:
-                    return str(offered[event.index])
+                def choose(event: gr.SelectData) -> Any:
+                    path = _item_at(sample_paths, event.index)
+                    return str(path) if path else gr.skip()
 
-                shown.select(choose, None, dropped, **QUIETLY)
-        return dropped
+                thumbnails.select(choose, None, picture, **EVENT)
+        return picture
 
-    def _flags(self) -> list[gr.components.Component]:
-        """The recipe, the controls and the text of further flags."""
-        recipe = gr.Dropdown(controls.choices(), value=FIRST, label="Method or recipe", elem_id="recipe")
-        made = controls.make_controls(FIRST, self._bounds)
-        main = [_component(control) for control in made[:MAIN]]
+    def _build_controls(self) -> list[gr.components.Component]:
+        """Builds the recipe, the controls and the text of further flags."""
+        recipe = gr.Dropdown(
+            controls.recipe_choices(), value=controls.DEFAULT_RECIPE, label="Method or recipe", elem_id="recipe"
+        )
+        all_controls = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
+        visible = [components.build_component(control) for control in all_controls[:VISIBLE_CONTROLS]]
         with gr.Accordion("More", open=False, elem_id="more"):
-            rest = [_component(control) for control in made[MAIN:]]
+            others = [components.build_component(control) for control in all_controls[VISIBLE_CONTROLS:]]
             further = gr.Textbox(
                 label="Further flags",
-                info="As on the command line, such as --pooling=avg --seed=3; what stands here wins.",
-                max_length=MOST_TEXT,
+                info="As on the command line, such as --pooling=avg --seed=3. They override the controls.",
+                max_length=MAX_FLAGS_LENGTH,
                 elem_id="further",
             )
-        return [recipe, *main, *rest, further]
+        return [recipe, *visible, *others, further]
 
-    def _gallery(self) -> gr.Gallery:
-        gr.Markdown("Painted before: choose one, and its pictures, recipe and flags are taken.")
-        shown = [(str(each.result), each.recipe) for each in self._examples]
-        return _thumbnails(shown, elem_id="gallery", elem_classes=["thumbnails", "large"])
+    def _build_gallery(self) -> gr.Gallery:
+        gr.Markdown("Gallery: choose a picture to fill in its photograph, painting, recipe and flags.")
+        items = [(str(example.result), example.recipe) for example in self._examples]
+        return components.build_thumbnails(items, elem_id="gallery", elem_classes=["thumbnails", "large"])
 
-    def _checker(self, what: str) -> Any:
-        """A function that looks at a picture as soon as it is dropped."""
+    def _make_picture_check(self, description: str) -> Callable:
+        """Returns a function that checks a picture as soon as it is dropped."""
 
-        def check(path: str | None) -> tuple[Any, str]:
+        async def check(file: Any) -> tuple[Any, str]:
             try:
-                pictures.read(path, what, self._bounds)
+                path = _path_of(file)
+                if path is None:
+                    raise UserError(pictures.describe_unreadable(description, self._bounds))
+                await self._read(pictures.read, path, description, self._bounds)
             except UserError as error:
-                return None, _refusal(error)
-            return gr.skip(), f"{what.capitalize()} is there."
+                return None, _format_error(error)
+            return gr.skip(), f"{description.capitalize()} is there."
 
         return check
 
-    def _refuser(self, what: str) -> Any:
-        """A function that says that a file is no picture."""
-        return lambda: (None, _refusal(pictures.unreadable(what, self._bounds)))
+    async def _read(self, function: Callable, *args: Any) -> Any:
+        """Runs work on uploaded files in the reader's thread.
 
-    def _turned(self, recipe: str) -> list[Any]:
-        """The controls as a recipe sets them."""
-        return [*map(_update, controls.make_controls(recipe, self._bounds)), ""]
-
-    def _filled(self, recipe: str, flags: dict[str, Any], pair: list[Path | None], said: str) -> list[Any]:
-        """The whole form, and a sentence."""
-        shown = controls.taken(flags)
-        further = requests.text_of({name: value for name, value in flags.items() if name not in shown})
-        made = controls.make_controls(recipe, self._bounds, shown)
-        chosen = [str(path) if path else gr.skip() for path in pair]
-        return [*chosen, recipe, *map(_update, made), further, said]
-
-    def _as_in_gallery(self, event: gr.SelectData) -> list[Any]:
-        example = self._examples[event.index]
-        return self._filled(
-            example.recipe, example.flags, [example.photo, example.painting], f"As {example.recipe} does."
-        )
-
-    def _again(self, path: str) -> list[Any]:
-        """The form as a record says; its pictures, where they are samples."""
+        Raises:
+          UserError: too many visitors wait for it.
+        """
+        if self._reading_count >= MAX_READING:
+            raise UserError("Many pictures are being read at the moment: try again in a few seconds.")
+        self._reading_count += 1
         try:
-            made = requests.of_record(path, self._bounds)
+            return await asyncio.get_running_loop().run_in_executor(self._reader, function, *args)
+        finally:
+            self._reading_count -= 1
+
+    def _show_recipe(self, recipe: Any) -> list[Any]:
+        """Returns the controls as a recipe sets them."""
+        try:
+            values = controls.make_controls(str(recipe), self._bounds)
+        except UserError:
+            return [gr.skip()] * (len(controls.NAMES) + 1)
+        return [*map(components.update_component, values), ""]
+
+    def _fill_form(self, recipe: str, flags: dict[str, Any], paths: list[Path | None], message: str) -> list[Any]:
+        """Returns the whole form and a message."""
+        values = controls.control_values(flags)
+        further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
+        all_controls = controls.make_controls(recipe, self._bounds, values)
+        files = [str(path) if path else gr.skip() for path in paths]
+        return [*files, recipe, *map(components.update_component, all_controls), further, message]
+
+    def _keep_form(self, message: str) -> list[Any]:
+        """Returns the form unchanged, and a message."""
+        return [gr.skip()] * (len(controls.NAMES) + 4) + [message]
+
+    def _show_example(self, event: gr.SelectData) -> list[Any]:
+        example = _item_at(self._examples, event.index)
+        if example is None:
+            return self._keep_form("")
+        paths = [example.photo, example.painting]
+        return self._fill_form(example.recipe, example.flags, paths, f"As {example.recipe} does.")
+
+    async def _show_record(self, file: Any) -> list[Any]:
+        """Fills in the form from a record. Pictures are filled in if they are samples."""
+        path = _path_of(file)
+        try:
+            if path is None:
+                raise UserError("Expected a record (.json) or a PNG: choose one.")
+            record = await self._read(requests.read_record, path, self._bounds)
         except UserError as error:
-            return [gr.skip()] * (len(controls.NAMES) + 4) + [_refusal(error)]
-        pair = [samples.find(made.photo), samples.find(made.painting)]
-        wanted = [
-            f"{name} ({html.escape(kept)[:80]})"
-            for name, kept, there in zip(
-                ("the photograph", "the painting"), (made.photo, made.painting), pair, strict=True
-            )
-            if not there
+            return self._keep_form(_format_error(error))
+        names = [("the photograph", record.photo), ("the painting", record.painting)]
+        paths = [samples.find(name) for _, name in names]
+        missing = [
+            f"{description} ({html.escape(name)[:80]})"
+            for (description, name), path in zip(names, paths, strict=True)
+            if path is None
         ]
-        said = f"The flags are as then: drop {' and '.join(wanted)} again." if wanted else "Everything is as then."
-        return self._filled(made.recipe, made.flags, pair, said)
+        message = "Everything is as it was."
+        if missing:
+            message = f"The flags are as they were: drop {' and '.join(missing)} again."
+        return self._fill_form(record.recipe, record.flags, paths, message)
 
     def _stop(self, request: gr.Request) -> str:
-        self._line.stop(request.session_hash)
+        self._queue.stop(request.session_hash)
         return "Stopping …"
 
     async def _paint(
-        self, request: gr.Request, photo: str | None, painting: str | None, recipe: str, *values: Any
+        self, request: gr.Request, photo: Any, painting: Any, recipe: Any, *values: Any
     ) -> AsyncIterator[list[Any]]:
-        """Paints; yields what is said and shown, whenever it changes."""
-        try:
-            self._line.check(request.session_hash)
-            wish = self._wish(photo, painting, recipe, values)
-            async with self._reading:
-                await asyncio.to_thread(wish.prepare)  # tells what is wrong at once, not at the end of the line
-            job = Job(wish)
-            self._line.join(request.session_hash, job)
-        except UserError as error:
-            yield [_refusal(error), *[gr.skip()] * 6]
+        """Paints; yields the message and the picture whenever they change."""
+        visitor = request.session_hash
+        if not await self._sessions.wait_until_connected(visitor):
             return
         try:
-            async for shown in self._following(job):
-                yield shown
+            self._queue.check(visitor)
+            paint_request = self._make_request(_path_of(photo), _path_of(painting), str(recipe), values)
+            await self._read(paint_request.prepare)  # reports errors at once, not at the end of the queue
+            job = Job(paint_request)
+            self._queue.join(visitor, job)
+        except UserError as error:
+            yield [_format_error(error), *[gr.skip()] * 6]
+            return
+        try:
+            async for update in self._follow(visitor, job):
+                yield update
         finally:
             job.stop()
 
-    def _wish(self, photo: str | None, painting: str | None, recipe: str, values: tuple) -> Wish:
-        """What the form says."""
-        *turned, further = values
-        further = further or ""
-        if len(further) > MOST_TEXT:
-            raise UserError(f"Expected at most {MOST_TEXT} characters of further flags, received {len(further)}.")
-        given = {**controls.given(recipe, turned), **requests.flags_of(further)}
-        settings = requests.settings_of(recipe, given)
-        wanted = {"photograph": photo, "painting": painting or settings.method.style_is_network}
-        missing = [what for what, path in wanted.items() if not path]
+    def _make_request(self, photo: str | None, painting: str | None, recipe: str, values: tuple) -> PaintRequest:
+        """Reads the form."""
+        *control_values, further = values
+        further = str(further or "")
+        if len(further) > MAX_FLAGS_LENGTH:
+            raise UserError(
+                f"Expected at most {MAX_FLAGS_LENGTH} characters of further flags, received {len(further)}."
+            )
+        flags = {**controls.changed_values(recipe, control_values), **requests.parse_flags(further)}
+        settings = requests.read_settings(recipe, flags)
+        needed = {"photograph": photo, "painting": painting or settings.method.style_is_network}
+        missing = [name for name, path in needed.items() if not path]
         if missing:
             raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
-        return Wish(photo, painting, settings, self._bounds)
+        return PaintRequest(photo, painting, settings, self._bounds)
 
-    async def _following(self, job: Job) -> AsyncIterator[list[Any]]:
-        """What is to be seen of a job, to its end."""
-        told = image = None
-        yield ["…", None, "", *[gr.update(value=None, interactive=False)] * 2, *_buttons(painting=True)]
-        while job.said is None:
-            job.look()
-            place = self._line.place(job)
-            now = f"Place {place} in the line." if place else job.progress
-            if now != told or job.image is not image:
-                changed = job.image is not image
-                told, image = now, job.image
-                drawn = [image, curves.svg(job.points)] if changed else [gr.skip()] * 2
-                yield [told, *drawn, *[gr.skip()] * 4]
-            await asyncio.sleep(LOOK_EVERY)
-        files = await asyncio.to_thread(self._written, job) if job.kept else [None, None]
-        offered = [gr.update(value=path, interactive=bool(path)) for path in files]
-        said = html.escape(job.said, quote=False) if job.kept else _refusal(job.said)
-        yield [said, job.image, curves.svg(job.points), *offered, *_buttons(painting=False)]
+    async def _follow(self, visitor: str, job: Job) -> AsyncIterator[list[Any]]:
+        """Yields what the page shows of a job until it has ended."""
+        yield ["…", None, "", *[gr.update(value=None, interactive=False)] * 2, *_update_buttons(is_painting=True)]
+        shown_message = shown_image = None
+        is_over = False
+        while not is_over:
+            is_over = job.outcome is not None  # read first: the last image must be shown too
+            if self._sessions.is_connected(visitor):
+                job.mark_seen()
+            place = self._queue.place(job)
+            message = f"Place {place} in the queue." if place else job.progress
+            image = job.image
+            is_new_image = image is not shown_image
+            if message != shown_message or is_new_image:
+                drawn = [image, curves.draw_svg(job.points)] if is_new_image else [gr.skip()] * 2
+                yield [message, *drawn, *[gr.skip()] * 4]
+                shown_message = message
+                shown_image = image
+            await asyncio.sleep(0 if is_over else POLL_SECONDS)
+        files = await asyncio.to_thread(self._write_files, job) if job.has_result else [None, None]
+        downloads = [gr.update(value=path, interactive=bool(path)) for path in files]
+        message = html.escape(job.outcome, quote=False) if job.has_result else _format_error(job.outcome)
+        yield [message, gr.skip(), curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
 
-    def _written(self, job: Job) -> list[str]:
+    def _write_files(self, job: Job) -> list[str]:
         """Writes the PNG with its text, and the record; returns their paths."""
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir()
-        record = job.record.as_dict()
-        carried = {name: job.info.get(name) for name in ("exif", "icc_profile", "dpi")}
-        job.image.info["alpha"] = job.info.get("alpha")
-        carried["text"] = json.dumps(job.wish.info().as_dict())
-        writing.save(folder / "painted.png", "PNG", job.image, 95, carried)
-        (folder / "painted.json").write_text(json.dumps(record, indent=2))
+        metadata = {name: job.info.get(name) for name in ("exif", "icc_profile")}
+        metadata["text"] = json.dumps(job.request.info().as_dict())
+        writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
+        (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]
 
 
-def _thumbnails(shown: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
-    """Small pictures to choose from."""
-    plain = dict(show_label=False, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
-    return gr.Gallery(shown, elem_id=elem_id, elem_classes=elem_classes, **plain)
+def _update_buttons(is_painting: bool) -> list[Any]:
+    """Enables Stop while a picture is painted, otherwise Paint."""
+    return [gr.update(interactive=not is_painting), gr.update(interactive=is_painting)]
 
 
-def _component(control: controls.Control) -> gr.components.Component:
-    label = control.name.replace("_", " ")
-    common = dict(value=control.value, label=label, info=control.info, visible=control.shown, elem_id=control.name)
-    if control.words:
-        return gr.Dropdown(list(control.words), **common)
-    return gr.Slider(control.least, control.most, step=control.step, **common)
+def _path_of(file: Any) -> str | None:
+    """Returns the path of an uploaded file as Gradio describes it; None without a file."""
+    return file.get("path") if isinstance(file, dict) else None
 
 
-def _update(control: controls.Control) -> Any:
-    """What a component is to show instead."""
-    if control.words:
-        return gr.update(value=control.value, visible=control.shown)
-    span = dict(minimum=control.least, maximum=control.most, step=control.step)
-    return gr.update(value=control.value, visible=control.shown, **span)
+def _item_at(items: list[Any], index: Any) -> Any:
+    """Returns a chosen item; None if the index does not exist."""
+    is_valid = isinstance(index, int) and 0 <= index < len(items)
+    return items[index] if is_valid else None
 
 
-def _buttons(painting: bool) -> list[Any]:
-    """Paint and Stop: one of the two can be pressed."""
-    return [gr.update(interactive=not painting), gr.update(interactive=painting)]
-
-
-def _refusal(error: object) -> str:
+def _format_error(error: object) -> str:
     return f"⚠️ {html.escape(str(error), quote=False)}"

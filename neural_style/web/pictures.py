@@ -1,4 +1,4 @@
-"""Files of visitors, read as pictures and as nothing else."""
+"""Reads uploaded files as pictures, and as nothing else."""
 
 import os
 import threading
@@ -10,46 +10,48 @@ from neural_style.images import reading
 from neural_style.settings.web import WebSettings
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-"""What is decoded: Pillow would hand others, such as EPS, to programs of the system."""
+"""Formats that are decoded. Pillow would pass others, such as EPS, to programs of the system."""
 MEGA = 10**6
 
 _DECODING = threading.Lock()
-"""Many large pictures at the same time would fill the memory."""
+"""One picture at a time, since many large ones would fill the memory."""
 
 
-def check_size(path: str, what: str, bounds: WebSettings) -> None:
-    """Raises a UserError where a file is larger than files of visitors may be.
+def check_size(path: str, description: str, bounds: WebSettings) -> None:
+    """Checks the size of an uploaded file.
 
     Args:
-      path: of the file.
-      what: it is, for the sentence, as "the photograph".
-      bounds: of the page.
+      path: path of the file.
+      description: what the file is, for the message, as "the photograph".
+      bounds: settings of the page.
+
+    Raises:
+      UserError: the file is too large.
     """
     size = os.path.getsize(path)
-    if size > bounds.most_upload * MEGA:
+    if size > bounds.max_upload * MEGA:
         raise UserError(
-            f"Expected at most {bounds.most_upload} MB, and {what} has {size / MEGA:.1f} MB: save it smaller."
+            f"Expected at most {bounds.max_upload} MB, and {description} has {size / MEGA:.1f} MB: save it smaller."
         )
 
 
-def read(path: str, what: str, bounds: WebSettings) -> Image.Image:
-    """A visitor's picture, in 8-bit RGB and upright, see `reading.load`.
+def read(path: str, description: str, bounds: WebSettings) -> Image.Image:
+    """Reads a visitor's picture, in 8-bit RGB and upright (see `reading.load`).
 
     Args:
-      path: of the file, as it was uploaded.
-      what: it is to be, for the sentence, as "the photograph".
-      bounds: of the page.
+      path: path of the uploaded file.
+      description: what it should be, for the message, as "the photograph".
+      bounds: settings of the page.
 
     Raises:
-      UserError: the file is none, or too large; the sentence names no path.
+      UserError: the file is not a picture, or is too large. The message names no path.
     """
     try:
-        check_size(path, what, bounds)
+        check_size(path, description, bounds)
         with _DECODING, Image.open(path, formats=FORMATS) as image:
-            pixels = image.width * image.height
-            if pixels > bounds.most_decoded * MEGA:
+            if image.width * image.height > bounds.max_decoded * MEGA:
                 raise UserError(
-                    f"Expected at most {bounds.most_decoded} million pixels, and {what} has {image.width} x "
+                    f"Expected at most {bounds.max_decoded} million pixels, and {description} has {image.width} x "
                     f"{image.height}: save it smaller."
                 )
             image.load()
@@ -57,12 +59,12 @@ def read(path: str, what: str, bounds: WebSettings) -> Image.Image:
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise UserError(unreadable(what, bounds)) from error
+        raise UserError(describe_unreadable(description, bounds)) from error
 
 
-def unreadable(what: str, bounds: WebSettings) -> str:
-    """The sentence on a file that is no picture."""
+def describe_unreadable(description: str, bounds: WebSettings) -> str:
+    """Returns the message for a file that is not a picture."""
     return (
-        f"Expected {what} as a picture ({', '.join(FORMATS)}) of at most {bounds.most_decoded} million pixels, and "
-        "this file can't be read as one: choose another."
+        f"Expected {description} as a picture ({', '.join(FORMATS)}) of at most {bounds.max_decoded} million pixels, "
+        "and this file can't be read as one: choose another."
     )

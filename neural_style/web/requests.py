@@ -1,10 +1,11 @@
-"""What visitors ask for: settings without files, within the page's bounds."""
+"""Requests of visitors: pictures, settings without files, and records, all within the page's bounds."""
 
 import dataclasses
 import json
 import math
 import os
 import shlex
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,21 +26,26 @@ from neural_style.settings.web import WebSettings
 from neural_style.web import pictures
 from neural_style.web.controls import NETWORK
 
-OTHERS = ("output", "video")
-"""The parts of the settings that make no picture."""
-STYLES_SHARE = 4
-"""A painting may have so many times the pixels that a result may have, all its versions together."""
+EXCLUDED_PARTS = ("output", "video")
+"""Parts of the settings that do not affect the picture."""
+MAX_STYLE_RATIO = 4
+"""The largest number of pixels of all versions of a painting, relative to the largest result."""
+MAX_RECORD_BYTES = 10**6
+MAX_RECORD_FLAGS = 500
+
+_PARSING = threading.Lock()
+"""One record at a time, since a parsed record takes many times its size in memory."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
-    """A picture that a visitor asks for.
+class PaintRequest:
+    """A picture that a visitor wants.
 
     Attributes:
-      photo, painting: paths of the files that were uploaded, or of samples; with a trained network the painting does
-        not count.
-      settings: of the run.
-      bounds: of the page.
+      photo: path of the uploaded photograph, or of a sample.
+      painting: path of the painting; None, and ignored, with a trained network.
+      settings: settings of the run.
+      bounds: settings of the page.
     """
 
     photo: str
@@ -48,34 +54,36 @@ class Wish:
     bounds: WebSettings
 
     def prepare(self) -> tuple[Inputs, Plan]:
-        """Reads the images and plans the run.
+        """Reads the pictures and plans the run.
 
         Raises:
-          UserError: an image can't be read, or the request exceeds the page's limits.
+          UserError: a picture can't be read, or the request exceeds the page's bounds.
         """
         photo = pictures.read(self.photo, "the photograph", self.bounds)
-        style = NETWORK if self._uses_network else pictures.read(self.painting, "the painting", self.bounds)
+        style = NETWORK if self._uses_network else pictures.read(self.painting or "", "the painting", self.bounds)
         inputs, plan = prepare(photo, [style], self.settings)
+        self._check_pixels(inputs, plan)
+        return inputs, plan
+
+    def _check_pixels(self, inputs: Inputs, plan: Plan) -> None:
         rows, cols = plan.result_size
-        if rows * cols > self.bounds.most_pixels:
-            fitting = int(math.sqrt(self.bounds.most_pixels * rows / cols))
+        limit = self.bounds.max_pixels
+        if rows * cols > limit:
             raise UserError(
-                f"Expected a result of at most {self.bounds.most_pixels:,} pixels, and {rows} x {cols} is asked for: "
-                f"take at most {fitting} rows."
+                f"Expected a result of at most {limit:,} pixels, and {rows} x {cols} is requested: take at most "
+                f"{int(math.sqrt(limit * rows / cols))} rows."
             )
         picture = self.settings.picture
         versions = len(picture.style_scale) * len(picture.style_rotation)
-        pixels = versions * largest_style_pixels(inputs, self.settings, plan.result_size)
-        if pixels > STYLES_SHARE * self.bounds.most_pixels:
+        if versions * largest_style_pixels(inputs, self.settings, plan.result_size) > MAX_STYLE_RATIO * limit:
             raise UserError(
-                f"Expected a painting of at most {STYLES_SHARE * self.bounds.most_pixels:,} pixels in all its "
-                "versions: take a smaller --style_scale, or fewer of them."
+                f"Expected a painting of at most {MAX_STYLE_RATIO * limit:,} pixels in all its versions: take a "
+                "smaller --style_scale, or fewer of them."
             )
-        return inputs, plan
 
     def info(self) -> RunInfo:
-        """What the record says of the request: the files by their names, without the server's folders."""
-        style = NETWORK if self._uses_network else os.path.basename(self.painting)
+        """Returns what the record says of the request: names of files without the server's folders."""
+        style = NETWORK if self._uses_network else os.path.basename(self.painting or "")
         return RunInfo.of_run(os.path.basename(self.photo), [style], ("painted", ".png"), self.settings)
 
     @property
@@ -83,28 +91,32 @@ class Wish:
         return self.settings.method.style_is_network
 
 
-def settings_of(recipe: str, given: Mapping[str, Any]) -> Settings:
-    """Settings that a visitor named.
+def read_settings(recipe: str, values: Mapping[str, Any]) -> Settings:
+    """Reads settings that a visitor named.
 
     Args:
-      recipe: the recipe that they begin with.
-      given: values by name, or text as the command line takes it.
+      recipe: the recipe that they change.
+      values: values by name, or text as on the command line.
 
     Raises:
-      UserError: a name or value is none, or one that visitors may not name: a file, or what is left on the disk.
+      UserError: a name or value does not exist, or visitors may not use it (see `check_allowed`).
     """
-    check_allowed(given)
-    return Settings.read(recipe, **given)
+    check_allowed(values)
+    return Settings.read(recipe, **values)
 
 
-def check_allowed(given: Mapping[str, Any]) -> None:
-    """Raises a UserError where a name or value is none, or one that visitors may not name."""
-    for name, value in given.items():
+def check_allowed(values: Mapping[str, Any]) -> None:
+    """Checks that visitors may use these settings.
+
+    Raises:
+      UserError: a name or value does not exist, names a file, or decides what is written to the disk.
+    """
+    for name, value in values.items():
         if name not in FIELDS:
             raise UserError(f"Unknown flag --{checked.short(name)}.{did_you_mean(name, FIELDS)}")
-        part, field = FIELDS[name]
-        if part in OTHERS or name == "largest_image":
-            raise UserError(f"--{name} is not of a visitor's choice: leave it out.")
+        field = FIELDS[name][1]
+        if not _affects_picture(name):
+            raise UserError(f"--{name} can't be chosen by visitors: leave it out.")
         if names_file(field.metadata["kind"], checked.read(field, value)):
             raise UserError(
                 f"--{name} names a file here, {checked.short(value)}, and visitors can't name the server's files: "
@@ -113,49 +125,55 @@ def check_allowed(given: Mapping[str, Any]) -> None:
 
 
 def names_file(kind: Kind, value: Any) -> bool:
-    """Whether a value that a kind has read is a file, folder or image."""
+    """Returns whether a value is a file, folder or image, given the kind that read it."""
     if isinstance(kind, Optional):
         return value is not None and names_file(kind.other, value)
     if isinstance(kind, Many):
-        return any(names_file(kind.each, each) for each in value)
+        return any(names_file(kind.each, item) for item in value)
     if isinstance(kind, WordOr):
-        return not (isinstance(value, str) and value in kind.words) and names_file(kind.other, value)
+        is_word = isinstance(value, str) and value in kind.words
+        return not is_word and names_file(kind.other, value)
     return isinstance(kind, File | Picture)
 
 
-def flags_of(text: str) -> dict[str, Any]:
-    """Flags as they stand on the command line, by name.
+def parse_flags(text: str) -> dict[str, Any]:
+    """Parses flags as they stand on the command line; returns values by name.
 
     Raises:
-      UserError: the text is none of flags.
+      UserError: the text is not a list of flags.
     """
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise UserError(f"Expected flags, such as --pooling=avg, and a quotation mark is left open: {error}") from error
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.removeprefix("--").partition("=")
-        if not word.startswith("--"):
-            raise UserError(f"Expected flags, such as --pooling=avg, received {checked.short(word)}.")
-        switched_off = not equals and name.startswith("no") and name not in FIELDS
-        found[name.removeprefix("no") if switched_off else name] = value if equals else not switched_off
-    return found
+    return dict(map(_parse_flag, words))
 
 
-def text_of(flags: Mapping[str, Any]) -> str:
-    """Flags as they stand on the command line; `flags_of` gives them back."""
-    return shlex.join(f"--{name}={FIELDS[name][1].metadata['kind'].text(value)}" for name, value in flags.items())
+def _parse_flag(word: str) -> tuple[str, Any]:
+    if not word.startswith("--"):
+        raise UserError(f"Expected flags, such as --pooling=avg, received {checked.short(word)}.")
+    name, equals, value = word.removeprefix("--").partition("=")
+    if equals:
+        return name, value
+    if name.startswith("no") and name not in FIELDS:
+        return name.removeprefix("no"), False
+    return name, True
+
+
+def format_flags(values: Mapping[str, Any]) -> str:
+    """Writes flags as on the command line; the inverse of `parse_flags`."""
+    return shlex.join(f"--{name}={FIELDS[name][1].metadata['kind'].text(value)}" for name, value in values.items())
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
-    """How a picture was made, by its record.
+class RecordedRun:
+    """How a picture was painted, according to its record.
 
     Attributes:
-      recipe: that it began with.
-      flags: what was asked for besides, by name.
-      photo, painting: names of the files.
+      recipe: name of the recipe.
+      flags: settings that differ from the recipe, by name.
+      photo: file name of the photograph.
+      painting: file name of the painting.
     """
 
     recipe: str
@@ -164,44 +182,53 @@ class Made:
     painting: str
 
 
-def of_record(path: str, bounds: WebSettings) -> Made:
-    """What a record (JSON) or a PNG's text says.
+def read_record(path: str, bounds: WebSettings) -> RecordedRun:
+    """Reads a record (JSON), or the record within a PNG.
 
     Raises:
-      UserError: the file says nothing, or what visitors may not name.
+      UserError: the file is not a record, or it uses what visitors may not use.
     """
     pictures.check_size(path, "the record", bounds)
     try:
-        made = _said(path)
-        recipe = made["flags"].get("recipe") or "keras"
-        names = [str(name) for name in (made["content"], made["styles"][0])]
-        known = isinstance(recipe, str) and recipe in recipes.by_name()
-        flags = changed_flags(recipe, made["flags"]) if known else {}
-    except Exception as error:  # what is no record may be anything
+        with _PARSING:
+            record = _load_record(path)
+        flags = record["flags"]
+        recipe = flags.get("recipe") or "keras"
+        names = [str(name) for name in (record["content"], record["styles"][0])]
+        is_known = isinstance(recipe, str) and recipe in recipes.by_name()
+        changed = changed_flags(recipe, flags) if is_known else {}
+    except Exception as error:  # a file of a visitor may be anything
         raise UserError(
-            "Expected a record (.json) or a PNG that neural-style wrote, and this file says nothing of how it was made."
+            "Expected a record (.json of at most 1 MB) or a PNG that neural-style wrote, and this file does not say "
+            "how it was painted: choose another."
         ) from error
-    if not known:
+    if not is_known:
         raise UserError(
-            f"This picture was made with a recipe, {checked.short(recipe)}, that this version does not have."
+            f"This picture was painted with a recipe, {checked.short(recipe)}, that this version does not have."
         )
-    said = made["flags"].items()
-    check_allowed({name: upgrade_value(name, value) for name, value in said if name in FIELDS and _counts(name)})
-    flags = {name: value for name, value in flags.items() if _counts(name)}
-    Settings.read(recipe, **flags)
+    known = {name: value for name, value in flags.items() if name in FIELDS and _affects_picture(name)}
+    check_allowed({name: upgrade_value(name, value) for name, value in known.items()})
+    changed = {name: value for name, value in changed.items() if _affects_picture(name)}
+    Settings.read(recipe, **changed)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
-    return Made(recipe, flags, photo, painting)
+    return RecordedRun(recipe, changed, photo, painting)
 
 
-def _said(path: str) -> dict[str, Any]:
+def _load_record(path: str) -> dict[str, Any]:
     with open(path, "rb") as file:
-        if not file.read(8).startswith(b"\x89PNG"):
-            file.seek(0)
-            return json.load(file)
-    with Image.open(path, formats=["PNG"]) as image:
-        return json.loads(image.info[TEXT_KEY])
+        is_png = file.read(8).startswith(b"\x89PNG")
+        file.seek(0)
+        text = b"" if is_png else file.read(MAX_RECORD_BYTES + 1)
+    if is_png:
+        with Image.open(path, formats=["PNG"]) as image:
+            text = image.info[TEXT_KEY]
+    if len(text) > MAX_RECORD_BYTES:
+        raise ValueError("too large")
+    record = json.loads(text)
+    if len(record["flags"]) > MAX_RECORD_FLAGS:
+        raise ValueError("too many flags")
+    return record
 
 
-def _counts(name: str) -> bool:
-    """Whether a record's flag makes the picture."""
-    return FIELDS[name][0] not in OTHERS and name != "largest_image"
+def _affects_picture(name: str) -> bool:
+    return FIELDS[name][0] not in EXCLUDED_PARTS and name != "largest_image"

@@ -1,4 +1,4 @@
-"""The pictures that the page offers: photographs, paintings, and what recipes made of them."""
+"""Samples that the page offers: photographs, paintings, and pictures painted from them."""
 
 import dataclasses
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from neural_style.settings import recipes
 
-HERE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent
 GALLERY = recipes.FOLDER / "gallery"
 PHOTOS = ("kodim15.jpg", "kodim20.jpg")
 PAINTINGS = (
@@ -26,7 +26,7 @@ HED = {
     "padding": "replicate",
     "convolution": "winograd",
 }
-"""How the gallery was made but for its sizes, see configs/README.md: with HED's features at ImageNet's magnitudes."""
+"""Flags of most of the gallery (see configs/README.md): HED's features, scaled to ImageNet's magnitudes."""
 FLAGS = {
     "instant": {},
     "paint": {"weights": "hed"},
@@ -35,17 +35,19 @@ FLAGS = {
     "slides": {**HED, "content_layers": ["block4_conv3"]},
     "pytorch_tutorial": {**HED, "normalize_weights": "images", "preprocess": "auto"},
 }
-"""Of the recipes that were not painted by `HED`."""
+"""Flags of the recipes that were painted otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A picture of the gallery, and what it was painted from.
+    """A picture of the gallery, and how it was painted.
 
     Attributes:
-      result: the picture.
-      recipe, flags: that painted it.
-      photo, painting: what it was painted from.
+      result: file of the picture.
+      recipe: name of the recipe.
+      photo: file of the photograph.
+      painting: file of the painting.
+      flags: settings that differ from the recipe, by name.
     """
 
     result: Path
@@ -55,34 +57,35 @@ class Example:
     flags: dict[str, Any]
 
 
-def photos() -> list[Path]:
-    """The photographs that are there."""
-    return [path for name in PHOTOS if (path := find(name))]
+def find_photos() -> list[Path]:
+    """Returns the installed photographs."""
+    return [path for path in map(find, PHOTOS) if path]
 
 
-def paintings() -> list[Path]:
-    """The paintings that are there."""
-    return [path for name in PAINTINGS if (path := find(name))]
+def find_paintings() -> list[Path]:
+    """Returns the installed paintings."""
+    return [path for path in map(find, PAINTINGS) if path]
 
 
 def find(name: str) -> Path | None:
-    """A sample by its file's name; None where it is none, or did not come with this installation."""
-    known = name in (*PHOTOS, *PAINTINGS)
-    places = (HERE / "samples", GALLERY)
-    return next((folder / name for folder in places if known and (folder / name).is_file()), None)
+    """Returns a sample by its file name; None if there is none, or it is not installed."""
+    if name not in (*PHOTOS, *PAINTINGS):
+        return None
+    paths = [folder / name for folder in (PACKAGE / "samples", GALLERY)]
+    return next((path for path in paths if path.is_file()), None)
 
 
-def examples() -> list[Example]:
-    """The gallery: of each recipe a picture, and some of `instant` and `paint` more."""
-    painted = [
+def find_examples() -> list[Example]:
+    """Returns the installed gallery: a picture of each recipe, and a few more of the two main ones."""
+    rows = [
         ("instant_kodim15_gauguin", "instant", "kodim15.jpg", "gauguin_tahiti.jpg"),
         ("instant_kodim20_wheat_field", "instant", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
         ("paint_kodim15_gauguin", "paint", "kodim15.jpg", "gauguin_tahiti.jpg"),
         ("paint_kodim20_wheat_field", "paint", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
     ]
-    painted += [(name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.by_name()]
-    found = [
-        (GALLERY / f"{result}.jpg", recipe, find(photo), find(painting), FLAGS.get(recipe, HED))
-        for result, recipe, photo, painting in painted
+    rows += [(name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.by_name()]
+    examples = [
+        Example(GALLERY / f"{result}.jpg", recipe, find(photo), find(painting), FLAGS.get(recipe, HED))
+        for result, recipe, photo, painting in rows
     ]
-    return [Example(*each) for each in found if each[0].is_file() and each[2] and each[3]]
+    return [example for example in examples if example.result.is_file() and example.photo and example.painting]

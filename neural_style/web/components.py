@@ -1,0 +1,30 @@
+"""Gradio components that the page uses repeatedly."""
+
+from typing import Any
+
+import gradio as gr
+
+from neural_style.web import controls
+
+
+def build_thumbnails(items: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
+    """Builds small pictures to choose from."""
+    options = dict(show_label=False, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
+    return gr.Gallery(items, elem_id=elem_id, elem_classes=elem_classes, **options)
+
+
+def build_component(control: controls.Control) -> gr.components.Component:
+    """Builds the slider or dropdown of a control."""
+    label = control.name.replace("_", " ")
+    common = dict(value=control.value, label=label, info=control.info, visible=control.is_shown, elem_id=control.name)
+    if control.words:
+        return gr.Dropdown(list(control.words), **common)
+    return gr.Slider(control.minimum, control.maximum, step=control.step, **common)
+
+
+def update_component(control: controls.Control) -> Any:
+    """Returns the changes that make a component show a control."""
+    if control.words:
+        return gr.update(value=control.value, visible=control.is_shown)
+    span = dict(minimum=control.minimum, maximum=control.maximum, step=control.step)
+    return gr.update(value=control.value, visible=control.is_shown, **span)

@@ -1,0 +1,113 @@
+"""Who is connected: a visitor is present while the stream of answers to their browser tab is open.
+
+A tab sends a request, and then opens a stream for the answers. Requests whose stream is never opened are forgotten, so
+that they take no room. Each session (a tab) belongs to one browser, known by its cookie.
+"""
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+
+from neural_style.web.refusal import Refusal
+
+ARRIVAL_SECONDS = 5
+"""Time to open the stream after a request."""
+MAX_ABSENT = 64
+"""Sessions that may be without a stream after a request. One more, and the oldest is forgotten."""
+MAX_SESSIONS = 2000
+"""Sessions whose owner is remembered."""
+MAX_STREAMS = 300
+MAX_STREAMS_PER_SESSION = 2
+
+
+class Sessions:
+    """Tracks owners and open streams. All methods run on the server's event loop."""
+
+    def __init__(self):
+        self.forget: Callable[[str], Awaitable[None]] | None = None
+        """Drops what the server holds for a session."""
+        self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
+        self._streams: collections.Counter[str] = collections.Counter()
+        self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
+        self._tasks: set[asyncio.Task] = set()
+
+    def claim(self, session: str, owner: str) -> None:
+        """Makes a new session belong to a browser.
+
+        Raises:
+          Refusal: it belongs to another browser.
+        """
+        if self._owners.setdefault(session, owner) != owner:
+            raise Refusal(403, "This session belongs to another browser: reload the page.")
+        self._owners.move_to_end(session)
+        self._drop_old_owners()
+
+    def expect(self, session: str) -> None:
+        """Notes a request of a session, which must open its stream soon."""
+        if self.is_connected(session) or session in self._absent:
+            return
+        loop = asyncio.get_running_loop()
+        arrival = loop.create_future()
+        self._absent[session] = arrival
+        loop.call_later(ARRIVAL_SECONDS, self._give_up, session, arrival)
+        if len(self._absent) > MAX_ABSENT:
+            self._give_up(*next(iter(self._absent.items())))
+
+    async def wait_until_connected(self, session: str) -> bool:
+        """Waits for a session's stream; returns whether it was opened in time."""
+        arrival = self._absent.get(session)
+        if arrival is None:
+            return self.is_connected(session)
+        return await arrival
+
+    def is_connected(self, session: str) -> bool:
+        """Returns whether a stream of the session is open."""
+        return session in self._streams
+
+    @contextlib.contextmanager
+    def open_stream(self, session: str, owner: str) -> Iterator[None]:
+        """Counts a session as connected for as long as the context lasts.
+
+        Raises:
+          Refusal: the session is unknown, belongs to another browser, or too many streams are open.
+        """
+        if session not in self._owners:
+            raise Refusal(404, "This session has no requests: reload the page.")
+        self.claim(session, owner)
+        if self._streams[session] >= MAX_STREAMS_PER_SESSION or self._streams.total() >= MAX_STREAMS:
+            self._remove_zero(session)
+            raise Refusal(503, "Too many streams are open: close other tabs, or come back in a minute.")
+        self._streams[session] += 1
+        arrival = self._absent.pop(session, None)
+        if arrival is not None and not arrival.done():
+            arrival.set_result(True)
+        try:
+            yield
+        finally:
+            self._streams[session] -= 1
+            self._remove_zero(session)
+
+    def _remove_zero(self, session: str) -> None:
+        if not self._streams[session]:
+            del self._streams[session]
+
+    def _give_up(self, session: str, arrival: "asyncio.Future[bool]") -> None:
+        """Forgets a session that has not opened its stream."""
+        if self._absent.get(session) is not arrival:
+            return
+        del self._absent[session]
+        arrival.set_result(False)
+        self._owners.pop(session, None)
+        if self.forget:
+            task = asyncio.get_running_loop().create_task(self.forget(session))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _drop_old_owners(self) -> None:
+        surplus = len(self._owners) - MAX_SESSIONS
+        if surplus <= 0:
+            return
+        idle = (name for name in self._owners if name not in self._streams and name not in self._absent)
+        for session in [name for name, _ in zip(idle, range(surplus), strict=False)]:
+            del self._owners[session]

@@ -1,0 +1,718 @@
+"""What of Gradio's server visitors reach: plain requests, as an attacker sends them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import COFFEE, SWIRLS
+
+pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
+import httpx
+
+from neural_style.core.errors import UserError
+from neural_style.engine import Engine
+from neural_style.settings.web import WebSettings
+from neural_style.web import bodies, connections, controls, logins, origins, sessions, uploads
+from neural_style.web.bodies import EventFunction
+from neural_style.web.refusal import Refusal
+from neural_style.web.server import serving
+from neural_style.web.sessions import Sessions
+from neural_style.web.uploads import UploadFolder
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+from page_client import answers, ask, describe_file, fill_form, find_function, free_port, upload
+
+SECRET = "/etc/passwd"
+SMALL = "--rows=32 --scales=1 --scale_iterations=1 --evaluations_per_iteration=2 --weights=random"
+LONG = SMALL.replace("--scale_iterations=1", "--scale_iterations=100000")
+RECIPE = 2
+"""Place of the recipe in the form, after the two pictures."""
+PORT = free_port()
+ADDRESS = f"http://127.0.0.1:{PORT}"
+MB = 10**6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def page():
+    with serving(WebSettings(port=PORT, max_upload=1, max_waiting=1), [Engine()]):
+        yield
+
+
+def new_client():
+    return httpx.Client(base_url=ADDRESS, timeout=60)
+
+
+@pytest.fixture
+def client():
+    with new_client() as visitor:
+        visitor.get("/")
+        yield visitor
+
+
+@pytest.fixture(scope="module")
+def config():
+    return httpx.get(f"{ADDRESS}/config").json()
+
+
+@pytest.fixture
+def form(client):
+    """The number of the function that paints, and a filled form for `paint`."""
+    number, values = fill_form(client, COFFEE, SWIRLS)
+    values[RECIPE] = "paint"
+    values[RECIPE + 1 : -1] = [control.value for control in controls.make_controls("paint", WebSettings())]
+    values[-1] = SMALL
+    return number, values
+
+
+def preview_addresses(messages):
+    """Returns the addresses of the pictures that messages show; later ones come as differences."""
+    return re.findall(r'"(http[^"]+[.]webp)"', json.dumps(messages))
+
+
+def refused(function, *arguments):
+    with pytest.raises(Refusal) as error:
+        function(*arguments)
+    return error.value.status
+
+
+# Files and routes
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/gradio_api/file={SECRET}",
+        "/gradio_api/file=/tmp/../etc/passwd",
+        "/gradio_api/file=setup.cfg",
+        "/gradio_api/file=http://example.com/",
+        "/gradio_api/file=file:///etc/passwd",
+        "/gradio_api/file/etc/passwd",
+        "/gradio_api/proxy=http://127.0.0.1:22/",
+        "/static/../../../../../../../../etc/passwd",
+        "/assets/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/gradio_api/custom_component/x/client/component/../../../etc/passwd",
+        "/monitoring",
+        "/gradio_api/runs",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/openapi.json",
+        "/gradio_api/deep_link?session_hash=a",
+        "/gradio_api/heartbeat/bob",
+        "/docs",
+    ],
+)
+def test_nothing_else_of_the_server_is_read(client, path):
+    answer = client.get(path)
+    assert answer.status_code in (403, 404)
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["cancel", "reset", "run/paint", "call/paint", "component_server", "queue/status"])
+def test_no_other_call_is_open(client, path):
+    assert client.post(f"/gradio_api/{path}", json={}).status_code == 404
+
+
+def test_uploads_are_read_back_by_their_address_only(client):
+    path = upload(client, COFFEE)
+    assert client.get(f"/gradio_api/file={path}").content == COFFEE.read_bytes()
+    folder = path.rsplit("/", 2)[0]
+    for other in (folder, f"{folder}/..{SECRET}", f"{path}/../../../..{SECRET}", f"{folder}//{path}"):
+        assert client.get(f"/gradio_api/file={other}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize("name", [SECRET, "../../up.png", "http://example.com/a.png", "/proc/self/environ"])
+def test_only_uploaded_files_are_painted(client, form, name):
+    number, values = form
+    photo = values[0]
+    values[0] = describe_file(name)
+    answer = ask(client, number, values, "eve")
+    assert (answer.status_code, answer.text) == (403, "Expected files that were uploaded to this page.")
+    values[0] = photo
+    assert ask(client, number, values, "eve", event_data={"a": [describe_file(name)]}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/%00", "/gradio_api/file=/tmp/%00", "/assets/%00.js", f"/static/{'a' * 300}", "/%ff"]
+)
+def test_names_that_no_file_has_get_4xx(client, path):
+    assert 400 <= client.get(path).status_code < 500
+
+
+# Work on the event loop is bounded
+
+
+FUNCTIONS = {3: EventFunction((True, False), needs_index=False), 4: EventFunction((), needs_index=True)}
+EVENT = {"fn_index": 3, "data": [None, "text"], "session_hash": "ada"}
+
+
+def parse(event):
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    return bodies.parse_event(body, FUNCTIONS, lambda path: path.startswith("/uploads/"))
+
+
+def nested(depth):
+    value = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_an_event_of_the_page_is_passed_on():
+    photo = {**describe_file("/uploads/a.png"), "orig_name": "a.png", "url": "http://127.0.0.1/a", "size": 3}
+    event = parse({**EVENT, "data": [photo, "text"], "trigger_id": 7, "batched": True, "oauth_token": "x"})
+    assert event["data"] == [photo, "text"]
+    assert set(event) == {"fn_index", "data", "session_hash", "trigger_id", "event_data"}
+    assert parse({**EVENT, "fn_index": 4, "data": [], "event_data": {"index": 2}})["event_data"] == {"index": 2}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": None},
+        {"data": []},
+        {"data": ["text", "text"]},
+        {"data": [None, {"a": 1}]},
+        {"data": [{"a": 1}, "text"]},
+        {"data": [None, "x" * 5001]},
+        {"data": [None, "\0"]},
+        {"data": [None, "\ud800"]},
+        {"data": [{**describe_file("/uploads/a.png"), "url": "data:image/png;base64,AAAA"}, ""]},
+        {"data": [{**describe_file("/uploads/a.png"), "is_stream": True}, ""]},
+        {"data": [{"path": "/uploads/a.png"}, ""]},
+        {"data": [describe_file("/a" * 20_000), ""]},
+        {"event_data": nested(20)},
+        {"event_data": [1] * 2000},
+        {"event_data": {"a": [{"path": 3}]}},
+        {"fn_index": 99},
+        {"fn_index": True},
+        {"fn_index": None},
+        {"fn_index": 4, "data": [], "event_data": {"index": "x"}},
+        {"session_hash": "../a"},
+        {"session_hash": "a" * 65},
+        {"session_hash": None},
+    ],
+)
+def test_every_field_of_an_event_is_bounded(change):
+    assert 400 <= refused(parse, {**EVENT, **change}) < 500
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 60_000, b"\xff", b'{"a": NaN}', b"9" * 60_000])
+def test_bodies_of_another_kind_are_refused(body):
+    assert refused(parse, body) == 400
+
+
+def test_the_cost_of_parsing_grows_no_faster_than_its_input():
+    for unit in ('{"":{}},', "[],", '"a",', "1,"):
+        count = bodies.MAX_BYTES // len(unit) - 10
+        body = f'{{"data":[{unit * count}1]}}'.encode()
+        start = time.process_time()
+        assert refused(parse, body) == 400
+        assert time.process_time() - start < 0.1
+
+
+def test_paths_are_checked_without_the_disk(tmp_path, monkeypatch):
+    folder = UploadFolder(str(tmp_path), MB)
+    monkeypatch.setattr(os, "lstat", None)
+    monkeypatch.setattr(os.path, "realpath", None)
+    start = time.process_time()
+    assert folder.contains(f"{tmp_path}/a/b.png")
+    for path in ("/a" * 490_000, f"{tmp_path}/" + "a/" * 10_000, f"{tmp_path}/\0", f"{tmp_path}/../x", f"{tmp_path}"):
+        assert not folder.contains(path)
+    assert time.process_time() - start < 0.1
+
+
+@pytest.mark.parametrize("size", [60_000, 490_000])
+def test_a_long_path_does_not_freeze_the_page(client, size):
+    start = time.monotonic()
+    content = json.dumps({"path": "/a" * (size // 2)})
+    answer = client.post("/gradio_api/queue/join", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code in (403, 413)
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("body", [b"[" * 1_100_000, b"[" * 50_000, b"x", b'{"data": 1}'])
+def test_large_and_malformed_requests_are_refused(client, body):
+    assert 400 <= client.post("/gradio_api/queue/join", content=body).status_code < 500
+
+
+def test_a_slow_body_is_given_up(monkeypatch):
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+
+    async def never():
+        await asyncio.sleep(60)
+
+    with pytest.raises(Refusal, match="too long"):
+        asyncio.run(bodies.read_body(never))
+
+
+# Presence
+
+
+def run_sessions(scenario, monkeypatch, arrival_seconds=0.2):
+    """Runs a coroutine function with `Sessions` and the list of forgotten sessions."""
+    monkeypatch.setattr(sessions, "ARRIVAL_SECONDS", arrival_seconds)
+    forgotten = []
+
+    async def run():
+        tracker = Sessions()
+
+        async def forget(session):
+            forgotten.append(session)
+
+        tracker.forget = forget
+        await scenario(tracker, forgotten)
+
+    asyncio.run(run())
+
+
+def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
+    async def scenario(tracker, forgotten):
+        tracker.claim("ada", "cookie")
+        tracker.expect("ada")
+        assert not tracker.is_connected("ada")
+        with tracker.open_stream("ada", "cookie"):
+            assert await tracker.wait_until_connected("ada")
+            assert tracker.is_connected("ada")
+            with tracker.open_stream("ada", "cookie"):
+                pass
+            assert tracker.is_connected("ada")
+        assert not tracker.is_connected("ada")
+        await asyncio.sleep(0.3)
+        assert forgotten == []
+
+    run_sessions(scenario, monkeypatch)
+
+
+def test_who_never_opens_a_stream_is_forgotten(monkeypatch):
+    async def scenario(tracker, forgotten):
+        tracker.claim("ghost", "cookie")
+        tracker.expect("ghost")
+        assert not await tracker.wait_until_connected("ghost")
+        await asyncio.sleep(0.01)
+        assert forgotten == ["ghost"]
+
+    run_sessions(scenario, monkeypatch)
+
+
+def test_ghosts_displace_the_oldest_ghost_and_nobody_else(monkeypatch):
+    monkeypatch.setattr(sessions, "MAX_ABSENT", 3)
+
+    async def scenario(tracker, forgotten):
+        for number in range(5):
+            tracker.claim(f"ghost{number}", "x")
+            tracker.expect(f"ghost{number}")
+        await asyncio.sleep(0.01)
+        assert forgotten == ["ghost0", "ghost1"]
+
+    run_sessions(scenario, monkeypatch)
+
+
+def test_owners_and_streams_are_bounded(monkeypatch):
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 3)
+
+    async def scenario(tracker, forgotten):
+        tracker.claim("here", "x")
+        with tracker.open_stream("here", "x"), tracker.open_stream("here", "x"):
+            for number in range(9):
+                tracker.claim(f"gone{number}", "x")
+            assert len(tracker._owners) == 3
+            with pytest.raises(Refusal, match="Too many streams"), tracker.open_stream("here", "x"):
+                pass
+        with pytest.raises(Refusal, match="no requests"), tracker.open_stream("unknown", "x"):
+            pass
+
+    run_sessions(scenario, monkeypatch)
+
+
+def test_ghosts_do_not_fill_the_queue(client, form):
+    number, values = form
+    values[-1] = LONG
+    for ghost in range(21):
+        assert ask(client, number, values, f"ghost{ghost}").status_code == 200
+    values[-1] = SMALL
+    ask(client, number, values, "alive")
+    assert "Painted" in json.dumps(list(answers(client, "alive"))[-1])
+
+
+def test_a_session_belongs_to_one_browser(client, form):
+    number, values = form
+    values[-1] = LONG
+    ask(client, number, values, "carol")
+    stop, _ = find_function(client.get("/config").json(), "stop", "click")
+    with new_client() as other:
+        other.get("/")
+        assert ask(other, stop, [], "carol").status_code == 403
+        assert other.get("/gradio_api/queue/data?session_hash=carol").status_code == 403
+    for message in answers(client, "carol"):
+        if "loss" in json.dumps(message):
+            break
+    ask(client, stop, [], "carol")
+
+
+def test_unknown_sessions_and_functions_get_4xx(client, form):
+    _, values = form
+    assert client.get("/gradio_api/queue/data?session_hash=nobody").status_code == 404
+    assert client.get("/gradio_api/queue/data").status_code == 400
+    assert client.get("/gradio_api/queue/data?session_hash=%00").status_code == 400
+    assert ask(client, 10**6, values, "eve").status_code == 404
+
+
+def test_who_closes_the_page_makes_room(client, form):
+    number, values = form
+    values[-1] = LONG
+    ask(client, number, values, "dora")
+    for message in answers(client, "dora"):
+        if "loss" in json.dumps(message):
+            break
+    values[-1] = SMALL
+    start = time.monotonic()
+    ask(client, number, values, "dave")
+    assert "Painted" in json.dumps(list(answers(client, "dave"))[-1])
+    assert time.monotonic() - start < 90  # not the time of a long run
+
+
+# Uploads
+
+
+def folder_with(tmp_path, max_upload=1000):
+    return UploadFolder(str(tmp_path), max_upload)
+
+
+def form_body(*files):
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n%s\r\n' % (name.encode(), content)
+        for name, content in files
+    ]
+    return b"".join(parts) + b"--x--\r\n"
+
+
+def send_upload(folder, *chunks, is_cut=False):
+    """Uploads chunks of a body; `is_cut` disconnects after them."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.disconnect"} if is_cut else {"type": "http.request", "body": b""})
+
+    async def receive():
+        return messages.pop(0)
+
+    scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+    return asyncio.run(folder.receive(scope, receive))
+
+
+def stored_files(folder):
+    return [path for path in Path(folder).rglob("*") if path.is_file()]
+
+
+def test_an_upload_is_stored_under_its_name(tmp_path):
+    path = Path(send_upload(folder_with(tmp_path), form_body(("my photo.PNG", b"abc"))))
+    assert (path.name, path.read_bytes()) == ("my photo.PNG", b"abc")
+    assert path.parent.parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../up.png", "up.png"),
+        ("/tmp/a.png", "a.png"),
+        (r"C:\b.png", "b.png"),
+        ("", "file"),
+        ("..", "file"),
+        (".png", "png"),
+        ("a\0\n.png", "a__.png"),
+        ("ä" * 300 + ".jpeg", "ä" * 39 + ".jpeg"),
+        ("a." + "b" * 300, "a." + "b" * 20),
+    ],
+)
+def test_names_are_made_safe(name, safe):
+    assert uploads.make_safe_name(name) == safe
+
+
+def test_an_interrupted_upload_leaves_nothing(tmp_path):
+    folder = folder_with(tmp_path)
+    for count in range(150):
+        body = form_body(("a.png", bytes(900)))[: 500 + count]
+        with pytest.raises(Refusal, match="interrupted"):
+            send_upload(folder, body, is_cut=True)
+    assert stored_files(tmp_path) == []
+    assert folder.used_bytes == 0
+
+
+def test_a_slow_upload_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "CHUNK_SECONDS", 0.1)
+
+    async def never():
+        await asyncio.sleep(60)
+
+    scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+    with pytest.raises(Refusal, match="interrupted"):
+        asyncio.run(folder_with(tmp_path).receive(scope, never))
+
+
+def test_one_file_a_request(tmp_path):
+    with pytest.raises(Refusal, match="one file"):
+        send_upload(folder_with(tmp_path), form_body(("a.png", b"a"), ("b.png", b"b")))
+    assert stored_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"x", form_body()])
+def test_forms_without_a_file_are_refused(tmp_path, body):
+    with pytest.raises(Refusal, match="one file"):
+        send_upload(folder_with(tmp_path), body)
+
+
+def test_a_large_file_is_refused_as_it_arrives(tmp_path):
+    folder = folder_with(tmp_path, 1000)
+    with pytest.raises(Refusal, match="maximum allowed size"):
+        send_upload(folder, form_body(("a.png", bytes(1001))))
+    endless = [form_body(("a.png", bytes(900)))[:900]] * 1000
+    with pytest.raises(Refusal, match="maximum allowed size"):
+        send_upload(folder, *endless)
+    assert stored_files(tmp_path) == []
+
+
+def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 5)
+    folder = folder_with(tmp_path, 1000)
+    statuses = []
+    for _ in range(12):
+        try:
+            send_upload(folder, form_body(("a.png", bytes(900))))
+        except Refusal as error:
+            statuses.append(error.status)
+    assert statuses
+    assert set(statuses) == {507}
+    assert sum(path.stat().st_size for path in stored_files(tmp_path)) <= 5000
+    folder.sweep()
+    assert folder.used_bytes == sum(path.stat().st_size for path in stored_files(tmp_path))
+
+
+def test_everything_goes_by_age(tmp_path):
+    folder = folder_with(tmp_path)
+    (tmp_path / "sample.png").write_bytes(b"kept")
+    folder.keep_present_files()
+    send_upload(folder, form_body(("a.png", b"abc")))
+    (tmp_path / "unknown").write_bytes(b"of nobody")
+    (tmp_path / "results" / "deep").mkdir(parents=True)
+    (tmp_path / "results" / "deep" / "painted.png").write_bytes(b"x")
+    folder.sweep(time.time() + uploads.MAX_AGE - 60)
+    assert len(stored_files(tmp_path)) == 4
+    folder.sweep(time.time() + uploads.MAX_AGE + 60)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sample.png"]
+    assert [path.name for path in stored_files(tmp_path)] == ["sample.png"]
+    assert folder.used_bytes == 4
+
+
+def test_uploads_write_nothing_elsewhere(client):
+    for name in ("../../../../../../tmp/neural_style_escaped.png", "/tmp/neural_style_escaped.png"):
+        (path,) = client.post("/gradio_api/upload", files={"files": (name, b"x")}).json()
+        assert path.startswith("/tmp/neural_style_web_")
+    assert not Path("/tmp/neural_style_escaped.png").exists()
+
+
+def test_large_uploads_are_refused_by_the_page(client):
+    assert client.post("/gradio_api/upload", files={"files": ("a.png", bytes(1_100_000))}).status_code == 413
+    two = [("files", ("a.png", b"a")), ("files", ("b.png", b"b"))]
+    assert client.post("/gradio_api/upload", files=two).status_code == 400
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_on_the_server(client):
+    folder = Path(upload(client, COFFEE)).parent.parent
+    before = stored_files(folder)
+    head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nContent-Length: 900000\r\n"
+    head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", PORT)) as connection:
+            connection.sendall(head.encode() + form_body(("a.png", bytes(300_000)))[:200_000])
+    time.sleep(1)
+    assert stored_files(folder) == before
+
+
+# Doors
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("127.0.0.1:7860", True),
+        ("localhost", True),
+        ("LOCALHOST:80", True),
+        ("[::1]:7860", True),
+        ("192.168.1.5", True),
+        (socket.gethostname(), True),
+        ("paint.example:443", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+        ("[", False),
+    ],
+)
+def test_pages_answer_to_their_own_names(host, is_known):
+    check = origins.OriginCheck(["paint.example"], is_public=False)
+    if is_known:
+        check.check(origins.Headers({"host": host}))
+    else:
+        assert refused(check.check, origins.Headers({"host": host})) == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/assets/x.js", "/gradio_api/queue/data"])
+def test_other_names_and_other_pages_are_refused(client, path):
+    assert client.get(path, headers={"Host": "evil.example"}).status_code == 403
+    for origin in ("http://evil.example", "null", f"http://localhost:{PORT}", "http://127.0.0.1:1"):
+        assert client.get(path, headers={"Origin": origin}).status_code == 403
+    assert client.get("/", headers={"Origin": ADDRESS}).status_code == 200
+
+
+def test_origins_behind_a_proxy():
+    check = origins.OriginCheck(["paint.example"], is_public=False)
+    check.check(origins.Headers({"host": "127.0.0.1:7860", "origin": "https://paint.example"}))
+    assert refused(origins.OriginCheck([], False).check, origins.Headers(raw=[])) == 400
+    origins.OriginCheck([], is_public=True).check(origins.Headers({"host": "a.gradio.live"}))
+
+
+def test_passwords_can_be_tried_rarely():
+    now = [0.0]
+    limit = logins.LoginLimit(lambda: now[0])
+    for _ in range(logins.MAX_FAILURES):
+        with limit.attempt("2001:db8::1"):
+            pass
+        with limit.attempt("192.0.2.1") as mark_correct:
+            mark_correct()
+    for address in ("2001:db8::1", "2001:db8::2"):
+        with pytest.raises(Refusal, match="Too many wrong passwords"), limit.attempt(address):
+            pass
+    now[0] = logins.WINDOW + 1
+    with limit.attempt("2001:db8::1"):
+        pass
+
+
+def test_addresses_of_passwords_are_bounded(monkeypatch):
+    monkeypatch.setattr(logins, "MAX_ADDRESSES", 5)
+    limit = logins.LoginLimit()
+    for number in range(50):
+        with limit.attempt(f"192.0.2.{number}"):
+            pass
+    assert len(limit._failures) == 5
+
+
+@pytest.mark.parametrize("path", ["/", "/?deep_link=../../etc", "/config", "/nothing", "/theme.css"])
+def test_answers_have_headers_that_protect_visitors(client, path):
+    answer = client.get(path)
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert "fonts.googleapis" not in answer.text
+
+
+def test_connections_without_a_request_are_closed(client, monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 1)
+    with socket.create_connection(("127.0.0.1", PORT)) as half, socket.create_connection(("127.0.0.1", PORT)) as silent:
+        half.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        for connection in (half, silent):
+            connection.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(10) == b""
+
+
+def test_half_open_connections_displace_the_oldest(client):
+    half_open = [socket.create_connection(("127.0.0.1", PORT)) for _ in range(150)]
+    try:
+        start = time.monotonic()
+        assert client.get("/").status_code == 200
+        assert time.monotonic() - start < 2
+        assert len(connections.LimitedProtocol._idle) <= connections.MAX_IDLE + 1
+    finally:
+        for connection in half_open:
+            connection.close()
+
+
+def test_a_password_guards_everything(monkeypatch):
+    port = free_port()
+    with (
+        serving(WebSettings(port=port, password="sesame"), []),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        assert client.get("/config").status_code == 401
+        for path in ("queue/data?session_hash=a", "heartbeat/a", "file=/tmp/a", "queue/status"):
+            assert client.get(f"/gradio_api/{path}").status_code in (401, 404)
+        for path in ("queue/join", "cancel", "upload"):
+            assert client.post(f"/gradio_api/{path}", content=b"x").status_code in (401, 404)
+        statuses = [client.post("/login", data={"username": "a", "password": "x"}).status_code for _ in range(30)]
+        assert statuses.count(400) == logins.MAX_FAILURES
+        assert statuses.count(429) == 30 - logins.MAX_FAILURES
+        monkeypatch.setattr(logins, "WINDOW", 0)
+        assert client.post("/login", data={"username": "a", "password": "sesame"}).status_code == 200
+        assert client.get("/config").status_code == 200
+        assert "path" in str(client.post("/gradio_api/upload", files={"files": ("path", b"x")}).json())
+
+
+# A visitor without a browser
+
+
+def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client, form):
+    number, values = form
+    assert ask(client, number, values, "bob").status_code == 200
+    messages = list(answers(client, "bob"))
+    last = messages[-1]
+    assert last["success"]
+    sentence, _, _, png, record, *_ = last["output"]["data"]
+    assert sentence.startswith("Painted: 32 x 48 pixels")
+    previews = preview_addresses(messages)
+    assert previews
+    assert all(client.get(address).status_code == 200 for address in previews)
+    assert client.get(record["value"]["url"]).json()["complete"]
+    assert client.get(png["value"]["url"]).content.startswith(b"\x89PNG")
+    for flags, sentence in (
+        ("--weights=/etc/passwd", "visitors can't name the server's files"),
+        ("--rows=x", "--rows takes a whole number"),
+        (None, "Painted"),
+    ):
+        values[RECIPE + 1 + controls.NAMES.index("rows")] = 32
+        values[RECIPE] = "instant" if flags is None else "paint"
+        if flags is None:
+            values[RECIPE + 1 : -1] = [control.value for control in controls.make_controls("instant", WebSettings())]
+            values[RECIPE + 1 + controls.NAMES.index("rows")] = 32
+        values[-1] = flags
+        ask(client, number, values, "bob")
+        assert sentence in json.dumps(list(answers(client, "bob")), ensure_ascii=False)
+
+
+def test_values_that_the_page_never_sends_get_a_sentence(client, form, capfd):
+    number, values = form
+    for place, value in ((RECIPE, "nothing"), (RECIPE, None), (RECIPE + 2, -5), (RECIPE + 3, "x"), (RECIPE + 7, True)):
+        changed = [*values[:-1], ""]
+        changed[place] = value
+        ask(client, number, changed, "eve")
+        last = list(answers(client, "eve"))[-1]
+        assert last["success"], last
+        assert "⚠️" in json.dumps(last, ensure_ascii=False)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_file_of_another_kind_gets_a_sentence(client, tmp_path, capfd):
+    config = client.get("/config").json()
+    (tmp_path / "text.png").write_text("hello")
+    for name, event in (("photo", "upload"), ("again", "upload")):
+        number, _ = find_function(config, name, event)
+        ask(client, number, [describe_file(upload(client, tmp_path / "text.png"))], "mallory")
+        assert "Expected" in json.dumps(list(answers(client, "mallory"))[-1])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_port_that_is_taken_gets_a_sentence():
+    with pytest.raises(UserError, match=f"--port={PORT} can't be listened at"), serving(WebSettings(port=PORT), []):
+        pass
+
+
+def test_closed_pages_leave_no_threads():
+    before = threading.active_count()
+    with serving(WebSettings(port=free_port()), []):
+        pass
+    assert threading.active_count() <= before + 5
