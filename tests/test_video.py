@@ -679,13 +679,13 @@ def test_one_frame_is_a_film(tmp_path, film):
         (("film.mp4",), ("--rows=1",), "need at least 2 rows"),
         (("film.mp4", "out.avi"), (), "A film ends in"),
         (("film.mp4", "nowhere/out.mp4"), (), "does not exist"),
-        (("film.mp4", "film.mp4"), (), "would be written over"),
+        (("film.mp4", "film.mp4"), (), "would be overwritten"),
         (("film.mp4",), ("--preview=gif",), "--preview=gif is for pictures"),
         (("film.mp4",), ("--tensorboard=board",), "--tensorboard shows pictures"),
         (("frames/000001.png", "picture"), ("--preview=side",), "--preview=side is for films"),
         (("http://localhost:9/film.mp4",), (), "a film has to lie on this machine: copy it"),
         (("film.mp4", "notes.mp4"), (), "neural-style did not write it"),
-        (("frames", "frames"), (), "would be written over"),
+        (("frames", "frames"), (), "would be overwritten"),
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(tmp_path, film, panorama, monkeypatch, capsys, words, flags, message):

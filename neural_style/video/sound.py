@@ -11,6 +11,8 @@ from neural_style.video.formats import open_in_memory
 
 MIN_LEAD = 0.1
 """Seconds by which sound has to begin before the first picture to be kept; codecs fill up less than that."""
+ROUNDING = 1e-6
+"""Seconds by which the same time may differ as a float."""
 KEPT_METADATA = ("language", "title")
 
 
@@ -48,8 +50,7 @@ class SoundCopier:
         source = stack.enter_context(av.open(file_url(sound.path)))
         streams = copyable_streams(source, ending)
         self._tracks = {stream.index: _Track(output, stream) for stream in streams}
-        start = _first_sound(sound.path) if sound.with_lead else sound.start
-        self.lead = sound.start - start if start < sound.start - MIN_LEAD else 0.0
+        self.lead = _lead(sound) if sound.with_lead and any(each.type == "audio" for each in streams) else 0.0
         """Seconds of sound before the first picture."""
         self._start = sound.start - self.lead
         self._packets = _packets(source, streams, None if sound.with_lead else self._start)
@@ -62,7 +63,7 @@ class SoundCopier:
             if at - self._start >= second:
                 return
             self._waiting = None
-            if at >= self._start and (self._end is None or at < self._end):
+            if at >= self._start - ROUNDING and (self._end is None or at < self._end):
                 self._tracks[packet.stream.index].copy(packet, self._start)
 
     def copy_rest(self) -> None:
@@ -133,14 +134,14 @@ def _takes(ending: str, stream: Any) -> bool:
     return True
 
 
-def _first_sound(path: str) -> float:
-    """The second at which a film's sound begins; infinity where it has none."""
+def _lead(sound: Sound) -> float:
+    """The seconds by which a film's sound begins before `sound.start`; 0 where that is hardly anything."""
     import av
 
-    with av.open(file_url(path)) as source:
-        heard = (packet for packet in source.demux(*source.streams.audio) if _is_heard(packet))
-        first = next(heard, None) if source.streams.audio else None
-        return float("inf") if first is None else float(first.pts * first.time_base)
+    with av.open(file_url(sound.path)) as source:
+        first = next((packet for packet in source.demux(*source.streams.audio) if _is_heard(packet)), None)
+        lead = 0.0 if first is None else sound.start - float(first.pts * first.time_base)
+    return lead if lead > MIN_LEAD else 0.0
 
 
 def _packets(source: Any, streams: Sequence[Any], start: float | None) -> Iterator[Any]:
