@@ -3,9 +3,10 @@
 python scripts/export_lite.py
 """
 
-from neural_style.feedforward import export, network, published
+from neural_style.feedforward import network, published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.pretrained import style_networks
+from neural_style.training import export
 
 
 def main() -> None:

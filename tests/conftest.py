@@ -41,8 +41,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
+def slow(*values):
+    """Parameters of a test that runs with -m slow only."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def reference(name):
-    """A file of reference values; tests/data/README.md says where they come from."""
+    """A file of reference values; tests/data/README.md names their sources."""
     return json.loads((DATA / name).read_text())
 
 
@@ -82,7 +87,7 @@ def fake_engine(monkeypatch):
 
 
 def pair(rows, cols):
-    """Coffee and swirls in a frame."""
+    """Coffee and swirls, resized to rows x cols."""
     return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
 
 

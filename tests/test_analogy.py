@@ -18,8 +18,8 @@ from neural_style.analogy import energies as kernels
 from neural_style.analogy import fields
 from neural_style.analogy.blending import blend, exchange_mean, own_weights, smooth
 from neural_style.analogy.inversion import Network
-from neural_style.analogy.matching import mean_energy, search, search_exactly, unit
-from neural_style.analogy.pair import Match, Pair
+from neural_style.analogy.matching import mean_energy, normalize, search, search_exactly
+from neural_style.analogy.pair import Correspondence, ImagePair
 from neural_style.core.errors import UserError
 from neural_style.results import targets
 from neural_style.settings.analogy import LEVELS
@@ -30,7 +30,7 @@ QUICK = dict(method="analogy", weights="random", rows=48, evaluations_per_iterat
 
 
 def maps(rng, *shape):
-    return unit(rng.standard_normal(shape).astype(np.float32))
+    return normalize(rng.standard_normal(shape).astype(np.float32))
 
 
 def brute_energy(a, b, p, q, patch_size):
@@ -46,7 +46,7 @@ def brute_energy(a, b, p, q, patch_size):
 
 @pytest.mark.parametrize("patch_size", [1, 3, 5])
 @pytest.mark.parametrize("compute", [kernels.energies, kernels.by_numpy])
-def test_energies_are_those_of_the_definition(rng, patch_size, compute):
+def test_energies_equal_their_definition(rng, patch_size, compute):
     a, b = maps(rng, 6, 5, 4), maps(rng, 4, 7, 4)
     at = np.array([(i, j) for i in range(6) for j in range(5) for _ in range(28)], np.int32)
     candidates = np.array([(k, m) for _ in range(30) for k in range(4) for m in range(7)], np.int32)
@@ -54,12 +54,12 @@ def test_energies_are_those_of_the_definition(rng, patch_size, compute):
     np.testing.assert_allclose(compute(a, b, at, candidates, patch_size), expected, atol=1e-6)
 
 
-def test_normalised_correlation_and_blending_weight_are_the_papers(rng):
+def test_normalisation_and_blending_weights_equal_the_papers(rng):
     features = rng.gamma(0.5, 3.0, (7, 9, 5)).astype(np.float32)
     features[2, 3] = 0
     wide = features.astype(np.float64)
     length = np.sqrt((wide**2).sum(-1, keepdims=True))
-    np.testing.assert_allclose(unit(features), np.divide(wide, length, where=length > 0, out=wide * 0), atol=1e-6)
+    np.testing.assert_allclose(normalize(features), np.divide(wide, length, where=length > 0, out=wide * 0), atol=1e-6)
     energy = length**2 - (length**2).min()
     energy /= energy.max()
     expected = 0.7 / (1 + np.exp(-300 * (energy - 0.05)))
@@ -68,16 +68,16 @@ def test_normalised_correlation_and_blending_weight_are_the_papers(rng):
     np.testing.assert_allclose(blend(features, other, 0.7), expected * wide + (1 - expected) * other, atol=1e-3)
 
 
-def test_exact_search_is_brute_force(rng):
+def test_exact_search_equals_brute_force(rng):
     a, b = maps(rng, 12, 12, 3), maps(rng, 11, 12, 3)
     field, energies = search_exactly(a, b, fields.scaled_identity((12, 12), (11, 12)), 3)
     places = [(k, m) for k in range(11) for m in range(12)]
-    least = np.empty((12, 12))
+    lowest = np.empty((12, 12))
     for i, j in np.ndindex(12, 12):
         every = [brute_energy(a, b, (i, j), place, 3) for place in places]
-        least[i, j] = min(every)
-        assert brute_energy(a, b, (i, j), field[i, j], 3) == pytest.approx(least[i, j], abs=1e-5)
-    assert energies[-1] == pytest.approx(least.mean(), abs=1e-6)
+        lowest[i, j] = min(every)
+        assert brute_energy(a, b, (i, j), field[i, j], 3) == pytest.approx(lowest[i, j], abs=1e-5)
+    assert energies[-1] == pytest.approx(lowest.mean(), abs=1e-6)
     assert energies[0] > energies[-1]
 
 
@@ -85,7 +85,7 @@ def test_patchmatch_comes_near_exact_search_on_features_of_images():
     """Within 5 % on 64 x 64 maps, from an identity that says nothing."""
     coffee, swirls = pair(64, 64)
     network = Network(options("--weights=random").network, weights.random("vgg19", 0), 1, "float32")
-    a, b = (unit(network.features(image)[1]) for image in (coffee, swirls))
+    a, b = (normalize(network.features(image)[1]) for image in (coffee, swirls))
     start = fields.scaled_identity((64, 64), (64, 64))
     _, exact = search_exactly(a, b, start, 3)
     _, found = search(a, b, start, 3, 64, [0])
@@ -132,16 +132,16 @@ def test_a_mirrored_map_gives_the_mirrored_field(rng):
 SEARCHED = """
 import numpy as np
 from neural_style.analogy import energies, fields
-from neural_style.analogy.matching import search, unit
+from neural_style.analogy.matching import normalize, search
 
 rng = np.random.default_rng(0)
-a, b = (unit(rng.standard_normal((80, 90, 6)).astype(np.float32)) for _ in range(2))
+a, b = (normalize(rng.standard_normal((80, 90, 6)).astype(np.float32)) for _ in range(2))
 field, history = search(a, b, fields.scaled_identity((80, 90), (80, 90)), 3, 8, [7])
 print(energies._threads()._max_workers, history, field.tolist())
 """
 
 
-def test_one_thread_finds_what_all_find():
+def test_results_do_not_depend_on_the_number_of_threads():
     found = []
     for cores in ({min(os.sched_getaffinity(0))}, os.sched_getaffinity(0)):
         limit = functools.partial(os.sched_setaffinity, 0, cores)
@@ -178,23 +178,23 @@ def test_a_field_keeps_its_displacements_when_it_grows():
     assert (fields.enlarge(moved, 4, (20, 24), (9, 9)) < 9).all()
 
 
-def test_reconstruction_begins_with_what_the_field_says_in_the_image(monkeypatch):
+def test_reconstruction_starts_from_the_pixels_that_the_field_points_at(monkeypatch):
     """From level 2, whose maps are half as fine: a window 4 pixels to the right sees what lies 4 to the left."""
     wide = pair(32, 68)[0]
-    network, begun = Network(options("--weights=random").network, weights.random("vgg19", 0), 2, "float32"), []
+    network, starts = Network(options("--weights=random").network, weights.random("vgg19", 0), 2, "float32"), []
 
     def reconstruct(self, target, level, start, *_):
-        begun.append(start)
+        starts.append(start)
         return self.features(start)[1], []
 
     monkeypatch.setattr(Network, "reconstruct", reconstruct)
-    found = Pair(network, wide[:, 4:], wide[:, :-4], LEVELS, 1)
+    found = ImagePair(network, wide[:, 4:], wide[:, :-4], LEVELS, 1)
     rows, cols = found.shapes(2)[0]
     shifted = np.indices((rows, cols)).transpose(1, 2, 0).astype(np.int32)
     forth, back = (np.clip(shifted + (0, by), 0, np.array((rows, cols)) - 1).astype(np.int32) for by in (2, -2))
-    found.refine(Match(2, forth, back, ({"energies": {}},)), 1, 0)
-    np.testing.assert_allclose(begun[0][:, :52], wide[:, 4:56], atol=1e-3)
-    np.testing.assert_allclose(begun[1][:, 12:], wide[:, 12:-4], atol=1e-3)
+    found.refine(Correspondence(2, forth, back, ({"energies": {}},)), 1, 0)
+    np.testing.assert_allclose(starts[0][:, :52], wide[:, 4:56], atol=1e-3)
+    np.testing.assert_allclose(starts[1][:, 12:], wide[:, 12:-4], atol=1e-3)
 
 
 def test_votes_are_means_over_overlapping_patches(rng):
@@ -214,7 +214,7 @@ def test_votes_are_means_over_overlapping_patches(rng):
 
 
 @pytest.mark.parametrize(("level", "source", "wanted"), [(3, 1, 2), (2, 0, 1), (2, 1, 1)])
-def test_reconstruction_goes_back_to_what_made_the_target(level, source, wanted):
+def test_reconstruction_recovers_the_features_that_made_the_target(level, source, wanted):
     coffee, swirls = pair(32, 40)
     network = Network(options("--weights=random").network, weights.random("vgg19", 0), 3, "float32")
     a, b = network.features(coffee), network.features(swirls)
@@ -269,14 +269,14 @@ def test_a_run_returns_images_and_fields(swapped):
     assert record["initial"]["loss"] > record["iterations"][0]["loss"]
 
 
-def test_the_other_way_round_swaps_the_results(engine, swapped):
+def test_exchanging_the_images_exchanges_the_results(engine, swapped):
     other = neural_style.stylize(SWIRLS, COFFEE, engine=engine, style_frame="stretch", cols=72, **QUICK)
     np.testing.assert_array_equal(other.fields["back"], swapped.fields["forth"])
     np.testing.assert_array_equal(np.asarray(other.image), np.asarray(swapped.companions["back"]))
     np.testing.assert_array_equal(np.asarray(other.companions["back"]), np.asarray(swapped.image))
 
 
-def test_an_image_and_itself_stay_as_they_are(engine):
+def test_an_image_paired_with_itself_does_not_change(engine):
     same = neural_style.stylize(COFFEE, COFFEE, engine=engine, **QUICK)
     identity = np.indices((48, 72)).transpose(1, 2, 0)
     for field in same.fields.values():
@@ -286,7 +286,7 @@ def test_an_image_and_itself_stay_as_they_are(engine):
     assert np.abs(np.asarray(same.companions["back"]).astype(int) - photograph).max() <= 1
 
 
-def test_the_mean_alone_keeps_the_detail(engine, swapped):
+def test_swapping_only_the_mean_keeps_the_detail(engine, swapped):
     mean = neural_style.stylize(COFFEE, SWIRLS, engine=engine, style_frame="stretch", swap="mean", **QUICK)
     np.testing.assert_array_equal(mean.fields["forth"], swapped.fields["forth"])
     photograph = geometry_of(COFFEE)
@@ -313,24 +313,24 @@ def geometry_of(path):
         (dict(rows="20"), "need at least 32 rows"),
     ],
 )
-def test_what_analogies_cannot_do_is_told(given, message):
-    with pytest.raises(UserError) as told:
+def test_unsupported_settings_raise_an_error(given, message):
+    with pytest.raises(UserError) as caught:
         neural_style.stylize(COFFEE, SWIRLS, **{**QUICK, **given})
-    assert message in str(told.value)
+    assert message in str(caught.value)
 
 
-def test_one_style_only():
+def test_several_styles_raise_an_error():
     with pytest.raises(UserError, match="--method=analogy takes one style, received 2."):
         neural_style.stylize(COFFEE, [SWIRLS, CHELSEA], **QUICK)
 
 
-def test_fewer_levels_end_at_the_image_all_the_same(engine):
+def test_fewer_levels_also_end_at_the_image(engine):
     found = neural_style.stylize(COFFEE, SWIRLS, engine=engine, analogy_levels="4,2", **QUICK)
     assert found.fields["forth"].shape == (48, 72, 2)
     assert [level["positions"][0] for level in found.record["levels"]] == [[6, 9], [24, 36]]
 
 
-def test_a_foreign_companion_is_not_written_over(tmp_path):
+def test_a_file_of_another_run_is_not_overwritten(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "out_back.png")
     prefix, output = str(tmp_path / "out"), options("--method=analogy").output
     with pytest.raises(UserError, match="out_back.png' is there already"):
@@ -346,8 +346,8 @@ def command(folder, *flags):
     return subprocess.Popen(whole, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_the_command_writes_both_images_and_the_field_and_goes_on_after_ctrl_c(tmp_path):
-    """Broken off after its first level, which is kept; what it goes on to is what a run without a break gives."""
+def test_the_command_writes_both_images_and_the_field_and_resumes_after_ctrl_c(tmp_path):
+    """Interrupted after its first level, which is kept; it then ends as an uninterrupted run does."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()

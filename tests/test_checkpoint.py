@@ -188,7 +188,7 @@ def test_other_weights_than_before_raise_an_error():
     state = next(steps).state()
     state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
     again = Engine().run(*prepare(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
-    with pytest.raises(UserError, match="these were imagenet and --weights=auto comes to random"):
+    with pytest.raises(UserError, match="the run used imagenet, and --weights=auto now selects random"):
         next(again.steps())
 
 

@@ -1,8 +1,9 @@
-"""A cluster of two machines, both of them this one: workers die, machines join late, the driver is restarted."""
+"""A cluster of two machines, both of them simulated here: workers die, machines join late, the driver restarts."""
 
 import importlib.util
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from test_objective import LAYERS, scene
 
 from neural_style.cli.main import main
 from neural_style.cluster import shipping
+from neural_style.cluster.cleanup import session_processes
 from neural_style.cluster.driver import Driver
-from neural_style.losses import terms
+from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.results import record
 from neural_style.settings.settings import Settings
@@ -31,7 +33,7 @@ QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--no
 PAIR = ["photo.png", "painting.png"]
 SHALLOW = ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2"]
 PATIENCE = 120
-"""Seconds; the machine may be busy."""
+"""In seconds. The machine may be busy."""
 NODE = {"num_cpus": 1, "object_store_memory": 200_000_000}
 
 
@@ -41,23 +43,23 @@ def test_without_ray_the_extra_is_named(monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("needs the package ray: pip install 'neural-style[cluster]'.\n")
 
 
-def test_a_file_is_sent_where_the_worker_has_another_one_or_none(tmp_path):
+def test_a_file_is_sent_if_the_worker_has_none_with_the_same_contents(tmp_path):
     (tmp_path / "vgg.h5").write_bytes(b"the driver's")
     path, folder = str(tmp_path / "vgg.h5"), str(tmp_path)
     digests, sent = {path: record.digest([path]), folder: record.digest([folder])}, {}
     own = shipping.Receiver()
-    assert own.lacks(digests) == []
-    assert own.places(digests) == {path: path, folder: folder}
+    assert own.missing_files(digests) == []
+    assert own.local_paths(digests) == {path: path, folder: folder}
 
     for each in digests:
-        sent[each] = shipping.contents(each), os.path.isdir(each)
+        sent[each] = shipping.read_files(each), os.path.isdir(each)
     (tmp_path / "vgg.h5").write_bytes(b"the worker's")
     other = shipping.Receiver()
-    assert other.lacks(digests) == [path, folder]
+    assert other.missing_files(digests) == [path, folder]
     for each, digest in digests.items():
         other.add(each, digest, *sent[each])
-    assert other.lacks(digests) == []
-    for each, place in other.places(digests).items():
+    assert other.missing_files(digests) == []
+    for each, place in other.local_paths(digests).items():
         assert record.digest([place]) == digests[each]
         assert place.endswith(os.path.basename(each))
 
@@ -72,13 +74,13 @@ def test_a_file_is_sent_where_the_worker_has_another_one_or_none(tmp_path):
         pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
     ],
 )
-def test_a_wrong_command_is_told(arguments, message, capsys):
+def test_a_wrong_command_is_an_error(arguments, message, capsys):
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
 @needs_ray
-def test_an_address_where_something_else_listens(capsys):
+def test_an_address_at_which_another_program_listens_is_an_error(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert main(["--manifest=pairs.csv", f"--cluster=127.0.0.1:{other.getsockname()[1]}"]) == 1
     assert "is no Ray cluster that can be reached (no answer within 10 seconds)" in capsys.readouterr().err
@@ -104,24 +106,24 @@ def table(folder, count, *more):
     return folder
 
 
-def begun(folder, *flags, words=("--manifest=pairs.csv",)):
+def start_command(folder, *flags, words=("--manifest=pairs.csv",)):
     command = [sys.executable, "-m", "neural_style", *words, *QUICK, *flags]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def done(folder, *flags, **how):
-    """The exit code, and what was said."""
-    process = begun(folder, *flags, **how)
+def run_command(folder, *flags, **how):
+    """The exit code, the standard output and the standard error."""
+    process = start_command(folder, *flags, **how)
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
 def workers(title="ray::Worker"):
-    """The workers' processes, which Ray entitles by what they are at."""
+    """The workers' processes. Ray puts the method that one runs into its title."""
     return [each for each in psutil.process_iter(["cmdline"]) if title in " ".join(each.info["cmdline"] or [])]
 
 
-def until(condition):
+def wait_until(condition):
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
@@ -145,13 +147,13 @@ def records(folder):
 def alone(tmp_path_factory):
     """The pictures and records of a table's rows, painted on one machine."""
     folder = table(tmp_path_factory.mktemp("alone") / "rows", 4)
-    code, _, err = done(folder, "--iterations=6")
+    code, _, err = run_command(folder, "--iterations=6")
     assert code == 0, err
     return pictures(folder), records(folder)
 
 
 @needs_ray
-def test_a_worker_with_other_packages_is_told(cluster, tmp_path, monkeypatch, capsys):
+def test_a_worker_with_other_versions_is_refused(cluster, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(table(tmp_path / "rows", 1))
     own = record.versions()
     monkeypatch.setattr(record, "versions", lambda: {**own, "keras": "0.1"})
@@ -161,37 +163,37 @@ def test_a_worker_with_other_packages_is_told(cluster, tmp_path, monkeypatch, ca
 
 
 @needs_ray
-def test_rows_are_painted_as_on_one_machine_and_one_that_fails_is_its_own(cluster, alone, tmp_path):
+def test_rows_are_painted_as_on_one_machine_and_a_failed_row_stops_no_other(cluster, alone, tmp_path):
     folder = table(tmp_path / "rows", 4, "missing.png,painting.png,5,5")
-    code, out, err = done(folder, "--iterations=6", f"--cluster={cluster.address}")
+    code, out, err = run_command(folder, "--iterations=6", f"--cluster={cluster.address}")
     assert code == 1, err
     assert out.endswith("5 rows: 4 made, 0 complete already, 1 failed (line 6).\n")
     assert "line 6: Expected an image file, but 'missing.png' does not exist" in err
     assert (pictures(folder), records(folder)) == alone
 
     written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    code, out, _ = done(folder, "--iterations=6", f"--cluster={cluster.address}")
+    code, out, _ = run_command(folder, "--iterations=6", f"--cluster={cluster.address}")
     assert out.endswith("5 rows: 0 made, 4 complete already, 1 failed (line 6).\n")
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
 
 
 @needs_ray
-def test_whatever_dies_or_joins_late_every_row_is_the_same_picture(cluster, alone, tmp_path):
+def test_every_row_is_the_same_picture_after_deaths_and_late_joins(cluster, alone, tmp_path):
     folder = table(tmp_path / "rows", 4)
-    first = begun(folder, "--iterations=6", f"--cluster={cluster.address}")
-    until((folder / "1.state").exists)
+    first = start_command(folder, "--iterations=6", f"--cluster={cluster.address}")
+    wait_until((folder / "1.state").exists)
     (worker,) = workers()
     worker.kill()
-    until(lambda: [process.pid for process in workers()] not in ([], [worker.pid]))
-    until((folder / "1.png").exists)
+    wait_until(lambda: [process.pid for process in workers()] not in ([], [worker.pid]))
+    wait_until((folder / "1.png").exists)
     first.kill()  # the driver, in the middle of another row
     first.communicate()
     painted = {path: path.stat().st_mtime_ns for path in [folder / "1.png"]}
 
-    until(lambda: not workers())
-    second = begun(folder, "--iterations=6", "--resume", f"--cluster={cluster.address}")
+    wait_until(lambda: not workers())
+    second = start_command(folder, "--iterations=6", "--resume", f"--cluster={cluster.address}")
     late = cluster.add_node(**NODE)
-    until(lambda: len(workers("ray::Worker.step")) == 2)
+    wait_until(lambda: len(workers("ray::Worker.next_step")) == 2)
     cluster.remove_node(late, allow_graceful=False)
     out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0, err
@@ -201,28 +203,28 @@ def test_whatever_dies_or_joins_late_every_row_is_the_same_picture(cluster, alon
 
 
 @needs_ray
-def test_a_signal_leaves_the_best_so_far_and_no_worker(cluster, tmp_path):
+def test_a_signal_keeps_the_best_image_and_ends_the_workers(cluster, tmp_path):
     folder = table(tmp_path / "rows", 2)
-    process = begun(folder, "--iterations=1000", f"--cluster={cluster.address}")
-    until((folder / "1.state").exists)
+    process = start_command(folder, "--iterations=1000", f"--cluster={cluster.address}")
+    wait_until((folder / "1.state").exists)
     process.terminate()
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
-    assert "1.png is the best so far; with --resume the run goes on." in out
+    assert "1.png is the best so far; --resume continues the run." in out
     assert json.loads((folder / "1.json").read_text())["broken_off"]
-    until(lambda: not workers())
+    wait_until(lambda: not workers())
 
 
 @needs_ray
-def test_tiles_on_workers_give_the_whole_images_loss_and_gradient_whoever_dies(cluster, vgg19):
+def test_tiles_on_workers_give_the_loss_and_gradient_of_the_whole_image_after_a_death(cluster, vgg19):
     content, style = pair(67, 93)
     shallow = dict(content_layers=["block2_conv2"], style_layers=LAYERS, style_layer_weights=[0.5, 0.3, 0.2])
     settings, given = Settings.read(weights="random", tile=32, **shallow), scene(content, [style])
     image = ((content + style) / 2).astype(np.float64)
     network = model.build(settings.network, vgg19, settings.loss.layers)
-    loss, gradient, found = Objective(network, terms.make_terms(settings.loss)).bind(given)(image)
+    loss, gradient, found = Objective(network, make_loss(settings.loss)).bind_scene(given)(image)
     with Driver(cluster.address) as driver:
-        bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind(given)
+        bound = driver.tiled(settings, vgg19, 32, "float32", 0).bind_scene(given)
         received = bound(image)
         (worker,) = workers()
         threading.Timer(0.1, worker.kill).start()
@@ -238,7 +240,9 @@ def test_tiles_on_workers_give_the_whole_images_loss_and_gradient_whoever_dies(c
 def test_a_picture_by_tiles_on_workers(cluster, tmp_path):
     folder, told = table(tmp_path / "rows", 1), {}
     for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
-        code, _, err = done(folder, "--rows=64", "--tile=48", "--iterations=2", *SHALLOW, *flags, words=[*PAIR, name])
+        code, _, err = run_command(
+            folder, "--rows=64", "--tile=48", "--iterations=2", *SHALLOW, *flags, words=[*PAIR, name]
+        )
         assert code == 0, err
         told[name] = json.loads((folder / f"{name}.json").read_text())
     assert told["there"]["losses"] == pytest.approx(told["here"]["losses"], rel=1e-5)
@@ -246,7 +250,7 @@ def test_a_picture_by_tiles_on_workers(cluster, tmp_path):
 
 
 @needs_ray
-def test_a_films_shots_side_by_side(cluster, tmp_path):
+def test_a_films_shots_are_painted_in_parallel(cluster, tmp_path):
     """Two shots of two frames each."""
     folder, found = table(tmp_path / "rows", 1), {}
     (folder / "clip").mkdir()
@@ -254,10 +258,44 @@ def test_a_films_shots_side_by_side(cluster, tmp_path):
         image = Image.open(picture).convert("RGB").resize((96, 64))
         image.crop((number, 0, 90 + number, 64)).save(folder / "clip" / f"{number}.png")
     for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
-        code, _, err = done(folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name])
+        code, _, err = run_command(folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name])
         assert code == 0, err
         frames = json.loads((folder / f"{name}.json").read_text())["frames"]
         shown = [np.asarray(Image.open(path)).tolist() for path in sorted((folder / name).glob("*.png"))]
         found[name] = [(each["number"], each["cut"], each["loss"]) for each in frames], shown
     assert [number for number, cut, _ in found["here"][0] if cut] == [1, 3]
     assert found["there"] == found["here"]
+
+
+def local_raylet(driver):
+    """The raylet that a driver with --cluster=local has started, and the name of its Ray session."""
+    children = psutil.Process(driver.pid).children(recursive=True)
+    (raylet,) = (each for each in children if each.cmdline() and each.cmdline()[0].endswith("/raylet"))
+    return raylet, re.search(r"session_[\d_-]+", " ".join(raylet.cmdline())).group()
+
+
+@needs_ray
+def test_a_local_cluster_that_has_died_is_an_error_that_names_resume(tmp_path):
+    folder = table(tmp_path / "rows", 1)
+    driver = start_command(folder, "--iterations=1000", "--cluster=local")
+    wait_until((folder / "1.state").exists)
+    raylet, session = local_raylet(driver)
+    raylet.kill()
+    out, err = driver.communicate(timeout=PATIENCE)
+    assert driver.returncode == 1
+    assert "The Ray cluster has died" in err
+    assert "with --resume" in err
+    assert "1.png is the best so far; --resume continues the run." in out
+    assert session_processes(session) == []
+
+
+@needs_ray
+def test_the_processes_of_a_local_cluster_do_not_outlive_a_killed_driver(tmp_path):
+    folder = table(tmp_path / "rows", 1)
+    driver = start_command(folder, "--iterations=1000", "--cluster=local")
+    wait_until((folder / "1.state").exists)
+    _, session = local_raylet(driver)
+    assert session_processes(session)
+    driver.kill()
+    driver.communicate()
+    wait_until(lambda: not session_processes(session))

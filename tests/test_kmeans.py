@@ -41,7 +41,7 @@ def test_each_filters_mean_activation_is_one(pictures, weights):
         np.testing.assert_allclose(np.mean(activations, axis=0), 1, rtol=1e-3)
 
 
-def test_filters_are_free_of_mean_but_for_the_first_layers(weights):
+def test_filters_have_mean_zero_except_in_the_first_layer(weights):
     kernel, bias = weights["block2_conv1"]
     np.testing.assert_allclose(kernel.sum(axis=(0, 1, 2)), 0, atol=1e-3 * np.abs(kernel).sum(axis=(0, 1, 2)).max())
     np.testing.assert_array_equal(bias, 0)

@@ -27,7 +27,7 @@ def given(styles=SWIRLS, recipe="instant", **how):
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("look", [{"rows": 97}, {"rows": 61, "alpha": 0.6, "style_scale": (0.5, 2), "shifts": 2}])
-def test_any_painting_is_as_tensorflows_within_a_grey_level(engine, photo, look):
+def test_any_painting_equals_tensorflows_within_a_grey_level(engine, photo, look):
     paintings = [DATA / "painting_256.png", SWIRLS]
     quick = neural_style.stylize(photo, paintings, recipe="instant", engine=engine, **look)
     exact = neural_style.stylize(photo, paintings, recipe="instant", engine=engine, precision="float32", **look)
@@ -37,7 +37,7 @@ def test_any_painting_is_as_tensorflows_within_a_grey_level(engine, photo, look)
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda path: path.stem)
-def test_a_trained_network_is_as_tensorflows_within_a_grey_level(engine, photo):
+def test_a_trained_network_equals_tensorflows_within_a_grey_level(engine, photo):
     look = dict(engine=engine, rows=61, style=("tahiti", "great_wave"), style_blend=(0.3, 0.7))
     quick = neural_style.stylize(photo, "painters", **look)
     exact = neural_style.stylize(photo, "painters", precision="float32", **look)
@@ -71,12 +71,12 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize("how", [{"precision": "float32"}, {"precision": "bfloat16"}, {"tile": 32}, {"tile": "none"}])
-def test_what_is_asked_for_of_the_arithmetic_is_tensorflows(how):
+def test_requested_arithmetic_is_computed_by_tensorflow(how):
     assert uses_litert(given())
     assert not uses_litert(given(**how))
 
 
-def test_pictures_one_after_the_other_are_as_alone(engine):
+def test_a_picture_does_not_depend_on_the_one_before(engine):
     """One engine's models serve all sizes and paintings."""
     for rows, style in ((40, SWIRLS), (61, DATA / "painting_256.png"), (40, SWIRLS)):
         look = dict(recipe="instant", rows=rows)
@@ -84,7 +84,7 @@ def test_pictures_one_after_the_other_are_as_alone(engine):
         np.testing.assert_array_equal(kept.array, neural_style.stylize(COFFEE, style, **look).array)
 
 
-def test_masks_and_large_pictures_are_tensorflows():
+def test_masks_and_large_pictures_are_painted_by_tensorflow():
     mask = Image.new("L", (8, 8), "white")
     assert not uses_litert(given(style_masks=[mask]))
     large = prepare(COFFEE, [SWIRLS], neural_style.Settings.read("instant", rows=1300))
@@ -92,7 +92,7 @@ def test_masks_and_large_pictures_are_tensorflows():
     assert not uses_litert(given(recipe="offline"))
 
 
-def test_an_export_beside_a_network_from_elsewhere_is_not_read(tmp_path):
+def test_an_export_beside_another_network_is_not_read(tmp_path):
     bundled = style_networks.by_name()["painters"]
     assert style_networks.lite_file(bundled).is_file()
     for ending in (".keras", ".tflite"):

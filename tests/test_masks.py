@@ -31,7 +31,7 @@ def test_white_masks_are_no_masks(vgg19):
     content, style = pair(32, 48)
     both = objective(vgg19)
     plain, white = (
-        both.bind(Scene(content, [Region([style], [1.0], 1.0, mask)], content))(content)
+        both.bind_scene(Scene(content, [Region([style], [1.0], 1.0, mask)], content))(content)
         for mask in (None, np.ones((32, 48), np.float32))
     )
     assert float(white[0]) == pytest.approx(float(plain[0]), rel=1e-5)
@@ -49,7 +49,7 @@ def test_styles_keep_to_their_halves(vgg19, reuse):
             Region([style], [1.0], 0.5, half(32, 96, "left")),
             Region([right], [1.0], 0.5, half(32, 96, "right")),
         ]
-        return both.bind(Scene(content, regions, content), reuse)(content)[1].numpy()
+        return both.bind_scene(Scene(content, regions, content), reuse)(content)[1].numpy()
 
     one, other = gradient(style), gradient(content[::-1].copy())
     np.testing.assert_allclose(one[:, :24], other[:, :24], atol=1e-4 * np.abs(one).max())

@@ -20,7 +20,7 @@ def free(monkeypatch):
 
 @pytest.fixture(params=[True, False], ids=["AVX-512", "no AVX-512"])
 def kinds(request, monkeypatch):
-    """Either kind of processor."""
+    """Both kinds of processors."""
     monkeypatch.setattr(memory.device, "has_any", lambda *instructions: request.param)
 
 
@@ -28,7 +28,7 @@ def choose(wanted, rows, *flags, optimizer="adam"):
     return memory.choose_tile(rows, rows, "float32", options(f"--tile={wanted}", f"--optimizer={optimizer}", *flags))
 
 
-def test_auto_takes_what_fits_whole_and_tiles_the_rest(free, kinds):
+def test_auto_uses_tiles_only_if_the_whole_image_does_not_fit(free, kinds):
     free(24)
     assert choose("auto", 400) is None
     assert choose("auto", 4096) in memory.TILES
@@ -40,7 +40,7 @@ def test_auto_takes_what_fits_whole_and_tiles_the_rest(free, kinds):
     assert choose("500", 4096) == 512  # a multiple of block 5's stride
 
 
-def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
+def test_too_little_memory_raises_an_error_in_advance(free, kinds):
     free(12)
     with pytest.raises(UserError, match=r"4096 x 4096 pixels would need about .* try --tile=auto or fewer --rows"):
         choose("none", 4096)
@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_told_before_it_happens(free, kinds):
     with pytest.raises(UserError, match="try --optimizer=adam or fewer --rows"):
         choose("auto", 8192, optimizer="lbfgs")
     free(6)
-    with pytest.raises(UserError, match="try fewer --rows"):  # adam's images are too many as well
+    with pytest.raises(UserError, match="try fewer --rows"):  # adam needs too much memory as well
         choose("auto", 8192, optimizer="lbfgs")
     with pytest.raises(UserError, match="would need"):
         choose("auto", 4096, "--noreuse_constant_rows")
@@ -70,7 +70,7 @@ def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
     assert by_optimizer == sorted(set(by_optimizer))
 
 
-def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
+def test_a_run_that_is_too_large_is_one_line_of_error(free, capsys, tmp_path):
     free(0.5)
     assert main.main([str(COFFEE), str(SWIRLS), str(tmp_path / "out"), "--weights=random", "--rows=64"]) == 1
     assert "GB of memory" in capsys.readouterr().err
@@ -78,13 +78,13 @@ def test_a_run_too_large_ends_with_one_sentence(free, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("tile", ["5", "111"])
-def test_tiles_of_no_size(tile):
+def test_tiles_that_are_too_small(tile):
     with pytest.raises(UserError, match="auto, none or a size of at least 112 pixels with these layers"):
         options(f"--tile={tile}")
 
 
 @pytest.mark.parametrize("controller", ["", "memory"])
-def test_the_least_that_a_control_group_leaves_counts(free, monkeypatch, tmp_path, controller):
+def test_the_minimum_of_all_control_groups_counts(free, monkeypatch, tmp_path, controller):
     free(24)
     _, limit, used = memory.CGROUPS[controller]
     monkeypatch.setattr(memory, "CGROUPS", {controller: (tmp_path, limit, used)})
@@ -93,15 +93,15 @@ def test_the_least_that_a_control_group_leaves_counts(free, monkeypatch, tmp_pat
     (tmp_path / "own").write_text(f"7:cpuset:/elsewhere\n5:{controller}:/service/run/unseen\n")
     within = tmp_path / "service" / "run"
     within.mkdir(parents=True)
-    for folder, most, now in ((tmp_path, "max", 5e8), (tmp_path / "service", 2e9, 5e8), (within, 1e9, 4e8)):
-        (folder / limit).write_text(f"{most if most == 'max' else int(most)}\n")
-        (folder / used).write_text(f"{int(now)}\n")
+    for folder, maximum, used_now in ((tmp_path, "max", 5e8), (tmp_path / "service", 2e9, 5e8), (within, 1e9, 4e8)):
+        (folder / limit).write_text(f"{maximum if maximum == 'max' else int(maximum)}\n")
+        (folder / used).write_text(f"{int(used_now)}\n")
     assert memory.free() == 6e8
     (within / limit).write_text("max\n")
     assert memory.free() == 1.5e9
 
 
-def test_a_tiled_run_follows_the_whole_one():
+def test_a_tiled_run_equals_an_untiled_one():
     arguments = (
         "--rows=80",
         "--content_layers=block3_conv1",
@@ -129,6 +129,6 @@ def test_styles_and_stacked_images_count(free, kinds):
         memory.choose_tile(400, 400, "float32", whole, styles=20)
 
 
-def test_a_machine_that_does_not_say_what_is_free(monkeypatch):
+def test_free_memory_may_be_unknown(monkeypatch):
     monkeypatch.setattr("psutil.PROCFS_PATH", "/nowhere")
     assert memory.choose_tile(64, 64, "float32", options()) is None

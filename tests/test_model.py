@@ -13,7 +13,7 @@ LAYERS = ["block1_conv2", "block3_conv1", "block5_conv2"]
 
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
-def test_features_are_those_of_keras_applications(network):
+def test_features_equal_those_of_keras_applications(network):
     kernels = weights.random(network, 1)
     application = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
     theirs = application(weights=None, include_top=False)
@@ -55,7 +55,7 @@ def test_average_pooling_by_hand(vgg19):
     np.testing.assert_allclose(built["block2_conv1"], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_replicated_borders_make_no_edge(vgg19):
+def test_replicated_padding_makes_no_edge(vgg19):
     flat = np.full((1, 16, 16, 3), 200, np.float32)
     zeros, replicate = (
         model.build(NetworkSettings(padding=padding), vgg19, ["block2_conv1"])(flat)["block2_conv1"].numpy()
@@ -75,7 +75,7 @@ def test_preprocessing_is_keras_own_and_deprocessing_its_inverse(mode, rng):
     np.testing.assert_allclose(deprocess(model.preprocess(image, mode), mode), image, atol=1e-3)
 
 
-def test_layers_take_the_mean_activations_of_imagenet_and_keep_their_filters_proportions(vgg19):
+def test_layers_get_imagenets_mean_activations_and_keep_their_filters_proportions(vgg19):
     layers, pictures = vgg_layers.layer_names("vgg19")[:9], pair(32, 48)
     normalized = model.normalize(NetworkSettings(normalize_weights="imagenet"), vgg19, pictures, layers)
     before, after = (model.build(NetworkSettings(), kernels, layers) for kernels in (vgg19, normalized))
@@ -86,7 +86,7 @@ def test_layers_take_the_mean_activations_of_imagenet_and_keep_their_filters_pro
         np.testing.assert_allclose(found[0], original[0] * factor, rtol=1e-3, atol=1e-4 * np.max(found[0]))
 
 
-def test_imagenets_mean_activations_are_the_published_ones_and_lie_between_them_elsewhere():
+def test_imagenets_mean_activations_are_published_or_interpolated():
     for network in vgg_layers.BLOCKS:
         means = [vgg_layers.imagenet_mean(network, name) for name in vgg_layers.layer_names(network)]
         published = {name: vgg_layers.imagenet_mean(network, name) for name in vgg_layers.IMAGENET_MEANS}
@@ -95,7 +95,7 @@ def test_imagenets_mean_activations_are_the_published_ones_and_lie_between_them_
         assert means[4:8] == sorted(means[4:8])
 
 
-def test_a_filter_that_the_images_do_not_show_is_not_blown_up(vgg19):
+def test_the_factor_of_a_filter_without_activation_is_limited(vgg19):
     kernels, pictures = dict(vgg19), pair(32, 48)
     kernel, bias = kernels["block1_conv1"]
     kernels["block1_conv1"] = kernel * np.where(np.arange(64) == 5, 0, 1), bias - 1e4 * (np.arange(64) == 5)
@@ -116,7 +116,7 @@ def test_normalized_filters_have_mean_activation_one_and_change_only_units(vgg19
             np.mean([tf.reduce_mean(network(picture[None])[name], [0, 1, 2]) for picture in pictures], axis=0)
             for network in (after, before)
         )
-        units = model.units(original)  # a filter may see next to nothing of itself
-        np.testing.assert_allclose(mean[units == original], 1, rtol=1e-3)
+        divisors = model.filter_divisors(original)  # a filter may have hardly any activation
+        np.testing.assert_allclose(mean[divisors == original], 1, rtol=1e-3)
         one = pictures[0][None]
-        np.testing.assert_allclose(after(one)[name] * units, before(one)[name], rtol=1e-3, atol=2e-2)
+        np.testing.assert_allclose(after(one)[name] * divisors, before(one)[name], rtol=1e-3, atol=2e-2)

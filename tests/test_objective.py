@@ -4,7 +4,7 @@ import tensorflow as tf
 from conftest import DATA, SWIRLS, options, pair, prepared
 
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import terms
+from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.results.record import by_kind
@@ -34,21 +34,18 @@ def objective(weights, tile=None, dtype="float32", **changes):
     )
     settings = LossSettings(**{**given, **changes})
     built = model.build(network, weights, settings.layers, dtype, tiled=tile is not None)
-    return (
-        Objective(built, terms.make_terms(settings))
-        if tile is None
-        else TiledObjective(built, terms.make_terms(settings), tile)
-    )
+    loss = make_loss(settings)
+    return Objective(built, loss) if tile is None else TiledObjective(built, loss, tile)
 
 
 @pytest.mark.parametrize("normalization", ["none", "keras", "gatys", "mean", "pytorch", "scale"])
-def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
+def test_reused_constants_and_the_whole_batch_agree(vgg19, normalization):
     content, style = pair(32, 48)
     image = (content + style) / 2
     both = objective(vgg19, normalization=normalization)
     given = scene(content, [style, content], [0.7, 0.3])
-    loss, gradient, found = both.bind(given)(image)
-    stacked_loss, stacked_gradient, stacked = both.bind(given, reuse=False)(image)
+    loss, gradient, found = both.bind_scene(given)(image)
+    stacked_loss, stacked_gradient, stacked = both.bind_scene(given, reuse=False)(image)
     assert float(loss) == pytest.approx(float(stacked_loss), rel=1e-5)
     assert np.linalg.norm(gradient - stacked_gradient) <= 1e-4 * np.linalg.norm(gradient)
     for name in found:
@@ -57,7 +54,7 @@ def test_reuse_and_the_whole_batch_agree(vgg19, normalization):
 
 def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
     content, style = pair(24, 24)
-    function = objective(vgg19, dtype="float64").bind(scene(content, [style]))
+    function = objective(vgg19, dtype="float64").bind_scene(scene(content, [style]))
     image = rng.uniform(50, 200, content.shape)
     direction = rng.standard_normal(content.shape)
     up, down = (float(function(image + sign * 1e-4 * direction)[0]) for sign in (1, -1))
@@ -70,7 +67,7 @@ def test_a_style_of_another_size_is_the_same_style(vgg19, style_loss):
     content, _ = pair(32, 32)
     function = objective(vgg19, padding="replicate", style_loss=style_loss, normalization="none", tv_weight=0.0)
     small, large = (
-        function.bind(scene(content, [np.full((*size, 3), 90, np.float32)]))(content)[0]
+        function.bind_scene(scene(content, [np.full((*size, 3), 90, np.float32)]))(content)[0]
         for size in ((32, 32), (40, 96))
     )
     assert float(large) == pytest.approx(float(small), rel=1e-4)
@@ -80,7 +77,7 @@ def test_bfloat16_is_near_float32(vgg19):
     content, style = pair(32, 48)
     image = (content + style) / 2
     exact, near = (
-        objective(vgg19, dtype=dtype).bind(scene(content, [style]))(image) for dtype in ("float32", "bfloat16")
+        objective(vgg19, dtype=dtype).bind_scene(scene(content, [style]))(image) for dtype in ("float32", "bfloat16")
     )
     assert near[0].dtype == tf.float32
     assert float(near[0]) == pytest.approx(float(exact[0]), rel=0.02)
@@ -91,18 +88,18 @@ def test_bfloat16_is_near_float32(vgg19):
 def test_evaluating_again_does_not_trace_again(vgg19):
     content, style = pair(32, 48)
     both = objective(vgg19)
-    function, other = both.bind(scene(content, [style])), both.bind(scene(style, [content]))
+    function, other = both.bind_scene(scene(content, [style])), both.bind_scene(scene(style, [content]))
     for image in (content, style):
         function(image)
         other(image)
     assert both.traces == 1
 
 
-def test_a_networks_weights_have_a_gradient_as_the_image_has(vgg19):
+def test_the_gradient_by_a_networks_weights(vgg19):
     """The loss of what a network paints, by its weights: against differences of losses in float64."""
     content, style = pair(24, 32)
     both = objective(vgg19, dtype="float64")
-    constants = both.prepared(scene(content, [style]))
+    constants = both.prepare(scene(content, [style]))
     painter = tf.Variable([0.8, -0.1, 3.0], dtype=tf.float64)
 
     def loss():

@@ -67,7 +67,7 @@ def test_continuous_lbfgs_survives_a_noisy_gradient(rng):
     assert end.loss < start.loss * 1e-3
 
 
-def test_continuous_lbfgs_never_gets_worse_and_keeps_its_budget_but_for_the_last_search(rng):
+def test_continuous_lbfgs_never_rises_and_exceeds_its_evaluations_only_by_the_last_search(rng):
     wanted = rng.uniform(50, 200, SHAPE)
     steps = list(transfer(bowl(wanted), EVERY["continuous lbfgs"](7), np.full(SHAPE, 128.0), 4))
     longest = 10  # halvings, from 1 to SHORTEST
@@ -76,7 +76,7 @@ def test_continuous_lbfgs_never_gets_worse_and_keeps_its_budget_but_for_the_last
     assert losses == sorted(losses, reverse=True)
 
 
-def test_continuous_lbfgs_goes_the_same_way_however_it_is_cut_into_steps(rng):
+def test_continuous_lbfgs_does_not_depend_on_the_evaluations_per_step(rng):
     """The end of a step once cut a line search off and took that for a reason to forget the curvature."""
     wanted, losses = rng.uniform(50, 200, SHAPE), []
     for evaluations, iterations in ((1, 30), (30, 1)):
@@ -107,7 +107,7 @@ def test_lbfgs_direction_is_that_of_the_dense_bfgs_matrix(rng):
     np.testing.assert_allclose(curvature.direction(gradient), expected, atol=1e-4 * np.linalg.norm(expected))
 
 
-def test_adam_against_its_formula_written_out():
+def test_adam_equals_its_formula():
     """Two moves of Kingma & Ba's algorithm 1 by hand, at gradients 3 and -1."""
     adam = optimizers.Adam(1, 0.5, 1.0, 1, False)
     gradients = iter([3.0, -1.0])
@@ -139,13 +139,13 @@ def test_the_evaluator_keeps_the_best_image(rng):
     np.testing.assert_array_equal(evaluator.best.x, np.ones(60))
 
 
-def test_a_loss_that_is_not_finite_is_told():
+def test_a_loss_that_is_not_finite_raises_an_error():
     evaluator = Evaluator(lambda image: (np.inf, image, {"style/block1_conv1": np.inf}), SHAPE)
     with pytest.raises(UserError, match="finite loss and gradient.*evaluation 1.*style/block1_conv1 inf"):
         evaluator.loss(np.zeros(60))
 
 
-def test_no_iterations_give_the_start_alone(rng):
+def test_zero_iterations_give_only_the_start(rng):
     image = rng.uniform(0, 255, SHAPE)
     (step,) = transfer(bowl(image + 1), EVERY["lbfgs"](20), image, 0)
     assert (step.index, step.evaluations) == (0, 1)
@@ -153,7 +153,7 @@ def test_no_iterations_give_the_start_alone(rng):
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "continuous lbfgs"])
-def test_a_stall_in_coarse_arithmetic_is_mended_by_the_finer_one(rng, name):
+def test_a_stall_in_coarse_arithmetic_switches_to_the_finer_one(rng, name):
     """The coarse bowl's gradient points uphill, so that nothing lower is found along it."""
     wanted = rng.uniform(0, 255, SHAPE)
 
@@ -174,7 +174,7 @@ def test_a_stall_in_coarse_arithmetic_is_mended_by_the_finer_one(rng, name):
     assert again.at(np.full(60, 7.0)).loss == pytest.approx(fine(np.full(SHAPE, 7.0))[0])
 
 
-def test_a_break_before_a_finer_scales_first_evaluation_keeps_the_coarser_image():
+def test_an_interruption_before_a_finer_scales_first_evaluation_keeps_the_coarser_image():
     settings = options("--weights=random", "--scales=16,32", "--iterations=1", "--evaluations_per_iteration=2")
     run = Engine().run(*prepare(COFFEE, [SWIRLS], settings))
     sessions = run.sessions()
@@ -184,7 +184,7 @@ def test_a_break_before_a_finer_scales_first_evaluation_keeps_the_coarser_image(
     np.testing.assert_allclose(run.best(), geometry.enlarge(coarser, 32, 48))
 
 
-def test_a_break_while_the_finer_precision_is_made_keeps_the_best_image():
+def test_an_interruption_during_the_switch_of_precision_keeps_the_best_image():
     def objective(image):
         return np.square(image).sum(), 2 * image, {}
 

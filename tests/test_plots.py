@@ -15,11 +15,11 @@ def test_losses_are_drawn(tmp_path):
     plots.losses(str(tmp_path / "losses.png"), scales)
     with Image.open(tmp_path / "losses.png") as drawn:
         colors = drawn.convert("RGB").getcolors(maxcolors=100_000)
-    seen = {color for _, color in colors}
-    assert {(255, 127, 14), (44, 160, 44), (0, 0, 0)} <= seen  # style, total variation, loss
+    used = {color for _, color in colors}
+    assert {(255, 127, 14), (44, 160, 44), (0, 0, 0)} <= used  # style, total variation, loss
 
 
-def test_a_term_without_weight_stands_not_in_the_legend(tmp_path, monkeypatch):
+def test_a_term_without_weight_is_not_in_the_legend(tmp_path, monkeypatch):
     shown = []
     draw = Axes.legend
     monkeypatch.setattr(Axes, "legend", lambda axes: shown.extend(axes.get_legend_handles_labels()[1]) or draw(axes))
@@ -43,7 +43,7 @@ def test_a_comparison_shows_content_styles_and_result():
 
 
 @pytest.mark.parametrize("ending", ["webp", "gif"])
-def test_a_preview_plays_every_frame_at_the_last_ones_size(tmp_path, ending):
+def test_a_preview_shows_every_frame_in_the_size_of_the_last(tmp_path, ending):
     frames = [plots.frame(Image.new("RGB", (20, 10), (40 * i, 0, 0))) for i in range(3)]
     frames.append(plots.frame(Image.new("RGB", (1000, 500), (200, 0, 0))))
     assert frames[-1].shape == (240, 480, 3)

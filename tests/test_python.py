@@ -11,13 +11,16 @@ from neural_style.core.errors import UserError
 from neural_style.images import geometry, reading
 from neural_style.vgg import weights
 
-QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3)
+SMALL = dict(weights="random", rows=32, style_layers=["block1_conv1"], content_layers=["block1_conv2"])
+QUICK = dict(SMALL, iterations=2, evaluations_per_iteration=3)
+FLAGS = ["--rows=32", "--style_layers=block1_conv1", "--content_layers=block1_conv2", "--iterations=2"]
+FLAGS += ["--evaluations_per_iteration=3"]
 
 
-def test_paths_images_and_arrays_give_what_the_engine_gives():
+def test_paths_images_and_arrays_give_the_same_picture_as_the_engine():
     steps = []
     image, record = neural_style.stylize(str(COFFEE), SWIRLS, callback=steps.append, **QUICK)
-    *_, last = session("--rows=32", "--iterations=2", "--evaluations_per_iteration=3").steps()
+    *_, last = session(*FLAGS).steps()
     np.testing.assert_array_equal(np.asarray(image), last.image.clip(0, 255).astype(np.uint8))
     assert [step.index for step in steps] == [0, 1, 2]
     assert record["iterations"][-1]["loss"] == last.loss == steps[-1].loss
@@ -46,18 +49,18 @@ def test_an_exception_in_the_callback_ends_the_run():
         (np.zeros((4, 4, 7)), {}, "received one of shape"),
     ],
 )
-def test_what_is_wrong_is_told(style, options, message):
+def test_wrong_values_raise_errors(style, options, message):
     with pytest.raises(neural_style.UserError, match=message):
         neural_style.stylize(COFFEE, style, **options)
 
 
-def test_none_undoes_what_a_recipe_sets():
+def test_none_restores_the_default_of_a_recipes_setting():
     assert neural_style.Settings.read("vgg16_notebook").picture.cols == 500
     assert neural_style.Settings.read("vgg16_notebook", cols=None).picture.cols is None
     assert neural_style.Settings.read("gatys", tv_weight=None).loss.tv_weight == 1.0
 
 
-def test_lists_paths_and_masks_as_python_has_them(rng):
+def test_lists_paths_and_masks_of_python_types(rng):
     half = np.zeros((32, 48), bool)
     half[:, 24:] = True
     look = dict(QUICK, content_layers=["block3_conv1"], style_layers=("block1_conv1",), style_blend=[1.0])
@@ -71,28 +74,30 @@ def test_lists_paths_and_masks_as_python_has_them(rng):
 
 
 @pytest.mark.parametrize("picture", [[[1, 2]], 3, None, np.full((4, 4, 3), 0.5), np.full((4, 4, 3), np.nan)])
-def test_what_is_no_picture_is_told(picture):
+def test_other_objects_than_pictures_raise_errors(picture):
     with pytest.raises(neural_style.UserError, match="Expected an image"):
         neural_style.stylize(COFFEE, picture if picture is not None else [None], **QUICK)
 
 
-def test_features_take_the_networks_settings():
+def test_features_use_the_settings_of_the_network():
     look = dict(weights="random", network="vgg16", rows=32)
-    found = neural_style.features(COFFEE, "block2_conv1", **look)
-    assert found["block2_conv1"].shape == (16, 24, 128)
-    assert found["image"].shape == (32, 48, 3)
+    features = neural_style.features(COFFEE, "block2_conv1", **look)
+    assert features["block2_conv1"].shape == (16, 24, 128)
+    assert features["image"].shape == (32, 48, 3)
     coarse = neural_style.features(COFFEE, ["block2_conv1"], precision="bfloat16", **look)
-    assert 0 < np.abs(coarse["block2_conv1"] - found["block2_conv1"]).mean() < 0.02 * found["block2_conv1"].mean()
+    assert 0 < np.abs(coarse["block2_conv1"] - features["block2_conv1"]).mean() < 0.02 * features["block2_conv1"].mean()
     scaled = neural_style.features(COFFEE, ["block2_conv1"], normalize_weights="images", **look)
     means = scaled["block2_conv1"].mean(axis=(0, 1))
-    assert (means.max(), np.median(means)) == pytest.approx((1, 1), rel=1e-3)  # a rare filter's is less
+    assert (means.max(), np.median(means)) == pytest.approx(
+        (1, 1), rel=1e-3
+    )  # of filters that are rarely active it is smaller
     learned = neural_style.features(COFFEE, ["block1_conv1"], weights="learned", rows=32)
     assert learned["block1_conv1"].shape == (32, 48, 64)
 
 
 def test_an_engine_notices_that_a_weight_file_changed(tmp_path):
     path, engine, losses = tmp_path / "vgg.safetensors", neural_style.Engine(), []
-    settings = neural_style.Settings.read(weights=str(safetensors_file(path, 0)), rows=32, iterations=0)
+    settings = neural_style.Settings.read(**{**SMALL, "weights": str(safetensors_file(path, 0)), "iterations": 0})
     for seed in (0, 0, 1):
         if seed:
             safetensors_file(path, seed)
@@ -109,7 +114,7 @@ def safetensors_file(path, seed):
     return path
 
 
-def test_threads_take_turns():
+def test_threads_wait_for_each_other():
     engine, settings, losses = neural_style.Engine(), neural_style.Settings.read(**QUICK), []
 
     def paint():
@@ -124,24 +129,23 @@ def test_threads_take_turns():
     assert losses[0] == losses[1] == losses[2]
 
 
-def test_a_step_keeps_what_the_run_goes_on_from():
+def test_images_of_steps_are_read_only():
     steps = neural_style.Engine().steps(COFFEE, [SWIRLS], neural_style.Settings.read(**QUICK))
     with pytest.raises(ValueError, match="read-only"):
         next(steps).image[:] = 0
 
 
-def test_a_painting_is_saved_with_what_the_photograph_carried(tmp_path):
+def test_a_painting_is_saved_with_the_metadata_of_the_photograph(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0110] = "camera"
     Image.open(COFFEE).convert("RGB").save(tmp_path / "photo.jpg", exif=exif, icc_profile=profile)
-    look = dict(weights="random", rows=32, iterations=0)
-    painting = neural_style.stylize(tmp_path / "photo.jpg", SWIRLS, **look)
+    painting = neural_style.stylize(tmp_path / "photo.jpg", SWIRLS, **SMALL, iterations=0)
     for ending in ("jpg", "png", "webp", "tif"):
         painting.save(tmp_path / f"out.{ending}")
-        found = Image.open(tmp_path / f"out.{ending}")
-        assert found.getexif()[0x0110] == "camera"
-        assert found.info["icc_profile"] == profile
+        saved = Image.open(tmp_path / f"out.{ending}")
+        assert saved.getexif()[0x0110] == "camera"
+        assert saved.info["icc_profile"] == profile
     with pytest.raises(UserError, match=r"Expected a path that ends in .png"):
         painting.save(tmp_path / "out.bmp")
 
@@ -154,18 +158,18 @@ def test_a_painting_is_saved_with_what_the_photograph_carried(tmp_path):
         ({"content_weight": 0, "style_weight": 0, "tv_weight": 0}, "are all 0: nothing would be painted"),
     ],
 )
-def test_wrong_kinds_of_arguments_are_told(wrong, message):
+def test_arguments_of_wrong_types_raise_errors(wrong, message):
     with pytest.raises(UserError, match=message):
         neural_style.stylize(COFFEE, SWIRLS, **wrong)
 
 
-def test_one_style_need_not_be_in_a_list_and_settings_are_settings(engine):
-    settings = neural_style.Settings.read(weights="random", rows=32, iterations=0)
+def test_a_single_style_without_a_list_and_settings_of_a_wrong_type(engine):
+    settings = neural_style.Settings.read(**SMALL, iterations=0)
     assert len(list(engine.steps(COFFEE, SWIRLS, settings))) == 1
     with pytest.raises(UserError, match="Expected Settings, such as"):
         engine.steps(COFFEE, [SWIRLS], {"rows": 32})
 
 
-def test_features_that_do_not_fit_into_memory_are_told():
+def test_features_that_do_not_fit_into_memory_raise_an_error():
     with pytest.raises(UserError, match="The features of 60000 x 90000 pixels would need about"):
         neural_style.features(COFFEE, ["block5_conv4"], weights="random", rows=60000, largest_image=1)

@@ -28,8 +28,8 @@ def named(path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=named)
 def test_flags_exist(path):
-    found = set(re.findall(r"(?<![\w-])--(\w+)", path.read_text(encoding="utf-8"))) - FOREIGN
-    assert {name for name in found if name not in FLAGS and name.removeprefix("no") not in FLAGS} == set()
+    flags = set(re.findall(r"(?<![\w-])--(\w+)", path.read_text(encoding="utf-8"))) - FOREIGN
+    assert {name for name in flags if name not in FLAGS and name.removeprefix("no") not in FLAGS} == set()
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=named)
@@ -37,7 +37,7 @@ def test_files_exist(path):
     text = path.read_text(encoding="utf-8")
     links = {path.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)}
     words = re.findall(r"(?<![\w/.~-])(?:neural_style|scripts|tests|configs)/[\w./-]*\w", text)
-    assert [str(found) for found in (*links, *(ROOT / word for word in words)) if not found.exists()] == []
+    assert [str(file) for file in (*links, *(ROOT / word for word in words)) if not file.exists()] == []
 
 
 def test_the_readme_stays_short():

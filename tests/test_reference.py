@@ -1,11 +1,12 @@
-"""Losses, gradients and trajectories against values that other programs computed (tests/data/README.md)."""
+"""Losses, gradients and trajectories compared with values of other programs (tests/data/README.md)."""
 
 import numpy as np
 import pytest
-from conftest import reference, session
+from conftest import reference, session, slow
 
 CASES = {case["name"]: case for case in reference("keras_example.json")}
 SMALL = [name for name in CASES if name.endswith("64_rows")]
+DEFAULT = "default_weights_64_rows"
 WAYS = ["--reuse_constant_rows", "--noreuse_constant_rows", "--convolution=winograd"]
 
 
@@ -44,7 +45,7 @@ def assert_follows(steps, iterations):
 
 
 def assert_ends_as(run, case):
-    """The losses on the way, and the mean colour at the end."""
+    """The loss of each iteration, and the mean colour of the result."""
     steps = list(run.steps())
     assert_follows(steps, case["iterations"])
     painted = np.clip(steps[-1].image, 0, 255).astype(np.uint8)
@@ -57,7 +58,7 @@ def test_keras_example_at_fixed_images(engine, name, way):
     assert_agrees(keras_session(engine, CASES[name], way), CASES[name])
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [name if name == DEFAULT else slow(name) for name in SMALL])
 def test_keras_example_trajectory(engine, name):
     case = CASES[name]
     assert_ends_as(keras_session(engine, case, f"--iterations={len(case['iterations'])}"), case)
@@ -65,7 +66,7 @@ def test_keras_example_trajectory(engine, name):
 
 @pytest.mark.slow
 def test_keras_example_trajectory_with_the_whole_batch(engine):
-    case = CASES["default_weights_64_rows"]
+    case = CASES[DEFAULT]
     assert_ends_as(keras_session(engine, case, "--noreuse_constant_rows"), case)
 
 
@@ -78,7 +79,7 @@ def test_keras_example_at_400_rows(engine):
 
 
 def test_keras_io_sgd_from_its_flagfile():
-    """The loss before each of the first 20 steps; in the record's order, of each evaluation."""
+    """Compares the losses before each of the first 20 steps, which are those of the evaluations in order."""
     (case,) = reference("keras_io_example.json")
     arguments = ("--recipe=keras_io", "--rows=64", "--iterations=1", "--evaluations_per_iteration=20")
     assert_agrees(session(*arguments), case)

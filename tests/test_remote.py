@@ -134,7 +134,7 @@ def test_a_picture_that_can_not_be_uploaded_is_saved_on_this_machine(bucket, fak
     assert main([str(COFFEE), str(SWIRLS), "memory://bucket/out", *QUICK, "--noplots"]) == 1
     err = capsys.readouterr().err
     assert "'memory://bucket/out.png' can't be read or written: the line is down." in err
-    place = err.rpartition("The picture lies in '")[2].partition("'")[0]
+    place = err.rpartition("The picture is saved as '")[2].partition("'")[0]
     with Image.open(place) as image:
         assert image.size == (48, 32)
 

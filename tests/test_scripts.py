@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
-def test_reproduce_keras_says_plainly_that_the_network_is_missing(tmp_path):
+def test_reproduce_keras_reports_a_missing_network_connection(tmp_path):
     offline = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
         [sys.executable, SCRIPTS / "reproduce_keras.py"], capture_output=True, text=True, env=offline, timeout=120

@@ -11,7 +11,7 @@ def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
     return scene_of(COFFEE, styles, options(*arguments, f"--rows={rows}"), start)
 
 
-def test_the_defaults_are_keras():
+def test_the_defaults_are_those_of_keras():
     scene, (content, style) = read(), pair(48, 72)
     np.testing.assert_array_equal(scene.content, content)
     np.testing.assert_array_equal(scene.styles, [style])
@@ -41,7 +41,7 @@ def test_scales(arguments, expected):
         (["--style_loss=mrf"], "takes --normalization=scale or none, received keras"),
     ],
 )
-def test_flags_that_contradict(arguments, message):
+def test_contradictory_flags_raise_errors(arguments, message):
     with pytest.raises(UserError, match=message):
         options(*arguments)
 
@@ -68,7 +68,7 @@ def test_several_styles_share_the_weight():
             read(f"--style_blend={blend}", styles=(SWIRLS, COFFEE))
 
 
-def test_styles_keep_their_aspect_where_asked():
+def test_styles_keep_their_aspect_if_requested():
     (style,) = read("--style_frame=aspect").styles
     assert style.shape[1] / style.shape[0] == pytest.approx(640 / 480, rel=0.02)
     assert style.shape[0] * style.shape[1] == pytest.approx(48 * 72, rel=0.05)
@@ -81,12 +81,12 @@ def test_versions_of_a_style_share_its_weight():
 
 
 @pytest.mark.parametrize("degrees", [-30, 7.5, 45, 90])
-def test_a_turned_style_has_no_empty_corners(degrees):
+def test_a_rotated_style_has_no_empty_corners(degrees):
     white = reading.load(SWIRLS).point(lambda value: 255)
     assert np.asarray(geometry.rotate(white, degrees)).min() == 255
 
 
-def test_a_quarter_turn_of_a_square_is_numpys():
+def test_a_rotation_by_90_degrees_equals_numpys():
     square = reading.load(SWIRLS).crop((0, 0, 40, 40))
     np.testing.assert_array_equal(geometry.rotate(square, 90), np.rot90(np.asarray(square)))
 
@@ -95,18 +95,18 @@ def test_enlarging_keeps_a_flat_image_and_its_fractions():
     np.testing.assert_allclose(geometry.enlarge(np.full((3, 4, 3), 100.3, np.float32), 9, 11), 100.3, rtol=1e-6)
 
 
-def test_a_finer_scale_starts_from_the_coarser_ones_result():
+def test_a_finer_scale_starts_from_the_result_of_the_coarser():
     scene = read("--init=noise", "--init_blend=0.5", start=np.full((24, 36, 3), 7, np.float32))
     np.testing.assert_array_equal(scene.start, np.full((48, 72, 3), 7))
 
 
-def test_recolouring_gives_the_content_the_styles_mean():
+def test_recolouring_gives_the_content_the_mean_of_the_style():
     scene = read("--recolor_content", "--rows=48")
     np.testing.assert_allclose(scene.content.mean(axis=(0, 1)), scene.styles[0].mean(axis=(0, 1)), atol=12)
 
 
-def test_recolouring_to_several_styles_takes_each_ones_share(tmp_path):
-    """Of the blend, or of the masks; where these leave something, the photograph keeps its colours."""
+def test_recolouring_to_several_styles_weights_them(tmp_path):
+    """By the blend, or by the masks; where these are not white, the photograph keeps its colours."""
     whole = [read("--recolor_content", "--rows=48", styles=(style,)).content for style in (SWIRLS, COFFEE)]
     blended = read("--recolor_content", "--rows=48", "--style_blend=3,1", styles=(SWIRLS, COFFEE)).content
     np.testing.assert_allclose(blended, 0.75 * whole[0] + 0.25 * whole[1], atol=1e-3)
@@ -122,7 +122,7 @@ def halves(path, left, right):
     return str(path)
 
 
-def test_masks_make_a_region_of_each_style(tmp_path):
+def test_each_mask_is_a_region_of_its_style(tmp_path):
     masks = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "right.png", 0, 128)
     arguments = (f"--style_masks={','.join(masks)}", "--style_blend=1,3", f"--content_mask={masks[0]}")
     scene = read(*arguments, "--style_scale=0.5,1", styles=(SWIRLS, COFFEE))
@@ -133,7 +133,7 @@ def test_masks_make_a_region_of_each_style(tmp_path):
     np.testing.assert_allclose(scene.paint_mask[:, [0, -1]], [[1, 0]] * 48)
 
 
-def test_masks_that_do_not_fit(tmp_path):
+def test_wrong_masks_raise_errors(tmp_path):
     black = halves(tmp_path / "black.png", 0, 0)
     with pytest.raises(UserError, match="black all over"):
         read(f"--style_masks={black}")

@@ -37,7 +37,7 @@ def distance(name, x, style):
     return float(distance_to(name, x, target(name, x, style)))
 
 
-def test_each_choice_is_computed_and_said_to_be_a_sum_where_it_is_one(rng):
+def test_settings_know_which_style_losses_are_additive(rng):
     """What the settings know of a loss without TensorFlow is so."""
     assert STATISTICS.keys() == STYLE_LOSSES.keys()
     x = features(rng, rows=8)
@@ -66,12 +66,12 @@ def test_distances_are_positive_and_gradients_lower_them(name, rng):
     assert distance_to(name, x - 1e-3 * gradient / tf.norm(gradient), wanted) < before
 
 
-def test_linear_is_the_linear_kernels_discrepancy(rng):
+def test_linear_is_the_discrepancy_of_the_linear_kernel(rng):
     x, style = features(rng), features(rng, rows=3)
     assert distance("linear", x, style) == pytest.approx(discrepancy(x, style, np.dot), rel=1e-4)
 
 
-def test_polynomial_is_the_second_order_kernels_discrepancy(rng):
+def test_polynomial_is_the_discrepancy_of_the_second_order_kernel(rng):
     x, style = features(rng), features(rng, rows=3)
     expected = discrepancy(x, style, lambda p, q: np.dot(p, q) ** 2)
     assert distance("polynomial", x, style) == pytest.approx(expected, rel=1e-4)
@@ -82,7 +82,7 @@ def test_gram_is_the_polynomial_discrepancy_times_positions_squared(rng):
     assert distance("gram", x, style) == pytest.approx(distance("polynomial", x, style) * 42**2, rel=1e-4)
 
 
-def test_gaussian_is_the_kernels_discrepancy_where_the_sample_is_everything(rng):
+def test_gaussian_is_the_discrepancy_if_every_position_is_sampled(rng):
     x, style = features(rng), features(rng, rows=3) + 1
     sharpness = 1 / np.mean([[np.sum((p - q) ** 2) for q in flat(style)] for p in flat(style)])
     expected = discrepancy(x, style, lambda p, q: np.exp(-sharpness * np.sum((p - q) ** 2)))
@@ -95,7 +95,7 @@ def test_batch_norm_statistics_by_hand(rng):
     assert distance("batch_norm", x, style) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_patch_loss_finds_a_planted_patch(rng):
+def test_mrf_matches_a_planted_patch(rng):
     style = features(rng, rows=9, cols=9)
     x = np.zeros((1, 3, 3, 4), np.float32)
     x[0] = style[0, 4:7, 2:5] * 5  # another contrast: matching is by direction
@@ -106,7 +106,7 @@ def test_the_patch_loss_finds_a_planted_patch(rng):
 
 
 @pytest.mark.parametrize("block", [1, 100, 1000, 10**6])
-def test_matching_in_blocks_is_matching_at_once(monkeypatch, rng, block):
+def test_matching_does_not_depend_on_the_block_size(monkeypatch, rng, block):
     queries, keys = (
         tf.constant(rng.standard_normal((37, 9)), tf.float32),
         tf.constant(rng.standard_normal((23, 9)), tf.float32),

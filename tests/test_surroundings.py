@@ -60,7 +60,7 @@ def test_a_signal_ends_a_run_cleanly_with_the_best_image_written(tmp_path, numbe
     code, output, errors = end_by_signal(number, tmp_path, (tmp_path / "out_at_iteration_1.png").exists, program)
     assert code == 128 + number
     assert errors == "neural-style: interrupted.\n"
-    assert output == f"{tmp_path}/out.png is the best so far; with --resume the run goes on.\n"
+    assert output == f"{tmp_path}/out.png is the best so far; --resume continues the run.\n"
     assert json.loads((tmp_path / "out.json").read_text())["broken_off"]
     assert Image.open(tmp_path / "out.png").size == (48, 32)
     assert not list(tmp_path.glob(".*"))

@@ -21,7 +21,7 @@ def test_losses_and_images_are_written(tmp_path):
     assert [event.step for event in events.Tensors("image")] == [0, 1]
 
 
-def test_a_missing_package_is_told(monkeypatch):
+def test_a_missing_package_is_an_error(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'neural-style\[tensorboard\]'"):
         Settings.read(tensorboard="board")

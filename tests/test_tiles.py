@@ -19,7 +19,7 @@ DEEPEST = dict(
 
 def assert_same(weights, size, given, image, **changes):
     whole, tiled = objective(weights, **changes), objective(weights, tile=size, **changes)
-    expected, received = whole.bind(given)(image), tiled.bind(given)(image)
+    expected, received = whole.bind_scene(given)(image), tiled.bind_scene(given)(image)
     assert float(received[0]) == pytest.approx(float(expected[0]), rel=1e-5)
     assert np.linalg.norm(received[1] - expected[1]) <= 1e-4 * np.linalg.norm(expected[1])
     for name, value in expected[2].items():
@@ -27,7 +27,7 @@ def assert_same(weights, size, given, image, **changes):
 
 
 @pytest.mark.parametrize(("size", "frame"), [(16, (48, 64)), (32, (67, 93)), (48, (53, 49)), (64, (64, 128))])
-def test_tiles_give_the_whole_images_loss_and_gradient(vgg19, size, frame):
+def test_tiles_give_the_loss_and_gradient_of_the_whole_image(vgg19, size, frame):
     content, style = pair(*frame)
     assert_same(vgg19, size, scene(content, [style]), (content + style) / 2)
 
@@ -39,14 +39,14 @@ def test_every_normalization(vgg19, normalization):
 
 
 @pytest.mark.parametrize("style_loss", ["linear", "polynomial", "batch_norm"])
-def test_every_loss_that_is_a_sum(vgg19, style_loss):
+def test_every_additive_style_loss(vgg19, style_loss):
     content, style = pair(50, 70)
     changes = dict(style_loss=style_loss, normalization="scale")
     assert_same(vgg19, 32, scene(content, [style]), (content + style) / 2, **changes)
 
 
 @pytest.mark.parametrize("style_loss", ["gaussian", "mrf"])
-def test_other_losses_say_that_they_can_not_be_tiled(style_loss):
+def test_other_style_losses_refuse_tiles(style_loss):
     with pytest.raises(UserError, match=f"--style_loss={style_loss} is no sum over positions"):
         Settings.read(tile=512, style_loss=style_loss, normalization="scale")
 
@@ -66,18 +66,18 @@ def test_the_deepest_layers(vgg19, pooling, padding, dtype):
     assert_same(vgg19, 112, scene(content, [style]), (content + style) / 2, **DEEPEST, **built)
 
 
-def test_winograds_convolution_tile_by_tile(vgg19):
+def test_winograds_convolution_with_tiles(vgg19):
     """The tiles of the image and those of the convolution lie otherwise to each other than in the whole image."""
     content, style = pair(50, 71)
     changes = dict(content_layers=["block3_conv2"], pooling="avg", convolution="winograd")
     assert_same(vgg19, 36, scene(content, [style]), (content + style) / 2, **changes)
 
 
-def test_bfloat16_tile_by_tile(vgg19):
+def test_bfloat16_with_tiles(vgg19):
     """What is rounded differs where sums are added up: by far less than bfloat16 differs from float32."""
     content, style = pair(67, 93)
     whole, tiled = (
-        objective(vgg19, tile=tile, dtype="bfloat16").bind(scene(content, [style]))((content + style) / 2)
+        objective(vgg19, tile=tile, dtype="bfloat16").bind_scene(scene(content, [style]))((content + style) / 2)
         for tile in (None, 32)
     )
     assert float(tiled[0]) == pytest.approx(float(whole[0]), rel=1e-3)
@@ -93,11 +93,11 @@ def test_several_styles_and_masks(vgg19):
     assert_same(vgg19, 32, Scene(content, regions, content), (content + style) / 2)
 
 
-def test_content_that_is_not_kept_is_computed_anew(vgg19):
+def test_content_that_is_not_kept_is_computed_again(vgg19):
     content, style = pair(50, 70)
     kept = objective(vgg19, tile=32)
-    anew = TiledObjective(kept.network, kept.terms, 32, kept_bytes=0)
-    expected, received = (tiled.bind(scene(content, [style]))((content + style) / 2) for tiled in (kept, anew))
+    anew = TiledObjective(kept.network, kept.loss, 32, kept_bytes=0)
+    expected, received = (tiled.bind_scene(scene(content, [style]))((content + style) / 2) for tiled in (kept, anew))
     assert received[0] == pytest.approx(expected[0], rel=1e-6)
     np.testing.assert_allclose(received[1], expected[1], atol=1e-6 * np.linalg.norm(expected[1]))
 

@@ -42,7 +42,7 @@ def renamed(folder, name, change):
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "module.module."])
-def test_names_of_a_wrapped_network_are_the_networks_own(tmp_path, prefix):
+def test_prefixes_of_wrapped_networks_are_removed(tmp_path, prefix):
     wrapped = torch_files.load(renamed(tmp_path, "wrapped.pth", lambda name: prefix + name))
     own = torch_files.load(DATA / "torch_zip.pth")
     assert list(wrapped) == list(own)
@@ -50,7 +50,7 @@ def test_names_of_a_wrapped_network_are_the_networks_own(tmp_path, prefix):
         np.testing.assert_array_equal(wrapped[name], values)
 
 
-def test_a_name_that_not_all_share_stays(tmp_path):
+def test_a_prefix_that_not_all_names_have_stays(tmp_path):
     mixed = torch_files.load(renamed(tmp_path, "mixed.pth", lambda name: name.replace("features.0", "module.0")))
     assert list(mixed) == ["module.0.weight", "module.0.bias", "features.2.weight", "features.2.bias"]
 
@@ -80,19 +80,19 @@ def test_pickled_code_is_refused_not_run(tmp_path, monkeypatch, zipped):
             archive.writestr("archive/data.pkl", code)
     else:
         (tmp_path / "bad.pth").write_bytes(code)
-    with pytest.raises(UserError, match=r"it holds \w+.mkdir, which is no tensor"):
+    with pytest.raises(UserError, match=r"it holds \w+.mkdir, which is not a tensor"):
         torch_files.load("bad.pth")
     assert not (tmp_path / "run").exists()
 
 
-def test_text_is_no_torch_file(tmp_path):
+def test_text_is_not_a_torch_file(tmp_path):
     (tmp_path / "text.pth").write_text("no tensors")
     with pytest.raises(UserError, match="Expected a torch file of tensors"):
         torch_files.load(tmp_path / "text.pth")
 
 
 @pytest.mark.parametrize("name", ["torch_zip.pth", "torch_legacy.pth", "torch_parameters.pth"])
-def test_a_file_cut_off_anywhere_is_refused_in_words(tmp_path, name):
+def test_a_file_cut_off_anywhere_raises_an_error(tmp_path, name):
     whole, cut = (DATA / name).read_bytes(), tmp_path / "cut.pth"
     for length in range(len(whole)):
         cut.write_bytes(whole[:length])
@@ -101,7 +101,7 @@ def test_a_file_cut_off_anywhere_is_refused_in_words(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["torch_zip.pth", "torch_legacy.pth", "torch_parameters.pth"])
-def test_flipped_bits_give_the_shapes_that_were_there_or_words(tmp_path, name):
+def test_flipped_bits_give_no_more_numbers_or_an_error(tmp_path, name):
     whole, flipped, rng = (DATA / name).read_bytes(), tmp_path / "flipped.pth", random.Random(0)
     for _ in range(500):
         changed = bytearray(whole)
@@ -183,7 +183,7 @@ def test_a_tensor_lies_within_its_storage(tmp_path):
         (0.5, (2,), (1,)),
     ],
 )
-def test_a_tensor_that_claims_what_its_storage_has_not_is_refused(tmp_path, numbers):
+def test_a_tensor_that_exceeds_its_storage_is_refused(tmp_path, numbers):
     with pytest.raises(UserError, match="Expected a torch file of tensors"):
         torch_files.load(claiming(tmp_path / "lies.pth", *numbers))
 

@@ -1,4 +1,4 @@
-"""Trainings: what they read, how they move, and how they go on; of decoders and of networks that paint."""
+"""Training of decoders and of networks that paint: crops, losses, steps, states, and the command."""
 
 import os
 import re
@@ -21,14 +21,15 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.feedforward import network
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import functions, terms
+from neural_style.losses import functions
+from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.pretrained import decoders, style_networks
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.training import decoder_training, network_setup, state_files
-from neural_style.training.crops import Crops, taken
+from neural_style.training import decoder_training, network_job, network_setup, state_files
+from neural_style.training.crops import Crops, numbered_batches
 from neural_style.universal import decoder
 from neural_style.vgg import model, weights
 
@@ -44,31 +45,31 @@ LOSS = LossSettings(
 )
 
 
-def decoder_begun(**given):
+def start_decoder(**given):
     settings = TrainingSettings(**{"decoder": 2, "steps": 40, "crop": 32, "batch": 2, **given})
     crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
     return settings, crops, decoder_training.start_training(settings, NETWORK, crops, Cache(1e9))
 
 
-def test_decoders_errors_fall_and_a_training_goes_on_to_the_same_decoder():
-    settings, crops, whole = decoder_begun()
-    progress = list(whole.steps(crops, settings))
+def test_a_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder():
+    settings, crops, whole = start_decoder()
+    progress = list(whole.steps(crops, settings.steps))
     assert [each.step for each in progress] == list(range(1, 41))
     for error in ("pixels", "features"):
         errors = [getattr(each, error) for each in progress]
         assert np.mean(errors[-5:]) < 0.7 * np.mean(errors[:5])
-    _, _, first = decoder_begun()
-    for each in first.steps(crops, settings):
+    _, _, first = start_decoder()
+    for each in first.steps(crops, settings.steps):
         if each.step == 25:
             break
-    _, _, second = decoder_begun()
+    _, _, second = start_decoder()
     second.restore(first.state())
-    assert len(list(second.steps(crops, settings))) == 15
+    assert len(list(second.steps(crops, settings.steps))) == 15
     for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-4)
 
 
-def test_crops_are_of_the_seed_wherever_they_begin():
+def test_crops_depend_only_on_the_seed_and_their_number():
     found = {
         (seed, first): next(iter(Crops(PATHS, 40, 3, seed).batches(first))).numpy()
         for seed in (0, 1)
@@ -82,14 +83,14 @@ def test_crops_are_of_the_seed_wherever_they_begin():
     assert np.abs(found[1, 0] - found[0, 0]).mean() > 5
 
 
-def test_photographs_that_cant_be_read_are_named_once_and_left_out(tmp_path, capsys):
+def test_unreadable_photographs_are_reported_once_and_skipped(tmp_path, capsys):
     shutil.copy(COFFEE, tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
     whole = COFFEE.read_bytes()
     (tmp_path / "c.png").write_bytes(whole[: len(whole) // 2])  # its header tells a size that the rest does not hold
     Image.new("RGB", (20, 300)).save(tmp_path / "d.png")
     crops = Crops(sorted(tmp_path.iterdir()), 32, 4, 0)
-    batches = [images.numpy() for _, images in taken(crops, 0, 6)]
+    batches = [images.numpy() for _, images in numbered_batches(crops, 0, 6)]
     said = capsys.readouterr().err
     assert (said.count("b.png"), said.count("c.png"), said.count("d.png")) == (1, 1, 0)
     alone = Crops([tmp_path / "a.png"], 32, 4, 0)
@@ -99,24 +100,24 @@ def test_photographs_that_cant_be_read_are_named_once_and_left_out(tmp_path, cap
         Crops([tmp_path / "b.png", tmp_path / "d.png"], 32, 4, 0)
 
 
-def test_a_lower_decoder_is_begun_with(tmp_path):
-    low = decoder.fresh("vgg16", 2, 100.0, 5)
+def test_a_decoder_starts_from_a_lower_one(tmp_path):
+    low = decoder.initialize("vgg16", 2, 100.0, 5)
     decoder.save(tmp_path / "2.safetensors", low, decoders.encoder(NETWORK, 0))
-    settings, crops, higher = decoder_begun(decoder=3, begin=str(tmp_path / "2.safetensors"))
+    settings, crops, higher = start_decoder(decoder=3, init_from=str(tmp_path / "2.safetensors"))
     kernel = low.weights["block2_conv1"][0]
     np.testing.assert_allclose(higher.decoder().weights["block2_conv1"][0], kernel, atol=1e-3)  # float16
-    found = list(higher.steps(crops, settings))
+    found = list(higher.steps(crops, settings.steps))
     assert [each.pixels is None for each in found] == [True] * 20 + [False] * 20
     assert found[19].features < 0.7 * found[0].features
-    with pytest.raises(UserError, match="--begin takes a decoder of a level up to 1"):
-        decoder_begun(decoder=1, begin=str(tmp_path / "2.safetensors"))
+    with pytest.raises(UserError, match="--init_from takes a decoder of a level up to 1"):
+        start_decoder(decoder=1, init_from=str(tmp_path / "2.safetensors"))
 
 
-def test_a_decoder_is_trained_on(tmp_path):
-    settings, crops, first = decoder_begun(steps=5)
-    list(first.steps(crops, settings))
+def test_a_decoder_starts_from_one_of_its_level(tmp_path):
+    settings, crops, first = start_decoder(steps=5)
+    list(first.steps(crops, settings.steps))
     decoder.save(tmp_path / "2.safetensors", first.decoder(), decoders.encoder(NETWORK, 0))
-    _, _, again = decoder_begun(begin=str(tmp_path / "2.safetensors"), seed=1)
+    _, _, again = start_decoder(init_from=str(tmp_path / "2.safetensors"), seed=1)
     for one, other in zip(again.decoder().weights.values(), first.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-3)  # float16
 
@@ -131,7 +132,7 @@ def two_styles():
     return [pair(48, 64)[1], pair(40, 44)[0]]
 
 
-def begun(names=("waves", "cups"), loss=LOSS, **given):
+def start_network(names=("waves", "cups"), loss=LOSS, **given):
     """A network's training before its first step."""
     kinds = {field: cls for cls in (TrainingSettings, StylesSettings) for field in cls.__dataclass_fields__}
     of = {cls: {name: value for name, value in given.items() if kinds[name] is cls} for cls in set(kinds.values())}
@@ -142,17 +143,17 @@ def begun(names=("waves", "cups"), loss=LOSS, **given):
     )
 
 
-def test_losses_are_the_engines():
+def test_losses_equal_those_of_optimisation():
     """Before the first step: each crop is the content, each style the style, the painting the combination."""
-    _, (made, trained_) = begun()
+    _, (made, training) = start_network()
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
-    found = trained_.losses(tf.constant(crops), which)
+    found = training.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
-    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), terms.make_terms(LOSS))
+    objective = Objective(model.build(NETWORK, weights.random("vgg16", 0), layers), make_loss(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
         painted = made.layers(tf.constant(crop[None], tf.float32), tf.one_hot([style], 2)[:, None, None]).numpy()[0]
         scene = Scene(crop, [Region([two_styles()[style]], [1.0], 1.0, None)], crop)
-        _, _, expected = objective.bind(scene)(painted.astype(np.float64))
+        _, _, expected = objective.bind_scene(scene)(painted.astype(np.float64))
         for name, value in expected.items():
             assert found[name][number] == pytest.approx(float(value), rel=1e-5), name
         board = float(functions.checkerboard(painted[None].astype(np.float64), 4, 8)[0])
@@ -162,13 +163,13 @@ def test_losses_are_the_engines():
 
 def test_no_checkerboard_term_without_a_weight():
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
-    assert "checkerboard" not in begun(checkerboard_weight=0.0)[1][1].losses(crops, which)
+    assert "checkerboard" not in start_network(checkerboard_weight=0.0)[1][1].losses(crops, which)
 
 
-def test_content_over_the_energy_of_styles():
+def test_content_is_divided_by_the_energy_of_styles():
     """The same losses, but that content is divided by the variance of both styles' features instead of the crop's."""
     crops, which = tf.constant(Crops(PATHS, 32, 4, 3).batch(0)), np.array([0, 1, 1, 0])
-    own, shared = (begun(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
+    own, shared = (start_network(content_energy=energy)[1][1].losses(crops, which) for energy in ("crop", "styles"))
     encoder = model.build(NETWORK, weights.random("vgg16", 0), LOSS.content_layers)
     styles = [encoder(style[None])[LOSS.content_layers[0]].numpy() for style in two_styles()]
     variance = np.concatenate([style.reshape(-1, style.shape[-1]) for style in styles]).var(axis=0).sum()
@@ -180,12 +181,12 @@ def test_content_over_the_energy_of_styles():
 
 @pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
 def test_every_term_falls(architecture):
-    settings, (_, trained_) = begun(architecture=architecture, steps=80, rate=4e-3)
+    settings, (_, training) = start_network(architecture=architecture, steps=80, rate=4e-3)
     crops = Crops(PATHS, settings.crop, settings.batch, 0)
     fixed, which = tf.constant(crops.batch(1000)), np.array([0, 1, 0, 1])
-    before = {name: values.mean() for name, values in trained_.losses(fixed, which).items()}
-    progress = [trained_.run(images) for _, images in taken(crops, 0, settings.steps)]
-    after = {name: values.mean() for name, values in trained_.losses(fixed, which).items()}
+    before = {name: values.mean() for name, values in training.losses(fixed, which).items()}
+    progress = [training.run(images) for _, images in numbered_batches(crops, 0, settings.steps)]
+    after = {name: values.mean() for name, values in training.losses(fixed, which).items()}
     assert [each.step for each in progress] == list(range(1, 81))
     for name in before:
         if name.startswith("style"):
@@ -195,28 +196,28 @@ def test_every_term_falls(architecture):
 
 
 def test_styles_take_turns():
-    _, (_, trained_) = begun()
-    drawn = [tuple(trained_.drawn(step, 3)) for step in range(4)]
+    _, (_, training) = start_network()
+    drawn = [tuple(training.style_numbers(step, 3)) for step in range(4)]
     assert drawn == [(0, 1, 0), (1, 0, 1), (0, 1, 0), (1, 0, 1)]
 
 
-def test_what_is_not_finite_leaves_the_weights():
-    _, (made, trained_) = begun()
+def test_a_loss_that_is_not_finite_keeps_the_weights():
+    _, (made, training) = start_network()
     before = [variable.numpy() for variable in made.model.weights]
     with pytest.raises(UserError, match="At step 1 the loss or its gradient is not finite"):
-        trained_.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
+        training.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
     for variable, value in zip(made.model.weights, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
-    assert trained_.step == 0
+    assert training.step == 0
 
 
-def test_new_styles_leave_the_convolutions(tmp_path):
-    _, (made, _) = begun()
+def test_only_styles_keeps_the_convolutions(tmp_path):
+    _, (made, _) = start_network()
     path = tmp_path / "two.keras"
     network.save(path, made, [Image.new("RGB", (9, 9))] * 2, {})
-    settings, (new, trained_) = begun(names=("one",), begin=str(path), only_styles=True, steps=3)
-    for _, images in taken(Crops(PATHS, settings.crop, settings.batch, 0), 0, 3):
-        trained_.run(images)
+    settings, (new, training) = start_network(names=("one",), init_from=str(path), only_styles=True, steps=3)
+    for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 3):
+        training.run(images)
     for ours, theirs in zip(new.model.weights, made.model.weights, strict=True):
         if ours.name in ("gamma", "beta"):
             assert (ours.shape[0], theirs.shape[0]) == (1, 2)
@@ -225,11 +226,11 @@ def test_new_styles_leave_the_convolutions(tmp_path):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
-def test_msg_keeps_its_styles_grams():
-    settings, (made, trained_) = begun(architecture="msg", steps=2)
-    for _, images in taken(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
-        trained_.run(images)
-    trained_.finish()
+def test_msg_stores_its_styles_gram_matrices():
+    settings, (made, training) = start_network(architecture="msg", steps=2)
+    for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
+        training.run(images)
+    training.finish()
     style, image = tf.one_hot([0], 2)[:, None, None], tf.constant(pair(48, 64)[1][None], tf.float32)
     np.testing.assert_allclose(made.layers.match.grams[0], made.layers.gram(image, style)[0], rtol=1e-4, atol=1e-7)
     both = [made.layers(image, tf.one_hot([number], 2)[:, None, None]).numpy() for number in (0, 1)]
@@ -245,9 +246,9 @@ tf.config.set_logical_device_configuration(
 import test_training as t
 from neural_style.training import network_setup
 network_setup.STRATEGIES["mirrored"] = lambda: tf.distribute.MirroredStrategy([f"CPU:{{n}}" for n in range({devices})])
-settings, (made, trained) = t.begun(strategy={strategy!r}, steps=4, architecture="johnson")
+settings, (made, trained) = t.start_network(strategy={strategy!r}, steps=4, architecture="johnson")
 crops = t.Crops(t.PATHS, settings.crop, settings.batch, 0)
-print(json.dumps([trained.run(images).terms for _, images in t.taken(crops, 0, 4)]))
+print(json.dumps([trained.run(images).terms for _, images in t.numbered_batches(crops, 0, 4)]))
 """
 
 
@@ -313,7 +314,7 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     words = ["--decoder=1", "--photos=photos", "one.safetensors", "--weights=random", "--steps=3", "--crop=32"]
     done = command(photos, *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Wrote one.safetensors: level 1; crops come back at" in done.stdout
+    assert "Wrote one.safetensors: level 1; crops are decoded at" in done.stdout
     assert sorted(os.listdir(photos)) == ["one.safetensors", "photos"]
     look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(photos))
     assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
@@ -351,7 +352,7 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
     kept = [word for word in SMALL if not word.startswith(("--architecture", "--width"))]  # which are the network's
-    assert command(photos, SWIRLS, "more.keras", "--steps=1", "--begin=two.keras", *kept).returncode == 0
+    assert command(photos, SWIRLS, "more.keras", "--steps=1", "--init_from=two.keras", *kept).returncode == 0
     more = style_networks.facts(photos / "more.keras")["training"]
     assert more["before"] == facts["training"]
     assert (more["flags"]["architecture"], more["flags"]["width"]) == ("johnson", "0.125")
@@ -359,7 +360,7 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert found.image.size == (60, 40)
 
 
-def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_another_rate(photos):
+def test_an_interrupted_training_is_not_overwritten_and_resumes_at_another_rate(photos):
     words = [SWIRLS, "one.keras", *SMALL, "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     line = [sys.executable, "-m", "neural_style", "train", *map(str, words), "--steps=5000"]
     with subprocess.Popen(line, cwd=photos, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -369,7 +370,7 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
     before = (photos / "one.keras.state").read_bytes()
     again = command(photos, *words, "--steps=5000")
     assert again.returncode == 1
-    assert "'one.keras.state' of a training that was broken off is there: go on with --resume" in again.stderr
+    assert "'one.keras.state' of an interrupted training exists: continue with --resume" in again.stderr
     assert (photos / "one.keras.state").read_bytes() == before
     other = command(photos, *words, "--steps=5000", "--width=0.25", "--resume")
     assert "is the state of a training with other flags (--width was 0.125, and is 0.25)" in other.stderr
@@ -381,14 +382,14 @@ def test_a_training_that_was_broken_off_is_not_written_over_and_goes_on_at_anoth
         state_files.write(state, {key: value for key, value in kept.items() if key != name} | instead, identity)
         damaged = command(photos, *words, "--steps=5000", "--resume")
         assert damaged.returncode == 1
-        assert "is no state of this training: remove it to start anew" in damaged.stderr
+        assert "is not the state of this training: remove it to start anew" in damaged.stderr
     state.write_bytes(before)
     with subprocess.Popen([*line, "--resume", "--rate=1e-4"], cwd=photos, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline().startswith("Going on at step 1")
+        assert process.stdout.readline().startswith("Resuming at step 1")
         process.kill()
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(photos):
+def test_a_killed_training_resumes_to_the_same_weights(photos):
     words = [*SMALL, "--steps=180", "--batch=1", "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     assert command(photos, SWIRLS, "whole.keras", *words).returncode == 0
     line = [sys.executable, "-m", "neural_style", "train", str(SWIRLS), "killed.keras", *words]
@@ -400,7 +401,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         process.send_signal(signal.SIGKILL)
     done = command(photos, SWIRLS, "killed.keras", *words, "--resume")
     assert done.returncode == 0, done.stderr
-    assert "Going on at step 100 of 180." in done.stdout
+    assert "Resuming at step 100 of 180." in done.stdout
     one, other = (network.load(photos / f"{name}.keras").model.weights for name in ("whole", "killed"))
     for ours, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
@@ -424,14 +425,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         (["full/a.png", "full/a.png", "out.keras", "--photos=full"], "two are called 'a': rename one"),
         (["nowhere.png", "out.keras", "--photos=full"], "'nowhere.png' does not exist"),
         (
-            ["full/a.png", "out.keras", "--photos=full", "--begin=x.keras"],
-            "--begin takes a file or painters, and",
+            ["full/a.png", "out.keras", "--photos=full", "--init_from=x.keras"],
+            "--init_from takes a file or painters, received 'x.keras'",
         ),
-        (["full/a.png", "out.keras", "--photos=full", "--begin=painters", "--width=1"], "has 0.5: leave it out"),
-        (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles leaves the convolutions"),
-        (["full/a.png", "out.keras", "--photos=full", f"--begin={PAINTERS}", "--width=1"], "has 0.5: leave it out"),
-        (["full/a.png", "out.keras", "--photos=full", f"--begin={TORCH}", "--width=1"], "has its own: leave it out"),
-        (["full/a,b.png", "out.keras", "--photos=full"], "--style parts names by commas: rename 'a,b'"),
+        (["full/a.png", "out.keras", "--photos=full", "--init_from=painters", "--width=1"], "has 0.5: leave it out"),
+        (["full/a.png", "out.keras", "--photos=full", "--only_styles"], "--only_styles keeps the convolutions"),
+        (["full/a.png", "out.keras", "--photos=full", f"--init_from={PAINTERS}", "--width=1"], "has 0.5: leave it out"),
+        (
+            ["full/a.png", "out.keras", "--photos=full", f"--init_from={TORCH}", "--width=1"],
+            "has its own: leave it out",
+        ),
+        (["full/a,b.png", "out.keras", "--photos=full"], "--style separates names by commas: rename 'a,b'"),
         (
             ["full/a.png", "out.keras", "--photos=full", "--shows=long.png"],
             "and the picture of --shows would have 256 rows",
@@ -457,52 +461,77 @@ def test_a_killed_training_goes_on_to_the_same_weights(photos):
         ),
         (["full/a.png", "out.keras", "--photos=full", "--crop=128"], "no image of at least 128 rows"),
         (["--decoder=2", "--photos=full", "out.safetensors", "--crop=128"], "no image of at least 128 rows"),
-        (["full/a.png", "nowhere/out.keras", "--photos=full"], "The results' folder 'nowhere' does not exist"),
+        (["full/a.png", "nowhere/out.keras", "--photos=full"], "The output folder 'nowhere' does not exist"),
         (["full/a.png", "out.keras", "--photos=full", "--style_layers=block9"], "--style_layers takes convolutions"),
     ],
 )
-def test_what_is_wrong_is_told_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
+def test_mistakes_are_reported_before_tensorflow_is_loaded(words, message, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     (tmp_path / "full").mkdir()
     for name, size in [("full/a", (64, 64)), ("full/a,b", (64, 64)), ("long", (3, 400))]:
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)
 
-    monkeypatch.setattr(train, "engine_maker", lambda: pytest.fail("TensorFlow is loaded"))
+    monkeypatch.setattr(train, "load_tensorflow", lambda: pytest.fail("TensorFlow is loaded"))
     with pytest.raises(UserError) as told:
         train.run(words)
     assert message in str(told.value)
 
 
-def test_a_state_of_other_flags_is_told(tmp_path):
-    _, _, some = decoder_begun(decoder=1)
+def test_a_state_of_another_training_is_refused(tmp_path):
+    _, _, some = start_decoder(decoder=1)
     state_files.write(tmp_path / "state", some.state(), {"training": "these"})
     some.restore(state_files.read(tmp_path / "state", {"training": "these"}))
     for identity, message in [
         (
             {"training": "others"},
-            "other flags \\(--training was these, and is others\\): give them as they were, or remove",
+            "other flags \\(--training was these, and is others\\): use the same flags, or remove",
         ),
         ({"training": ""}, "--training was these, and is not given"),
-        ({"training": "these", "more": "of it"}, "knows another more, which can't be gone on with: remove it"),
-        ({"files": "those", "training": "others", "more": "of it"}, "knows another files, which"),
+        ({"training": "these", "more": "of it"}, "another set of flags \\(more\\), and can't resume: remove it"),
+        ({"files": "those", "training": "others", "more": "of it"}, "another set of flags \\(files\\)"),
     ]:
         with pytest.raises(UserError, match=message):
             state_files.read(tmp_path / "state", identity)
     state_files.write(tmp_path / "state", some.state(), {"files": "those"})
-    with pytest.raises(UserError, match="other photographs or styles, or in another order: give them as they were, or"):
+    with pytest.raises(UserError, match="other photographs or styles, or in another order: name the same files, or"):
         state_files.read(tmp_path / "state", {"files": "these"})
     state_files.write(tmp_path / "state", some.state(), {})
-    with pytest.raises(UserError, match="is no state of a training: remove it"):
+    with pytest.raises(UserError, match="is not the state of a training: remove it"):
         state_files.read(tmp_path / "state", {"training": "these"})
     (tmp_path / "state").write_text("nothing")
-    with pytest.raises(UserError, match="is no state of a training"):
+    with pytest.raises(UserError, match="is not the state of a training"):
         state_files.read(tmp_path / "state", {})
+
+
+def test_a_state_with_the_former_name_of_a_flag_is_read(tmp_path):
+    state = {"0": np.ones(2, np.float32)}
+    state_files.write(tmp_path / "state", state, {"begin": "painters", "files": "these"})
+    read = state_files.read(tmp_path / "state", {"init_from": "painters", "files": "these"})
+    np.testing.assert_array_equal(read["0"], state["0"])
+    with pytest.raises(UserError, match="--init_from was painters, and is not given"):
+        state_files.read(tmp_path / "state", {"init_from": "", "files": "these"})
+
+
+@pytest.mark.parametrize("former", ["--begin=painters", "--flagfile=begin.flags"])
+def test_the_former_name_of_a_flag_works_and_is_not_shown(former, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save("photos/a.png")
+    (tmp_path / "begin.flags").write_text("--begin=painters\n")
+    jobs = []
+    monkeypatch.setattr(network_job, "run", lambda job, make_cache: jobs.append(job))
+    for flag in (former, "--init_from=painters"):
+        assert train.run(["photos/a.png", "out.keras", "--photos=photos", "--crop=32", flag]) == 0
+    assert jobs[0] == jobs[1]
+    assert jobs[0].training.init_from == str(PAINTERS)
+    assert train.run(["--help"]) == 0
+    assert "begin" not in capsys.readouterr().out
 
 
 def test_help_names_every_flag(capsys):
     assert train.run(["--help"]) == 0
     said = capsys.readouterr().out
-    flags = ("decoder", "photos", "begin", "steps", "weights", "pooling", "architecture", "style_size", "resume")
+    flags = ("decoder", "photos", "init_from", "steps", "weights", "pooling", "architecture", "style_size", "resume")
     assert all(name in said for name in flags)
     assert re.search(r"--tv_exponent.*?default: 0\.5\)", said, re.DOTALL)  # the recipe's, not Keras' example's

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import reference
 
-from neural_style.universal.painter import transformed
-from neural_style.universal.transforms import TRANSFORMS, MomentAccumulator, adain, statistics, toward, wct
+from neural_style.universal.painter import apply_maps
+from neural_style.universal.transforms import TRANSFORMS, MomentAccumulator, adain, interpolate, measure, wct
 
 VALUES = {name: np.array(value) for name, value in reference("universal.json").items()}
 CONTENT, STYLE, OTHER = VALUES["content"], VALUES["style"], VALUES["other"]
@@ -26,18 +26,18 @@ def moved(features, affine):
         ("adain_alpha_0.6", CONTENT, adain, [STYLE], [1], 0.6),
     ],
 )
-def test_the_papers_formulas(name, content, transform, styles, blend, alpha):
-    affine = transform(statistics(content), [statistics(style) for style in styles], blend)
-    np.testing.assert_allclose(moved(content, toward(affine, alpha)), VALUES[name], rtol=1e-8, atol=1e-8)
+def test_transforms_equal_the_papers_formulas(name, content, transform, styles, blend, alpha):
+    affine = transform(measure(content), [measure(style) for style in styles], blend)
+    np.testing.assert_allclose(moved(content, interpolate(affine, alpha)), VALUES[name], rtol=1e-8, atol=1e-8)
 
 
-def test_statistics_are_numpys():
-    found = statistics(CONTENT)
+def test_statistics_equal_numpys():
+    found = measure(CONTENT)
     np.testing.assert_allclose(found.mean, CONTENT.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(CONTENT.T), rtol=1e-10, atol=1e-12)
 
 
-def test_sums_of_parts_are_the_sum_of_the_whole(rng):
+def test_sums_of_parts_equal_the_sum_of_the_whole(rng):
     """Also far from zero, where sums of squares would lose their digits, and with weights."""
     features, weights = rng.standard_normal((500, 8)) + 1e6, rng.uniform(0, 1, 500)
     parts, weighted = MomentAccumulator(), MomentAccumulator()
@@ -52,9 +52,9 @@ def test_sums_of_parts_are_the_sum_of_the_whole(rng):
     np.testing.assert_allclose(weighted.statistics().covariance, covariance, rtol=1e-8, atol=1e-10)
 
 
-def test_weights_of_0_and_1_choose_positions():
+def test_weights_of_0_and_1_select_positions():
     chosen = np.arange(len(CONTENT)) % 3 == 0
-    found, wanted = statistics(CONTENT, chosen.astype(np.float64)), statistics(CONTENT[chosen])
+    found, wanted = measure(CONTENT, chosen.astype(np.float64)), measure(CONTENT[chosen])
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-12)
     np.testing.assert_allclose(found.covariance, wanted.covariance, rtol=1e-10, atol=1e-12)
 
@@ -63,10 +63,10 @@ def test_coloured_features_have_the_styles_statistics(rng):
     """At a network's size, through the float32 that pictures go through."""
     content = np.maximum(rng.standard_normal((3000, 64)) @ rng.standard_normal((64, 64)), 0).astype(np.float32)
     style = np.maximum(rng.standard_normal((2000, 64)) @ rng.standard_normal((64, 64)) + 1, 0).astype(np.float32)
-    wanted = statistics(style)
+    wanted = measure(style)
     for name, transform in TRANSFORMS.items():
-        affine = transform(statistics(content), [wanted], [1])
-        found = statistics(transformed(content[np.newaxis], [affine], None).numpy()[0])
+        affine = transform(measure(content), [wanted], [1])
+        found = measure(apply_maps(content[np.newaxis], [affine], None).numpy()[0])
         scale = wanted.covariance.max()
         np.testing.assert_allclose(found.mean, wanted.mean, atol=1e-4 * np.abs(wanted.mean).max())
         if name == "wct":
@@ -74,9 +74,9 @@ def test_coloured_features_have_the_styles_statistics(rng):
         np.testing.assert_allclose(np.diag(found.covariance), np.diag(wanted.covariance), atol=1e-4 * scale)
 
 
-def test_with_fewer_positions_than_channels_what_they_span_is_whitened(rng):
+def test_fewer_positions_than_channels_are_whitened_in_their_span(rng):
     few = rng.standard_normal((5, 12))
-    white = wct(statistics(few), [statistics(rng.standard_normal((4000, 12)))], [1])
+    white = wct(measure(few), [measure(rng.standard_normal((4000, 12)))], [1])
     assert np.isfinite(white.matrix).all()
     assert np.linalg.matrix_rank(white.matrix, tol=1e-6) == 4  # N - 1
 
@@ -95,34 +95,32 @@ def test_with_fewer_positions_than_channels_what_they_span_is_whitened(rng):
     ids=["flat", "zero", "one position", "dead channels", "tiny", "huge"],
 )
 def test_degenerate_features_stay_finite_and_get_the_styles_mean(transform, content):
-    affine = transform(statistics(content), [statistics(STYLE)], [1])
+    affine = transform(measure(content), [measure(STYLE)], [1])
     assert np.isfinite(affine.matrix).all()
     np.testing.assert_allclose(moved(content, affine).mean(axis=0), STYLE.mean(axis=0), rtol=1e-6, atol=1e-6)
-    back = transform(statistics(STYLE), [statistics(content)], [1])
+    back = transform(measure(STYLE), [measure(content)], [1])
     np.testing.assert_allclose(moved(STYLE, back).mean(axis=0), content.mean(axis=0), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS.values())
 def test_a_style_that_is_the_content_changes_nothing(transform):
-    affine = transform(statistics(CONTENT), [statistics(CONTENT)], [1])
+    affine = transform(measure(CONTENT), [measure(CONTENT)], [1])
     np.testing.assert_allclose(moved(CONTENT, affine), CONTENT, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS.values())
-def test_alpha_0_changes_no_bit_and_units_do_not_count(transform):
-    affine = transform(statistics(CONTENT), [statistics(STYLE)], [1])
-    np.testing.assert_array_equal(moved(CONTENT, toward(affine, 0)), CONTENT)
-    louder = transform(statistics(1e3 * CONTENT), [statistics(1e3 * STYLE)], [1])
+def test_alpha_0_is_the_identity_and_units_have_no_effect(transform):
+    affine = transform(measure(CONTENT), [measure(STYLE)], [1])
+    np.testing.assert_array_equal(moved(CONTENT, interpolate(affine, 0)), CONTENT)
+    louder = transform(measure(1e3 * CONTENT), [measure(1e3 * STYLE)], [1])
     np.testing.assert_allclose(louder.matrix, affine.matrix, rtol=1e-6, atol=1e-9)
 
 
-def test_shares_mix_regions_and_leave_the_rest():
-    maps = [
-        transform(statistics(CONTENT), [statistics(style)], [1]) for transform, style in ((wct, STYLE), (adain, OTHER))
-    ]
+def test_shares_mix_regions_and_keep_the_rest():
+    maps = [transform(measure(CONTENT), [measure(style)], [1]) for transform, style in ((wct, STYLE), (adain, OTHER))]
     shares = np.array([[[1, 0], [0, 1]], [[0, 0], [0.5, 0.25]]])
     features = CONTENT[:4].reshape(2, 2, 6)
-    found = transformed(features, maps, shares).numpy()
+    found = apply_maps(features, maps, shares).numpy()
     first, second = (moved(features, each) for each in maps)
     np.testing.assert_allclose(found[0, 0], first[0, 0])
     np.testing.assert_allclose(found[0, 1], second[0, 1])

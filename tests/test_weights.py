@@ -1,3 +1,5 @@
+import hashlib
+
 import h5py
 import keras
 import numpy as np
@@ -40,7 +42,7 @@ def assert_same(received, expected):
 
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
-def test_random_weights_are_numpys(network):
+def test_random_weights_have_known_values(network):
     drawn = weights.random(network, 0)
     for name, expected in reference("seeded_weights.json")[network].items():
         kernel, bias = drawn[name]
@@ -79,7 +81,7 @@ def test_wrong_shapes_are_refused(tmp_path, vgg19):
         weight_files.from_file(keras_2_file(tmp_path / "thin.h5", thin), "vgg19")
 
 
-def test_no_weight_file_at_all(tmp_path):
+def test_files_without_weights_are_refused(tmp_path):
     (tmp_path / "text.h5").write_text("no weights")
     with pytest.raises(UserError, match="Expected a Keras weight file"):
         weight_files.from_file(tmp_path / "text.h5", "vgg19")
@@ -117,11 +119,11 @@ def test_a_cached_file_that_is_not_imagenets_is_refused(tmp_path, monkeypatch, v
     path.parent.mkdir()
     keras_2_file(path, vgg19)
     assert weights.imagenet_at_hand("vgg19")
-    with pytest.raises(UserError, match="ImageNet weights of vgg19 could not be had"):
+    with pytest.raises(UserError, match="ImageNet weights of vgg19 are not available"):
         weights.imagenet("vgg19")
 
 
-def test_the_path_and_address_are_keras_own():
+def test_path_and_address_equal_those_in_keras():
     from keras.src.applications import vgg16, vgg19
 
     for module, network in ((vgg16, "vgg16"), (vgg19, "vgg19")):
@@ -129,7 +131,7 @@ def test_the_path_and_address_are_keras_own():
         assert module.WEIGHTS_PATH_NO_TOP.endswith(weights.imagenet_path(network).name)
 
 
-def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatch, tmp_path):
+def test_without_imagenet_the_error_names_the_file_and_the_alternatives(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
     with pytest.raises(UserError) as caught:
@@ -141,7 +143,7 @@ def test_without_imagenet_one_sentence_names_the_file_and_the_choices(monkeypatc
 
 
 @pytest.mark.parametrize(("network", "source"), [("vgg16", "hed"), ("vgg19", "learned")])
-def test_auto_without_imagenet_takes_what_fits(monkeypatch, tmp_path, network, source):
+def test_auto_without_imagenet_chooses_weights_that_fit(monkeypatch, tmp_path, network, source):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "IMAGENET_URL", "http://127.0.0.1:9/{}/" + weights.IMAGENET_FILE)
     monkeypatch.setattr(weights, "hed_file", lambda: hed_layout(tmp_path / "hed.weights.h5"))
@@ -173,7 +175,7 @@ def test_a_file_laid_out_as_heds(tmp_path):
     assert_same(found, weights.random("vgg16", 1))
 
 
-def test_hed_is_a_vgg16_of_its_package(monkeypatch):
+def test_hed_needs_vgg16_and_its_package(monkeypatch):
     with pytest.raises(UserError, match="--weights=hed is made for --network=vgg16"):
         NetworkSettings(weights="hed", network="vgg19")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -181,7 +183,7 @@ def test_hed_is_a_vgg16_of_its_package(monkeypatch):
         Settings.read(weights="hed", network="vgg16")
 
 
-def test_kernel_shapes_are_keras():
+def test_kernel_shapes_equal_those_in_keras():
     model = keras.applications.VGG16(weights=None, include_top=False)
     for name, shape in vgg_layers.kernel_shapes("vgg16").items():
         assert model.get_layer(name).kernel.shape == shape
@@ -230,7 +232,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path, vgg19, wrong):
 
 
 @pytest.mark.parametrize("lie", ["strings", "far too large", "cut off"])
-def test_an_hdf5_file_that_lies_is_refused_in_words(tmp_path, lie):
+def test_an_hdf5_file_with_false_claims_is_refused(tmp_path, lie):
     path = tmp_path / "lies.h5"
     with h5py.File(path, "w") as file:
         if lie == "strings":
@@ -244,3 +246,23 @@ def test_an_hdf5_file_that_lies_is_refused_in_words(tmp_path, lie):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=r"can't be read as one|does not hold the 16 convolutions"):
         weight_files.from_file(path, "vgg19")
+
+
+def test_weights_converted_from_caffe_are_recognised_and_warned_about(tmp_path, monkeypatch, caplog, vgg19):
+    """By the name that they were published under, or by their hash; with --preprocess=caffe there is no warning."""
+    monkeypatch.setattr("neural_style.vgg.torch_files.load", lambda path: torchvision_layout(vgg19))
+    named, renamed, other = (tmp_path / name for name in ("vgg19-d01eb7cb.pth", "renamed.pth", "other.pth"))
+    for path in (named, renamed, other):
+        path.write_bytes(path.name.encode())
+    digits = hashlib.sha256(b"renamed.pth").hexdigest()[:8]
+    monkeypatch.setattr(weight_files, "CAFFE_HASHES", (*weight_files.CAFFE_HASHES, digits))
+    for path, preprocess, warned in [
+        (named, "auto", True),
+        (renamed, "auto", True),
+        (other, "auto", False),
+        (named, "caffe", False),
+    ]:
+        caplog.clear()
+        with caplog.at_level("WARNING", logger="neural_style"):
+            weights.resolve(NetworkSettings(weights=str(path), preprocess=preprocess), 0)
+        assert ("Add --preprocess=caffe" in caplog.text) == warned, path.name

@@ -35,7 +35,7 @@ def inputs(rng, batch, rows, cols, padding, dtype, fan_in=3, filters=5):
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("batch", "rows", "cols"), [(1, 8, 12), (2, 13, 22), (3, 3, 7), (1, 5, 4)])
-def test_output_and_gradient_are_the_direct_convolutions(rng, batch, rows, cols, padding):
+def test_output_and_gradient_equal_those_of_the_direct_convolution(rng, batch, rows, cols, padding):
     for expected, received in zip(*both(*inputs(rng, batch, rows, cols, padding, "float64"), padding), strict=True):
         assert received.shape == expected.shape
         np.testing.assert_allclose(received, expected, rtol=0, atol=1e-12)
@@ -69,7 +69,7 @@ def test_one_trace_serves_every_size(rng):
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
-def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
+def test_vgg_with_winograd_equals_vgg(vgg19, rng, padding):
     layers, image = vgg_layers.names_through("vgg19", ["block4_conv2"]), rng.uniform(0, 255, (1, 37, 50, 3))
     direct, tiled = (
         model.build(NetworkSettings(padding=padding, convolution=kind), vgg19, layers, "float64")(image)
@@ -79,7 +79,7 @@ def test_vgg_by_winograd_is_vgg(vgg19, rng, padding):
         np.testing.assert_allclose(tiled[name], direct[name], rtol=1e-9, atol=1e-9 * np.abs(direct[name]).max())
 
 
-def test_deep_layers_alone_are_tiled_and_none_in_bfloat16(vgg19):
+def test_only_deep_layers_use_winograd_and_none_in_bfloat16(vgg19):
     def convolutions(kind, dtype):
         built = model.build(NetworkSettings(convolution=kind), vgg19, ["block5_conv1"], dtype)
         return {layer.name: type(layer) for layer in built.layers if layer.name in vgg19}

@@ -1,1 +1,1 @@
-"""Deep image analogy: what corresponds to what in two images, which then swap their looks."""
+"""Deep image analogy: find the correspondence between two images, which then swap their looks."""

@@ -1,4 +1,4 @@
-"""How well patches of two maps agree: the one place where the search for correspondence computes."""
+"""The energy of pairs of patches: the only heavy computation of the search for correspondence."""
 
 import functools
 import importlib.util
@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 
 CHUNK = 4096
-"""Pairs that a thread compares at a time; what NumPy gathers for them stays in the processor's cache."""
+"""Pairs that a thread compares at a time; their features fit into the processor's cache."""
 
 
 def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarray, patch_size: int) -> np.ndarray:
-    """The energy of pairs of patches: minus the mean inner product over the offsets that lie within both maps.
+    """Compute the energy of pairs of patches: minus the mean inner product over offsets inside both maps.
 
-    For unit vectors of image and look side by side this orders pairs as the squared distances of Liao et al. 2017 do,
-    since |u - v|^2 = 2 - 2 u v.
+    For unit vectors it orders pairs as the squared distance of Liao et al. 2017 does, since |u - v|^2 = 2 - 2 u v.
 
     Args:
-      a, b: maps [rows, cols, channels] float32, each in its own size.
+      a, b: maps [rows, cols, channels] float32, in any two sizes.
       at: positions in `a` [pairs, 2], row and column.
       candidates: positions in `b` [pairs, 2].
       patch_size: rows and columns of a patch, odd.
@@ -30,22 +29,22 @@ def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarra
     """
     compute = _compiled() if has_numba() else by_numpy
 
-    def part(begin: int) -> np.ndarray:
-        pairs = slice(begin, begin + CHUNK)
+    def compute_chunk(start: int) -> np.ndarray:
+        pairs = slice(start, start + CHUNK)
         return compute(a, b, at[pairs], candidates[pairs], patch_size)
 
-    # numba's own threads need some 15 ms a call beside TensorFlow's, which is more than most calls take.
-    run = map if len(at) <= CHUNK else _threads().map
-    return np.concatenate([np.empty(0, np.float32), *run(part, range(0, len(at), CHUNK))])
+    # Not numba's own threads: beside TensorFlow's they need about 15 ms per call, more than most calls take.
+    map_chunks = map if len(at) <= CHUNK else _threads().map
+    return np.concatenate([np.empty(0, np.float32), *map_chunks(compute_chunk, range(0, len(at), CHUNK))])
 
 
 def has_numba() -> bool:
-    """Whether numba is installed, with which the same takes less long."""
+    """Return whether numba is installed, which makes `energies` faster."""
     return importlib.util.find_spec("numba") is not None
 
 
 def by_numpy(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarray, patch_size: int) -> np.ndarray:
-    """`energies` without numba, in one thread."""
+    """Compute `energies` without numba, in one thread."""
     total, count = np.zeros(len(at), np.float32), np.zeros(len(at), np.float32)
     for offset in np.ndindex(patch_size, patch_size):
         p, q = (places + np.array(offset) - patch_size // 2 for places in (at, candidates))
@@ -57,25 +56,25 @@ def by_numpy(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarra
 
 
 def _within(places: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Which positions [pairs, 2] lie in maps [rows, cols, channels]."""
+    """Whether each of the positions [pairs, 2] lies inside maps [rows, cols, channels]."""
     return ((places >= 0) & (places < maps.shape[:2])).all(-1)
 
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    """One for each core that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    """A pool with one thread for each core that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # only Linux has it
     return ThreadPoolExecutor(len(affinity(0)) if affinity else os.cpu_count())
 
 
 @functools.cache
 def _compiled() -> Callable:
-    """`by_numpy`, compiled; it lets other threads run meanwhile."""
-    import numba  # takes half a second, and methods that match nothing need it not
+    """`by_numpy`, compiled; other threads can run meanwhile."""
+    import numba  # takes half a second, and other methods don't need it
 
     @numba.njit(nogil=True, fastmath=True)
     def compute(a: Any, b: Any, at: Any, candidates: Any, patch_size: Any) -> np.ndarray:
-        found, reach = np.empty(len(at), np.float32), patch_size // 2
+        results, reach = np.empty(len(at), np.float32), patch_size // 2
         for pair in range(len(at)):
             total, count = np.float32(0), 0
             for down in range(-reach, reach + 1):
@@ -89,7 +88,7 @@ def _compiled() -> Callable:
                             product += a[i, j, channel] * b[k, m, channel]
                         total += product
                         count += 1
-            found[pair] = -total / count
-        return found
+            results[pair] = -total / count
+        return results
 
     return compute

@@ -1,4 +1,7 @@
-"""What is done with a field: it is begun, enlarged, and other maps are seen through it."""
+"""Fields of correspondence: making, enlarging, applying and showing them.
+
+A field [rows, cols, 2] int32 holds for each position of one map the row and column of a position in another.
+"""
 
 from collections.abc import Sequence
 
@@ -6,44 +9,57 @@ import numpy as np
 
 
 def scaled_identity(shape: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
-    """The field [*shape, 2] of a map to another of (rows, cols) `other` that pairs what lies at the same place."""
-    places = np.indices(shape).transpose(1, 2, 0)
-    return ((2 * places + 1) * other // (2 * np.array(shape))).astype(np.int32)
+    """Make the field that pairs equal relative positions.
+
+    Args:
+      shape: (rows, cols) of the map whose positions the field has.
+      other: (rows, cols) of the map that it points into.
+
+    Returns:
+      [*shape, 2] int32.
+    """
+    positions = np.indices(shape).transpose(1, 2, 0)
+    return ((2 * positions + 1) * other // (2 * np.array(shape))).astype(np.int32)
 
 
-def overlap(by: Sequence[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where in an array of `shape` there is another position `by` away along each axis; and those others."""
-    at, others = [], []
-    for d, size in zip(by, shape, strict=True):
-        length = max(0, size - abs(d))
-        at.append(slice(max(0, -d), max(0, -d) + length))
-        others.append(slice(max(0, d), max(0, d) + length))
-    return tuple(at), tuple(others)
+def shifted_slices(shift: Sequence[int], shape: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return slices of the positions in an array that have another one `shift` away, and of those others.
+
+    Args:
+      shift: along each axis.
+      shape: of the array.
+    """
+    positions, shifted = [], []
+    for distance, size in zip(shift, shape, strict=True):
+        length = max(0, size - abs(distance))
+        positions.append(slice(max(0, -distance), max(0, -distance) + length))
+        shifted.append(slice(max(0, distance), max(0, distance) + length))
+    return tuple(positions), tuple(shifted)
 
 
 def enlarge(field: np.ndarray, factor: int, shape: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
-    """A field of maps that are `factor` times finer: each position keeps its place within the coarser one.
+    """Enlarge a field to maps that are `factor` times finer; each position keeps its place within the coarser one.
 
     Args:
       field: of the coarser maps.
-      factor: between the two.
+      factor: of the sizes.
       shape: (rows, cols) of the finer map, at least `factor` times those of `field`.
       other: (rows, cols) of the finer map that the field points into.
 
     Returns:
       [*shape, 2] int32.
     """
-    places = np.indices(shape).transpose(1, 2, 0)
-    coarse = np.minimum(places // factor, np.array(field.shape[:2]) - 1)
-    found = factor * (field[coarse[..., 0], coarse[..., 1]] - coarse) + places
-    return np.clip(found, 0, np.array(other) - 1).astype(np.int32)
+    positions = np.indices(shape).transpose(1, 2, 0)
+    coarse = np.minimum(positions // factor, np.array(field.shape[:2]) - 1)
+    finer = factor * (field[coarse[..., 0], coarse[..., 1]] - coarse) + positions
+    return np.clip(finer, 0, np.array(other) - 1).astype(np.int32)
 
 
 def vote(maps: np.ndarray, field: np.ndarray, patch_size: int) -> np.ndarray:
-    """Another image's maps seen through a field: the mean over all patches that overlap at a position.
+    """Arrange another image's maps by a field: the mean over all patches that overlap at a position.
 
     Args:
-      maps: [rows, cols, channels], what the field points into.
+      maps: [rows, cols, channels], which the field points into.
       field: [*shape, 2].
       patch_size: rows and columns of a patch, odd.
 
@@ -53,22 +69,22 @@ def vote(maps: np.ndarray, field: np.ndarray, patch_size: int) -> np.ndarray:
     total, count = (np.zeros((*field.shape[:2], channels), np.float32) for channels in (maps.shape[-1], 1))
     for offset in np.ndindex(patch_size, patch_size):
         offset = np.array(offset) - patch_size // 2
-        # The patch around p reaches p + offset, and so does its match.
-        of, to = overlap(offset, field.shape[:2])
-        matched = field[of] + offset
+        # The patch around a position covers position + offset, which corresponds to its match + offset.
+        centers, covered = shifted_slices(offset, field.shape[:2])
+        matched = field[centers] + offset
         inside = ((matched >= 0) & (matched < maps.shape[:2])).all(-1)[..., np.newaxis]
-        seen = np.clip(matched, 0, np.array(maps.shape[:2]) - 1)
-        total[to] += inside * maps[seen[..., 0], seen[..., 1]]
-        count[to] += inside
+        clipped = np.clip(matched, 0, np.array(maps.shape[:2]) - 1)
+        total[covered] += inside * maps[clipped[..., 0], clipped[..., 1]]
+        count[covered] += inside
     return total / count
 
 
 def colors(field: np.ndarray, other: tuple[int, int]) -> np.ndarray:
-    """A field in colours: red grows with the row that is pointed at, green with the column, blue falls with both.
+    """Show a field as colours: red grows with the row pointed at, green with the column, blue falls with both.
 
     Args:
       field: [*shape, 2].
-      other: (rows, cols) of what it points into.
+      other: (rows, cols) of the image that it points into.
 
     Returns:
       RGB [*shape, 3] float32 in 0..255.
@@ -78,11 +94,11 @@ def colors(field: np.ndarray, other: tuple[int, int]) -> np.ndarray:
 
 
 def sheet(field: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """What a field says, side by side: the other image's places as colours, these as pointed at, and its pixels there.
+    """Show a field in three panels: the other image's positions as colours, the field, and the pixels it points at.
 
     Args:
       field: [rows, cols, 2].
-      pixels: RGB [rows, cols, 3] of what it points into.
+      pixels: RGB [rows, cols, 3] of the image that it points into.
 
     Returns:
       RGB [rows, width, 3] float32 in 0..255.

@@ -1,29 +1,26 @@
-"""From features of one level back to what they could be made of: the engine's objective and L-BFGS on a part of VGG."""
+"""Inversion of features: features of a finer level from which the network makes those of a coarser one.
+
+It uses the same objective and L-BFGS as painting, on a part of VGG instead of an image.
+"""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style.losses import functions
-from neural_style.losses.terms import Content, Measured
+from neural_style.losses.loss import Loss
+from neural_style.losses.terms import Content
 from neural_style.optimize.evaluator import Evaluator, Watch
 from neural_style.optimize.objective import Objective
 from neural_style.optimize.optimizers import ContinuousLbfgs
 from neural_style.settings.network import NetworkSettings
+from neural_style.settings.vgg_layers import level_layer
 from neural_style.vgg import model
 from neural_style.vgg.weight_files import Weights
 
-FIRST_MOVE = 0.1
-"""Length of the first move that L-BFGS tries, of that of what it starts with."""
-
-
+FIRST_STEP = 0.1
+"""Length of L-BFGS's first trial move, relative to that of the start."""
 MEMORY = 4
-"""Moves that L-BFGS remembers, as the authors' program does: features are large."""
-
-
-def layer(level: int) -> str:
-    """The features that a level stands for; level 0 is the image."""
-    return f"block{level}_conv1" if level else "image"
+"""Moves that L-BFGS remembers, as in the authors' program: features are large."""
 
 
 class Network:
@@ -42,18 +39,18 @@ class Network:
           precision: of the arithmetic.
         """
         self._levels = range(1, deepest + 1)
-        self._whole = model.build(settings, weights, [layer(level) for level in self._levels], precision)
+        self._whole = model.build(settings, weights, [level_layer(level) for level in self._levels], precision)
         self._parts: dict[tuple[int, ...], Objective] = {}
         self.nbytes = sum(value.numpy().nbytes for value in self._whole.weights)
 
     def features(self, image: np.ndarray) -> list[np.ndarray]:
-        """By level the features [rows, cols, channels] float32 of an image, itself the first.
+        """Compute the features [rows, cols, channels] float32 of each level; level 0 is the image itself.
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
         """
-        found = self._whole(image[np.newaxis].astype(np.float64))
-        return [image, *(_map(found, level) for level in self._levels)]
+        outputs = self._whole(image[np.newaxis].astype(np.float64))
+        return [image, *(_to_array(outputs, level) for level in self._levels)]
 
     def reconstruct(
         self,
@@ -65,44 +62,50 @@ class Network:
         evaluations: int,
         watch: Watch | None = None,
     ) -> tuple[np.ndarray, list[float]]:
-        """Features of which the network makes `target`, seen at a level between.
+        """Find features of level `wanted` from which the network makes `target`.
 
-        Minimises |network(x) - target|^2 over x, the features of level `source`. Liao et al. 2017 have x at the level
-        that is wanted; their program, and this, one level before: a stretch of real network leaves fewer features that
-        would make the target.
+        Minimises |network(x) - target|^2 over x, the features of level `source`. In Liao et al. 2017 x has the level
+        that is wanted; in their program, and here, it has the level before. The layers between them exclude features
+        that no image has.
 
         Args:
           target: [rows, cols, channels], the features of `level`.
           level, source, wanted: source <= wanted < level.
-          start: x to begin with, the features of `source`.
-          evaluations: of loss and gradient; the last search is finished.
+          start: the first x, features of `source`.
+          evaluations: of loss and gradient; the last line search is completed.
           watch: called after each evaluation.
 
         Returns:
-          The features of level `wanted`, and the loss of each evaluation: the squared error by the target's energy.
+          The features of level `wanted`, and the loss of each evaluation: the squared error / the target's energy.
         """
-        objective = self._part(source, wanted, level)
-        (term,), goal = objective.terms, tf.constant(target[np.newaxis], tf.float32)
-        known = Measured(term.measure(goal, None), functions.positions(goal), goal.shape[-1])
-        constants = {"maps": {term.name: goal}, "prepared": {term.name: term.prepare(known, [], scene=None)}}
-        kind = objective.network.input.dtype
-        evaluator = Evaluator(lambda x: objective.evaluate(tf.constant(x, kind), constants), start.shape, watch=watch)
-        begun = start.astype(np.float64).reshape(-1)
-        first_move = FIRST_MOVE * max(1.0, float(np.linalg.norm(begun)))
-        found = ContinuousLbfgs(evaluations, first_step=first_move, memory=MEMORY).step(evaluator, begun)
-        x = found.reshape(start.shape).astype(np.float32)
-        return (x if wanted == source else _map(objective.network(x[np.newaxis]), wanted)), evaluator.losses
+        objective = self._get_part(source, wanted, level)
+        features = {level_layer(level): tf.constant(target[np.newaxis], tf.float32)}
+        loss = objective.loss
+        constants = {
+            "maps": loss.content_maps(features),
+            "prepared": loss.prepare(loss.measure(features, {}), [], scene=None),
+        }
+        dtype = objective.network.input.dtype
+        evaluator = Evaluator(lambda x: objective.evaluate(tf.constant(x, dtype), constants), start.shape, watch=watch)
+        x = start.astype(np.float64).reshape(-1)
+        first_step = FIRST_STEP * max(1.0, float(np.linalg.norm(x)))
+        x = ContinuousLbfgs(evaluations, first_step=first_step, memory=MEMORY).step(evaluator, x)
+        result = x.reshape(start.shape).astype(np.float32)
+        if wanted != source:
+            result = _to_array(objective.network(result[np.newaxis]), wanted)
+        return result, evaluator.losses
 
-    def _part(self, source: int, wanted: int, level: int) -> Objective:
+    def _get_part(self, source: int, wanted: int, level: int) -> Objective:
         """The network from the features of `source` on, with the distance from a target at `level`."""
         key = source, wanted, level
         if key not in self._parts:
-            found = self._whole.output
-            begin = found[layer(source)] if source else self._whole.input
-            outputs = {layer(one): found[layer(one)] for one in {wanted, level} - {source}}
-            self._parts[key] = Objective(keras.Model(begin, outputs), [Content(layer(level), 1.0, "scale")])
+            outputs = self._whole.output
+            start = outputs[level_layer(source)] if source else self._whole.input
+            names = [level_layer(output) for output in {wanted, level} - {source}]
+            network = keras.Model(start, {name: outputs[name] for name in names})
+            self._parts[key] = Objective(network, Loss([Content(level_layer(level), 1.0, "scale")]))
         return self._parts[key]
 
 
-def _map(found: dict[str, tf.Tensor], level: int) -> np.ndarray:
-    return tf.cast(found[layer(level)][0], tf.float32).numpy()
+def _to_array(features: dict[str, tf.Tensor], level: int) -> np.ndarray:
+    return tf.cast(features[level_layer(level)][0], tf.float32).numpy()

@@ -9,8 +9,8 @@ import numpy as np
 
 from neural_style.analogy import fields
 from neural_style.analogy.blending import exchange_mean
-from neural_style.analogy.inversion import Network, layer
-from neural_style.analogy.pair import Match, Pair
+from neural_style.analogy.inversion import Network
+from neural_style.analogy.pair import Correspondence, ImagePair
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.core.run import Tools
 from neural_style.core.step import Step
@@ -63,7 +63,7 @@ class Run:
         network, facts = self._network()
         evaluations = self._plan.evaluations
         images = self._scene.content, self._scene.styles[0]
-        pair = Pair(network, *images, self._settings.analogy.plan, evaluations, self._watch)
+        pair = ImagePair(network, *images, self._settings.analogy.plan, evaluations, self._watch)
         match, losses = self._begin(pair, facts), []
         first = len(match.levels)
         for index in range(first, len(levels) + 1):
@@ -83,7 +83,7 @@ class Run:
 
         def make() -> Network:
             shown = [self._scene.content, *self._scene.styles]
-            fitted = adaptation.adapt_weights(how, kernels, shown, seed, [layer(max(levels))])
+            fitted = adaptation.adapt_weights(how, kernels, shown, seed, [vgg_layers.level_layer(max(levels))])
             return Network(how, fitted, max(levels), precision)
 
         if kernels is None or how.normalize_weights != "none":
@@ -91,15 +91,15 @@ class Run:
         key = ("analogy", key, how, max(levels), precision)
         return self._cache.get(key, make, lambda made: made.nbytes), facts
 
-    def _begin(self, pair: Pair, facts: Mapping[str, Any]) -> Match:
+    def _begin(self, pair: ImagePair, facts: Mapping[str, Any]) -> Correspondence:
         """The start, or what the run had found when it was broken off."""
         if self._resumed is None:
             return pair.start()
         check_same_weights(self._resumed.get("facts", {}), facts)
         try:
-            found = Match(**self._resumed["match"])
+            found = Correspondence.from_state(self._resumed["match"])
             sizes = pair.shapes(found.level)
-            expected = zip((found.forth, found.back), sizes, reversed(sizes), strict=True)
+            expected = zip((found.to_style, found.to_content), sizes, reversed(sizes), strict=True)
             whole = all(
                 field.shape == (*own, 2) and (field >= 0).all() and (field < other).all()
                 for field, own, other in expected
@@ -113,12 +113,18 @@ class Run:
         return found
 
     def _step(
-        self, index: int, pair: Pair, match: Match, losses: list[float], facts: Mapping[str, Any], began: float
+        self,
+        index: int,
+        pair: ImagePair,
+        match: Correspondence,
+        losses: list[float],
+        facts: Mapping[str, Any],
+        began: float,
     ) -> Step:
         content, style = pair.content[0], pair.style[0]
-        factor, sizes = vgg_layers.stride(layer(match.level)), pair.shapes(0)
-        forth = fields.enlarge(match.forth, factor, *sizes)
-        back = fields.enlarge(match.back, factor, *reversed(sizes))
+        factor, sizes = vgg_layers.stride(vgg_layers.level_layer(match.level)), pair.shapes(0)
+        forth = fields.enlarge(match.to_style, factor, *sizes)
+        back = fields.enlarge(match.to_content, factor, *reversed(sizes))
         image = self._scene.composite(self._swapped(content, style, forth))
         image.flags.writeable = False
         terms = pair.distances(match)
@@ -132,7 +138,7 @@ class Run:
             seconds=time.perf_counter() - began,
             iterations_left=len(self._settings.analogy.analogy_levels) - index,
             facts={**facts, "levels": list(match.levels)},
-            state=functools.partial(dict, facts=facts, match=vars(match)),
+            state=functools.partial(dict, facts=facts, match=match.state()),
             companions={"back": self._swapped(style, content, back), "field": fields.sheet(forth, style)},
             fields={"forth": forth, "back": back},
         )

@@ -1,4 +1,4 @@
-"""Batches: the runs of a CSV file, one after the other or several at once."""
+"""--manifest: paints the rows of a table, one after the other or several at once."""
 
 import codecs
 import csv
@@ -27,10 +27,10 @@ SEPARATORS = (",", ";", "\t")
 
 
 def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map) -> int:
-    """Carries out each row that is not complete yet; one that fails is reported, and the rest go on.
+    """Paints each row that is not complete yet; a row that fails is reported, and the others continue.
 
     Args:
-      given: the command line, whose flags hold for every row; a row's own win.
+      given: the command line, whose flags apply to every row; a row's own flags win.
       paint: of `main`, with its engine.
       each: calls a function with each row, as `map` does: one after the other, or several at once.
 
@@ -47,8 +47,8 @@ def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], It
     for number, images, _ in jobs:
         for image in images[:-1]:
             if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
-                # told now, not when hours later its turn comes; the rest go on
-                warn(f"{path}, line {number}: {image!r} is no file yet.")
+                # a warning now, not an error hours later; the other rows continue
+                warn(f"{path}, line {number}: {image!r} does not exist yet.")
     results = {"".join(_place(images)) for _, images, _ in jobs}
     read = {image for _, images, _ in jobs for image in images[:-1] if _is_file(image)} - results
     options = PaintOptions(given.command.resume, skip_complete=True, also_read=(*given.files, *read))
@@ -65,12 +65,12 @@ def _is_file(image: str) -> bool:
 
 
 def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings]) -> tuple[int, bool | None]:
-    """A row's line, and whether there was anything to do; None where it failed, which is told."""
+    """Paints a row; returns its line, and whether there was anything to do, None where it failed."""
     number, images, settings = job
     say(f"{path}, line {number}: {' '.join(images)}")
     try:
         return number, paint(images, settings)
-    except Exception as error:  # one row's fault, foreseen or not, is not the others'
+    except Exception as error:  # the error of one row must not stop the others
         if not isinstance(error, UserError):
             traceback.print_exc()
         warn(f"{path}, line {number}: {error}")
@@ -108,7 +108,7 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
 def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
     """Each row's line number and its values by column."""
     if not _is_file(path):
-        raise UserError(f"--manifest takes a CSV file, and {path!r} is no file.", exit_code=2)
+        raise UserError(f"--manifest takes a CSV file, and {path!r} is not a file.", exit_code=2)
     try:
         columns, rows = _table(storage.read(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The command line's flags, made of the settings: absl reads the words, the settings read the values."""
+"""The command line's flags, one for each setting: absl reads the words, the settings read the values."""
 
 import dataclasses
 import os
@@ -18,30 +18,28 @@ from neural_style.settings.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class CommandSettings(Checked):
-    """What the command does, beside what a run makes."""
+    """The command."""
 
-    recipe: str | None = setting(
-        None, Optional(Kind()), "A flagfile that comes with neural_style, by name (see --list_recipes)."
-    )
+    recipe: str | None = setting(None, Optional(Kind()), "A recipe, by name: a bundled flagfile (see --list_recipes).")
     resume: bool = setting(
         False,
         Switch(),
-        "Go on with an interrupted run, from its last iteration, to the same image as without the break; start anew "
-        "where there is none, do nothing where the run is complete.",
+        "Resume an interrupted run from its last iteration; the result is the same as without the interruption. Starts "
+        "anew where there is nothing to resume, and does nothing where the run is complete.",
     )
     manifest: str | None = setting(
         None,
         Optional(Kind()),
-        "A CSV file of runs: columns content, style (several separated by ;), prefix, and any flag. What is complete "
-        "is skipped. It and what it names may be URLs (s3://…).",
+        "A CSV file of runs with the columns content, style (several separated by ;), prefix, and any flag. Complete "
+        "runs are skipped. The file and its paths may be URLs (s3://…).",
     )
     cluster: str | None = setting(
         None,
         Optional(Kind()),
-        "Have the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles of "
-        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head names.",
+        "Let the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles with "
+        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head prints.",
     )
-    help: bool = setting(False, Switch(), "Show the flags that most people want.")
+    help: bool = setting(False, Switch(), "Show the most common flags.")
     helpfull: bool = setting(False, Switch(), "Show every flag.")
     list_recipes: bool = setting(False, Switch(), "List the recipes.")
     show: str | None = setting(
@@ -52,24 +50,24 @@ class CommandSettings(Checked):
     )
     version: bool = setting(False, Switch(), "Show the version.")
     flagfile: str | None = setting(
-        None, Optional(Kind()), "Read flags from this file, one on a line; flags after it win."
+        None, Optional(Kind()), "Read flags from this file, one on each line; later flags win."
     )
-    undefok: str | None = setting(None, Optional(Kind()), "Flags that may be unknown, separated by commas.")
+    undefok: str | None = setting(None, Optional(Kind()), "Unknown flags to ignore, separated by commas.")
 
 
 GROUPS = (*PARTS.values(), CommandSettings)
-"""Where flags come from; the first line of each class' docstring is the group's name."""
+"""The classes whose fields are flags; the first line of each docstring is the title of the group."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A command line that was read.
+    """A parsed command line.
 
     Attributes:
-      words: the arguments that are no flags.
-      command: what the command does.
-      given: the run's settings that were named, as text by name.
-      files: that the command was read from: flagfiles and a manifest.
+      words: the arguments that are not flags.
+      command: the flags of the command itself.
+      given: the settings that were given, as text by name.
+      files: the flagfiles and the manifest that were read.
     """
 
     words: list[str]
@@ -78,15 +76,15 @@ class Command:
     files: list[str]
 
     def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
-        """The settings of a run in the manner of `styles`; `given` wins over the command line."""
-        asked = {"recipe": self.command.recipe, **self.given, **given}
-        settings = Settings.read(**{**asked, **style_networks.method(styles, asked)})
+        """Makes the settings of a run with `styles`; `given` wins over the command line."""
+        values = {"recipe": self.command.recipe, **self.given, **given}
+        settings = Settings.read(**{**values, **style_networks.method(styles, values)})
         required_files.check(settings)
         return settings
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """Reads a command line, without the program's name.
+    """Parses a command line, without the program's name.
 
     Raises:
       UserError: with exit code 2, where the command line can't be read.
@@ -99,7 +97,7 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:
-    """The words of a command line, the flags that were named, as text by name, and the flagfiles that were read.
+    """Splits a command line into its words, the given flags as text by name, and the flagfiles that were read.
 
     Args:
       arguments: without the program's name.
@@ -114,51 +112,54 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
         raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
     given = {name: values[name].value for name in values if values[name].present}
+    for name in _old_names(groups):
+        given.pop(name, None)  # absl gives its value to the new name too
     given["help"] = given.pop("h", given.get("help", False))
     return words, given, files
 
 
 def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:
-    """The arguments, with the lines of each --flagfile in its place.
+    """Replaces each --flagfile by its lines.
 
-    A flagfile holds a flag on each line, also another --flagfile; lines that are empty or begin with # say nothing.
+    A flagfile has a flag on each line, which may be another --flagfile. Empty lines and lines that begin with # or //
+    are ignored.
 
     Args:
       arguments: of the command line, or of a flagfile.
-      read: the flagfiles that were read, to which those found are added.
-      within: the flagfiles that these arguments stand in.
+      read: the flagfiles that were read; new ones are added to it.
+      within: the flagfiles that contain these arguments.
 
     Raises:
-      UserError: a flagfile can't be read, or leads back to itself.
+      UserError: a flagfile can't be read, or includes itself.
     """
-    found, rest = [], iter(arguments)
+    expanded, rest = [], iter(arguments)
     for argument in rest:
         name, equals, path = argument.partition("=")
         if argument == "--":
-            return [*found, argument, *rest]
+            return [*expanded, argument, *rest]
         if name not in ("--flagfile", "-flagfile"):
-            found.append(argument)
+            expanded.append(argument)
             continue
         path = os.path.expanduser(path if equals else next(rest, ""))
         if not os.path.isfile(path):
-            raise UserError(f"--flagfile takes a file of flags, and {path!r} is none.", exit_code=2)
+            raise UserError(f"--flagfile takes a file of flags, and {path!r} is not a file.", exit_code=2)
         if path in within:
-            raise UserError(f"--flagfile={path} leads back to itself.", exit_code=2)
+            raise UserError(f"--flagfile={path} includes itself.", exit_code=2)
         read.append(path)
         try:
             lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"--flagfile takes a text file of flags, and {path!r} is none.", exit_code=2) from error
+            raise UserError(f"--flagfile takes a text file of flags, and {path!r} is not one.", exit_code=2) from error
         lines = [line for line in lines if line and not line.startswith(("#", "//"))]
         for line in lines:
             if not line.startswith("-"):
                 raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
-        found += _with_flagfiles(lines, read, (*within, path))
-    return found
+        expanded += _with_flagfiles(lines, read, (*within, path))
+    return expanded
 
 
 def _define(groups: Sequence[type]) -> flags.FlagValues:
-    """Every flag of the groups, as text or as a switch, without a value."""
+    """Defines every flag of the groups, as text or as a switch."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)  # flags may follow the images
     for group in groups:
@@ -167,4 +168,12 @@ def _define(groups: Sequence[type]) -> flags.FlagValues:
             define = flags.DEFINE_boolean if switch else flags.DEFINE_string
             short = {"short_name": "h"} if field.name == "help" else {}
             define(field.name, None, field.metadata["help"], flag_values=values, module_name=group.__name__, **short)
+    for old_name, name in _old_names(groups).items():
+        flags.DEFINE_alias(old_name, name, flag_values=values)
     return values
+
+
+def _old_names(groups: Sequence[type]) -> dict[str, str]:
+    """The former name of each flag that was renamed, and its name today."""
+    fields = [field for group in groups for field in dataclasses.fields(group)]
+    return {field.metadata["old_name"]: field.name for field in fields if field.metadata["old_name"]}

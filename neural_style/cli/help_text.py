@@ -1,4 +1,4 @@
-"""Help that teaches: the flags in groups, the few that most people want or all."""
+"""The text of --help and --helpfull."""
 
 import dataclasses
 import textwrap
@@ -31,11 +31,11 @@ COMMON = (
     "resume",
     "manifest",
 )
-"""The few flags that --help shows; --helpfull shows all."""
+"""The flags that --help shows; --helpfull shows all."""
 
 
 def text(full: bool) -> str:
-    """The flags in groups, with defaults and what they take: the few common ones, or all."""
+    """Describes the flags in groups, with defaults and kinds: the common ones, or all."""
     lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
     lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
     for group in GROUPS:
@@ -43,19 +43,19 @@ def text(full: bool) -> str:
     if not full:
         lines += [
             "",
-            "--helpfull shows every flag, --list_recipes the recipes that set them, neural-style train --help how",
-            "decoders are trained, and neural-style web --help how a page is served.",
+            "--helpfull shows every flag, and --list_recipes the recipes.",
+            "neural-style train --help describes training, and neural-style web --help the page.",
         ]
     return "\n".join(lines)
 
 
 def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None = None) -> list[str]:
-    """The flags of a class of settings under its title: those of `names`, or all; nothing where there are none.
+    """Describes the flags of a class of settings under its title.
 
     Args:
       group: the class.
-      names: of the flags.
-      recipe: whose values are told as the defaults.
+      names: of the flags; None for all.
+      recipe: whose values are shown as the defaults.
     """
     shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
     title = ["", f"{group.__doc__.splitlines()[0].rstrip('.')}:"] if shown else []

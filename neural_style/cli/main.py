@@ -1,4 +1,4 @@
-"""The command line: read the flags, check, wire, run, report."""
+"""The command line: reads the flags and runs the command."""
 
 import functools
 import importlib
@@ -15,7 +15,7 @@ from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
 
 COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
-"""What the first word chooses, each in a module of its own; any other is a picture to paint."""
+"""Commands by the first word, each in a module of its own; any other word is a picture to paint."""
 
 
 def main(arguments: Sequence[str]) -> int:

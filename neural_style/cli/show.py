@@ -1,4 +1,4 @@
-"""How an image, or a trained network, was made: the command that makes it again."""
+"""--show: the command that made an image or a trained network."""
 
 import json
 import os
@@ -19,10 +19,10 @@ from neural_style.settings.schema import FIELDS
 
 
 def text(path: str) -> str:
-    """The command that makes an image again, from a PNG's text or a record (.json).
+    """Returns the command that makes an image again, from a PNG's text or a record (.json).
 
     Raises:
-      UserError: the file is none of the two, or says nothing; or its recipe is not known here.
+      UserError: the file contains no record, or its recipe is unknown to this version.
     """
     storage.check_here(path, "what --show reads")
     if path == style_networks.ARBITRARY.stem:
@@ -55,7 +55,7 @@ def text(path: str) -> str:
 
 
 def _of_network(path: Path) -> str:
-    """What a trained network is, its styles, and the command that trained it."""
+    """Describes a trained network: its styles, and the command that trained it."""
     facts = style_networks.facts(path)
     width = f", width {facts['width']:g}" if facts["width"] else ""
     lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]
@@ -72,7 +72,7 @@ def _of_network(path: Path) -> str:
 
 
 def _end(made: dict[str, Any]) -> str:
-    """What a training ended with."""
+    """The loss at the end of a training."""
     points = made.get("losses")
     last = points[-1] if isinstance(points, list) and points else {}
     return f", loss {last['loss']:.4g}" if isinstance(last, dict) and isinstance(last.get("loss"), float) else ""
@@ -88,7 +88,7 @@ def _made(path: str) -> dict[str, Any]:
 
 
 def _shown(name: str) -> bool:
-    """Whether a record's flag makes the picture."""
+    """Whether a flag of a record changes the picture."""
     return FIELDS[name][0] != "output"
 
 

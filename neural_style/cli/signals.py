@@ -1,11 +1,11 @@
-"""The signals that end the program: as after Ctrl-C, and not while libraries load."""
+"""Signals that end the program as Ctrl-C does, but not while libraries load."""
 
 import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from neural_style.core.errors import Ended
+from neural_style.core.errors import Terminated
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals that end the program."""
@@ -14,25 +14,25 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 def install_handlers() -> None:
     """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
     for number in _known(*ENDING):
-        # nohup has SIGHUP ignored, and a shell's background jobs have SIGINT.
+        # nohup ignores SIGHUP, and a shell's background jobs ignore SIGINT.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Holds back the signals that end a run: libraries in C and C++ do not survive one while they load."""
-    came: list[int] = []
+    """Defers signals: libraries in C and C++ do not survive one while they load."""
+    received: list[int] = []
     before = {number: signal.getsignal(number) for number in _known(*ENDING)}
     caught = [number for number, handler in before.items() if callable(handler)]
     for number in caught:
-        signal.signal(number, lambda number, frame: came.append(number))
+        signal.signal(number, lambda number, frame: received.append(number))
     try:
         yield
     finally:
         for number in caught:
             signal.signal(number, before[number])
-    for number in came:
+    for number in received:
         signal.raise_signal(number)
 
 
@@ -43,9 +43,9 @@ def _known(*names: str) -> list[int]:
 
 def _end(number: int, frame: FrameType | None) -> None:
     for other in _known(*ENDING):
-        signal.signal(other, _ignore)  # a second one is not to break off what the first one has written
-    raise Ended(number)
+        signal.signal(other, _ignore)  # a second signal must not interrupt what the first one writes
+    raise Terminated(number)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """As signal.SIG_IGN, which complains of a signal that is on its way."""
+    """Ignores a signal, as signal.SIG_IGN does, which fails for a signal that is pending."""

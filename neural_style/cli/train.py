@@ -22,7 +22,7 @@ from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training.job import TrainingJob
 
 MEMORY = 2e9
-"""Bytes of weights that are kept."""
+"""Maximum bytes of VGG weights in memory."""
 USAGE = (
     "neural-style train STYLE [STYLE ...] MODEL.keras --photos=FOLDER [--flags], or neural-style train --decoder=LEVEL "
     "OUT.safetensors --photos=FOLDER [--flags]"
@@ -35,99 +35,138 @@ class TrainCommand(Checked):
 
     help: bool = setting(False, Switch(), "Show these flags.")
     resume: bool = setting(
-        False, Switch(), "Go on with a training that was broken off, to the same weights as without the break."
+        False, Switch(), "Resume an interrupted training. It ends with the same weights as one without a break."
     )
 
 
 GROUPS = (TrainingSettings, StylesSettings, LossSettings, NetworkSettings, TrainCommand)
-DECODERS = (TrainingSettings, NetworkSettings, TrainCommand)
-"""Whose flags the training of a decoder heeds."""
+DECODER_GROUPS = (TrainingSettings, NetworkSettings, TrainCommand)
+"""The groups whose flags affect the training of a decoder."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Trains a network or a decoder. Returns the exit code.
+    """Train a network or a decoder, and return the exit code.
 
     Args:
       arguments: of the command line, after "train".
 
     Raises:
       UserError: the command can't be carried out.
-      KeyboardInterrupt: after the state is written.
+      KeyboardInterrupt: after the state is saved.
     """
     words, given, _ = flags.read(arguments, GROUPS)
     command = TrainCommand(help=given.pop("help"), resume=given.pop("resume", False))
     if command.help:
-        said = [
-            "Trains a network that paints in the manner of STYLE, or a decoder for --method=wct and adain (--decoder)."
-        ]
-        said += ["The defaults are of networks (--recipe=networks); decoders take VGG as --recipe=wct has it."]
-        shown = (line for each in GROUPS for line in help_text.of_group(each, recipe="networks"))
-        say("\n".join([f"Usage: {USAGE}", "", *said, *shown]))
+        say(_help())
         return 0
     from neural_style.training import decoder_job, network_job  # need NumPy and Pillow, which help does not
 
     kind = decoder_job if given.get("decoder") else network_job
-    job = _job(words, given, command, kind.ENDING, kind.RECIPE)
+    job = _build_job(words, given, command, kind.ENDING, kind.RECIPE)
     with targets.locked(str(job.path)):
         kind.run(job, _make_cache)
     return 0
 
 
+def _help() -> str:
+    lines = [
+        f"Usage: {USAGE}",
+        "",
+        "Trains a network that paints in the style of STYLE, or a decoder for --method=wct and adain (--decoder).",
+        "Defaults are those of networks (--recipe=networks); decoders use VGG as --recipe=wct does.",
+    ]
+    for group in GROUPS:
+        lines += help_text.of_group(group, recipe="networks")
+    return "\n".join(lines)
+
+
 def _make_cache() -> Cache:
-    """Loads TensorFlow; returns the cache that keeps VGG's weights."""
+    """Load TensorFlow, and return the cache that keeps VGG's weights."""
     load_tensorflow()
     return Cache(MEMORY)
 
 
-def _job(
+def _build_job(
     words: Sequence[str], given: Mapping[str, str], command: TrainCommand, ending: str, recipe: str
 ) -> TrainingJob:
-    """Checks what can be known before any heavy work."""
+    """Check everything that needs no TensorFlow, and build the job.
+
+    Args:
+      words: the arguments that are not flags.
+      given: the flags, as text by name.
+      command: what the command does.
+      ending: the output file's.
+      recipe: the name of the recipe that holds the defaults.
+
+    Raises:
+      UserError: an argument or a flag is wrong, or a file is missing.
+    """
     if given.get("decoder"):
-        own = {field.name for group in DECODERS for field in dataclasses.fields(group)}
-        foreign = sorted(set(given) - own)
-        if foreign:
-            raise UserError(
-                f"--{foreign[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2
-            )
-    made = [_settings_of(group, given, recipe) for group in GROUPS[:-1]]
-    training, network = made[0], made[-1]
-    if training.photos is None:
-        raise UserError(f"Expected {USAGE}, and --photos=FOLDER is missing.", exit_code=2)
-    if not words or not words[-1].endswith(ending):
-        raise UserError(
-            f"Expected {USAGE}, received {words[-1] if words else 'no path'} where OUT{ending} belongs.", exit_code=2
-        )
-    if not os.path.isdir(training.photos):
-        raise UserError(f"--photos takes a folder of images, and {training.photos!r} is none.")
-    made[0] = training = dataclasses.replace(training, begin=_found(training.begin, bool(training.decoder)))
+        _check_decoder_flags(given)
+    training, styles, loss, network = (
+        _read_settings(group, given, recipe)
+        for group in (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
+    )
+    _check_words(words, training, ending)
+    training = dataclasses.replace(training, init_from=_find_start(training))
     path = Path(words[-1])
     targets.check_new(path)
     network.check_files()
-    for kind in ("content", "style"):
-        vgg_layers.check_layers(network.network, getattr(made[2], f"{kind}_layers"), f"{kind}_layers")
-    from neural_style.images import reading
-
-    photos = reading.images_in(training.photos, "photos")
-    job = TrainingJob(*made, words[:-1], path, photos, command.resume, given)
-    if not job.resume and os.path.lexists(job.state):
-        raise UserError(
-            f"{str(job.state)!r} of a training that was broken off is there: go on with --resume, or remove it."
-        )
+    vgg_layers.check_layers(network.network, loss.content_layers, "content_layers")
+    vgg_layers.check_layers(network.network, loss.style_layers, "style_layers")
+    photos = _list_photos(training.photos)
+    job = TrainingJob(training, styles, loss, network, words[:-1], path, photos, command.resume, given)
+    _check_state(job)
     return job
 
 
-def _found(begin: str | None, decoder: bool) -> str | None:
-    """The file that --begin names: by its path, or a network that comes along by its name."""
-    if begin is None or os.path.isfile(begin):
-        return begin
-    known = {} if decoder else style_networks.by_name()
-    if begin not in known:
-        raise UserError(f"--begin takes {' or '.join(['a file', *known])}, and {begin!r} is none.")
-    return os.fspath(known[begin])
+def _check_decoder_flags(given: Mapping[str, str]) -> None:
+    """Raise a UserError where a flag has no effect on the training of a decoder."""
+    known = {field.name for group in DECODER_GROUPS for field in dataclasses.fields(group)}
+    unused = sorted(set(given) - known)
+    if unused:
+        raise UserError(f"--{unused[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2)
 
 
-def _settings_of(group: type[Checked], given: Mapping[str, Any], recipe: str) -> Any:
-    """The settings of a class, where the recipe says nothing else by their defaults."""
-    names = {field.name for field in dataclasses.fields(group)}
-    return group(**{name: value for name, value in {**recipes.read(recipe), **given}.items() if name in names})
+def _read_settings(group: type[Checked], given: Mapping[str, Any], recipe: str) -> Any:
+    """Read the settings of a group: the command line's, else the recipe's, else the defaults."""
+    values = {**recipes.read(recipe), **given}
+    names = [field.name for field in dataclasses.fields(group)]
+    return group(**{name: values[name] for name in names if name in values})
+
+
+def _check_words(words: Sequence[str], training: TrainingSettings, ending: str) -> None:
+    """Raise a UserError where the folder of photographs or the output file is missing."""
+    if training.photos is None:
+        raise UserError(f"Expected {USAGE}, and --photos=FOLDER is missing.", exit_code=2)
+    if not words or not words[-1].endswith(ending):
+        received = words[-1] if words else "no path"
+        raise UserError(f"Expected {USAGE}, received {received} where OUT{ending} belongs.", exit_code=2)
+    if not os.path.isdir(training.photos):
+        raise UserError(f"--photos takes a folder of images, and {training.photos!r} is not a folder.")
+
+
+def _find_start(training: TrainingSettings) -> str | None:
+    """The file of --init_from: a path, or the path of a bundled network by its name."""
+    name = training.init_from
+    if name is None or os.path.isfile(name):
+        return name
+    bundled = {} if training.decoder else style_networks.by_name()
+    if name not in bundled:
+        raise UserError(f"--init_from takes {' or '.join(['a file', *bundled])}, received {name!r}.")
+    return os.fspath(bundled[name])
+
+
+def _list_photos(folder: str) -> Sequence[Path]:
+    """The images of a folder; a UserError where there are none."""
+    from neural_style.images import reading  # needs Pillow, which help does not
+
+    return reading.images_in(folder, "photos")
+
+
+def _check_state(job: TrainingJob) -> None:
+    """Raise a UserError where the state of an interrupted training would be overwritten."""
+    if not job.resume and os.path.lexists(job.state):
+        raise UserError(
+            f"{str(job.state)!r} of an interrupted training exists: continue with --resume, or remove the file."
+        )

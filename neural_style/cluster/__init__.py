@@ -1,1 +1,1 @@
-"""Runs on the machines of a Ray cluster: what is painted there is written here."""
+"""Runs on the machines of a Ray cluster. Workers compute, and this process writes the files."""

@@ -1,4 +1,4 @@
-"""This process as Ray's driver: it joins the cluster once it needs it."""
+"""This process as Ray's driver: it joins the cluster when it first needs a worker."""
 
 import contextlib
 import functools
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from neural_style.cluster.pool import Pool
     from neural_style.cluster.tiles import ClusterObjective
 
-Row, Outcome = TypeVar("Row"), TypeVar("Outcome")
+Row = TypeVar("Row")
+Outcome = TypeVar("Outcome")
 
 
 class Driver(contextlib.ExitStack):
-    """Hands out what has its work done by a cluster; the end of its context leaves the cluster."""
+    """Makes engines and objectives that a cluster computes. The end of its context leaves the cluster."""
 
     def __init__(self, address: str):
         """
@@ -25,7 +26,7 @@ class Driver(contextlib.ExitStack):
           address: "local", or the HOST:PORT of a cluster's head.
 
         Raises:
-          UserError: Ray is missing, or nothing answers there.
+          UserError: Ray is not installed, or no cluster answers there.
         """
         super().__init__()
         connection.check(address)
@@ -33,10 +34,10 @@ class Driver(contextlib.ExitStack):
 
     @functools.cached_property
     def pool(self) -> "Pool":
-        """The workers; asked for first, the cluster is joined.
+        """The workers. The first use joins the cluster.
 
         Raises:
-          UserError: it can't be joined.
+          UserError: the cluster can't be joined.
         """
         self.enter_context(connection.joined(self._address))
         from neural_style.cluster.pool import Pool
@@ -44,47 +45,47 @@ class Driver(contextlib.ExitStack):
         return self.enter_context(contextlib.closing(Pool()))
 
     def engine(self) -> "ClusterEngine":
-        """An engine whose runs are the workers'."""
+        """Return an engine whose runs the workers compute."""
         from neural_style.cluster.engine import ClusterEngine
 
         return ClusterEngine(self.pool)
 
-    def tiled(self, *made: Any) -> "ClusterObjective":
-        """An objective whose tiles are the workers'; see `tiled_objective.make_tiled_objective`."""
+    def tiled(self, *arguments: Any) -> "ClusterObjective":
+        """Return an objective whose tiles the workers compute; see `tiled_objective.make_tiled_objective`."""
         from neural_style.cluster.tiles import ClusterObjective
 
-        return ClusterObjective(self.pool, *made)
+        return ClusterObjective(self.pool, *arguments)
 
     def map(self, function: Callable[[Row], Outcome], rows: Sequence[Row]) -> Iterator[Outcome]:
-        """Calls `function` with each of a table's rows, see `Pool.map`, and shows how many are done."""
-        with Tally(len(rows)) as tally:
-            for outcome in self.pool.map(function, rows, tally.show):
-                tally.add()
+        """Call `function` with each row of a table, see `Pool.map`, and show how many are done."""
+        with RowProgress(len(rows)) as progress:
+            for outcome in self.pool.map(function, rows, progress.show_workers):
+                progress.add_row()
                 yield outcome
 
 
-class Tally:
-    """Shows how many rows are done."""
+class RowProgress:
+    """Shows how many rows are done: as a progress bar on a terminal, else as a line now and then."""
 
     def __init__(self, count: int):
         """
         Args:
-          count: of the rows.
+          count: the number of rows.
         """
         self._bar = ProgressBar(count, desc="rows", unit="row")
         self._done = 0
 
-    def add(self) -> None:
-        """Counts one more row."""
+    def add_row(self) -> None:
+        """Count one more row as done."""
         self._done += 1
         self._bar.advance()
 
-    def show(self, workers: int) -> None:
-        """Shows how many workers there are."""
+    def show_workers(self, workers: int) -> None:
+        """Show the number of workers."""
         self._bar.show(f"{workers} workers")
         self._bar.log(lambda: f"{self._done} of {self._bar.total} rows, {workers} workers")
 
-    def __enter__(self) -> "Tally":
+    def __enter__(self) -> "RowProgress":
         return self
 
     def __exit__(self, *_: Any) -> None:

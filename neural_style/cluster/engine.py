@@ -1,4 +1,4 @@
-"""An engine whose runs are carried out by the workers of a cluster."""
+"""An engine whose runs are computed by the workers of a cluster."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 
-from neural_style.cluster.pool import DEATHS, DIED, Handle, Pool
-from neural_style.cluster.shipping import contents, files_of
+from neural_style.cluster.pool import DIED_MESSAGE, MAX_DEATHS, Handle, Pool
+from neural_style.cluster.shipping import named_files, read_files
 from neural_style.cluster.shots import Shots
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
@@ -19,16 +18,16 @@ from neural_style.results import record
 from neural_style.video.clip import Clip
 
 Watch = Callable[[Step], Any]
-"""What is told of each evaluation, once the step is there that it was made for."""
+"""Called for each evaluation of a step, once the step has arrived."""
 
 
 class ClusterEngine:
-    """Makes runs as `Engine` does."""
+    """Makes runs as `Engine` does, on the workers of a pool."""
 
     def __init__(self, pool: Pool):
         """
         Args:
-          pool: of the workers.
+          pool: the workers.
         """
         self._pool = pool
 
@@ -39,71 +38,83 @@ class ClusterEngine:
         return Run(self._pool, inputs, plan, resumed, watch)
 
     def film(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, watch: Watch | None = None) -> Shots:
-        """See `Engine.film`: motion is found here, and each frame is a run."""
+        """See `Engine.film`: the driver estimates the motion, and each frame is a run."""
         return Shots(self._pool, clip, inputs, plan, folder, lambda *frame: self.run(*frame, watch=watch))
 
 
 class Run:
-    """A run on whichever worker is idle, and where that dies on another, from the last step that was received."""
+    """A run on any idle worker. If that worker dies, another one resumes from the last step that arrived."""
 
     def __init__(self, pool: Pool, inputs: Inputs, plan: Plan, resumed: Mapping[str, Any] | None, watch: Watch | None):
         """
         Args:
-          pool: of the workers.
+          pool: the workers.
           inputs, plan, resumed, watch: see `Engine.run`.
         """
-        self._pool, self._inputs, self._plan = pool, inputs, plan
-        self._resumed, self._watch = resumed, watch
+        self._pool = pool
+        self._inputs = inputs
+        self._plan = plan
+        self._resumed = resumed
+        self._watch = watch
         self._last: Step | None = None
         self._best: Step | None = None
-        self._result: np.ndarray | None = None
+        self._result: np.ndarray
 
     def steps(self) -> Iterator[Step]:
-        """As of a run on this machine.
+        """Yield the steps, as a run on this machine does.
 
         Raises:
-          UserError: the run can't be carried out, or worker after worker dies over it.
+          UserError: the run fails, or `MAX_DEATHS` workers in a row die over it.
         """
         deaths = 0
-        while deaths < DEATHS:
-            reached = self._last
+        while deaths < MAX_DEATHS:
+            last_before = self._last
             with self._pool.worker() as worker:
                 try:
-                    yield from self._on(worker)
+                    yield from self._steps_on(worker)
                     return
                 finally:
-                    worker.end.remote()
-            deaths = deaths + 1 if reached is self._last else 0
-        raise UserError(DIED)
+                    worker.stop.remote()
+            deaths = deaths + 1 if self._last is last_before else 0
+        raise UserError(DIED_MESSAGE)
 
     def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] of the step of the lowest loss at the present scale; None before any."""
-        return self._best and self._best.image
+        """Return the image [rows, cols, 3] with the lowest loss at the present scale; None before the first step."""
+        return None if self._best is None else self._best.image
 
     def result(self) -> np.ndarray:
-        """The image [rows, cols, 3] of the last step."""
+        """Return the image [rows, cols, 3] of the last step."""
         return self._result
 
-    def _on(self, worker: Handle) -> Iterator[Step]:
-        """The steps that are still to come."""
-        self._send(worker)
-        while (step := ray.get(worker.step.remote())) is not None:
-            last = self._last
-            if last and (step.scale, step.index) <= (last.scale, last.index):
-                continue  # of a run without a state, begun anew
-            self._last = step
-            if last is None or step.scale > self._best.scale or step.loss <= self._best.loss:
-                self._best = step
-            if self._plan.settings.output.keep_state:
-                self._resumed = {"scale": step.scale, "session": step.state()}
-            for _ in step.losses if self._watch else ():
-                self._watch(step)
-            yield step
-        self._result = ray.get(worker.result.remote())
+    def _steps_on(self, worker: Handle) -> Iterator[Step]:
+        """Yield the steps that are still missing."""
+        self._start_on(worker)
+        while (step := self._pool.result(worker.next_step.remote())) is not None:
+            if self._is_new(step):
+                self._remember(step)
+                yield step
+        self._result = self._pool.result(worker.result.remote())
 
-    def _send(self, worker: Handle) -> None:
-        """Has a worker begin, with the files that it lacks."""
-        digests = {path: record.digest([path]) for path in files_of(self._plan)}
-        for path in ray.get(worker.lacks.remote(digests)):
-            ray.get(worker.receive.remote(path, digests[path], contents(path), os.path.isdir(path)))
-        ray.get(worker.begin.remote(self._inputs, self._plan, digests, self._resumed))
+    def _is_new(self, step: Step) -> bool:
+        """Return False for a step that a worker repeats, because a run without a state starts again."""
+        last = self._last
+        return last is None or (step.scale, step.index) > (last.scale, last.index)
+
+    def _remember(self, step: Step) -> None:
+        self._last = step
+        best = self._best
+        if best is None or step.scale > best.scale or step.loss <= best.loss:
+            self._best = step
+        if self._plan.settings.output.keep_state:
+            self._resumed = {"scale": step.scale, "session": step.state()}
+        if self._watch:
+            for _ in step.losses:
+                self._watch(step)
+
+    def _start_on(self, worker: Handle) -> None:
+        """Start the run on a worker, and send the files that it lacks."""
+        digests = {path: record.digest([path]) for path in named_files(self._plan)}
+        for path in self._pool.result(worker.missing_files.remote(digests)):
+            is_folder = os.path.isdir(path)
+            self._pool.result(worker.receive_file.remote(path, digests[path], read_files(path), is_folder))
+        self._pool.result(worker.start.remote(self._inputs, self._plan, digests, self._resumed))

@@ -5,44 +5,46 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from neural_style.cluster.nodes import POLL_SECONDS, NodeMonitor
 from neural_style.cluster.worker import Worker
 from neural_style.core.errors import UserError
 from neural_style.results import record
 
-POLL_SECONDS = 0.5
-"""Between two looks at which machines are there."""
-MOST_THREADS = 10_000
-"""A thread waits for each worker."""
-DEATHS = 5
-"""Workers that may die over one thing, one after the other."""
-DIED = f"{DEATHS} workers died over this one after the other: it may need more memory than they have."
-REFUSALS = 3
-"""How many workers may fail to start, one after the other, before it is taken to be no accident."""
+MAX_THREADS = 10_000
+"""One thread waits for each worker."""
+MAX_DEATHS = 5
+"""How many workers may die in a row over one piece of work."""
+DIED_MESSAGE = f"{MAX_DEATHS} workers died over this one after the other: it may need more memory than they have."
+MAX_FAILED_STARTS = 3
+"""How many workers may fail to start in a row before that is an error."""
 
 Handle = Any
-"""Of a worker, as Ray has it."""
-Item, Outcome = TypeVar("Item"), TypeVar("Outcome")
+"""Ray's handle of a worker."""
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 
 
 class Pool:
-    """Hands workers out; those of machines that join later are taken in, those that died are replaced."""
+    """Hands out workers, adds workers for machines that join late, and replaces those that died."""
 
     def __init__(self):
+        self._monitor = NodeMonitor()
         self._changed = threading.Condition()
-        self._slots: dict[tuple[str, int], Handle] = {}
+        self._workers: dict[tuple[str, int], Handle] = {}
         self._starting: dict[ray.ObjectRef, Handle] = {}
         self._idle: collections.deque[Handle] = collections.deque()
-        self._closed, self._refused = False, 0
+        self._closed = False
+        self._failed_starts = 0
 
     def __len__(self) -> int:
         """How many workers are ready."""
-        return len(self._slots) - len(self._starting)
+        return len(self._workers) - len(self._starting)
 
     def map(
         self,
@@ -50,46 +52,45 @@ class Pool:
         items: Sequence[Item],
         show: Callable[[int], Any] = lambda workers: None,
     ) -> Iterator[Outcome]:
-        """Calls `function` with each item, in threads: as many at once as there are workers, and one that gets ready.
+        """Call `function` with each item, in threads: one more at a time than there are workers.
 
         Args:
           function: asks for a `worker` where it needs one.
-          items: in the order in which they are begun.
+          items: in the order in which they are started.
           show: called now and then with the number of workers.
 
         Yields:
-          What `function` returned, as it comes. Where it raises, no further item is begun, and that is raised at the
-          end; what this thread meets (Ctrl-C) closes the pool, or the others would go on to their ends.
+          What `function` returned, in the order of completion. If it raises an exception, no further item is started
+          and the exception is raised at the end. An exception in this thread (Ctrl-C) closes the pool.
 
         Raises:
-          UserError: no worker can be started.
+          UserError: no worker can be started, or the cluster has died.
         """
-        waiting, running, failed, looked = collections.deque(items), set(), None, -POLL_SECONDS
-        with ThreadPoolExecutor(MOST_THREADS) as threads:
-            try:
-                while waiting or running:
-                    if time.monotonic() - looked > POLL_SECONDS:
-                        self._refresh()
-                        show(len(self))
-                        looked = time.monotonic()
-                    while waiting and len(running) <= len(self):
-                        running.add(threads.submit(function, waiting.popleft()))
-                    done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-                    for each in done:
-                        if isinstance(each.exception(), Exception):
-                            failed = each.exception()
-                            waiting.clear()
-                        else:
-                            yield each.result()
-            except BaseException:
-                self.close()
-                raise
-        if failed:
-            raise failed
+        waiting = collections.deque(items)
+        running: set[Future[Outcome]] = set()
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(MAX_THREADS) as threads, self._closed_on_error():
+            last_refresh = -POLL_SECONDS
+            while waiting or running:
+                if time.monotonic() - last_refresh > POLL_SECONDS:
+                    self._refresh()
+                    show(len(self))
+                    last_refresh = time.monotonic()
+                while waiting and len(running) <= len(self):
+                    running.add(threads.submit(function, waiting.popleft()))
+                done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    if isinstance(future.exception(), Exception):
+                        failure = future.exception()
+                        waiting.clear()
+                    else:
+                        yield future.result()
+        if failure:
+            raise failure
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Handle]:
-        """A worker that is idle, once there is one; where it dies, the context just ends.
+        """Wait for an idle worker and lend it. If the worker dies, the context ends without an exception.
 
         Raises:
           KeyboardInterrupt: the pool is closed.
@@ -101,31 +102,64 @@ class Pool:
             self._give_back(worker)
             raise error.cause from error
         except ray.exceptions.RayError:
-            self._lose(worker)
+            self._remove(worker)
         except BaseException:
             self._give_back(worker)
             raise
         else:
             self._give_back(worker)
 
+    def result(self, reference: "ray.ObjectRef") -> Any:
+        """Wait for what a worker computes.
+
+        Ray may never answer once the cluster has died, so this looks at the pool from time to time.
+
+        Raises:
+          KeyboardInterrupt: the pool is closed.
+          ray.exceptions.RayError: the worker died or its call failed.
+        """
+        while not ray.wait([reference], timeout=POLL_SECONDS)[0]:
+            if self._closed:
+                raise KeyboardInterrupt
+        return ray.get(reference)
+
     def close(self) -> None:
-        """Ends every worker, and whatever waits for one."""
+        """End every worker, and every wait for one."""
+        self._monitor.stop()
+        if self._mark_closed():
+            with contextlib.suppress(UserError):
+                self._monitor.check()
+                for worker in list(self._workers.values()):
+                    ray.kill(worker)
+
+    def _mark_closed(self) -> bool:
+        """Wake what waits for a worker. Return False if the pool was closed before."""
         with self._changed:
+            was_open = not self._closed
             self._closed = True
-            for worker in self._slots.values():
-                ray.kill(worker)
             self._changed.notify_all()
+        return was_open
+
+    @contextlib.contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def _refresh(self) -> None:
-        """Starts workers where there is place for them, and takes in those that are ready."""
-        places = _places()
+        """Start a worker in each free place, and add those that have become ready."""
+        self._monitor.check()
         with self._changed:
-            for place, gpus in places.items():
-                if place not in self._slots:
+            for place, gpus in self._monitor.worker_places().items():
+                if place not in self._workers:
                     self._start(place, gpus)
-            waiting = list(self._starting)
-            for ready in ray.wait(waiting, num_returns=len(waiting), timeout=0)[0] if waiting else ():
-                self._take_in(ready)
+            if self._starting:
+                starting = list(self._starting)
+                ready, _ = ray.wait(starting, num_returns=len(starting), timeout=0)
+                for reference in ready:
+                    self._add_started(reference)
 
     def _take(self) -> Handle:
         with self._changed:
@@ -140,39 +174,30 @@ class Pool:
             self._idle.append(worker)
             self._changed.notify()
 
-    def _lose(self, worker: Handle) -> None:
-        ray.kill(worker)
+    def _remove(self, worker: Handle) -> None:
+        if not self._closed:
+            ray.kill(worker)
         with self._changed:
-            self._slots = {place: each for place, each in self._slots.items() if each is not worker}
+            self._workers = {place: other for place, other in self._workers.items() if other is not worker}
 
     def _start(self, place: tuple[str, int], gpus: int) -> None:
-        here = NodeAffinitySchedulingStrategy(place[0], soft=False)
-        made = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, scheduling_strategy=here)
-        worker = made.remote(record.versions())
-        self._slots[place] = worker
+        node_id, _ = place
+        on_node = NodeAffinitySchedulingStrategy(node_id, soft=False)
+        actor = ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, scheduling_strategy=on_node)
+        worker = actor.remote(record.versions())
+        self._workers[place] = worker
         self._starting[worker.__ray_ready__.remote()] = worker
 
-    def _take_in(self, ready: ray.ObjectRef) -> None:
-        worker = self._starting.pop(ready)
+    def _add_started(self, reference: "ray.ObjectRef") -> None:
+        worker = self._starting.pop(reference)
         try:
-            ray.get(ready)
+            ray.get(reference)
         except ray.exceptions.RayError as error:
-            self._refused += 1
-            self._lose(worker)
-            if self._refused >= REFUSALS and not len(self):
-                reason = str(error).strip().splitlines()[-1].rpartition("Error: ")[2]  # beneath the worker's traceback
+            self._failed_starts += 1
+            self._remove(worker)
+            if self._failed_starts >= MAX_FAILED_STARTS and not len(self):
+                reason = str(error).strip().splitlines()[-1].rpartition("Error: ")[2]  # below the worker's traceback
                 raise UserError(f"No worker can be started: {reason}") from error
             return
-        self._refused = 0
+        self._failed_starts = 0
         self._give_back(worker)
-
-
-def _places() -> dict[tuple[str, int], int]:
-    """Where a worker may be: a machine's name and a number there, and the GPUs that it takes."""
-    found = {}
-    for node in ray.nodes():
-        name, has = node["NodeID"], node["Resources"]
-        if node["Alive"] and has.get("CPU", 0) >= 1:
-            gpus = int(has.get("GPU", 0))
-            found |= {(name, number): min(gpus, 1) for number in range(max(gpus, 1))}
-    return found

@@ -1,4 +1,4 @@
-"""The driver's files that a worker reads: where both see one folder as they lie there, else sent over, once."""
+"""Files that a run reads: a worker uses its own copy if the contents are the same, else the driver sends them once."""
 
 import dataclasses
 import functools
@@ -12,15 +12,14 @@ from neural_style.planning.plan import Plan
 from neural_style.results import record
 
 
-def files_of(plan: Plan) -> list[str]:
-    """The files and folders that a worker reads; the images are sent."""
-    network = plan.network_styles and plan.network_styles.path
-    others = plan.settings.universal.decoders, network
-    return [*plan.settings.network.files, *(str(path) for path in others if path)]
+def named_files(plan: Plan) -> list[str]:
+    """Return the files and folders that a worker reads during a run. The images are sent."""
+    paths = plan.settings.universal.decoders, plan.network_styles and plan.network_styles.path
+    return [*plan.settings.network.files, *(str(path) for path in paths if path)]
 
 
-def contents(path: str) -> dict[str, bytes]:
-    """The bytes of a folder's files by their names; of a file, by its own."""
+def read_files(path: str) -> dict[str, bytes]:
+    """Return name → bytes for the files of a folder, or for a single file."""
     files = sorted(Path(path).iterdir()) if os.path.isdir(path) else [Path(path)]
     return {file.name: file.read_bytes() for file in files if file.is_file()}
 
@@ -29,53 +28,57 @@ class Receiver:
     """A worker's copies of the driver's files."""
 
     def __init__(self):
-        self._places: dict[tuple[str, str], str] = {}
+        self._local_paths: dict[tuple[str, str], str] = {}
 
     @functools.cached_property
     def _folder(self) -> tempfile.TemporaryDirectory:
         return tempfile.TemporaryDirectory(prefix="neural-style-")
 
-    def lacks(self, digests: Mapping[str, str]) -> list[str]:
-        """The paths, of these with their SHA-256, whose contents are not to be had here."""
+    def missing_files(self, digests: Mapping[str, str]) -> list[str]:
+        """Return the paths whose contents are not on this machine.
+
+        Args:
+          digests: path on the driver → SHA-256 of its contents.
+        """
         for path, digest in digests.items():
-            if (path, digest) not in self._places and os.path.exists(path) and record.digest([path]) == digest:
-                self._places[path, digest] = path
-        return [path for path, digest in digests.items() if (path, digest) not in self._places]
+            if (path, digest) not in self._local_paths and os.path.exists(path) and record.digest([path]) == digest:
+                self._local_paths[path, digest] = path
+        return [path for path, digest in digests.items() if (path, digest) not in self._local_paths]
 
     def add(self, path: str, digest: str, contents: Mapping[str, bytes], is_folder: bool) -> None:
-        """Takes what `contents` made of a path."""
-        place = Path(self._folder.name) / digest / Path(path).name
-        folder = place if is_folder else place.parent
+        """Store the contents of a driver's path, as `read_files` returns them."""
+        local_path = Path(self._folder.name) / digest / Path(path).name
+        folder = local_path if is_folder else local_path.parent
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in contents.items():
             (folder / name).write_bytes(data)
-        self._places[path, digest] = str(place)
+        self._local_paths[path, digest] = str(local_path)
 
-    def places(self, digests: Mapping[str, str]) -> dict[str, str]:
-        """Where each path's contents lie here."""
-        return {path: self._places[path, digest] for path, digest in digests.items()}
+    def local_paths(self, digests: Mapping[str, str]) -> dict[str, str]:
+        """Return path on the driver → path on this machine."""
+        return {path: self._local_paths[path, digest] for path, digest in digests.items()}
 
 
-def replace_paths(plan: Plan, places: Mapping[str, str]) -> Plan:
-    """A plan whose files are a worker's copies."""
+def with_local_paths(plan: Plan, local_paths: Mapping[str, str]) -> Plan:
+    """Return a plan with the driver's paths replaced by this machine's."""
     settings, network_styles = plan.settings, plan.network_styles
     network = {name: getattr(settings.network, name) for name in ("weights", "normalize_weights")}
-    decoders = settings.universal.decoders
+    decoders = replace_paths(settings.universal.decoders, local_paths)
     settings = dataclasses.replace(
         settings,
-        network=dataclasses.replace(settings.network, **respelled(network, places)),
-        universal=dataclasses.replace(settings.universal, decoders=respelled(decoders, places)),
+        network=dataclasses.replace(settings.network, **replace_paths(network, local_paths)),
+        universal=dataclasses.replace(settings.universal, decoders=decoders),
     )
     if network_styles:
-        network_styles = dataclasses.replace(network_styles, path=Path(places[str(network_styles.path)]))
-    start = plan.start and replace_paths(plan.start, places)
+        network_styles = dataclasses.replace(network_styles, path=Path(local_paths[str(network_styles.path)]))
+    start = plan.start and with_local_paths(plan.start, local_paths)
     return dataclasses.replace(plan, settings=settings, network_styles=network_styles, start=start)
 
 
-def respelled(value: Any, spellings: Mapping[str, str]) -> Any:
-    """JSON's types with every text that is a key of `spellings` spelled as it says."""
+def replace_paths(value: Any, replacements: Mapping[str, str]) -> Any:
+    """Return a value of JSON's types in which each text that is a key of `replacements` is replaced."""
     if isinstance(value, dict):
-        return {key: respelled(each, spellings) for key, each in value.items()}
+        return {key: replace_paths(item, replacements) for key, item in value.items()}
     if isinstance(value, list):
-        return [respelled(each, spellings) for each in value]
-    return spellings.get(value, value) if isinstance(value, str) else value
+        return [replace_paths(item, replacements) for item in value]
+    return replacements.get(value, value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A film whose shots are painted side by side: no frame of one looks at another's."""
+"""A film whose shots are painted in parallel: no frame depends on a frame of another shot."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from neural_style.video.clip import Clip
 from neural_style.video.film import Film, Frame, MakeRun
 from neural_style.video.motion import estimate_motion
 
-Shot = tuple[int, int]
-"""The numbers of its first and last frame."""
+Shot = tuple[int, int | None]
+"""The numbers of the first and the last frame; None is the last frame of the clip."""
 
 
 class Shots(Film):
-    """As `Film`, but that frames come shot by shot, as these are done; with several passes it is one shot."""
+    """Like `Film`, but frames arrive shot by shot, in the order of completion. With several passes it is one shot."""
 
     def __init__(self, pool: Pool, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
         Args:
-          pool: of the workers.
+          pool: the workers.
           clip, inputs, plan, folder, make_run: see `Film`.
         """
         super().__init__(clip, inputs, plan, folder, make_run)
@@ -29,20 +29,20 @@ class Shots(Film):
 
     def frames(self) -> Iterator[Frame]:
         """See `Film.frames`."""
-        for painted in self._pool.map(self._painted_shot, self._shots()):
-            yield from painted
+        for frames in self._pool.map(self._paint_shot, self._find_shots()):
+            yield from frames
 
-    def _shots(self) -> list[Shot]:
-        """The shots of the clip."""
+    def _find_shots(self) -> list[Shot]:
+        """Return the clip's shots."""
         video = self._settings.video
         if video.passes > 1:
             return [(video.first_frame, video.last_frame)]
         nearest = dataclasses.replace(video, long_term=(1,))
-        way = estimate_motion(self._clip.frames(video), self.size, nearest, self._settings.picture.resample)
-        firsts = [frame.number for frame in way if frame.nearest is None]
+        motion = estimate_motion(self._clip.frames(video), self.size, nearest, self._settings.picture.resample)
+        firsts = [frame.number for frame in motion if frame.nearest is None]
         return list(zip(firsts, [*(first - 1 for first in firsts[1:]), video.last_frame], strict=True))
 
-    def _painted_shot(self, shot: Shot) -> list[Frame]:
+    def _paint_shot(self, shot: Shot) -> list[Frame]:
         video = dataclasses.replace(self._settings.video, first_frame=shot[0], last_frame=shot[1])
         plan = dataclasses.replace(self._plan, settings=dataclasses.replace(self._settings, video=video))
         return list(Film(self._clip, self._inputs, plan, self._folder, self._make_run).frames())

@@ -1,4 +1,4 @@
-"""One huge picture: the tiles of both passes are the workers', what they add up to and L-BFGS the driver's."""
+"""One huge picture: the workers compute its tiles, and the driver adds them up and optimises."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 import ray
 import tensorflow as tf
 
-from neural_style.cluster.pool import DEATHS, DIED, Pool
+from neural_style.cluster.pool import DIED_MESSAGE, MAX_DEATHS, Pool
 from neural_style.core.errors import UserError
 from neural_style.images.scene import Scene
-from neural_style.losses import terms
-from neural_style.optimize.halos import cut_maps, haloed, within
-from neural_style.optimize.objective import Bound
+from neural_style.losses.loss import make_loss
+from neural_style.optimize.halos import add_halo, cut_maps, relative_box
+from neural_style.optimize.objective import LossFunction
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.vgg.tiles import Box, Tile, cut, tiles
@@ -20,37 +20,37 @@ from neural_style.vgg.weight_files import Weights
 
 
 class ClusterObjective:
-    """As `TiledObjective`; a tile is done by whichever worker is idle, and by another one where that dies."""
+    """Like `TiledObjective`, on any idle worker for each tile, and on another one if that worker dies."""
 
     nbytes = 0
-    """Of networks and traces: those are the workers'."""
+    """Memory of networks and traces in this process: none, since they are on the workers."""
 
     def __init__(self, pool: Pool, settings: Settings, kernels: Weights, size: int, precision: str, warped_frames: int):
         """
         Args:
-          pool: of the workers.
+          pool: the workers.
           settings, kernels, size, precision, warped_frames: see `tiled_objective.make_tiled_objective`.
         """
         self._pool, self._size = pool, size
-        self._terms = terms.make_terms(settings.loss, warped_frames)
+        self._loss = make_loss(settings.loss, warped_frames)
         self._reach = vgg_layers.reach(settings.network.network, settings.loss.layers)
-        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of what is shipped
+        self._dtype = tf.as_dtype("float64" if precision == "float64" else "float32")  # of the arrays that are sent
         self._made = ray.put((settings, kernels, precision, warped_frames))
 
-    def bind(self, scene: Scene) -> Bound:
-        """As `Objective.bind`."""
-        maps = terms.maps_of(self._terms, scene, self._dtype)
+    def bind_scene(self, scene: Scene) -> LossFunction:
+        """As `Objective.bind_scene`."""
+        maps = self._loss.maps(scene, self._dtype)
         content, constants = self._measured(scene.content, maps)
         styles = [self._measured(style, {})[0] for style in scene.styles]
-        prepared = terms.prepare(self._terms, content, styles, scene)
+        prepared = self._loss.prepare(content, styles, scene)
         return lambda image: self._evaluate(image, constants, prepared)
 
     def _measured(self, image: np.ndarray, maps: Mapping[str, Any]) -> tuple[Any, dict[Tile, ray.ObjectRef]]:
         """What the terms measure of an image, and by tile the maps of all terms."""
 
         def measure(tile: Tile) -> tuple[Any, ray.ObjectRef]:
-            own = cut_maps(self._terms, maps, tile)
-            part, found = self._asked("measured", *self._seen(image, tile), own)
+            own = cut_maps(self._loss, maps, tile)
+            part, found = self._asked("measure", *self._seen(image, tile), own)
             return part, ray.put(own | found)
 
         done = self._each(measure, image)
@@ -70,8 +70,8 @@ class ClusterObjective:
         added = _added([part for _, part in seen.values()])
         with tf.GradientTape() as tape:
             tape.watch(added)
-            found = terms.summed(terms.losses(self._terms, added, prepared))
-            loss = terms.total_loss(found)
+            found = self._loss.values(added, prepared)
+            loss = self._loss.total(found)
         slopes = ray.put(_arrays(tape.gradient(loss, added)))
 
         def backward(tile: Tile) -> np.ndarray:
@@ -83,25 +83,26 @@ class ClusterObjective:
         return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
 
     def _each(self, function: Callable[[Tile], Any], image: np.ndarray) -> dict[Tile, Any]:
-        """What `function` makes of each tile, in the tiles' order, so that sums do not depend on who was first."""
-        every = tiles(*image.shape[:2], self._size)
-        done = dict(self._pool.map(lambda tile: (tile, function(tile)), every))
-        return {tile: done[tile] for tile in every}
+        """Return tile → result of `function`, in the order of the tiles, so that sums are deterministic."""
+        rows, cols = image.shape[:2]
+        every = tiles(rows, cols, self._size)
+        results = dict(self._pool.map(lambda tile: (tile, function(tile)), every))
+        return {tile: results[tile] for tile in every}
 
     def _box(self, image: np.ndarray, tile: Tile) -> Box:
-        return haloed(tile, *image.shape[:2], self._reach)
+        return add_halo(tile, *image.shape[:2], self._reach)
 
     def _seen(self, image: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """A tile with its halo, and where it lies in that."""
         box = self._box(image, tile)
-        return cut(image[np.newaxis], box).astype(self._dtype.as_numpy_dtype), within(tile.box, box)
+        return cut(image[np.newaxis], box).astype(self._dtype.as_numpy_dtype), relative_box(tile.box, box)
 
     def _asked(self, what: str, *arguments: Any) -> Any:
-        """What a worker's `HaloedTiles` makes of the arguments."""
-        for _ in range(DEATHS):
+        """Return what a method of a worker's `HaloedTiles` returns."""
+        for _ in range(MAX_DEATHS):
             with self._pool.worker() as worker:
-                return ray.get(worker.tile.remote([self._made], what, *arguments))
-        raise UserError(DIED)
+                return self._pool.result(worker.call_tiles.remote([self._made], what, *arguments))
+        raise UserError(DIED_MESSAGE)
 
 
 def _arrays(nested: Any) -> Any:

@@ -1,13 +1,13 @@
-"""What runs on a worker: an engine, and the run that it is in the middle of."""
+"""What runs on a worker: an engine, and at most one unfinished run."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from neural_style.cluster.shipping import Receiver, replace_paths, respelled
+from neural_style.cluster.shipping import Receiver, replace_paths, with_local_paths
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
@@ -16,83 +16,88 @@ from neural_style.results import record
 
 
 class Worker:
-    """An actor of Ray's: carries out one run at a time, step by step, as the driver asks for them."""
+    """A Ray actor that computes one run at a time, step by step, as the driver asks for them."""
 
     def __init__(self, versions: Mapping[str, str]):
         """
         Args:
-          versions: of the driver's packages, which its records name.
+          versions: package → version on the driver, as its records name them.
 
         Raises:
-          UserError: these are others.
+          UserError: this machine has other versions.
         """
-        own = record.versions()
-        for name in sorted(own.keys() | versions.keys()):
-            if own.get(name) != versions.get(name):
+        installed = record.versions()
+        for name in sorted(installed.keys() | versions.keys()):
+            if installed.get(name) != versions.get(name):
                 raise UserError(
                     f"Expected {name} {versions.get(name)} on every machine, as the driver has it, and a worker has "
-                    f"{own.get(name)}: install the same."
+                    f"{installed.get(name)}: install the same."
                 )
-        from neural_style.engine import Engine  # TensorFlow is the worker's, not the driver's
+        from neural_style.engine import Engine  # imports TensorFlow, which the driver does without
 
-        self._engine, self._files = Engine(), Receiver()
-        self._halos: tuple[Any, Any] = (None, None)
-        self._steps: Iterator[Step] = (step for step in ())
+        self._engine = Engine()
+        self._files = Receiver()
+        self._tiles_reference: list | None = None
+        self._tiles: Any = None
+        self._steps: Iterator[Step] = iter(())
 
-    def lacks(self, digests: Mapping[str, str]) -> list[str]:
-        """See `Receiver.lacks`."""
-        return self._files.lacks(digests)
+    def missing_files(self, digests: Mapping[str, str]) -> list[str]:
+        """See `Receiver.missing_files`."""
+        return self._files.missing_files(digests)
 
-    def receive(self, path: str, digest: str, contents: Mapping[str, bytes], is_folder: bool) -> None:
+    def receive_file(self, path: str, digest: str, contents: Mapping[str, bytes], is_folder: bool) -> None:
         """See `Receiver.add`."""
         self._files.add(path, digest, contents, is_folder)
 
-    def begin(self, inputs: Inputs, plan: Plan, digests: Mapping[str, str], resumed: Mapping[str, Any] | None) -> None:
-        """Begins a run, in the place of the one before.
+    def start(self, inputs: Inputs, plan: Plan, digests: Mapping[str, str], resumed: Mapping[str, Any] | None) -> None:
+        """Start a run, which replaces the one before.
 
         Args:
           inputs: the images.
-          plan: of the driver, with its paths.
-          digests: of the files that they name, none of which is lacked.
+          plan: the driver's, with its paths.
+          digests: path → SHA-256 of each file that they name; none is missing here.
           resumed: see `Engine.run`.
         """
-        places = self._files.places(digests)
-        self._spellings = {place: path for path, place in places.items()}
-        plan = plan_for_this_machine(replace_paths(plan, places), inputs)
-        self._run = self._engine.run(inputs, plan, respelled(resumed, places))
-        self._steps, self._keeps_state = self._run.steps(), plan.settings.output.keep_state
+        local_paths = self._files.local_paths(digests)
+        self._driver_paths = {local_path: path for path, local_path in local_paths.items()}
+        plan = plan_for_this_machine(with_local_paths(plan, local_paths), inputs)
+        self._run = self._engine.run(inputs, plan, replace_paths(resumed, local_paths))
+        self._steps = self._run.steps()
+        self._keeps_state = plan.settings.output.keep_state
 
-    def step(self) -> Step | None:
-        """The next step, with its state where one is kept; None after the last."""
+    def next_step(self) -> Step | None:
+        """Return the next step, with its state if the run keeps one; None after the last."""
         step = next(self._steps, None)
         if step is None:
             return None
         state = step.state() if self._keeps_state else {}
-        facts, state = (respelled(each, self._spellings) for each in (dict(step.facts), state))
+        facts = replace_paths(dict(step.facts), self._driver_paths)
+        state = replace_paths(state, self._driver_paths)
         return dataclasses.replace(step, facts=facts, state=functools.partial(dict, state))
 
     def result(self) -> np.ndarray:
-        """The image [rows, cols, 3] of the last step, also where nothing was left to do."""
+        """Return the image [rows, cols, 3] of the last step, also if no step was left to compute."""
         return self._run.result()
 
-    def tile(self, made: list, what: str, *arguments: Any) -> Any:
-        """What `HaloedTiles` makes of a tile.
+    def call_tiles(self, reference: list, method: str, *arguments: Any) -> Any:
+        """Call a method of `HaloedTiles` for one tile, and return its result as arrays.
 
         Args:
-          made: a reference to what `halos.make_haloed_tiles` takes.
-          what: the method.
-          *arguments: of the method.
+          reference: a list of one Ray reference, to the arguments of `halos.make_haloed_tiles`.
+          method: the name of the method.
+          *arguments: the method's arguments.
         """
         import ray
         import tensorflow as tf
 
         from neural_style.optimize import halos
 
-        if self._halos[0] != made:
-            self._halos = made, halos.make_haloed_tiles(*ray.get(made[0]))
-        found = getattr(self._halos[1], what)(*arguments)
-        return tf.nest.map_structure(np.asarray, found)
+        if self._tiles_reference != reference:
+            self._tiles = halos.make_haloed_tiles(*ray.get(reference[0]))
+            self._tiles_reference = reference
+        return tf.nest.map_structure(np.asarray, getattr(self._tiles, method)(*arguments))
 
-    def end(self) -> None:
-        """Leaves the run where it is."""
-        self._steps.close()
+    def stop(self) -> None:
+        """Stop the run where it is."""
+        if isinstance(self._steps, Generator):
+            self._steps.close()

@@ -1,4 +1,4 @@
-"""What is kept from run to run, within a bound on memory."""
+"""A cache that keeps weights, networks and traces from run to run."""
 
 import collections
 import contextlib
@@ -10,15 +10,15 @@ from neural_style.core.errors import UserError
 
 
 class Cache:
-    """Weights, networks and traces by what they were made for; what was used longest ago goes first.
+    """A least-recently-used cache with a limit in bytes.
 
-    One run at a time works with them: a second thread waits.
+    One run at a time uses it: a second thread waits.
     """
 
     def __init__(self, limit: float):
         """
         Args:
-          limit: bytes that are kept at most; what is asked for last is kept whatever its size.
+          limit: bytes to keep at most; the last item that was requested is kept whatever its size.
         """
         self._limit, self._lock, self._owner = limit, threading.Lock(), None
         self._items: collections.OrderedDict[Hashable, tuple[Any, Callable[[Any], float]]] = collections.OrderedDict()
@@ -27,16 +27,16 @@ class Cache:
         return len(self._items)
 
     def items(self) -> list[Any]:
-        """All that is kept, what was used longest ago first."""
+        """All items, the least recently used first."""
         return [item for item, _ in self._items.values()]
 
     def get(self, key: Hashable, make: Callable[[], Any], size: Callable[[Any], float]) -> Any:
-        """What `make` returned when `key` was first asked for.
+        """Returns the item of `key`, which `make` makes when it is missing.
 
         Args:
-          key: of what it was made for.
-          make: makes it.
-          size: its bytes, asked for anew each time, since traces grow.
+          key: identifies the item.
+          make: makes the item.
+          size: measures the item's bytes, at each call, since traces grow.
         """
         if key not in self._items:
             self._items[key] = make(), size
@@ -47,13 +47,13 @@ class Cache:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """For the time of a run.
+        """A context for the time of a run, in which other threads wait.
 
         Raises:
-          UserError: this very thread is in the middle of another run, for which it would wait for ever.
+          UserError: this thread is in the middle of another run, and would wait for itself.
         """
         if self._owner == threading.get_ident():
-            raise UserError("This engine is in the middle of a run: end that first, or take another engine.")
+            raise UserError("This engine is in the middle of a run: end that first, or use another engine.")
         with self._lock:
             self._owner = threading.get_ident()
             try:

@@ -1,11 +1,11 @@
-"""The exceptions that are meant for a user, not a programmer."""
+"""Exceptions whose messages are written for the user."""
 
 
 class UserError(ValueError):
-    """Something the user asked for can't be done.
+    """Raised when something that the user asked for can't be done.
 
-    The message is one sentence: what was expected, what was received, what to do. `exit_code` is what
-    the command line ends with: 2 for a command that can't be read, 1 for everything else.
+    The message is one sentence: what was expected, what was received, what to do. `exit_code` is that of the command
+    line: 2 for a command that can't be read, 1 for everything else.
     """
 
     def __init__(self, message: str, exit_code: int = 1):
@@ -13,11 +13,11 @@ class UserError(ValueError):
         self.exit_code = exit_code
 
 
-DAMAGED_STATE = "The state that --resume goes on from is damaged: leave out --resume to start anew."
+DAMAGED_STATE = "The state from which --resume continues is damaged: leave out --resume to start anew."
 
 
-class Ended(KeyboardInterrupt):
-    """A signal asked the program to end: it does as after Ctrl-C. `exit_code` is what shells have for the signal."""
+class Terminated(KeyboardInterrupt):
+    """Raised when a signal ends the program, as Ctrl-C does. `exit_code` is the one that shells use for the signal."""
 
     CTRL_C = 130
 

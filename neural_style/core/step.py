@@ -1,4 +1,4 @@
-"""What every method yields: where an iteration ended."""
+"""The step: what every method yields after each iteration."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -9,27 +9,26 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """Where an iteration ended.
+    """The result of an iteration.
 
     Attributes:
-      index: 0 for the start, then 1, 2, …; anew at each scale.
+      index: 0 for the start, then 1, 2, …; it starts again at each scale.
       image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
-      loss: at `image`; 0, and no terms, of a method that has none.
+      loss: at `image`; 0, without terms, for methods that have no loss.
       terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
-      gradient_norm: Euclidean norm of the loss's gradient by `image`.
-      losses: of each evaluation of the objective in this iteration, in order.
+      gradient_norm: Euclidean norm of the gradient of the loss with respect to `image`.
+      losses: the loss of each evaluation in this iteration, in order.
       seconds: that this iteration took.
-      scale: how many coarser scales lie before.
+      scale: how many coarser scales came before.
       iterations_left, scales_left: how many iterations this scale still has, and how many finer ones follow it.
-      facts: what was decided on the way: "device", "precision", "tile" (pixels; None where the image is taken whole),
-        "weights" (where they come from), "start" (whose network painted the start, if one did) and, once bfloat16 was
-        too coarse, "float32_from_iteration".
-      state: what the scale needs to go on after this step as if there had been no break, in JSON's types and arrays; to
-        be called before the next step is asked for.
-      companions: further images of the result by name, RGB [rows, cols, 3], of a method that has any; written as
-        they are.
-      fields: which position of the style, row and column, each one of `image` corresponds to ("forth"), and the reverse
-        ("back"), [rows, cols, 2] int32, of a method that finds it.
+      facts: for the record: "device", "precision", "tile" (pixels; None where the image is taken whole), "weights"
+        (their source), "start" (the source of the network that painted the start) and, where bfloat16 was too coarse,
+        "float32_from_iteration".
+      state: returns what the scale needs to resume after this step, in JSON's types and arrays; call it before the
+        next step is taken.
+      companions: further images of the result by name, RGB [rows, cols, 3]; empty for most methods.
+      fields: for each position of `image` the corresponding row and column of the style ("forth"), and the reverse
+        ("back"), [rows, cols, 2] int32; empty for most methods.
     """
 
     index: int
@@ -49,5 +48,5 @@ class Step:
 
     @property
     def evaluations(self) -> int:
-        """Of the objective, in this iteration."""
+        """How often the loss was evaluated in this iteration."""
         return len(self.losses)

@@ -1,70 +1,86 @@
-"""The networks' architectures: Johnson et al. 2016 with conditional instance normalisation, a deeper one of ours,
-Zhang & Dana 2017, and the transformer of Ghiasi et al. 2017.
+"""Architectures of networks that paint: Johnson et al. 2016 with conditional instance normalisation, a deeper one of
+this project, Zhang & Dana 2017, and the transformer of Ghiasi et al. 2017.
 
-The forward pass is written once; `apply` says how a layer is applied: to tensors, or in bands (`feedforward.bands`).
+Each forward pass is written once. Its argument `apply` determines how a layer is applied: to tensors, or in bands of
+rows (`feedforward.bands`).
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 
 from neural_style.feedforward import published
-from neural_style.feedforward.layers import CoMatch, Convolution, CropAdd, InstanceNormalization, ToImage, gram_of
+from neural_style.feedforward.layers import CoMatch, Convolution, CropAdd, InstanceNormalization, ToImage, gram_matrix
 
 Apply = Callable[..., Any]
 """(layer, its inputs) → its output."""
 
 
-def _computed(layer: keras.layers.Layer, *inputs: Any) -> Any:
-    """A layer applied to tensors, without what Keras does around each call: traced in half the time."""
+def _compute(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    """Apply a layer to tensors, without what Keras does around each call; traced in half the time."""
     return layer.call(*inputs)
 
 
-def _share(channels: int, width: float) -> int:
+def _scale_channels(channels: int, width: float) -> int:
     return max(4, round(channels * width))
 
 
-Part = tuple[Convolution, InstanceNormalization | None]
-"""A convolution, and what normalises its map, if anything."""
+class Part(NamedTuple):
+    """A convolution, and the normalisation of its map, if any."""
+
+    convolution: Convolution
+    normalization: InstanceNormalization | None
 
 
-def _parts(ways: Iterable[tuple[tuple, bool]], styles: int, prefix: str = "") -> list[Part]:
-    """Convolutions with what normalises them, of what each `Convolution` takes and whether a ReLU follows."""
+class PartSpec(NamedTuple):
+    """The arguments of a `Convolution`, and whether its normalisation ends with a ReLU."""
+
+    filters: int
+    size: int
+    stride: int = 1
+    doubled: bool = False
+    relu: bool = True
+
+
+def _build_parts(specs: Sequence[PartSpec], styles: int, prefix: str = "") -> list[Part]:
+    """Build convolutions with their normalisations; layers are named by their number."""
     return [
-        (
-            Convolution(*how, name=f"{prefix}convolution_{number}"),
-            InstanceNormalization(styles, relu=relu, name=f"{prefix}normalization_{number}"),
+        Part(
+            Convolution(spec.filters, spec.size, spec.stride, spec.doubled, name=f"{prefix}convolution_{number}"),
+            InstanceNormalization(styles, relu=spec.relu, name=f"{prefix}normalization_{number}"),
         )
-        for number, (how, relu) in enumerate(ways)
+        for number, spec in enumerate(specs)
     ]
 
 
-Following = Callable[[Any], Any]
-"""What the next convolution and its normalisation make of a map."""
+def _residual_specs(channels: int, blocks: int) -> list[PartSpec]:
+    """The two convolutions of each of several residual blocks; no ReLU before the sum."""
+    return [PartSpec(channels, 3), PartSpec(channels, 3, relu=False)] * blocks
 
 
-def _following(parts: Iterable[Part], style: Any, apply: Apply) -> Following:
-    steps = iter(parts)
-
-    def following(x: Any) -> Any:
-        convolution, norm = next(steps)
-        x = apply(convolution, x)  # large maps are let go as soon as they can be
-        return x if norm is None else apply(norm, x, style)
-
-    return following
+def _apply_parts(parts: Sequence[Part], x: Any, style: Any, apply: Apply) -> Any:
+    """Apply convolutions and their normalisations to a map, one after the other."""
+    for convolution, normalization in parts:
+        x = apply(convolution, x)  # the same name, so that large maps are freed early
+        if normalization is not None:
+            x = apply(normalization, x, style)
+    return x
 
 
-def _residual(x: Any, following: Following, blocks: int) -> Any:
-    for _ in range(blocks):
-        x = x + following(following(x))
+def _apply_residual_blocks(parts: Sequence[Part], x: Any, style: Any, apply: Apply) -> Any:
+    """Apply residual blocks of two parts each to a map."""
+    for first in range(0, len(parts), 2):
+        x = x + _apply_parts(parts[first : first + 2], x, style, apply)
     return x
 
 
 class Johnson:
-    """Johnson et al. 2016 as in pytorch/examples: every border reflected, nearest-neighbour doubling instead of
-    transposed convolutions, instance normalisation (Ulyanov et al. 2016), no ReLU after a residual block's sum; each
-    style has a γ and β of its own (Dumoulin et al. 2017). Full width has 1,679,235 weights with one style.
+    """Johnson et al. 2016 as in pytorch/examples, with γ and β for each style (Dumoulin et al. 2017).
+
+    Borders are reflected; maps are enlarged by nearest neighbour instead of transposed convolutions; instance
+    normalisation (Ulyanov et al. 2016); no ReLU after a residual block's sum. At full width it has 1,679,235 weights
+    with one style.
     """
 
     BLOCKS = 5
@@ -72,19 +88,21 @@ class Johnson:
     def __init__(self, styles: int, width: float):
         """
         Args:
-          styles: that it paints in.
-          width: share of the channels.
+          styles: number of styles.
+          width: share of the published number of channels.
         """
-        first, second, third = (_share(channels, width) for channels in (32, 64, 128))
-        down = [((first, 9), True), ((second, 3, 2), True), ((third, 3, 2), True)]
-        blocks = [((third, 3), True), ((third, 3), False)] * self.BLOCKS
-        up = [((second, 3, 1, True), True), ((first, 3, 1, True), True)]
-        self._last, self._shown = Convolution(3, 9, name="last"), ToImage(name="shown")
-        self.parts = [*_parts([*down, *blocks, *up], styles), (self._last, None)]
-        """Each convolution with what normalises it, in order."""
+        first, second, third = (_scale_channels(channels, width) for channels in (32, 64, 128))
+        specs = [PartSpec(first, 9), PartSpec(second, 3, stride=2), PartSpec(third, 3, stride=2)]
+        specs += _residual_specs(third, self.BLOCKS)
+        specs += [PartSpec(second, 3, doubled=True), PartSpec(first, 3, doubled=True)]
+        normalized = _build_parts(specs, styles)
+        self._contract, self._residual, self._expand = normalized[:3], normalized[3:-2], normalized[-2:]
+        self._last, self._to_image = Convolution(3, 9, name="last"), ToImage(name="shown")
+        self.parts = [*normalized, Part(self._last, None)]
+        """All convolutions with their normalisations, in order."""
 
-    def __call__(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
-        """Paints.
+    def __call__(self, image: Any, style: Any, apply: Apply = _compute) -> Any:
+        """Paint.
 
         Args:
           image: RGB [batch, rows, cols, 3] in 0..255.
@@ -94,65 +112,71 @@ class Johnson:
         Returns:
           RGB [batch, rows, cols, 3], about 0..255.
         """
-        following = _following(self.parts, style, apply)
-        x = self._blocks(following(following(following(image))), following, style, apply)
-        x = following(following(x))
-        return apply(self._shown, apply(self._last, x), image)
+        x = _apply_parts(self._contract, image, style, apply)
+        x = self._apply_blocks(x, style, apply)
+        x = _apply_parts(self._expand, x, style, apply)
+        return apply(self._to_image, apply(self._last, x), image)
 
-    def _blocks(self, x: Any, following: Following, style: Any, apply: Apply) -> Any:
-        return _residual(x, following, self.BLOCKS)
+    def _apply_blocks(self, x: Any, style: Any, apply: Apply) -> Any:
+        return _apply_residual_blocks(self._residual, x, style, apply)
 
 
 class Deep(Johnson):
-    """Johnson's network with as many residual blocks again at an eighth of the size, beside those at a quarter.
+    """Johnson's network with as many more residual blocks at an eighth of the size, beside those at a quarter.
 
-    Not of a paper: what they find is normalised and added to the map at a quarter, after `BEFORE` of its blocks. A
-    network whose blocks all lie at a quarter paints in strokes of about eight pixels, whatever the painting's.
+    Not of a paper. The output of these blocks is normalised and added to the map at a quarter, after `BLOCKS_BEFORE` of
+    its blocks. Networks without them paint in strokes of about eight pixels, whatever the painting's strokes.
     """
 
-    BEFORE = 2
+    BLOCKS_BEFORE = 2
 
     def __init__(self, styles: int, width: float):
         """See `Johnson`."""
         super().__init__(styles, width)
-        channels = _share(128, width)
-        blocks = [((channels, 3), True), ((channels, 3), False)] * self.BLOCKS
-        ways = [((channels, 3, 2), True), *blocks, ((channels, 3, 1, True), False)]
-        self.deeper, self._added = _parts(ways, styles, "deep_"), CropAdd(name="added")
+        channels = _scale_channels(128, width)
+        specs = [PartSpec(channels, 3, stride=2), *_residual_specs(channels, self.BLOCKS)]
+        specs.append(PartSpec(channels, 3, doubled=True, relu=False))
+        self.deep_parts = _build_parts(specs, styles, "deep_")
+        """The convolutions at an eighth of the size with their normalisations, in order."""
+        self._add = CropAdd(name="added")
 
-    def _blocks(self, x: Any, following: Following, style: Any, apply: Apply) -> Any:
-        x, deeper = _residual(x, following, self.BEFORE), _following(self.deeper, style, apply)
-        x = apply(self._added, x, deeper(_residual(deeper(x), deeper, self.BLOCKS)))
-        return _residual(x, following, self.BLOCKS - self.BEFORE)
+    def _apply_blocks(self, x: Any, style: Any, apply: Apply) -> Any:
+        parts_before = 2 * self.BLOCKS_BEFORE
+        x = _apply_residual_blocks(self._residual[:parts_before], x, style, apply)
+        contract, *residual, expand = self.deep_parts
+        deep = _apply_parts([contract], x, style, apply)
+        deep = _apply_residual_blocks(residual, deep, style, apply)
+        x = apply(self._add, x, _apply_parts([expand], deep, style, apply))
+        return _apply_residual_blocks(self._residual[parts_before:], x, style, apply)
 
 
 class Bottleneck:
     """A residual block whose normalisations and ReLUs come before its convolutions (Zhang & Dana 2017, figure 4)."""
 
-    def __init__(self, name: str, planes: int, stride: int = 1, doubled: bool = False):
+    def __init__(self, name: str, channels: int, stride: int = 1, doubled: bool = False):
         """
         Args:
-          name: that its layers' names begin with.
-          planes: channels within; four times as many come out.
+          name: prefix of its layers' names.
+          channels: of the block's inner maps; its output has four times as many.
           stride: of the block.
-          doubled: whether it doubles the map.
+          doubled: whether the map is enlarged twice.
         """
-        middle = dict(stride=stride, doubled=doubled)
         self._convolutions = [
-            Convolution(planes, 1, name=f"{name}_narrow"),
-            Convolution(planes, 3, **middle, name=f"{name}_middle"),
-            Convolution(4 * planes, 1, name=f"{name}_widen"),
+            Convolution(channels, 1, name=f"{name}_narrow"),
+            Convolution(channels, 3, stride, doubled, name=f"{name}_middle"),
+            Convolution(4 * channels, 1, name=f"{name}_widen"),
         ]
-        self._norms = [InstanceNormalization(0, name=f"{name}_normalization_{number}") for number in range(3)]
-        changes = stride > 1 or doubled
-        self._shortcut = Convolution(4 * planes, 1, **middle, name=f"{name}_shortcut") if changes else None
+        self._normalizations = [InstanceNormalization(0, name=f"{name}_normalization_{number}") for number in range(3)]
+        self._shortcut = None
+        if stride > 1 or doubled:
+            self._shortcut = Convolution(4 * channels, 1, stride, doubled, name=f"{name}_shortcut")
 
     def __call__(self, x: Any, style: Any, apply: Apply) -> Any:
-        """The block of a map."""
-        found = x
-        for norm, convolution in zip(self._norms, self._convolutions, strict=True):
-            found = apply(convolution, apply(norm, found, style))
-        return found + (apply(self._shortcut, x) if self._shortcut else x)
+        """Apply the block to a map."""
+        residual = x
+        for normalization, convolution in zip(self._normalizations, self._convolutions, strict=True):
+            residual = apply(convolution, apply(normalization, residual, style))
+        return residual + (apply(self._shortcut, x) if self._shortcut else x)
 
 
 class Msg:
@@ -163,50 +187,52 @@ class Msg:
     def __init__(self, styles: int, width: float):
         """
         Args:
-          styles: whose Gram matrices it keeps.
+          styles: number of styles; it keeps a Gram matrix of each.
           width: share of the channels; 1 is the authors' 128 features (ngf).
         """
-        first, narrow, features, least = (_share(channels, width) for channels in (64, 32, 128, 16))
-        self._first = Convolution(first, 7, name="first"), InstanceNormalization(0, name="first_normalization")
+        first, narrow, features, last = (_scale_channels(channels, width) for channels in (64, 32, 128, 16))
+        self._first = Convolution(first, 7, name="first")
+        self._first_normalization = InstanceNormalization(0, name="first_normalization")
         self._down = [Bottleneck("down_1", narrow, stride=2), Bottleneck("down_2", features, stride=2)]
         self.match = CoMatch(styles, name="match")
         self._blocks = [Bottleneck(f"block_{number}", features) for number in range(1, self.BLOCKS + 1)]
-        self._up = [Bottleneck("up_1", narrow, doubled=True), Bottleneck("up_2", least, doubled=True)]
-        self._last = InstanceNormalization(0, name="last_normalization"), Convolution(3, 7, name="last")
-        self._shown = ToImage(name="shown")
+        self._up = [Bottleneck("up_1", narrow, doubled=True), Bottleneck("up_2", last, doubled=True)]
+        self._last_normalization = InstanceNormalization(0, name="last_normalization")
+        self._last = Convolution(3, 7, name="last")
+        self._to_image = ToImage(name="shown")
 
-    def encoded(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
-        """The features that are matched, of an image; `gram_of` them is what a style is to the network."""
-        convolution, norm = self._first
-        x = apply(norm, apply(convolution, image), style)
+    def encode(self, image: Any, style: Any, apply: Apply = _compute) -> Any:
+        """The features of an image that the CoMatch layer takes; a style is the `gram_matrix` of its features."""
+        x = apply(self._first, image)
+        x = apply(self._first_normalization, x, style)
         for block in self._down:
             x = block(x, style, apply)
         return x
 
     def gram(self, image: Any, style: Any) -> Any:
         """The Gram matrix [batch, channels, channels] of style images' features."""
-        return gram_of(self.encoded(image, style))
+        return gram_matrix(self.encode(image, style))
 
-    def __call__(self, image: Any, style: Any, apply: Apply = _computed, gram: Any = None) -> Any:
-        """Paints; see `Johnson.__call__`.
+    def __call__(self, image: Any, style: Any, apply: Apply = _compute, gram: Any = None) -> Any:
+        """Paint; see `Johnson.__call__`.
 
         Args:
           image, style, apply: see there.
-          gram: of the style images [batch, channels, channels], instead of those kept; for training.
+          gram: Gram matrices [batch, channels, channels] instead of the styles' stored ones; for training.
         """
-        x = self.encoded(image, style, apply)
-        x = apply(self.match, x, style) if gram is None else self.match.matched(x, gram)
+        x = self.encode(image, style, apply)
+        x = apply(self.match, x, style) if gram is None else self.match.match_gram(x, gram)
         for block in (*self._blocks, *self._up):
             x = block(x, style, apply)
-        norm, convolution = self._last
-        return apply(self._shown, apply(convolution, apply(norm, x, style)), image)
+        x = apply(self._last_normalization, x, style)
+        return apply(self._to_image, apply(self._last, x), image)
 
 
 class Ghiasi:
     """The transformer of Ghiasi et al. 2017, in the size of Magenta's mobile version.
 
     Three convolutions without normalisation (theirs is folded in), five residual blocks of 32 channels at a quarter of
-    the size, two nearest-neighbour doublings, and a last convolution that is normalised and goes through a sigmoid.
+    the size, two enlargements by nearest neighbour, and a last convolution with normalisation and a sigmoid.
     """
 
     BLOCKS = published.BLOCKS
@@ -214,35 +240,38 @@ class Ghiasi:
     def __init__(self, styles: int):
         """
         Args:
-          styles: that it paints in.
+          styles: number of styles.
         """
-        contract = [
-            (Convolution(*how, relu=True, name=f"contract_{number}"), None)
-            for number, how in enumerate([(8, 9), (16, 3, 2), (32, 3, 2)])
+        self._contract = [
+            Part(Convolution(filters, size, stride, relu=True, name=f"contract_{number}"), None)
+            for number, (filters, size, stride) in enumerate([(8, 9, 1), (16, 3, 2), (32, 3, 2)])
         ]
-        blocks = [((32, 3), True), ((32, 3), False)] * self.BLOCKS
-        expand = [((16, 3, 1, True), True), ((8, 3, 1, True), True), ((3, 9), False)]
-        self._shown = ToImage(sigmoid=True, name="shown")
-        self.parts = [*contract, *_parts([*blocks, *expand], styles)]
-        """Each convolution with what normalises it, in order."""
+        specs = _residual_specs(32, self.BLOCKS)
+        specs += [PartSpec(16, 3, doubled=True), PartSpec(8, 3, doubled=True), PartSpec(3, 9, relu=False)]
+        normalized = _build_parts(specs, styles)
+        self._residual, self._expand = normalized[:-3], normalized[-3:]
+        self._to_image = ToImage(sigmoid=True, name="shown")
+        self.parts = [*self._contract, *normalized]
+        """All convolutions with their normalisations, in order."""
 
-    def __call__(self, image: Any, style: Any, apply: Apply = _computed) -> Any:
-        """Paints; see `Johnson.__call__`. The result is in 0..255."""
-        following = _following(self.parts, style, apply)
-        x = _residual(following(following(following(image))), following, self.BLOCKS)
-        return apply(self._shown, following(following(following(x))), image)
+    def __call__(self, image: Any, style: Any, apply: Apply = _compute) -> Any:
+        """Paint; see `Johnson.__call__`. The result is in 0..255."""
+        x = _apply_parts(self._contract, image, style, apply)
+        x = _apply_residual_blocks(self._residual, x, style, apply)
+        x = _apply_parts(self._expand, x, style, apply)
+        return apply(self._to_image, x, image)
 
 
-ARCHITECTURES = {"johnson": Johnson, "deep": Deep, "msg": Msg}
-"""Those that are trained here, by --architecture."""
+ARCHITECTURES: dict[str, Callable[[int, float], Johnson | Msg]] = {"johnson": Johnson, "deep": Deep, "msg": Msg}
+"""The architectures that can be trained, by --architecture."""
 
 
-def _called(layer: keras.layers.Layer, *inputs: Any) -> Any:
-    """A layer applied by Keras, which builds it."""
+def _call(layer: keras.layers.Layer, *inputs: Any) -> Any:
+    """Apply a layer by Keras, which builds it."""
     return layer(*inputs)
 
 
-def model_of(network: Johnson | Msg | Ghiasi, styles: int) -> keras.Model:
-    """A network as a Keras model of [image, style]; it shares the network's layers, which it builds."""
+def build_model(network: Johnson | Msg | Ghiasi, styles: int) -> keras.Model:
+    """Build the Keras model of [image, style] that shares a network's layers; this creates their weights."""
     image, style = keras.Input((None, None, 3), name="image"), keras.Input((1, 1, styles), name="style")
-    return keras.Model([image, style], network(image, style, _called), name=type(network).__name__.lower())
+    return keras.Model([image, style], network(image, style, _call), name=type(network).__name__.lower())

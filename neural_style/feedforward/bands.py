@@ -1,10 +1,11 @@
-"""A network layer by layer in bands of rows: large pictures in the memory of two maps, with the whole's statistics.
+"""Applies a network layer by layer in bands of rows, for large pictures in little memory.
 
-Maps lie in memory whole, one or two at a time; what a layer makes of one is computed band by band, so that nothing
-else of that size is needed. Instance normalisation adds up its statistics over the bands first.
+One or two whole maps are kept in memory. Each layer's output is computed band by band, so that no other array of that
+size is needed. Instance normalisation first merges the statistics of all bands, so that it is that of the whole map.
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ from neural_style.feedforward.layers import (
     InstanceNormalization,
     ToImage,
     moments,
-    placed,
+    resize_style,
 )
 
 
@@ -28,65 +29,78 @@ class Bands:
     def __init__(self, rows: int):
         """
         Args:
-          rows: of the picture that are taken at once.
+          rows: rows of the picture in a band.
         """
         self._rows = rows
-        self._positions, self._fresh = 0, None
+        self._positions: int | None = None
+        self._reusable: weakref.ref[np.ndarray] | None = None
 
     def __call__(self, layer: keras.layers.Layer, x: np.ndarray, *inputs: Any) -> np.ndarray:
-        """What `layer` makes of a map."""
-        applied = {
-            Convolution: self._convolved,
-            InstanceNormalization: self._normalized,
-            CoMatch: self._matched,
+        """Apply `layer` to a map and the layer's further inputs."""
+        methods: dict[type, Callable[..., np.ndarray]] = {
+            Convolution: self._convolve,
+            InstanceNormalization: self._normalize,
+            CoMatch: self._match,
             CropAdd: lambda layer, x, other: x + other[:, : x.shape[1], : x.shape[2]],
             ToImage: lambda layer, x, image: np.asarray(layer(x, image)),
         }
-        return applied[type(layer)](layer, x, *inputs)
+        return methods[type(layer)](layer, x, *inputs)
 
     def _bands(self, x: np.ndarray) -> list[tuple[int, int]]:
-        """The bands of a map, of about as many positions as the picture's have at its widest."""
-        self._positions = self._positions or self._rows * x.shape[2]
+        """The first and end row of each band of a map; bands of all maps have about as many positions."""
+        if self._positions is None:
+            self._positions = self._rows * x.shape[2]
         rows = max(2, self._positions // x.shape[2] // 2 * 2)
         return [(first, min(first + rows, x.shape[1])) for first in range(0, x.shape[1], rows)]
 
-    def _convolved(self, layer: Convolution, x: np.ndarray) -> np.ndarray:
-        found = np.empty((1, layer.rows(x.shape[1]), layer.rows(x.shape[2]), layer.filters), np.float32)
-        for first, end in self._bands(found):
-            top, bottom = layer.needed(first, end)
-            within = x[:, max(0, top) : min(x.shape[1], bottom)]
-            made = layer(tf.constant(within), above=max(0, -top), below=max(0, bottom - x.shape[1]))
-            found[:, first:end] = made[:, : end - first]
-        self._fresh = weakref.ref(found)
-        return found
+    def _convolve(self, layer: Convolution, x: np.ndarray) -> np.ndarray:
+        size = layer.output_side(x.shape[1]), layer.output_side(x.shape[2])
+        output = np.empty((1, *size, layer.filters), np.float32)
+        for first, end in self._bands(output):
+            top, bottom = layer.input_rows(first, end)
+            band = tf.constant(x[:, max(0, top) : min(x.shape[1], bottom)])
+            convolved = layer(band, above=max(0, -top), below=max(0, bottom - x.shape[1]))
+            output[:, first:end] = convolved[:, : end - first]
+        self._reusable = weakref.ref(output)
+        return output
 
-    def _normalized(self, layer: InstanceNormalization, x: np.ndarray, style: tf.Tensor) -> np.ndarray:
+    def _normalize(self, layer: InstanceNormalization, x: np.ndarray, style: tf.Tensor) -> np.ndarray:
         bands = self._bands(x)
-        mean, variance = _merged([(end - first, *moments(tf.constant(x[:, first:end]))) for first, end in bands])
-        # What the convolution before has just made is nobody else's, and is normalised where it lies.
-        found = x if self._fresh and self._fresh() is x else np.empty_like(x)
-        self._fresh = None
-        shares = placed(style, x.shape[1:3])
+        mean, variance = _merge_moments([(end - first, *moments(tf.constant(x[:, first:end]))) for first, end in bands])
+        # The output of the convolution just before is used by nothing else, and is overwritten.
+        is_reusable = self._reusable is not None and self._reusable() is x
+        output = x if is_reusable else np.empty_like(x)
+        self._reusable = None
+        weights = resize_style(style, x.shape[1:3])
         for first, end in bands:
-            part = shares if shares.shape[1] == 1 else shares[:, first:end]
-            found[:, first:end] = layer.normalized(tf.constant(x[:, first:end]), mean, variance, part)
-        return found
+            band = tf.constant(x[:, first:end])
+            output[:, first:end] = layer.normalize(band, mean, variance, _band_weights(weights, first, end))
+        return output
 
-    def _matched(self, layer: CoMatch, x: np.ndarray, style: tf.Tensor) -> np.ndarray:
-        shares, found = placed(style, x.shape[1:3]), np.empty_like(x)
+    def _match(self, layer: CoMatch, x: np.ndarray, style: tf.Tensor) -> np.ndarray:
+        weights, output = resize_style(style, x.shape[1:3]), np.empty_like(x)
         for first, end in self._bands(x):
-            part = shares if shares.shape[1] == 1 else shares[:, first:end]
-            found[:, first:end] = layer.blended(tf.constant(x[:, first:end]), part)
-        return found
+            band = tf.constant(x[:, first:end])
+            output[:, first:end] = layer.match_styles(band, _band_weights(weights, first, end))
+        return output
 
 
-def _merged(parts: list[tuple[int, tf.Tensor, tf.Tensor]]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and variance [1, 1, 1, channels] of bands together, of the rows, mean and variance of each.
+def _band_weights(weights: tf.Tensor, first: int, end: int) -> tf.Tensor:
+    """A band of the styles' weights; the weights themselves where they are the same everywhere."""
+    return weights if weights.shape[1] == 1 else weights[:, first:end]
 
-    In float64, and by deviations from the common mean (Chan et al. 1983), which cancels nothing.
+
+def _merge_moments(bands: list[tuple[int, tf.Tensor, tf.Tensor]]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance [1, 1, 1, channels] of all bands together.
+
+    Computed in float64 by deviations from the common mean (Chan et al. 1983), which avoids cancellation.
+
+    Args:
+      bands: number of rows, mean and variance of each.
     """
-    rows = np.array([part[0] for part in parts], np.float64)[:, None]
-    means, variances = (np.stack([np.ravel(part[i]) for part in parts]).astype(np.float64) for i in (1, 2))
+    rows = np.array([count for count, _, _ in bands], np.float64)[:, None]
+    means = np.stack([np.ravel(mean) for _, mean, _ in bands]).astype(np.float64)
+    variances = np.stack([np.ravel(variance) for _, _, variance in bands]).astype(np.float64)
     mean = (rows * means).sum(0) / rows.sum()
     variance = (rows * (variances + (means - mean) ** 2)).sum(0) / rows.sum()
-    return tuple(tf.constant(found[None, None, None], tf.float32) for found in (mean, variance))
+    return tuple(tf.constant(values[None, None, None], tf.float32) for values in (mean, variance))

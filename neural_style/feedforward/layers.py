@@ -1,6 +1,6 @@
 """Layers of the networks: convolutions with reflected borders, conditional instance normalisation, CoMatch.
 
-Each takes the rows of a map in bands, too: `feedforward.bands` runs a network so, in little memory.
+Each can also be applied to a map in bands of rows, which needs little memory (`feedforward.bands`).
 """
 
 from typing import Any
@@ -8,36 +8,36 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neural_style.vgg.border import mirrored
-from neural_style.vgg.doubling import upsample_conv
+from neural_style.vgg.border import pad_mirrored
+from neural_style.vgg.upsampling import upsample_conv
 
 EPSILON = 1e-5
-"""Of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
+"""The ε of instance normalisation (Ulyanov et al. 2016), as in torch; Keras' own layer has 1e-3."""
 
 ROUNDING = 2.0**-8
-"""The share of a number that bfloat16 rounds off, at most."""
+"""Maximum relative rounding error of bfloat16."""
 
 GAIN, GREY = 8.0, 127.5
-"""What a network's last map is multiplied by, and what is added: it begins grey, and a step moves it by few levels."""
+"""A network's last map is multiplied by the gain and added to grey, so that an untrained network paints grey."""
 
 
 @keras.saving.register_keras_serializable("neural_style")
 class Convolution(keras.layers.Layer):
-    """A convolution whose border is reflected, of a map that is doubled first or strided, as in pytorch/examples."""
+    """A convolution with reflected borders, of a map that is enlarged first or strided, as in pytorch/examples."""
 
     def __init__(
-        self, filters: int, size: int, stride: int = 1, doubled: bool = False, relu: bool = False, **known: Any
+        self, filters: int, size: int, stride: int = 1, doubled: bool = False, relu: bool = False, **options: Any
     ):
         """
         Args:
-          filters: channels of the result.
+          filters: channels of the output.
           size: rows and columns of the kernel; 3 or 1 where `doubled`.
-          stride: positions from one of the result's to the next.
-          doubled: whether each position is doubled in rows and columns first (nearest neighbour).
+          stride: input positions from one output position to the next.
+          doubled: whether the map is first enlarged twice in rows and columns by nearest neighbour.
           relu: whether a ReLU follows.
-          **known: what every Keras layer takes.
+          **options: those of every Keras layer.
         """
-        super().__init__(autocast=False, **known)
+        super().__init__(autocast=False, **options)
         self.filters, self.size, self.stride, self.doubled, self.relu = filters, size, stride, doubled, relu
 
     def build(self, shape: Any) -> None:
@@ -49,69 +49,81 @@ class Convolution(keras.layers.Layer):
 
     @property
     def border(self) -> int:
-        """How many positions of the map the kernel sees beyond its own."""
+        """Positions of the map that the kernel covers on each side of its own."""
         return self.size // 2
 
-    def needed(self, first: int, end: int) -> tuple[int, int]:
-        """The rows of the map that the result's rows from `first` to `end` need; may lie beyond the map."""
+    def input_rows(self, first: int, end: int) -> tuple[int, int]:
+        """The first and end row of the input for the output's rows from `first` to `end`; may lie beyond the map."""
         if self.doubled:
             return first // 2 - self.border, -(-end // 2) + self.border
         return first * self.stride - self.border, (end - 1) * self.stride + self.size - self.border
 
-    def rows(self, rows: int) -> int:
-        """The result's rows of a map with `rows`; likewise of columns."""
-        return 2 * rows if self.doubled else -(-rows // self.stride)
+    def output_side(self, side: int) -> int:
+        """The output's number of rows, or columns, for a map with `side` of them."""
+        return 2 * side if self.doubled else -(-side // self.stride)
 
     def call(self, x: tf.Tensor, above: int | None = None, below: int | None = None) -> tf.Tensor:
-        """Convolves a map, or a band of its rows.
+        """Convolve a map, or a band of its rows.
 
         Args:
           x: [batch, rows, cols, channels].
-          above, below: rows that are added before and after these; by default as for a whole map.
-        """
-        found = self._convolved(x, above, below)
-        return tf.nn.relu(found) if self.relu else found
+          above, below: rows of padding above and below; by default as for a whole map.
 
-    def _convolved(self, x: tf.Tensor, above: int | None, below: int | None) -> tf.Tensor:
+        Returns:
+          [batch, rows', cols', filters].
+        """
+        convolved = self._convolve(x, above, below)
+        return tf.nn.relu(convolved) if self.relu else convolved
+
+    def _convolve(self, x: tf.Tensor, above: int | None, below: int | None) -> tf.Tensor:
+        stride = self.stride
         if self.size == 1:  # oneDNN crashes in the gradient of a strided 1x1 kernel
-            x = x[:, :: self.stride, :: self.stride]
-        border, stride = self.border, 1 if self.size == 1 else self.stride
-        rows = tuple(border if add is None else add for add in (above, below))
+            x, stride = x[:, ::stride, ::stride], 1
+        border = self.border
+        rows = (border if above is None else above, border if below is None else below)
         mode = "SYMMETRIC" if self.doubled else "REFLECT"  # a doubled map's reflection repeats its border
-        padded = mirrored(x, rows, (border, border), mode)
+        padded = pad_mirrored(x, rows, (border, border), mode)
         kernel, bias = (tf.cast(part, x.dtype) for part in (self.kernel, self.bias))
         if self.doubled and self.size > 1:
             return upsample_conv(padded, kernel) + bias
-        found = tf.nn.conv2d(padded, kernel, stride, "VALID") + bias
-        return tf.nn.depth_to_space(tf.concat([found] * 4, axis=-1), 2) if self.doubled else found
+        convolved = tf.nn.conv2d(padded, kernel, stride, "VALID") + bias
+        if self.doubled:  # a 1x1 kernel: enlarging the output is cheaper
+            return tf.nn.depth_to_space(tf.concat([convolved] * 4, axis=-1), 2)
+        return convolved
 
     def compute_output_shape(self, shape: Any) -> tuple:
         """See `keras.layers.Layer`."""
-        sides = (side and self.rows(side) for side in shape[1:3])
+        sides = (side and self.output_side(side) for side in shape[1:3])
         return (shape[0], *sides, self.filters)
 
     def get_config(self) -> dict[str, Any]:
         """See `keras.layers.Layer`."""
-        own = dict(filters=self.filters, size=self.size, stride=self.stride, doubled=self.doubled, relu=self.relu)
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "size": self.size,
+            "stride": self.stride,
+            "doubled": self.doubled,
+            "relu": self.relu,
+        }
 
 
 @keras.saving.register_keras_serializable("neural_style")
 class InstanceNormalization(keras.layers.Layer):
-    """Conditional instance normalisation (Ulyanov et al. 2016; Dumoulin et al. 2017, eq. 5), and a ReLU after it.
+    """Conditional instance normalisation (Ulyanov et al. 2016; Dumoulin et al. 2017, eq. 5), and optionally a ReLU.
 
-    γ (x − μ) / sqrt(σ² + ε) + β with mean and variance over each image's positions, and γ and β of a style: a row of
-    two tables, a blend of rows, or blends that differ by position.
+    γ (x − μ) / sqrt(σ² + ε) + β with mean and variance over each image's positions. γ and β depend on the style: they
+    are a row of two tables, a blend of rows, or blends that differ by position.
     """
 
-    def __init__(self, styles: int, relu: bool = True, **known: Any):
+    def __init__(self, styles: int, relu: bool = True, **options: Any):
         """
         Args:
-          styles: rows of the tables; 0 has none, γ = 1 and β = 0 (Zhang & Dana 2017).
+          styles: rows of the tables. 0 is no tables, but γ = 1 and β = 0 (Zhang & Dana 2017).
           relu: whether a ReLU follows.
-          **known: what every Keras layer takes.
+          **options: those of every Keras layer.
         """
-        super().__init__(autocast=False, **known)
+        super().__init__(autocast=False, **options)
         self.styles, self.relu = styles, relu
 
     def build(self, x_shape: Any, style_shape: Any) -> None:
@@ -122,24 +134,30 @@ class InstanceNormalization(keras.layers.Layer):
             self.beta = self.add_weight((self.styles, channels), "zeros", name="beta")
 
     def call(self, x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        """Normalises a map.
+        """Normalise a map.
 
         Args:
           x: [batch, rows, cols, channels].
           style: the weight of each style, [batch, 1, 1, styles], or by position [batch, rows', cols', styles].
         """
-        return self.normalized(x, *moments(x), placed(style, tf.shape(x)[1:3]))
+        return self.normalize(x, *moments(x), resize_style(style, tf.shape(x)[1:3]))
 
-    def normalized(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        """`x` with given statistics [batch, 1, 1, channels], and styles that are `placed`."""
+    def normalize(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+        """Normalise a map, or a band of its rows, by given statistics.
+
+        Args:
+          x: [batch, rows, cols, channels].
+          mean, variance: of the whole map [batch, 1, 1, channels].
+          style: the weight of each style, in the size of `x` or [batch, 1, 1, styles].
+        """
         scale, offset = tf.math.rsqrt(variance + EPSILON), 0.0
-        if x.dtype == tf.bfloat16:  # of a flat map it would be rounding, several hundredfold
+        if x.dtype == tf.bfloat16:  # the variance of a flat map is rounding, which would be amplified
             scale = tf.where(variance > tf.square(ROUNDING * mean), scale, 0.0)
         if self.styles:
             scale = scale * tf.tensordot(style, self.gamma, 1)
             offset = tf.tensordot(style, self.beta, 1)
-        found = x * tf.cast(scale, x.dtype) + tf.cast(offset - mean * scale, x.dtype)
-        return tf.nn.relu(found) if self.relu else found
+        normalized = x * tf.cast(scale, x.dtype) + tf.cast(offset - mean * scale, x.dtype)
+        return tf.nn.relu(normalized) if self.relu else normalized
 
     def compute_output_shape(self, x_shape: Any, style_shape: Any) -> tuple:
         """See `keras.layers.Layer`."""
@@ -150,19 +168,19 @@ class InstanceNormalization(keras.layers.Layer):
         return {**super().get_config(), "styles": self.styles, "relu": self.relu}
 
 
-def placed(style: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """The weights of styles [batch, rows, cols, styles] in a map's size; those that hold everywhere as they are."""
+def resize_style(style: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Resize the weights of styles [batch, rows, cols, styles] to a map's size; [batch, 1, 1, styles] are unchanged."""
     return style if style.shape[1] == 1 else tf.image.resize(style, size, antialias=True)
 
 
 def moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean and biased variance of each image and channel, [batch, 1, 1, channels] float32.
 
-    Summed in two stages, columns and then rows: over millions of positions float32 would lose digits.
+    Columns are summed first, then rows: a single sum over millions of positions would lose digits in float32.
     """
-    wide = tf.cast(x, tf.float32)
-    mean = _mean(wide)
-    return mean, _mean(tf.square(wide - mean))
+    values = tf.cast(x, tf.float32)
+    mean = _mean(values)
+    return mean, _mean(tf.square(values - mean))
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:
@@ -173,16 +191,16 @@ def _mean(x: tf.Tensor) -> tf.Tensor:
 class CoMatch(keras.layers.Layer):
     """The CoMatch layer (Zhang & Dana 2017, eq. 4): features X become (W G)^T X with a style's Gram matrix G.
 
-    W is learned and serves all styles; the Gram matrices of a network's own styles are kept in a table.
+    W is learned and serves all styles; the Gram matrices of a network's styles are stored in a table.
     """
 
-    def __init__(self, styles: int, **known: Any):
+    def __init__(self, styles: int, **options: Any):
         """
         Args:
           styles: rows of the table.
-          **known: what every Keras layer takes.
+          **options: those of every Keras layer.
         """
-        super().__init__(autocast=False, **known)
+        super().__init__(autocast=False, **options)
         self.styles = styles
 
     def build(self, x_shape: Any, style_shape: Any) -> None:
@@ -193,20 +211,18 @@ class CoMatch(keras.layers.Layer):
         self.grams = self.add_weight((self.styles, channels, channels), "zeros", trainable=False, name="grams")
 
     def call(self, x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        """Matches a map [batch, rows, cols, channels] with the weight of each style, see `InstanceNormalization`."""
-        return self.blended(x, placed(style, tf.shape(x)[1:3]))
+        """Match a map [batch, rows, cols, channels] by the weight of each style; see `InstanceNormalization`."""
+        return self.match_styles(x, resize_style(style, tf.shape(x)[1:3]))
 
-    def blended(self, x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        """A map matched with styles that are `placed`."""
+    def match_styles(self, x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+        """Match a map by the weight of each style, in the size of `x` or [batch, 1, 1, styles]."""
         if style.shape[1] == 1:
-            return self.matched(x, tf.tensordot(style[:, 0, 0], self.grams, 1))
-        each = [
-            tf.cast(style[..., i : i + 1], x.dtype) * self.matched(x, self.grams[i : i + 1]) for i in range(self.styles)
-        ]
-        return tf.add_n(each)
+            return self.match_gram(x, tf.tensordot(style[:, 0, 0], self.grams, 1))
+        weights = [tf.cast(style[..., i : i + 1], x.dtype) for i in range(self.styles)]
+        return tf.add_n([weight * self.match_gram(x, self.grams[i : i + 1]) for i, weight in enumerate(weights)])
 
-    def matched(self, x: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
-        """A map matched with Gram matrices [batch or 1, channels, channels] of `gram_of`."""
+    def match_gram(self, x: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
+        """Match a map with Gram matrices [batch or 1, channels, channels] of `gram_matrix`."""
         product = tf.cast(tf.matmul(self.matrix, gram), x.dtype)
         return tf.einsum("bijc,bcd->bijd", x, tf.broadcast_to(product, [tf.shape(x)[0], *product.shape[1:]]))
 
@@ -221,23 +237,26 @@ class CoMatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("neural_style")
 class ToImage(keras.layers.Layer):
-    """A network's last map as RGB about 0..255, in the photograph's size."""
+    """Turns a network's last map into RGB of about 0..255, in the photograph's size."""
 
-    def __init__(self, sigmoid: bool = False, **known: Any):
+    def __init__(self, sigmoid: bool = False, **options: Any):
         """
         Args:
           sigmoid: whether a sigmoid bounds the result to 0..255; without one the map is scaled.
-          **known: what every Keras layer takes.
+          **options: those of every Keras layer.
         """
-        super().__init__(autocast=False, **known)
+        super().__init__(autocast=False, **options)
         self.sigmoid = sigmoid
 
     def call(self, x: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        """Crops what a network that halves twice makes of sides that are no multiples of 4.
+        """Scale a map, and crop what a network with strides adds to sides that are not multiples of 4.
 
         Args:
           x: [batch, rows', cols', 3].
-          image: [batch, rows, cols, 3], what the network was given.
+          image: [batch, rows, cols, 3], the network's input.
+
+        Returns:
+          [batch, rows, cols, 3].
         """
         size = tf.shape(image)
         x = x[:, : size[1], : size[2]]
@@ -256,13 +275,13 @@ class ToImage(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("neural_style")
 class CropAdd(keras.layers.Layer):
-    """A map, and another that is as large or a little larger, of which the rest is left out."""
+    """Adds a map to another one, after cropping it to the other's size."""
 
-    def __init__(self, **known: Any):
-        super().__init__(autocast=False, **known)
+    def __init__(self, **options: Any):
+        super().__init__(autocast=False, **options)
 
     def call(self, x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-        """[batch, rows, cols, channels] and [batch, rows', cols', channels]."""
+        """Add `other` [batch, rows', cols', channels], cropped, to `x` [batch, rows, cols, channels]."""
         size = tf.shape(x)
         return x + other[:, : size[1], : size[2]]
 
@@ -271,8 +290,8 @@ class CropAdd(keras.layers.Layer):
         return x_shape
 
 
-def gram_of(features: tf.Tensor) -> tf.Tensor:
-    """The Gram matrix of features [batch, rows, cols, channels], divided by their number, as CoMatch takes it."""
-    wide = tf.cast(features, tf.float32)
+def gram_matrix(features: tf.Tensor) -> tf.Tensor:
+    """The Gram matrix [batch, channels, channels] of features [batch, rows, cols, channels], divided by their count."""
+    values = tf.cast(features, tf.float32)
     size = tf.cast(tf.reduce_prod(tf.shape(features)[1:]), tf.float32)
-    return tf.einsum("bijc,bijd->bcd", wide, wide) / size
+    return tf.einsum("bijc,bijd->bcd", values, values) / size

@@ -1,7 +1,7 @@
-"""A trained network: its layers, its styles, and the file that holds them.
+"""A trained network: its layers, its styles, and its file.
 
-The file is Keras' own (.keras, a zip), with what we say of it and the styles' pictures beside. Reading one runs nothing
-of it: the layers are built here by what the file says of itself, and only numbers are taken out of its weights.
+The file is Keras' own (.keras, a zip), which also holds a description of the network and small pictures of its styles.
+Reading one runs no code of it: layers are built here by the description, and only numbers are read from its weights.
 """
 
 import dataclasses
@@ -14,19 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 from PIL import Image
 
 from neural_style import __version__
 from neural_style.core.errors import UserError
+from neural_style.core.hdf5 import check_self_contained
 from neural_style.feedforward import torch_files
-from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, model_of
+from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, build_model
 from neural_style.pretrained import style_networks
 
 PICTURE_SIDE = 256
-"""Of the styles' pictures in the file, at most."""
+"""Maximum side of the styles' pictures in the file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Network:
     """A trained network.
 
     Attributes:
-      layers: its architecture, which is the function from images to paintings.
+      layers: its architecture, a function from images to paintings.
       model: the Keras model of [image, style] that shares its layers.
-      architecture: its name, a choice of --architecture or "ghiasi".
-      width: share of the channels.
-      styles: names, in the order of its tables.
+      architecture: its architecture's name, a choice of --architecture or "ghiasi".
+      width: share of the published number of channels.
+      styles: the styles' names, in the order of its tables.
     """
 
     layers: Johnson | Msg | Ghiasi
@@ -48,36 +48,40 @@ class Network:
     styles: tuple[str, ...]
 
 
-def fresh(architecture: str, width: float, styles: Sequence[str], seed: int) -> Network:
-    """A network before its training.
+def initialize(architecture: str, width: float, styles: Sequence[str], seed: int) -> Network:
+    """Build a network before its training.
 
     Args:
       architecture, width, styles: see `Network`.
-      seed: of the first kernels.
+      seed: of the initial kernels.
+
+    Raises:
+      UserError: there are no styles.
     """
     if not styles:
         raise UserError("A network is trained for at least one style, received none.")
     layers = ARCHITECTURES[architecture](len(styles), width)
-    model, rng = model_of(layers, len(styles)), np.random.default_rng(seed)
-    for variable in model.weights:  # drawn here, so that no global seed matters
+    model = build_model(layers, len(styles))
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:  # initialised here, so that no global seed matters
         if variable.name == "kernel":
-            reach = np.prod(variable.shape[:-1]) ** -0.5
-            variable.assign(rng.uniform(-reach, reach, variable.shape))
+            bound = np.prod(variable.shape[:-1]) ** -0.5
+            variable.assign(rng.uniform(-bound, bound, variable.shape))
         elif variable.name == "matrix":
             variable.assign(rng.uniform(0, 0.02, variable.shape))
     return Network(layers, model, architecture, width, tuple(styles))
 
 
 def save(path: Path, network: Network, pictures: Sequence[Image.Image], training: dict[str, Any]) -> None:
-    """Writes a network.
+    """Write a network.
 
     Args:
-      path: of the file, whatever its ending.
-      network: what is written.
-      pictures: of its styles, in their order; small ones are kept.
+      path: of the file, with any ending.
+      network: the network.
+      pictures: of its styles, in their order; they are stored small.
       training: how it was trained, in JSON's types.
     """
-    said = {
+    facts = {
         "neural_style": __version__,
         "architecture": network.architecture,
         "width": network.width,
@@ -85,23 +89,27 @@ def save(path: Path, network: Network, pictures: Sequence[Image.Image], training
         "training": training,
     }
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / f"network{style_networks.KERAS}"
-        network.model.save(whole)
-        with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as file:
-            file.writestr(style_networks.FACTS, json.dumps(said, indent=1))
+        keras_file = Path(folder) / f"network{style_networks.KERAS}"
+        network.model.save(keras_file)
+        with zipfile.ZipFile(keras_file, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(style_networks.FACTS, json.dumps(facts, indent=1))
             for number, picture in enumerate(pictures):
-                small, packed = picture.convert("RGB"), io.BytesIO()
-                small.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-                small.save(packed, "JPEG", quality=90)
-                file.writestr(f"{style_networks.PICTURES}/{number}.jpg", packed.getvalue())
-        path.write_bytes(whole.read_bytes())
+                archive.writestr(f"{style_networks.PICTURES}/{number}.jpg", _small_jpeg(picture))
+        path.write_bytes(keras_file.read_bytes())
+
+
+def _small_jpeg(picture: Image.Image) -> bytes:
+    small, file = picture.convert("RGB"), io.BytesIO()
+    small.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    small.save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def load(path: Path) -> Network:
-    """Reads a network.
+    """Read a network: one of ours, or of pytorch/examples' fast_neural_style.
 
     Raises:
-      UserError: the file is none, or holds other layers than it says.
+      UserError: the file is not a network, or its weights do not fit its description.
     """
     facts = style_networks.facts(path)
     if facts["architecture"] not in ARCHITECTURES:
@@ -111,42 +119,30 @@ def load(path: Path) -> Network:
         )
     if path.suffix.lower() in style_networks.TORCH:
         tensors = torch_files.read(path)
-        network = fresh(facts["architecture"], torch_files.width_of(tensors, path), facts["styles"], 0)
+        network = initialize(facts["architecture"], torch_files.network_width(tensors, path), facts["styles"], seed=0)
         torch_files.fill(network.layers, tensors, path)
         return network
-    network = fresh(facts["architecture"], float(facts["width"]), facts["styles"], 0)
-    packed = style_networks.member(path, style_networks.WEIGHTS)
-    with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "network.weights.h5"
-        weights.write_bytes(packed)
-        try:
-            _check_plain(weights)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Keras warns of what it then raises an error for
-                network.model.load_weights(weights)
-            if not all(np.isfinite(variable.numpy()).all() for variable in network.model.weights):
-                raise ValueError("some weights are not finite")
-        except Exception as error:  # Keras and h5py raise many kinds for what does not fit
-            raise UserError(
-                f"{str(path)!r} does not hold the weights of the network that it says it is "
-                f"({network.architecture}, width {network.width:g}, {len(network.styles)} styles): "
-                f"{' '.join(str(error).split())[:200]}"
-            ) from error
+    network = initialize(facts["architecture"], float(facts["width"]), facts["styles"], seed=0)
+    hdf5 = style_networks.member(path, style_networks.WEIGHTS)
+    try:
+        _load_weights(network.model, hdf5)
+    except Exception as error:  # Keras and h5py raise many kinds for what does not fit
+        raise UserError(
+            f"{str(path)!r} does not hold the weights of the network that it says it is "
+            f"({network.architecture}, width {network.width:g}, {len(network.styles)} styles): "
+            f"{' '.join(str(error).split())[:200]}"
+        ) from error
     return network
 
 
-def _check_plain(path: Path) -> None:
-    """Raises a ValueError where an HDF5 file leads out of itself: to other files, by links or storage."""
-
-    def check(group: h5py.Group) -> None:
-        for name in group:
-            if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
-                raise ValueError(f"{name!r} is a link")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                check(item)
-            elif item.external or item.is_virtual:
-                raise ValueError(f"{name!r} lies in another file")
-
-    with h5py.File(path, "r") as file:
-        check(file)
+def _load_weights(model: keras.Model, hdf5: bytes) -> None:
+    """Load a model's weights from an HDF5 file's bytes; an exception of any kind where they do not fit."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.weights.h5"
+        path.write_bytes(hdf5)
+        check_self_contained(path, style_networks.LARGEST)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras also warns before it raises an error
+            model.load_weights(path)
+    if not all(np.isfinite(variable.numpy()).all() for variable in model.weights):
+        raise ValueError("some weights are not finite")

@@ -8,6 +8,7 @@ import numpy as np
 
 from neural_style.core.run import Tools
 from neural_style.core.step import Step
+from neural_style.feedforward.flatness import keep_flat
 from neural_style.images import color, geometry, writing
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene, shares_of
@@ -52,7 +53,7 @@ class OnePassRun:
         scene = build_scene(self._inputs, self._settings, self._plan.result_size)
         paint, count, facts = self._prepared(scene)
         for index in range(2):
-            self._last = scene.composite(self._painted(paint, count, scene) if index else scene.start)
+            self._last = scene.composite(self._painted(keep_flat(paint), count, scene) if index else scene.start)
             self._last.flags.writeable = False
             now = time.perf_counter()
             yield Step(

@@ -1,4 +1,4 @@
-"""A trained network as a painter: pictures whole, or in bands."""
+"""Paints with a trained network, whole pictures or in bands of rows."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,29 +13,29 @@ class Painter:
     def __init__(self, network: Network, dtype: str):
         """
         Args:
-          network: that paints.
-          dtype: of the arithmetic; bands are always taken in float32.
+          network: the network.
+          dtype: of the arithmetic; bands are always computed in float32.
         """
         self.network, self._dtype = network, dtype
-        self._whole = tf.function(self._paint, autograph=False, reduce_retracing=True)
+        self._paint_traced = tf.function(self._paint_whole, autograph=False, reduce_retracing=True)
 
     @property
     def traces(self) -> int:
-        """How often it was traced."""
-        return self._whole.experimental_get_tracing_count()
+        """How often TensorFlow traced the network."""
+        return self._paint_traced.experimental_get_tracing_count()
 
     @property
     def nbytes(self) -> int:
-        """About what it keeps in memory."""
+        """Approximate memory that it keeps, in bytes."""
         return 8 * self.network.model.count_params()
 
     def paint(self, image: np.ndarray, style: np.ndarray, band: int | None = None) -> np.ndarray:
-        """Paints a picture.
+        """Paint a picture.
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
-          style: of `one_pass.weights_of`.
-          band: rows that are taken at once; None takes the picture whole.
+          style: the weight of each style, see `one_pass.weights_of`.
+          band: rows of a band; None paints the picture whole.
 
         Returns:
           RGB [rows, cols, 3] float32, about 0..255.
@@ -43,14 +43,14 @@ class Painter:
         style = tf.constant(style, tf.float32)
         if band is not None:
             return self.network.layers(image.astype(np.float32)[None], style, Bands(band))[0]
-        return np.asarray(self._whole(tf.constant(image[None], tf.float32), style))[0]
+        return np.asarray(self._paint_traced(tf.constant(image[None], tf.float32), style))[0]
 
-    def _paint(self, image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+    def _paint_whole(self, image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.network.layers(tf.cast(image, self._dtype), style), tf.float32)
 
 
-def sheet(network: Network, image: np.ndarray) -> np.ndarray:
-    """A photograph [rows, cols, 3] in every style side by side, [rows, styles cols, 3] uint8."""
+def paint_sheet(network: Network, image: np.ndarray) -> np.ndarray:
+    """Paint a photograph [rows, cols, 3] in every style, side by side: [rows, styles cols, 3] uint8."""
     painter, count = Painter(network, "float32"), len(network.styles)
-    each = [painter.paint(image, tf.one_hot([number], count)[:, None, None]) for number in range(count)]
-    return np.concatenate(each, axis=1).clip(0, 255).round().astype(np.uint8)
+    paintings = [painter.paint(image, tf.one_hot([number], count)[:, None, None]) for number in range(count)]
+    return np.concatenate(paintings, axis=1).clip(0, 255).round().astype(np.uint8)

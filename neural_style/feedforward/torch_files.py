@@ -1,4 +1,4 @@
-"""The files of pytorch/examples' fast_neural_style: the same architecture at full width, one style."""
+"""Reads the files of pytorch/examples' fast_neural_style: the architecture *johnson* with one style."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,12 @@ from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.vgg import torch_files as torch_reader
 
 
-def names(blocks: int) -> list[tuple[str, str | None]]:
-    """What each convolution and its normalisation are called there, in order."""
+def layer_names(blocks: int) -> list[tuple[str, str | None]]:
+    """The names of each convolution and its normalisation in these files, in order.
+
+    Args:
+      blocks: number of residual blocks.
+    """
     down = [(f"conv{n}.conv2d", f"in{n}") for n in (1, 2, 3)]
     residual = [(f"res{b}.conv{n}.conv2d", f"res{b}.in{n}") for b in range(1, blocks + 1) for n in (1, 2)]
     up = [("deconv1.conv2d", "in4"), ("deconv2.conv2d", "in5"), ("deconv3.conv2d", None)]
@@ -20,50 +24,57 @@ def names(blocks: int) -> list[tuple[str, str | None]]:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a file, by their names there.
+    """Read the tensors of a file by their names.
 
     Raises:
-      UserError: the file is none of torch's.
+      UserError: the file was not written by torch, or is damaged.
     """
     return torch_reader.load(path)
 
 
-def width_of(tensors: Mapping[str, np.ndarray], path: Path) -> float:
-    """The share of the published channels that a network of these tensors has.
+def network_width(tensors: Mapping[str, np.ndarray], path: Path) -> float:
+    """The share of the published number of channels that the network of a file has.
+
+    Args:
+      tensors: of `read`.
+      path: of the file, for messages.
 
     Raises:
-      UserError: it is another network.
+      UserError: the tensors are of another network.
     """
-    first = tensors.get(f"{names(0)[0][0]}.bias")
+    first = tensors.get(f"{layer_names(0)[0][0]}.bias")
     if first is None or first.ndim != 1:
         raise UserError(_unfit(path, "its first convolution is missing"))
     return len(first) / 32
 
 
 def fill(network: Johnson, tensors: Mapping[str, np.ndarray], path: Path) -> None:
-    """Takes a file's weights into a network of its width with one style.
+    """Copy the weights of a file into a network of its width with one style.
 
-    Their last convolution gives RGB in 0..255; ours is scaled to what `layers.Shown` makes of it. What old versions of
-    torch kept of running statistics is left out, as their own loader does.
+    The last convolution of these files gives RGB in 0..255; here it is scaled to the input of `layers.ToImage`. The
+    running statistics that old versions of torch stored are ignored, as by pytorch/examples' own loader.
 
     Args:
-      network: takes them.
+      network: the network.
       tensors: of `read`.
-      path: of their file, for messages.
+      path: of the file, for messages.
 
     Raises:
-      UserError: they are of another network.
+      UserError: the tensors are of another network.
     """
     try:
-        for (convolution, norm), (kernel, scale) in zip(network.parts, names(network.BLOCKS), strict=True):
-            last = norm is None
-            weight = np.transpose(tensors[f"{kernel}.weight"], (2, 3, 1, 0)).astype(np.float32)
-            bias = tensors[f"{kernel}.bias"].astype(np.float32)
-            convolution.kernel.assign(weight / GAIN if last else weight)
-            convolution.bias.assign((bias - GREY) / GAIN if last else bias)
-            if norm is not None:
-                norm.gamma.assign(tensors[f"{scale}.weight"][None].astype(np.float32))
-                norm.beta.assign(tensors[f"{scale}.bias"][None].astype(np.float32))
+        for part, (convolution_name, normalization_name) in zip(
+            network.parts, layer_names(network.BLOCKS), strict=True
+        ):
+            kernel = np.transpose(tensors[f"{convolution_name}.weight"], (2, 3, 1, 0)).astype(np.float32)
+            bias = tensors[f"{convolution_name}.bias"].astype(np.float32)
+            if part.normalization is None:  # the last convolution
+                kernel, bias = kernel / GAIN, (bias - GREY) / GAIN
+            else:
+                part.normalization.gamma.assign(tensors[f"{normalization_name}.weight"][None].astype(np.float32))
+                part.normalization.beta.assign(tensors[f"{normalization_name}.bias"][None].astype(np.float32))
+            part.convolution.kernel.assign(kernel)
+            part.convolution.bias.assign(bias)
     except (KeyError, ValueError) as error:
         raise UserError(_unfit(path, " ".join(str(error).split())[:200])) from error
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.settings.picture import LONGEST
+from neural_style.settings.picture import MAX_SIDE
 
 RGB = np.ndarray
 """[rows, cols, 3] float32, red, green, blue in 0..255."""
@@ -19,10 +19,10 @@ def size_of(image: Image.Image, rows: int, cols: int | None = None) -> tuple[int
       UserError: the result would have more columns than the maximum.
     """
     cols = cols or int(image.width * rows / image.height)
-    if cols > LONGEST:
+    if cols > MAX_SIDE:
         raise UserError(
             f"An image of {image.width} x {image.height} pixels at {rows} rows would have {cols} columns, and "
-            f"the maximum is {LONGEST}: choose fewer --rows, or --cols."
+            f"the maximum is {MAX_SIDE}: choose fewer --rows, or --cols."
         )
     return rows, cols
 

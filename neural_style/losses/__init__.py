@@ -1,1 +1,1 @@
-"""Losses: how far features are from what is wanted."""
+"""The loss: how far an image's features are from those of its content and its styles."""

@@ -3,21 +3,21 @@
 import tensorflow as tf
 
 TINY = 1e-30
-"""Keeps a quotient of nothing by nothing finite."""
+"""The smallest divisor; it keeps 0 / 0 finite."""
 FLATTEST = 1e-3
-"""Flat images' features differ from each other by rounding alone; the least share of their size to divide by."""
+"""The minimum ratio of a divisor to the features' own size: features of flat images differ by rounding alone."""
 
 
 def widen(features: tf.Tensor) -> tf.Tensor:
-    """`features` in the precision that sums are taken in: float64 where they are, else float32."""
+    """Cast features to the precision of sums: float64 stays, everything else becomes float32."""
     return features if features.dtype == tf.float64 else tf.cast(features, tf.float32)
 
 
 @tf.custom_gradient
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
-    """Inner products of the feature maps over all positions: G = F^T F (Gatys et al. 2016, eq. 3).
+    """Compute the inner products of the feature maps over all positions: G = F^T F (Gatys et al. 2016, eq. 3).
 
-    The gradient is one product, F (dG + dG^T), where the tape would multiply twice.
+    The gradient is one product, F (dG + dG^T); automatic differentiation would compute two.
 
     Args:
       features: [batch, rows, cols, channels].
@@ -36,10 +36,10 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
 
 
 def squared_distance(received: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
-    """Sum of squared differences over all axes but the batch's.
+    """Sum the squared differences over all axes except the batch: [batch].
 
     Raises:
-      ValueError: the shapes differ (nothing is broadcast but the batch).
+      ValueError: the shapes differ (only the batch axis is broadcast).
     """
     if not received.shape[1:].is_compatible_with(expected.shape[1:]):
         raise ValueError(f"Expected two tensors of one shape, received {received.shape} and {expected.shape}.")
@@ -48,7 +48,7 @@ def squared_distance(received: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
 
 
 def weighted_distance(received: tf.Tensor, expected: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Sum of squared differences, each times its position's weight.
+    """Sum the squared differences, each multiplied by its position's weight.
 
     Args:
       received, expected: [batch, rows, cols, channels].
@@ -62,45 +62,47 @@ def weighted_distance(received: tf.Tensor, expected: tf.Tensor, weights: tf.Tens
 
 
 def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
-    """sum((dy^2 + dx^2)^exponent) over the top-left (rows - 1) x (cols - 1) pixels, as Keras' example.
+    """Sum (dy^2 + dx^2)^exponent over the top-left (rows - 1) x (cols - 1) pixels, as Keras' example does.
 
-    Below 1 it is sum((dy^2 + dx^2 + 1)^exponent - 1), whose derivative is finite where pixels are alike.
+    For exponents below 1 it sums (dy^2 + dx^2 + 1)^exponent - 1, whose derivative is finite where pixels are equal.
 
     Args:
       image: [batch, rows, cols, 3] in 0..255.
       exponent: 1.25 in Keras' example; 1 gives the squared differences of Mahendran & Vedaldi 2015, 0.5 the total
-        variation of Rudin et al. 1992, of each channel by itself, which spares edges and smooths what lies between.
+        variation of Rudin et al. 1992 of each channel, which keeps edges and smooths the areas between them.
 
     Returns:
       [batch].
     """
-    # A range's gradient (image[:, 1:]) takes four times as long as a slice's.
+    # tf.slice, since the gradient of image[:, 1:] takes four times as long.
     size = tf.shape(image) - [0, 1, 1, 0]
     corner, below, right = (tf.slice(image, begin, size) for begin in ([0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]))
     dy, dx = corner - below, corner - right
     squares = tf.square(dy) + tf.square(dx)
     if exponent == 0.75:
         root = tf.sqrt(squares + 1)
-        each = root * tf.sqrt(root) - 1  # as below, in a third of its time
+        powers = root * tf.sqrt(root) - 1  # as below, in a third of the time
+    elif exponent < 1:
+        powers = tf.pow(squares + 1, exponent) - 1
     else:
-        each = tf.pow(squares, exponent) if exponent >= 1 else tf.pow(squares + 1, exponent) - 1
-    return tf.reduce_sum(each, axis=[1, 2, 3])
+        powers = tf.pow(squares, exponent)
+    return tf.reduce_sum(powers, axis=[1, 2, 3])
 
 
 def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:
-    """How far pixels depend on their place in a grid, as a network's strides leave them (cf. Odena et al. 2016).
+    """Measure a regular grid in an image, as a network's strides leave it (cf. Odena et al. 2016).
 
-    Of the image less its moving mean over a cell: the mean square of what a window's cells have in common, their mean,
-    as far as it exceeds what chance leaves of cells that have nothing in common. Not of a paper.
+    The moving mean over a cell is subtracted from the image. The measure is the mean square of the pattern that the
+    cells of a window share, minus what unrelated cells would share by chance. Not from a paper.
 
     Args:
-      image: [batch, rows, cols, channels], of at least 3 cells in rows and columns; half a cell at each border and what
-        is left beside whole cells is not looked at.
-      cell: rows and columns of the grid, even; finer grids of which it is a multiple count as well.
-      window: rows and columns of a window at least, in cells.
+      image: [batch, rows, cols, channels], at least 3 cells high and wide; half a cell at each border, and pixels that
+        do not fill a cell, are ignored.
+      cell: rows and columns of the grid, even; finer grids that divide it are measured too.
+      window: minimum rows and columns of a window, in cells.
 
     Returns:
-      [batch], the mean over windows and channels in squared levels.
+      [batch], the mean over windows and channels in squared grey levels.
     """
     half = cell // 2
     smooth = tf.nn.avg_pool2d(tf.nn.avg_pool2d(image, cell, 1, "VALID"), 2, 1, "VALID")
@@ -111,26 +113,26 @@ def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:
     wave = tf.slice(image, [0, half, half, 0], size) - tf.slice(smooth, [0, 0, 0, 0], size)
     cells = tf.reshape(wave, [-1, rows, height, cell, cols, width, cell, image.shape[3]])
     mean, variance = tf.nn.moments(cells, axes=[2, 5])
-    each = tf.reduce_mean(tf.square(mean) - variance / (height * width - 1), axis=[2, 4])
-    return tf.reduce_mean(tf.nn.relu(each), axis=[1, 2, 3])
+    shared = tf.reduce_mean(tf.square(mean) - variance / (height * width - 1), axis=[2, 4])
+    return tf.reduce_mean(tf.nn.relu(shared), axis=[1, 2, 3])
 
 
 def positions(features: tf.Tensor) -> tf.Tensor:
-    """rows * cols of `features` [batch, rows, cols, channels], as a float."""
+    """Count the positions of features [batch, rows, cols, channels]: rows * cols, as a float."""
     return tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), widen(features[:0]).dtype)
 
 
 def energy(sums: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """The sum of squares of centred features, at least `FLATTEST` of that of the features themselves.
+    """Compute the sum of squares of centred features, at least `FLATTEST` of that of the features themselves.
 
     Args:
       sums: [1, 2, channels], the sums of each channel and of its squares.
-      count: of positions.
+      count: number of positions.
     """
     centred = sums[:, 1] - tf.square(sums[:, 0]) / tf.cast(count, sums.dtype)
     return tf.cast(tf.maximum(tf.reduce_sum(centred), FLATTEST * tf.reduce_sum(sums[:, 1])), count.dtype)
 
 
 def reciprocal(size: tf.Tensor) -> tf.Tensor:
-    """1 / `size`, or 1 where there is nothing to divide by."""
+    """Compute 1 / `size`, or 1 where `size` is 0."""
     return tf.where(size > 0, 1 / tf.maximum(size, TINY), tf.ones_like(size))

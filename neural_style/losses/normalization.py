@@ -1,4 +1,4 @@
-"""What distances are multiplied by, so that a weight means the same: the choices of --normalization."""
+"""The factors by which --normalization scales each distance, so that weights stay comparable."""
 
 import tensorflow as tf
 
@@ -6,13 +6,14 @@ from neural_style.losses.functions import FLATTEST, reciprocal
 
 
 def content_factor(normalization: str, channels: int, count: tf.Tensor) -> tf.Tensor:
-    """What a content layer's sum of squares is multiplied by, but for "scale".
+    """Compute the factor of a content layer's sum of squares, for every choice except "scale".
 
-    1 for "none" and "keras"; 1/2 for "gatys" (2016, eq. 1); 1 / number of features for "mean" and "pytorch".
+    It is 1 for "none" and "keras"; 1/2 for "gatys" (2016, eq. 1); 1 / number of features for "mean" and "pytorch".
 
     Args:
       normalization: a choice of --normalization.
-      channels, count: channels and positions of the layer.
+      channels: of the layer.
+      count: positions of the layer.
     """
     if normalization == "gatys":
         return tf.constant(0.5, count.dtype)
@@ -24,16 +25,17 @@ def content_factor(normalization: str, channels: int, count: tf.Tensor) -> tf.Te
 
 
 def style_factor(normalization: str, channels: int, count: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
-    """What a style layer's distance is multiplied by, but for "scale".
+    """Compute the factor of a style layer's distance, for every choice except "scale".
 
-    With N channels, M positions and `pixels` = rows * cols of the image: 1 for "none";
-    1 / (4 * 3^2 * pixels^2) for "keras" (3 is its count of image channels, whatever the layer);
+    With N channels, M positions and `pixels` = rows * cols of the image, it is 1 for "none";
+    1 / (4 * 3^2 * pixels^2) for "keras" (with 3 image channels at every layer);
     1 / (4 N^2 M^2) for "gatys" (2016, eq. 4); 1 / N^2 for "mean"; 1 / (N^2 (N M)^2) for "pytorch", which
     is the mean squared difference of Gram matrices divided by N M.
 
     Args:
       normalization: a choice of --normalization.
-      channels, count: channels and positions of the layer.
+      channels: of the layer.
+      count: positions of the layer.
       pixels: rows * cols of the image.
     """
     if normalization == "keras":
@@ -49,12 +51,12 @@ def style_factor(normalization: str, channels: int, count: tf.Tensor, pixels: tf
     raise ValueError(normalization)
 
 
-def by_distance(start: tf.Tensor, nothing: tf.Tensor) -> tf.Tensor:
-    """The "scale" of a style layer: 1 / `start`, or 1 / (`FLATTEST` of `nothing`) where that is more.
+def distance_factor(content_distance: tf.Tensor, zero_distance: tf.Tensor) -> tf.Tensor:
+    """Compute the factor of a style layer for "scale": 1 / `content_distance`, with a lower bound on the divisor.
 
     Args:
-      start: the content image's own distance from the style.
-      nothing: the distance of features that are all zero; where content and style are that much alike, what remains
-        of their distance is rounding.
+      content_distance: the content image's distance from the style.
+      zero_distance: the distance of features that are all zero. Where content and style are so similar that only
+        rounding remains, `FLATTEST` of this is the divisor.
     """
-    return reciprocal(tf.maximum(start, FLATTEST * nothing))
+    return reciprocal(tf.maximum(content_distance, FLATTEST * zero_distance))

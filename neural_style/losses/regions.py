@@ -1,4 +1,4 @@
-"""Where a style applies: features weighted by a mask before their statistics are taken."""
+"""Regions of styles: features are weighted by a mask before their statistics are computed."""
 
 import tensorflow as tf
 
@@ -8,18 +8,18 @@ from neural_style.settings import vgg_layers
 
 
 def weights_at(region: Region, layer: str, dtype: tf.DType) -> tf.Tensor | None:
-    """What the features of `layer` are multiplied by, so that their Gram matrix is that of the masked positions.
+    """Compute the weights of features whose Gram matrix is then that of the masked positions.
 
-    The mask is averaged down with the pooling grid and normalised by its sum at the layer: the masked Gram matrix
-    is as large as if the region filled the image (Gatys et al. 2017, section 4.1, normalise alike).
+    The mask is averaged down with the pooling grid and normalised by its sum at the layer, so that the masked Gram
+    matrix is as large as if the region filled the image (as in Gatys et al. 2017, section 4.1).
 
     Args:
-      region: whose mask [rows, cols] in 0..1 is above 0 somewhere.
+      region: its mask [rows, cols] in 0..1 is above 0 somewhere.
       layer: such as "block3_conv1".
       dtype: of the result.
 
     Returns:
-      [1, rows / stride, cols / stride, 1]; None where the region is everywhere.
+      [1, rows / stride, cols / stride, 1]; None for a region that covers the whole image.
     """
     if region.mask is None:
         return None
@@ -30,5 +30,5 @@ def weights_at(region: Region, layer: str, dtype: tf.DType) -> tf.Tensor | None:
 
 
 def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
-    """`features` times the weights of a region; as they are where it is everywhere."""
+    """Multiply features by the weights of a region; without weights, return them unchanged."""
     return features if weights is None else features * tf.cast(weights, features.dtype)

@@ -1,8 +1,8 @@
-"""The terms of a loss: each with a name, the layer that it looks at, and a weight.
+"""The terms of a loss: each with a name, the layer whose features it uses, and a weight.
 
-An image's loss is, term by term, `loss(sums(features, maps), prepared)`. `sums` adds up over positions, so by tiles it
-is taken of each tile and added, and `loss` comes once; losses that are no such sum can only be taken whole.
-Preparing a term, once for the images of a run, computes what it compares with and its normalisation.
+`prepare` runs once per scene; it computes what the term compares with, and its normalisation. An image's loss is then
+`loss(sums(features, maps), prepared)`. `sums` is additive over positions, except for the style losses that
+`settings.loss.STYLE_LOSSES` does not call summed: the sums of an image's tiles add up to those of the image.
 """
 
 import itertools
@@ -13,15 +13,18 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses import functions, normalization, regions, style
-from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
 
-BEYOND = "image and beyond"
-"""The features' key of a tile's image with the rows and columns after it, for terms that need them."""
+IMAGE_WITH_MARGIN = "image with margin"
+"""The features' key of a tile's image with one more row and column, for terms with a `margin`."""
+CELL = 4
+"""Rows and columns, in pixels, of the checkerboard's cells: the stride of the deepest maps of a trained network."""
+WINDOW = 8
+"""Rows and columns, in cells, of the checkerboard's windows: light and dark parts may have different patterns."""
 
 
-class Measured(NamedTuple):
-    """What a term needs to know of an image, to be prepared.
+class Measurement(NamedTuple):
+    """What `Term.prepare` needs to know of an image.
 
     Attributes:
       value: of `Term.measure`.
@@ -38,51 +41,54 @@ class Term(Protocol):
     """A term of the loss.
 
     Attributes:
-      name: such as "style/block1_conv1"; what stands before the slash is its kind.
-      layer: whose features it looks at, or "image".
-      beyond: rows and columns after the last one of a tile that `sums` needs besides.
-      compares: whether its maps are the content's features.
+      name: such as "style/block1_conv1"; the part before the slash is its kind.
+      layer: whose features it uses, or "image".
+      margin: rows and columns below and to the right of a tile that `sums` needs too.
+      compares_content: whether its maps are the content's features.
     """
 
     name: str
     layer: str
-    beyond: int
-    compares: bool
+    margin: int
+    compares_content: bool
 
     def maps(self, scene: Scene, dtype: tf.DType) -> Any:
-        """Maps [1, rows, cols, …] at the layer that `sums` needs, of which a tile takes its part; or None."""
+        """Return the maps [1, rows, cols, …] at the layer that `sums` needs, which tiles cut out; or None."""
 
     def measure(self, features: tf.Tensor, maps: Any) -> Any:
-        """What `prepare` needs of an image; additive over positions as `sums` is."""
+        """Measure what `prepare` needs of an image; additive over positions as `sums` is."""
 
-    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> Any:
-        """What `loss` needs: tensors, of the content image and of each of `scene.styles`."""
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> Any:
+        """Compute the tensors that `loss` needs, from the content image and from each of `scene.styles`."""
 
     def sums(self, features: tf.Tensor, maps: Any) -> Any:
-        """Of the features [batch, rows, cols, channels] of its layer."""
+        """Sum over the positions of the layer's features [batch, rows, cols, channels]."""
 
     def loss(self, sums: Any, prepared: Any) -> tf.Tensor:
-        """[batch], weighted."""
+        """Compute the weighted loss of each image: [batch]."""
 
 
 class Content:
     """The squared distance from the content's features at one layer."""
 
-    beyond, compares = 0, True
+    margin = 0
+    compares_content = True
 
     def __init__(self, layer: str, weight: float, normalization: str):
-        self.name, self.layer = f"content/{layer}", layer
-        self._weight, self._normalization = weight, normalization
+        self.name = f"content/{layer}"
+        self.layer = layer
+        self._weight = weight
+        self._normalization = normalization
 
     def maps(self, scene: Scene, dtype: tf.DType) -> None:
-        """See `Term`; the content's features are at hand only where the network is."""
+        """See `Term`; `Loss.content_maps` supplies the content's features."""
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""
         return style.moments(features) if self._normalization == "scale" else tf.zeros([1])
 
-    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> tf.Tensor:
-        """The factor; for "scale" 1 / the energy of the content's features."""
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
+        """Compute the factor; for "scale" it is 1 / the energy of the content's features."""
         if self._normalization == "scale":
             return self._weight * functions.reciprocal(functions.energy(content.value, content.count))
         return self._weight * normalization.content_factor(self._normalization, content.channels, content.count)
@@ -99,38 +105,32 @@ class Content:
 class Style:
     """The distance from the styles' statistics at one layer, region by region."""
 
-    beyond, compares = 0, False
+    margin = 0
+    compares_content = False
 
     def __init__(self, layer: str, weight: float, normalization: str, statistic: str):
-        self.name, self.layer = f"style/{layer}", layer
-        self._weight, self._normalization = weight, normalization
+        self.name = f"style/{layer}"
+        self.layer = layer
+        self._weight = weight
+        self._normalization = normalization
         self._statistic = style.STATISTICS[statistic]
 
     def maps(self, scene: Scene, dtype: tf.DType) -> list[tf.Tensor | None]:
-        """The weights of each region at the layer."""
+        """Return the weights of each region at the layer."""
         return [regions.weights_at(region, self.layer, dtype) for region in scene.regions]
 
     def measure(self, features: tf.Tensor, maps: Sequence[tf.Tensor | None] | None) -> list[Any]:
-        """The statistic of each region; of the whole image where there are no maps."""
+        """Compute the statistic of each region, or of the whole image without maps."""
         return [self._statistic.sums(regions.masked(features, weights)) for weights in maps or [None]]
 
-    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> dict[str, Any]:
-        """The target and weight of each region, the content's positions, and the factor."""
-        targets, waiting = [], iter(styles)
-        for region in scene.regions:
-            own = itertools.islice(waiting, len(region.styles))
-            each = [self._statistic.target(m.value[0], m.count, content.count) for m in own]
-            targets.append(self._statistic.merge(each, region.blend))
-        weights = [tf.constant(region.weight, content.count.dtype) for region in scene.regions]
-        prepared = {"targets": targets, "weights": weights, "count": content.count}
-        if self._normalization == "scale":
-            nothing = tf.nest.map_structure(tf.zeros_like, content.value)
-            start, empty = (tf.reduce_sum(self._distance(v, prepared)) for v in (content.value, nothing))
-            factor = normalization.by_distance(start, empty)
-        else:
-            pixels = tf.constant(scene.content.shape[0] * scene.content.shape[1], content.count.dtype)
-            factor = normalization.style_factor(self._normalization, content.channels, content.count, pixels)
-        return {**prepared, "factor": self._weight * factor}
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> dict[str, Any]:
+        """Compute the target and weight of each region, the content's positions, and the factor."""
+        prepared = {
+            "targets": self._make_targets(content, styles, scene),
+            "weights": [tf.constant(region.weight, content.count.dtype) for region in scene.regions],
+            "count": content.count,
+        }
+        return {**prepared, "factor": self._weight * self._normalize(content, scene, prepared)}
 
     def sums(self, features: tf.Tensor, maps: Sequence[tf.Tensor | None]) -> list[Any]:
         """See `Term`; one for each region."""
@@ -140,19 +140,45 @@ class Style:
         """See `Term`."""
         return self._distance(sums, prepared) * prepared["factor"]
 
+    def _make_targets(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> list[Any]:
+        """One target for each region, merged from those of its styles."""
+        targets = []
+        remaining = iter(styles)
+        for region in scene.regions:
+            region_styles = itertools.islice(remaining, len(region.styles))
+            parts = [self._statistic.target(m.value[0], m.count, content.count) for m in region_styles]
+            targets.append(self._statistic.merge(parts, region.blend))
+        return targets
+
+    def _normalize(self, content: Measurement, scene: Scene, prepared: Mapping[str, Any]) -> tf.Tensor:
+        """The factor without the term's weight."""
+        if self._normalization == "scale":
+            zeros = tf.nest.map_structure(tf.zeros_like, content.value)
+            content_distance = tf.reduce_sum(self._distance(content.value, prepared))
+            zero_distance = tf.reduce_sum(self._distance(zeros, prepared))
+            return normalization.distance_factor(content_distance, zero_distance)
+        pixels = tf.constant(scene.content.shape[0] * scene.content.shape[1], content.count.dtype)
+        return normalization.style_factor(self._normalization, content.channels, content.count, pixels)
+
     def _distance(self, sums: Sequence[Any], prepared: Mapping[str, Any]) -> tf.Tensor:
-        parts = zip(prepared["weights"], sums, prepared["targets"], strict=True)
-        return tf.add_n([w * self._statistic.distance(s, prepared["count"], target) for w, s, target in parts])
+        distances = []
+        for weight, region_sums, target in zip(prepared["weights"], sums, prepared["targets"], strict=True):
+            distances.append(weight * self._statistic.distance(region_sums, prepared["count"], target))
+        return tf.add_n(distances)
 
 
 class TotalVariation:
     """How much neighbouring pixels differ."""
 
-    name, layer = "total_variation", "image"
-    beyond, compares = 1, False
+    name = "total_variation"
+    layer = "image"
+    margin = 1
+    compares_content = False
 
     def __init__(self, weight: float, exponent: float, normalization: str):
-        self._weight, self._exponent, self._normalization = weight, exponent, normalization
+        self._weight = weight
+        self._exponent = exponent
+        self._normalization = normalization
 
     def maps(self, scene: Scene, dtype: tf.DType) -> None:
         """See `Term`."""
@@ -161,16 +187,17 @@ class TotalVariation:
         """See `Term`."""
         return self.sums(features, maps) if self._normalization == "scale" else tf.zeros([1])
 
-    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> tf.Tensor:
-        """The factor; for "scale" 1 / the total variation of content and styles together.
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
+        """Compute the factor; for "scale" it is 1 / the total variation of content and styles together.
 
-        The styles count as if they had as many pixels as the content. Both change with the size as a combination's
-        does, so that divided by them it means the same at every size.
+        The styles count as if they had as many pixels as the content. Their total variation changes with the size as
+        the painted image's does, so a weight means the same at every size.
         """
         if self._normalization != "scale":
             return self._weight * tf.ones_like(content.count)
-        weights = [region.weight * part for region in scene.regions for part in region.blend]
-        per_pixel = [w * m.value / m.count for w, m in zip([1.0, *weights], [content, *styles], strict=True)]
+        weights = [1.0, *(region.weight * part for region in scene.regions for part in region.blend)]
+        images = [content, *styles]
+        per_pixel = [weight * image.value / image.count for weight, image in zip(weights, images, strict=True)]
         return self._weight * functions.reciprocal(tf.reduce_sum(tf.add_n(per_pixel)) * content.count)
 
     def sums(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
@@ -183,37 +210,40 @@ class TotalVariation:
 
 
 class Temporal:
-    """How far a frame is from what an earlier one's painting has become (Ruder et al. 2016, equation 7).
+    """The distance from an earlier painted frame, warped by the film's motion (Ruder et al. 2016, equation 7).
 
-    sum(c (x - w)^2) / (3 rows cols) over pixels and channels, with w the earlier painting carried along by the motion
-    and c in 0..1 where it can be trusted. With normalization "scale" it is divided by the variance of the photograph
-    instead of by 1, as the content's distance is, so that one weight goes with every film.
+    sum(c (x - w)^2) / (3 rows cols) over pixels and channels, with w the warped frame and c in 0..1 its weights. With
+    normalization "scale" it is also divided by the variance of the photograph, as the content's distance is, so that
+    one weight suits every film.
     """
 
     layer = "image"
-    beyond, compares = 0, False
+    margin = 0
+    compares_content = False
 
     def __init__(self, number: int, weight: float, normalization: str):
         """
         Args:
-          number: of `Scene.carried`.
+          number: index in `Scene.warped_frames`.
           weight: of the term.
           normalization: of the loss.
         """
-        self.name, self._number = f"temporal/{number + 1}", number
-        self._weight, self._normalization = weight, normalization
+        self.name = f"temporal/{number + 1}"
+        self._number = number
+        self._weight = weight
+        self._normalization = normalization
 
     def maps(self, scene: Scene, dtype: tf.DType) -> tf.Tensor:
-        """What was carried along, with its weights as a fourth channel."""
-        carried = scene.warped_frames[self._number]
-        return tf.cast(tf.concat([carried.image, carried.weights[..., None]], axis=-1)[None], dtype)
+        """Return the warped frame, with its weights as a fourth channel."""
+        frame = scene.warped_frames[self._number]
+        return tf.cast(tf.concat([frame.image, frame.weights[..., None]], axis=-1)[None], dtype)
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""
         return style.moments(features) if self._normalization == "scale" else tf.zeros([1])
 
-    def prepare(self, content: Measured, styles: Sequence[Measured], scene: Scene) -> tf.Tensor:
-        """The factor."""
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
+        """Compute the factor."""
         if self._normalization == "scale":
             return self._weight * functions.reciprocal(functions.energy(content.value, content.count))
         return self._weight / (content.channels * content.count)
@@ -227,73 +257,51 @@ class Temporal:
         return sums * prepared
 
 
+class Checkerboard:
+    """The grid that a trained network's strides leave in its images; see `functions.checkerboard`."""
+
+    name = "checkerboard"
+    layer = "image"
+    margin = 0
+    compares_content = False
+
+    def __init__(self, weight: float):
+        self._weight = weight
+
+    def maps(self, scene: Scene, dtype: tf.DType) -> None:
+        """See `Term`."""
+
+    def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
+        """See `Term`; nothing is needed."""
+        return tf.zeros([1])
+
+    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> float:
+        """Return the weight."""
+        return self._weight
+
+    def sums(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
+        """Compute the mean of the whole image; tiles would not add up."""
+        return functions.checkerboard(tf.cast(features, tf.float32), CELL, WINDOW)
+
+    def loss(self, sums: tf.Tensor, prepared: float) -> tf.Tensor:
+        """See `Term`."""
+        return prepared * tf.cast(sums, tf.float64)
+
+
 def make_terms(settings: LossSettings, warped_frames: int = 0) -> list[Term]:
-    """The terms that the settings name; in a film besides one for each earlier frame that is carried along."""
-    s = settings
-    content = [
-        Content(layer, s.content_weight * weight, s.normalization)
-        for layer, weight in s.layer_weights("content").items()
-    ]
-    styles = [
-        Style(layer, s.style_weight * weight, s.normalization, s.style_loss)
-        for layer, weight in s.layer_weights("style").items()
-    ]
-    temporal = [Temporal(number, s.temporal_weight, s.normalization) for number in range(warped_frames)]
-    return [*content, *styles, TotalVariation(s.tv_weight, s.tv_exponent, s.normalization), *temporal]
+    """Make the terms that the settings describe.
 
-
-def _looked_at(term: Term, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    return features[BEYOND] if term.beyond and BEYOND in features else features[term.layer]
-
-
-def measure(terms: Sequence[Term], features: Mapping[str, tf.Tensor], maps: Mapping[str, Any]) -> dict[str, tuple]:
-    """What each term measures of an image, and the positions of its layer: {name: (value, count)}."""
-    return {
-        term.name: (
-            term.measure(_looked_at(term, features), maps.get(term.name)),
-            functions.positions(features[term.layer]),
-        )
-        for term in terms
-    }
-
-
-def prepare(
-    terms: Sequence[Term], content: Mapping[str, tuple], styles: Sequence[Mapping[str, tuple]], scene: Scene
-) -> dict[str, Any]:
-    """What each term's `loss` needs, by its name, of what `measure` gave for content and styles."""
-
-    def known(term: Term, found: Mapping[str, tuple]) -> Measured:
-        return Measured(*found[term.name], vgg_layers.channels(term.layer))
-
-    return {term.name: term.prepare(known(term, content), [known(term, s) for s in styles], scene) for term in terms}
-
-
-def maps_of(terms: Sequence[Term], scene: Scene, dtype: tf.DType) -> dict[str, Any]:
-    """The maps of each term by its name, but the content's features."""
-    return {term.name: term.maps(scene, dtype) for term in terms}
-
-
-def compared(terms: Sequence[Term], features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The maps of the terms that compare with the content's features, by their names."""
-    return {term.name: features[term.layer] for term in terms if term.compares}
-
-
-def sums(terms: Sequence[Term], features: Mapping[str, tf.Tensor], maps: Mapping[str, Any]) -> dict[str, Any]:
-    """The sums of each term by its name."""
-    return {term.name: term.sums(_looked_at(term, features), maps[term.name]) for term in terms}
-
-
-def losses(terms: Sequence[Term], sums: Mapping[str, Any], prepared: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Each term by its name: [batch], weighted."""
-    return {term.name: term.loss(sums[term.name], prepared[term.name]) for term in terms}
-
-
-def summed(losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Each term summed over the batch."""
-    return {name: tf.reduce_sum(values) for name, values in losses.items()}
-
-
-def total_loss(summed: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The terms' sum, rounded once: added up in float32, its last bits would depend on the graph's order."""
-    values = list(summed.values())
-    return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in values]), values[0].dtype)
+    Args:
+      settings: of the loss.
+      warped_frames: number of a film's earlier frames that the image is compared with, each by a term of its own.
+    """
+    kind = settings.normalization
+    terms: list[Term] = []
+    for layer, weight in settings.layer_weights("content").items():
+        terms.append(Content(layer, settings.content_weight * weight, kind))
+    for layer, weight in settings.layer_weights("style").items():
+        terms.append(Style(layer, settings.style_weight * weight, kind, settings.style_loss))
+    terms.append(TotalVariation(settings.tv_weight, settings.tv_exponent, kind))
+    for number in range(warped_frames):
+        terms.append(Temporal(number, settings.temporal_weight, kind))
+    return terms

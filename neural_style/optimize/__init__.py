@@ -1,1 +1,1 @@
-"""One image downhill: objective, evaluator, optimisers, loop."""
+"""Optimisation of one image: objective, evaluator, optimisers, loop."""

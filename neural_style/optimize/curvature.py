@@ -1,37 +1,37 @@
-"""What L-BFGS remembers of the loss's curvature."""
+"""The curvature of the loss, as L-BFGS remembers it."""
 
 import numpy as np
 
 MEMORY = 10
-"""Pairs that are remembered by default."""
+"""Default number of remembered pairs."""
 
 
 class Curvature:
-    """The last moves with their changes of gradient (Nocedal & Wright 2006, algorithm 7.4).
+    """The last moves with their changes of the gradient (Nocedal & Wright 2006, algorithm 7.4).
 
-    The pairs are kept in float32, in half the memory: a direction needs no more, and a search judges it in float64.
+    Pairs are kept in float32, at half the memory: a direction needs no more, and a line search checks it in float64.
     """
 
     def __init__(self, memory: int = MEMORY):
         """
         Args:
-          memory: pairs that are remembered.
+          memory: number of remembered pairs.
         """
         self._memory = memory
         self.pairs: list[tuple[np.ndarray, np.ndarray, float, float]] = []  # s, y, s y, y y
 
     def remember(self, s: np.ndarray, y: np.ndarray) -> None:
-        """Takes a move `s` and the change `y` of the gradient over it, where its curvature is positive."""
+        """Store a move `s` and the change `y` of the gradient over it, if its curvature is positive."""
         sy, yy = float(s @ y), float(y @ y)
         if sy > 1e-10 * np.sqrt(float(s @ s) * yy):
             self.pairs = [*self.pairs[1 - self._memory :], (s.astype(np.float32), y.astype(np.float32), sy, yy)]
 
     def forget(self) -> None:
-        """Forgets every pair."""
+        """Remove every pair."""
         self.pairs = []
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """-H gradient by the two-loop recursion, in float64; there must be a pair."""
+        """Compute -H gradient by the two-loop recursion, in float64; requires at least one pair."""
         direction, alphas = -gradient.astype(np.float32), []
         for s, y, sy, _ in reversed(self.pairs):
             alphas.append(np.float32((s @ direction) / sy))

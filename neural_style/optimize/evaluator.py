@@ -1,4 +1,4 @@
-"""The Evaluator stands between the objective and the optimisers: one evaluation serves func and fprime."""
+"""The evaluator, between the objective and the optimisers: one evaluation serves SciPy's func and fprime."""
 
 import dataclasses
 import time
@@ -12,7 +12,15 @@ from neural_style.core.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What the objective gave at the flat image `x`: loss, flat float64 gradient, {term: value}; and its seconds."""
+    """The objective's result at the flat image `x`.
+
+    Attributes:
+      x: [rows * cols * 3] float64.
+      loss: the terms' sum.
+      gradient: of the shape of `x`, float64.
+      terms: the loss's terms by name.
+      seconds: that the evaluation took.
+    """
 
     x: np.ndarray
     loss: float
@@ -22,17 +30,17 @@ class Evaluation:
 
 
 Watch = Callable[[Evaluation], Any]
-"""What is told of each evaluation."""
+"""Called after each evaluation."""
 
 
 class Evaluator:
-    """Computes loss and gradient together and hands them out one at a time, as SciPy asks for them.
+    """Computes loss and gradient together and returns them one at a time, as SciPy asks for them.
 
     Attributes:
       losses: the loss of each evaluation, in order.
-      last: the last evaluation asked for, or None.
-      best: the evaluation of the lowest loss so far in the present precision, or None.
-      refined: whether the finer objective is used.
+      last: the last evaluation that was asked for, or None.
+      best: the evaluation with the lowest loss so far in the current precision, or None.
+      refined: whether the finer objective is in use.
     """
 
     def __init__(
@@ -49,7 +57,10 @@ class Evaluator:
           finer: makes the same objective in a finer precision, for `refine`.
           watch: called after each evaluation.
         """
-        self._objective, self._shape, self._finer, self._watch = objective, shape, finer, watch
+        self._objective = objective
+        self._shape = shape
+        self._finer = finer
+        self._watch = watch
         self.refined = False
         self.last: Evaluation | None = None
         self.best: Evaluation | None = None
@@ -58,24 +69,24 @@ class Evaluator:
 
     @property
     def lowest(self) -> Evaluation | None:
-        """The evaluation of the lowest loss so far; before the finer objective has one, that of the coarser."""
+        """The evaluation with the lowest loss so far; before the finer objective has one, the coarser one's."""
         return self.best or self._coarser
 
     @property
     def evaluations(self) -> int:
-        """How often the objective was computed."""
+        """The number of evaluations of the objective."""
         return len(self.losses)
 
     def loss(self, x: np.ndarray) -> float:
-        """The loss at the flat image `x`."""
+        """Return the loss at the flat image `x`."""
         return self.at(x).loss
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
-        """The loss's gradient at the flat image `x`, flat, in float64 as SciPy wants it."""
+        """Return the loss's gradient at the flat image `x`, flat and in float64 as SciPy needs it."""
         return self.at(x).gradient
 
     def at(self, x: np.ndarray) -> Evaluation:
-        """The evaluation at the flat image `x`: the last or the best one where it is there, else a new one.
+        """Evaluate the flat image `x`, or return the last or best evaluation if it is of `x`.
 
         Raises:
           UserError: loss or gradient is not finite.
@@ -84,11 +95,7 @@ class Evaluator:
             if known is not None and np.array_equal(known.x, x):
                 self.last = known
                 return known
-        began = time.perf_counter()
-        loss, gradient, terms = self._objective(x.reshape(self._shape))
-        loss, terms = float(loss), {name: float(value) for name, value in terms.items()}
-        seconds = time.perf_counter() - began
-        new = Evaluation(x.copy(), loss, np.asarray(gradient, np.float64).reshape(-1), terms, seconds)
+        new = self._evaluate(x)
         self.losses.append(new.loss)
         self._check_finite(new)
         self.last = new
@@ -99,26 +106,34 @@ class Evaluator:
         return new
 
     def refine(self) -> bool:
-        """Goes over to the finer objective for good; False where there is none, or none any more."""
+        """Switch to the finer objective; return False if there is none or it is already in use."""
         if self._finer is None or self.refined:
             return False
-        self._coarser = self.best  # making the finer objective takes a while, in which Ctrl-C may come
-        self._objective, self.refined = self._finer(), True
-        self.last = self.best = None  # what two precisions give can't be compared
+        self._coarser = self.best  # making the finer objective takes a while, and Ctrl-C may interrupt it
+        self._objective = self._finer()
+        self.refined = True
+        self.last = self.best = None  # losses in two precisions can't be compared
         return True
 
     def state(self) -> dict:
-        """What `restore` needs: JSON's types and arrays."""
+        """Return what `restore` needs: JSON types and arrays."""
         best = None if self.best is self.last else vars(self.best)
         return {"losses": list(self.losses), "refined": self.refined, "last": vars(self.last), "best": best}
 
     def restore(self, state: dict) -> None:
-        """Goes back to where `state` was taken."""
+        """Restore a `state`."""
         if state["refined"]:
             self.refine()
         self.losses[:] = state["losses"]
         self.last = Evaluation(**state["last"])
         self.best = self.last if state["best"] is None else Evaluation(**state["best"])
+
+    def _evaluate(self, x: np.ndarray) -> Evaluation:
+        start_time = time.perf_counter()
+        loss, gradient, terms = self._objective(x.reshape(self._shape))
+        loss, terms = float(loss), {name: float(value) for name, value in terms.items()}
+        seconds = time.perf_counter() - start_time
+        return Evaluation(x.copy(), loss, np.asarray(gradient, np.float64).reshape(-1), terms, seconds)
 
     def _check_finite(self, new: Evaluation) -> None:
         if np.isfinite(new.loss) and np.isfinite(new.gradient).all():

@@ -1,19 +1,19 @@
-"""Tiles that know nothing of each other: each is computed with a halo, the pixels around it that its features see.
+"""Independent tiles: each is computed with a halo, the surrounding pixels that its features depend on.
 
-Where `tiled_objective` hands features on from tile to tile, here they are computed twice, so that tiles may be computed
-anywhere, in any order, and anew.
+In `tiled_objective`, tiles hand border features on to each other. Here these are computed twice instead, so that tiles
+can be computed on any machine, in any order, and again after a failure. `cluster.tiles` uses this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from neural_style.losses import terms
-from neural_style.losses.terms import BEYOND, Term, compared, measure, sums
-from neural_style.optimize.tiled_objective import for_any_size
+from neural_style.losses.loss import Loss, make_loss
+from neural_style.losses.terms import IMAGE_WITH_MARGIN
+from neural_style.optimize.tiled_objective import for_any_size, weighted_sum
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
 from neural_style.vgg import model
@@ -21,86 +21,93 @@ from neural_style.vgg.tiles import Box, Tile, cut
 from neural_style.vgg.weight_files import Weights
 
 
-def haloed(tile: Tile, rows: int, cols: int, reach: int) -> Box:
-    """The pixels of a tile with its halo, in an image of `rows` x `cols`."""
+def add_halo(tile: Tile, rows: int, cols: int, reach: int) -> Box:
+    """Return the box of a tile with its halo.
+
+    Args:
+      tile: of an image of `rows` x `cols` pixels.
+      rows, cols: of the image, where the halo ends.
+      reach: width of the halo in pixels, see `vgg_layers.reach`.
+    """
     top, left, bottom, right = tile.box
     return max(0, top - reach), max(0, left - reach), min(rows, bottom + reach), min(cols, right + reach)
 
 
-def within(inner: Box, outer: Box) -> np.ndarray:
-    """A box in the pixels of another one that it lies in."""
-    return np.array([edge - outer[i % 2] for i, edge in enumerate(inner)], np.int32)
+def relative_box(inner: Box, outer: Box) -> np.ndarray:
+    """Return `inner` in coordinates of `outer`, which contains it: [4] int32."""
+    top, left = outer[:2]
+    return np.array([inner[0] - top, inner[1] - left, inner[2] - top, inner[3] - left], np.int32)
 
 
 class HaloedTiles:
-    """What single tiles add to the sums of an image's loss, and to its gradient."""
+    """Computes what single tiles add to the sums of an image's loss, and to its gradient."""
 
-    def __init__(self, network: keras.Model, of: Sequence[Term]):
+    def __init__(self, network: keras.Model, loss: Loss):
         """
         Args:
           network: for whole images, see `vgg.model.build`.
-          of: the terms, whose sums are sums over positions.
+          loss: whose terms are additive over positions.
         """
-        self._network, self._terms = network, of
+        self._network = network
+        self._loss = loss
 
     @for_any_size
-    def measured(self, image: tf.Tensor, own: tf.Tensor, maps: Mapping[str, Any]) -> tuple[dict, dict]:
-        """What the terms measure of a tile, and its features for those that compare with them.
+    def measure(self, image: tf.Tensor, box: tf.Tensor, maps: Mapping[str, Any]) -> tuple[dict, dict]:
+        """Measure a tile for the terms; see `Loss.measure` and `Loss.content_maps`.
 
         Args:
           image: RGB [1, rows, cols, 3], the tile with its halo.
-          own: the tile in it, a box in pixels.
-          maps: of the terms by their names, the tile's part; none of a style.
+          box: of the tile within `image`, in pixels.
+          maps: the tile's part of the maps by the terms' names; empty for a style.
         """
-        features = self._features(image, own)
-        return measure(self._terms, features, maps), compared(self._terms, features)
+        features = self._compute_features(image, box)
+        return self._loss.measure(features, maps), self._loss.content_maps(features)
 
     @for_any_size
-    def sums(self, image: tf.Tensor, own: tf.Tensor, maps: Mapping[str, Any]) -> dict[str, Any]:
-        """A tile's sums by the terms' names; `maps` are those of all terms."""
-        return sums(self._terms, self._features(image, own), maps)
+    def sums(self, image: tf.Tensor, box: tf.Tensor, maps: Mapping[str, Any]) -> dict[str, Any]:
+        """Compute a tile's sums by the terms' names; `maps` includes the content's features."""
+        return self._loss.sums(self._compute_features(image, box), maps)
 
     @for_any_size
     def gradient(
-        self, image: tf.Tensor, own: tf.Tensor, maps: Mapping[str, Any], slopes: Mapping[str, Any]
+        self, image: tf.Tensor, box: tf.Tensor, maps: Mapping[str, Any], slopes: Mapping[str, Any]
     ) -> tf.Tensor:
-        """The gradient [1, rows, cols, 3] of the loss by the tile with its halo, as far as the tile's sums go.
+        """Compute the tile's part of the loss's gradient: [1, rows, cols, 3], for the tile with its halo.
 
         Args:
-          image, own, maps: see `sums`.
-          slopes: of the loss by the sums.
+          image, box, maps: see `sums`.
+          slopes: the loss's gradient by the sums.
         """
         with tf.GradientTape() as tape:
             tape.watch(image)
-            added = sums(self._terms, self._features(image, own), maps)
-            pairs = zip(tf.nest.flatten(added), tf.nest.flatten(slopes), strict=True)
-            total = tf.add_n([tf.cast(tf.reduce_sum(value * slope), image.dtype) for value, slope in pairs])
+            total = weighted_sum(self._loss.sums(self._compute_features(image, box), maps), slopes, image.dtype)
         return tape.gradient(total, image)
 
-    def _features(self, image: tf.Tensor, own: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The tile's own features by layer."""
+    def _compute_features(self, image: tf.Tensor, box: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The features of the tile without its halo, by layer."""
 
-        def part(maps: tf.Tensor, stride: int, beyond: int = 0) -> tf.Tensor:
-            top, left, bottom, right = tf.unstack(own // stride)
-            return maps[:, top : bottom + beyond, left : right + beyond]
+        def crop(maps: tf.Tensor, stride: int, margin: int = 0) -> tf.Tensor:
+            top, left, bottom, right = tf.unstack(box // stride)
+            return maps[:, top : bottom + margin, left : right + margin]
 
-        seen = self._network(tf.cast(image, tf.float64))
-        own_part = {layer: part(maps, vgg_layers.stride(layer)) for layer, maps in seen.items()}
-        return {**own_part, BEYOND: part(seen["image"], 1, beyond=1)}
+        outputs = self._network(tf.cast(image, tf.float64))
+        features = {layer: crop(maps, vgg_layers.stride(layer)) for layer, maps in outputs.items()}
+        return {**features, IMAGE_WITH_MARGIN: crop(outputs["image"], 1, margin=1)}
 
 
 def make_haloed_tiles(settings: Settings, kernels: Weights, precision: str, warped_frames: int = 0) -> HaloedTiles:
-    """The tiles of a run's loss; see `tiled_objective.make_tiled_objective`."""
+    """Make the tiles of a run's loss; see `tiled_objective.make_tiled_objective`."""
     network = model.build(settings.network, kernels, settings.loss.layers, precision)
-    return HaloedTiles(network, terms.make_terms(settings.loss, warped_frames))
+    return HaloedTiles(network, make_loss(settings.loss, warped_frames))
 
 
-def cut_maps(of: Sequence[Term], maps: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
-    """A tile's part of each term's maps, as NumPy has them."""
+def cut_maps(loss: Loss, maps: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
+    """Cut out a tile's part of each term's maps, as NumPy arrays."""
+    strides = {term.name: vgg_layers.stride(term.layer) for term in loss.terms}
+    return {name: _cut_structure(term_maps, tile, strides[name]) for name, term_maps in maps.items()}
 
-    def part(term: Term, each: Any) -> np.ndarray | None:
-        box = tuple(edge // vgg_layers.stride(term.layer) for edge in tile.box)
-        return None if each is None else cut(np.asarray(each), box)
 
-    named = {term.name: term for term in of}
-    return {name: tf.nest.map_structure(lambda m, t=named[name]: part(t, m), each) for name, each in maps.items()}
+def _cut_structure(maps: Any, tile: Tile, stride: int) -> Any:
+    """The tile's part of every map in a nested structure; None stays."""
+    box = tuple(edge // stride for edge in tile.box)
+    return tf.nest.map_structure(lambda values: None if values is None else cut(np.asarray(values), box), maps)

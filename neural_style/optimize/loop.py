@@ -1,4 +1,4 @@
-"""The loop, as a generator: it prints nothing and writes no file."""
+"""The optimisation loop, as a generator: it prints nothing and writes no file."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from neural_style.optimize.optimizers import Optimizer
 def transfer(
     evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iterations: int, first: int = 0
 ) -> Iterator[Step]:
-    """Optimises `image`.
+    """Optimise `image`.
 
     Args:
       evaluator: of the objective.
@@ -27,20 +27,25 @@ def transfer(
     """
     x = image.astype(np.float64).reshape(-1)
     for index in range(first, iterations + 1):
-        began, before = time.perf_counter(), evaluator.evaluations
+        start_time = time.perf_counter()
+        evaluations_before = evaluator.evaluations
         if index > first:
-            moved = optimizer.step(evaluator, x)
-            if np.array_equal(moved, x) and evaluator.refine():
-                # Coarse arithmetic's noise hides what is lower; the finer one sees it.
-                moved = optimizer.step(evaluator, x)
-            x = moved
-        reached = evaluator.at(x)
+            x = _move(evaluator, optimizer, x)
+        evaluation = evaluator.at(x)
         yield Step(
             index,
             x.reshape(image.shape).astype(np.float32),
-            reached.loss,
-            reached.terms,
-            float(np.linalg.norm(reached.gradient)),
-            tuple(evaluator.losses[before:]),
-            time.perf_counter() - began,
+            evaluation.loss,
+            evaluation.terms,
+            float(np.linalg.norm(evaluation.gradient)),
+            tuple(evaluator.losses[evaluations_before:]),
+            time.perf_counter() - start_time,
         )
+
+
+def _move(evaluator: Evaluator, optimizer: Optimizer, x: np.ndarray) -> np.ndarray:
+    """One iteration. If it finds nothing lower, a finer precision may: the noise of a coarse one hides small gains."""
+    moved = optimizer.step(evaluator, x)
+    if np.array_equal(moved, x) and evaluator.refine():
+        moved = optimizer.step(evaluator, x)
+    return moved

@@ -1,7 +1,7 @@
-"""The objective: what the terms of an image's loss add up to, with its gradient by the image."""
+"""The objective: an image's loss and its gradient by the image."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -9,55 +9,32 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
-from neural_style.losses.terms import Term, compared, losses, maps_of, measure, prepare, summed, sums, total_loss
+from neural_style.losses.loss import Loss
 
 TRACE_BYTES = 20e6
-"""What a trace is taken to hold."""
+"""Estimated size of a trace."""
 
-Bound = Callable[[np.ndarray], tuple[Any, Any, Mapping[str, Any]]]
+LossFunction = Callable[[np.ndarray], tuple[Any, Any, Mapping[str, Any]]]
 """An image [rows, cols, 3] → its loss, the gradient of the same shape, and the terms, which add up to the loss."""
 
 
 class Objective:
     """Maps an image to its loss, gradient and terms.
 
-    The rows of the batch that never change, content and styles, go through the network once (`prepared`) and
-    are then reused; `stacked` sends the whole batch through at every evaluation, as Keras' example does.
-    Both give the same loss.
+    Content and styles never change, so they go through the network once (`prepare`). With `reuse=False` they go through
+    it in one batch with the image at every evaluation, as in Keras' example. Both give the same loss.
     """
 
-    def __init__(self, network: keras.Model, terms: Sequence[Term]):
-        self.network, self.terms = network, terms
-        self._styles: tuple[list[np.ndarray], list[dict]] = [], []
-
-    def losses(self, images: tf.Tensor, constants: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        """The terms of `images`, to be differentiated by them, or by the weights of a network that made them.
-
-        Args:
-          images: RGB [batch, rows, cols, 3] in 0..255.
-          constants: of `prepared`.
-
-        Returns:
-          Each term by its name: [batch], weighted.
+    def __init__(self, network: keras.Model, loss: Loss):
         """
-        return self._losses(self.network(images), constants)
-
-    @tf.function(autograph=False)
-    def evaluate(self, image: tf.Tensor, constants: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        """Loss, gradient and terms at `image`.
-
         Args:
-          image: RGB [rows, cols, 3] float64 in 0..255.
-          constants: of `prepared`.
-
-        Returns:
-          The loss, its gradient [rows, cols, 3], and the terms by name.
+          network: of `vgg.model.build`, or any other from images to features by layer.
+          loss: of these features.
         """
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            found = summed(self.losses(tf.expand_dims(image, 0), constants))
-            loss = total_loss(found)
-        return loss, tape.gradient(loss, image), found
+        self.network = network
+        self.loss = loss
+        self._known_styles: list[np.ndarray] = []
+        self._known_measurements: list[dict] = []
 
     @property
     def traces(self) -> int:
@@ -67,75 +44,108 @@ class Objective:
     @property
     def nbytes(self) -> float:
         """The bytes of network and traces."""
-        return bytes_of(self.network, self.traces)
+        return network_bytes(self.network, self.traces)
 
-    def prepared(self, scene: Scene) -> dict[str, Any]:
-        """What the terms compare with: {"maps": …, "prepared": …}, each by the terms' names."""
-        maps = self._maps(scene)
-        content, kept = self._measured(_batch(scene.content), maps, keep=True)
-        return {"maps": maps | kept, "prepared": prepare(self.terms, content, self._measured_styles(scene), scene)}
-
-    def _measured_styles(self, scene: Scene) -> list[dict]:
-        """What the terms measure of the styles; kept for the next scene with the very same ones, as a film's have."""
-        known, measured = self._styles
-        if len(known) != len(scene.styles) or any(a is not b for a, b in zip(known, scene.styles, strict=True)):
-            measured = [self._measured(_batch(style), {}, keep=False)[0] for style in scene.styles]
-            self._styles = scene.styles, measured
-        return measured
-
-    def bind(self, scene: Scene, reuse: bool = True) -> Bound:
-        """The function of the image alone.
+    def bind_scene(self, scene: Scene, reuse: bool = True) -> LossFunction:
+        """Return the loss as a function of the image alone.
 
         Args:
           scene: with content and styles.
-          reuse: whether the features of content and styles are computed once; if not, all share one size.
+          reuse: whether the features of content and styles are computed once. If not, all images need one size.
         """
         if not reuse:
-            return self._stacked(scene)
-        constants = self.prepared(scene)
+            return self._bind_batch(scene)
+        constants = self.prepare(scene)
         return lambda image: self.evaluate(tf.constant(image, tf.float64), constants)
 
-    def _maps(self, scene: Scene) -> dict[str, Any]:
-        return maps_of(self.terms, scene, self.network.output["image"].dtype)
+    def prepare(self, scene: Scene) -> dict[str, Any]:
+        """Compute what the terms compare with: {"maps": …, "prepared": …}, each by the terms' names."""
+        maps = self._make_maps(scene)
+        content, content_maps = self._measure(_batch(scene.content), maps, keep=True)
+        prepared = self.loss.prepare(content, self._measure_styles(scene), scene)
+        return {"maps": maps | content_maps, "prepared": prepared}
+
+    def losses(self, images: tf.Tensor, constants: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """Compute the terms of `images`; differentiable by the images and by a network that made them.
+
+        Args:
+          images: RGB [batch, rows, cols, 3] in 0..255.
+          constants: of `prepare`.
+
+        Returns:
+          Each term by its name: [batch], weighted.
+        """
+        return self.loss.losses(self.loss.sums(self.network(images), constants["maps"]), constants["prepared"])
+
+    @tf.function(autograph=False)
+    def evaluate(self, image: tf.Tensor, constants: dict) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Compute loss, gradient and terms of an image.
+
+        Args:
+          image: RGB [rows, cols, 3] float64 in 0..255.
+          constants: of `prepare`.
+
+        Returns:
+          The loss, its gradient [rows, cols, 3], and the terms by name.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            sums = self.loss.sums(self.network(tf.expand_dims(image, 0)), constants["maps"])
+            values = self.loss.values(sums, constants["prepared"])
+            total = self.loss.total(values)
+        return total, tape.gradient(total, image), values
+
+    def _make_maps(self, scene: Scene) -> dict[str, Any]:
+        return self.loss.maps(scene, self.network.output["image"].dtype)
+
+    def _measure_styles(self, scene: Scene) -> list[dict]:
+        """Measure the styles; a film's next scene has the very same ones, whose measurements are kept."""
+        if not _are_same(self._known_styles, scene.styles):
+            self._known_measurements = [self._measure(_batch(style), {}, keep=False)[0] for style in scene.styles]
+            self._known_styles = scene.styles
+        return self._known_measurements
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def _measured(self, image: tf.Tensor, maps: dict, keep: bool) -> tuple[dict, dict]:
-        """What the terms measure of an image, and the features to keep as the maps of terms that compare with them."""
+    def _measure(self, image: tf.Tensor, maps: dict, keep: bool) -> tuple[dict, dict]:
+        """Measure an image for the terms; with `keep`, return its content maps too."""
         features = self.network(image)
-        return measure(self.terms, features, maps), compared(self.terms, features) if keep else {}
+        return self.loss.measure(features, maps), self.loss.content_maps(features) if keep else {}
 
-    def _losses(self, features: Mapping[str, tf.Tensor], constants: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        return losses(self.terms, sums(self.terms, features, constants["maps"]), constants["prepared"])
-
-    def _stacked(self, scene: Scene) -> Bound:
-        """`evaluate`, with content, styles and combination in one batch through the network each time."""
-        constant, maps = (
-            tf.concat([_batch(image) for image in (scene.content, *scene.styles)], axis=0),
-            self._maps(scene),
-        )
+    def _bind_batch(self, scene: Scene) -> LossFunction:
+        """As `bind_scene`, with content, styles and image in one batch through the network each time."""
+        constant = tf.concat([_batch(image) for image in (scene.content, *scene.styles)], axis=0)
+        maps = self._make_maps(scene)
 
         @tf.function(autograph=False)
         def evaluate(image: tf.Tensor) -> tuple:
             with tf.GradientTape() as tape:
                 tape.watch(image)
                 features = self.network(tf.concat([constant, tf.expand_dims(image, 0)], axis=0))
-                content, *styles, combination = (
-                    {name: rows[i : i + 1] for name, rows in features.items()} for i in range(constant.shape[0] + 1)
-                )
-                measured = [measure(self.terms, rows, {}) for rows in styles]
-                prepared = prepare(self.terms, measure(self.terms, content, maps), measured, scene)
-                constants = {"maps": maps | compared(self.terms, content), "prepared": prepared}
-                found = summed(self._losses(combination, constants))
-                loss = total_loss(found)
-            return loss, tape.gradient(loss, image), found
+                content, *styles, painted = _split_batch(features, constant.shape[0] + 1)
+                style_measurements = [self.loss.measure(style, {}) for style in styles]
+                prepared = self.loss.prepare(self.loss.measure(content, maps), style_measurements, scene)
+                sums = self.loss.sums(painted, maps | self.loss.content_maps(content))
+                values = self.loss.values(sums, prepared)
+                total = self.loss.total(values)
+            return total, tape.gradient(total, image), values
 
         return lambda image: evaluate(tf.constant(image, tf.float64))
 
 
-def bytes_of(network: keras.Model, traces: int) -> float:
-    """The bytes of a network and of so many traces of it."""
-    values = sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in network.weights)
-    return values + TRACE_BYTES * traces
+def network_bytes(network: keras.Model, traces: int) -> float:
+    """Estimate the bytes of a network and of this number of traces of it."""
+    weights = sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in network.weights)
+    return weights + TRACE_BYTES * traces
+
+
+def _are_same(images: list[np.ndarray], others: list[np.ndarray]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(images) == len(others) and all(a is b for a, b in zip(images, others, strict=True))
+
+
+def _split_batch(features: Mapping[str, tf.Tensor], size: int) -> list[dict[str, tf.Tensor]]:
+    """The features of each image of a batch."""
+    return [{name: rows[i : i + 1] for name, rows in features.items()} for i in range(size)]
 
 
 def _batch(image: np.ndarray) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The optimisers, under one contract: `step` takes a flat image, spends its evaluations, returns a lower one."""
+"""The optimisers. Each has a `step` from a flat image to one of lower loss, by a number of evaluations."""
 
 from typing import Protocol
 
@@ -10,37 +10,39 @@ from neural_style.settings.optimizer import OptimizerSettings
 
 
 class Optimizer(Protocol):
-    """What the loop drives."""
+    """An optimiser, as the loop uses it."""
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
-        """One iteration from the flat float64 image `x` (0..255), which is not changed; returns the next one."""
+        """Do one iteration from the flat float64 image `x` (0..255), which is not changed; return the next image."""
 
     def state(self) -> dict:
-        """What `restore` needs to go on as if there had been no break: JSON's types and arrays."""
+        """Return what `restore` needs to continue as if never interrupted: JSON types and arrays."""
 
     def restore(self, state: dict) -> None:
-        """Goes back to where `state` was taken."""
+        """Restore a `state`."""
 
 
 class Lbfgs:
-    """SciPy's L-BFGS-B, restarted at each step, as Keras' example does: the curvature is thrown away.
+    """SciPy's L-BFGS-B, restarted at each step as in Keras' example: the curvature is not kept.
 
-    It departs from the example in one thing: SciPy's `pgtol` is 0, because a gradient's size, which
-    depends on the units of the loss, says nothing of whether the picture is done.
+    It departs from the example in one way: SciPy's `pgtol` is 0. The gradient's size depends on the units of the loss,
+    so it can't decide whether the picture is finished.
     """
 
     def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0):
         """
         Args:
-          evaluations: `maxfun` of each step; SciPy finishes the line search that it is in.
-          clip: bounds each value by 0 and 255.
-          first_step: Euclidean length, in grey levels over all pixels, of the first move tried; SciPy's is 1.
+          evaluations: `maxfun` of each step; SciPy completes its current line search.
+          clip: whether values are bounded by 0 and 255.
+          first_step: Euclidean length, in grey levels over all pixels, of the first trial move; SciPy's is 1.
         """
-        self._evaluations, self._clip, self._unit = evaluations, clip, first_step
+        self._evaluations = evaluations
+        self._clip = clip
+        self._unit = first_step
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
-        """One call of `fmin_l_bfgs_b`."""
-        from scipy.optimize import fmin_l_bfgs_b  # takes long to import, and not every method needs it
+        """Call `fmin_l_bfgs_b` once."""
+        from scipy.optimize import fmin_l_bfgs_b  # slow to import, and not every method needs it
 
         # SciPy's first move has length 1 in its variable, so its variable is x / first_step.
         unit = self._unit
@@ -55,37 +57,41 @@ class Lbfgs:
         return z * unit
 
     def state(self) -> dict:
-        """Nothing: each step starts afresh."""
+        """Return an empty state: each step starts again."""
         return {}
 
     def restore(self, state: dict) -> None:
-        """Nothing is to be restored."""
+        """See `Optimizer`; there is nothing to restore."""
 
 
 class ContinuousLbfgs:
     """L-BFGS (Nocedal & Wright 2006, algorithm 7.4) that keeps its curvature from step to step.
 
-    The line search backtracks and asks for a decrease only (Armijo), so most moves cost one evaluation, and noise
-    in the gradient (bfloat16) can't trap it: pairs without positive curvature are skipped, and a search that
-    finds nothing lower forgets the curvature and starts again from the gradient.
+    The line search backtracks and only requires a decrease (Armijo), so most moves cost one evaluation. Noise in the
+    gradient (bfloat16) can't stop it: pairs without positive curvature are skipped, and after a search that finds no
+    lower loss the curvature is reset to the gradient.
     """
 
     ARMIJO = 1e-4
-    SHORTEST = 1e-3
+    """The share of the linear prediction that the loss must decrease by."""
+    MIN_LENGTH = 1e-3
+    """The shortest trial, as a share of the direction; also the smallest `first_step`."""
 
     def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0, memory: int = MEMORY):
         """
         Args:
-          evaluations: of each step, which finishes the search that it is in, as SciPy does.
-          clip: keeps each value in 0..255.
-          first_step: Euclidean length, in grey levels over all pixels, of moves along the bare gradient.
-          memory: moves that the curvature is taken of.
+          evaluations: of each step; the current line search is completed, as SciPy does.
+          clip: whether values are kept in 0..255.
+          first_step: Euclidean length, in grey levels over all pixels, of moves along the gradient itself.
+          memory: number of moves that the curvature is estimated from.
         """
-        self._evaluations, self._clip, self._first_step = evaluations, clip, first_step
+        self._evaluations = evaluations
+        self._clip = clip
+        self._first_step = first_step
         self._curvature = Curvature(memory)
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
-        """As many moves as the evaluations allow."""
+        """Move as often as the evaluations allow."""
         end = evaluator.evaluations + self._evaluations
         while evaluator.evaluations < end:
             gradient = evaluator.gradient(x)
@@ -95,14 +101,14 @@ class ContinuousLbfgs:
                 x = moved
             elif self._curvature.pairs:
                 self._curvature.forget()
-            elif self._first_step > self.SHORTEST:
+            elif self._first_step > self.MIN_LENGTH:
                 self._first_step /= 10
             else:
-                break  # nothing lower is left, even along the bare gradient
+                break  # there is nothing lower, even along the gradient itself
         return x
 
     def state(self) -> dict:
-        """The curvature, and the length of moves along the bare gradient."""
+        """Return the curvature, and the length of moves along the gradient itself."""
         return {"pairs": self._curvature.pairs, "first_step": self._first_step}
 
     def restore(self, state: dict) -> None:
@@ -116,24 +122,24 @@ class ContinuousLbfgs:
         return -gradient * (self._first_step / max(np.linalg.norm(gradient), 1e-300))
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
-        """The first point along `direction` that is low enough, or None."""
+        """Find the first point along `direction` that is low enough, or None."""
         loss, slope = evaluator.loss(x), float(evaluator.gradient(x) @ direction)
         length = 1.0 if slope < 0 else 0.0
-        while length > self.SHORTEST:
+        while length > self.MIN_LENGTH:
             trial = x + length * direction
             if self._clip:
                 trial = np.clip(trial, 0, 255)
             change = evaluator.loss(trial) - loss
             if change <= self.ARMIJO * length * slope:
                 return trial
-            # The minimum of the parabola through loss, slope and the trial, within 0.1 and 0.5 of the length.
+            # The minimum of the parabola through loss, slope and trial, limited to 0.1 to 0.5 of the length.
             parabola = -slope * length / (2 * (change - slope * length))
             length *= float(np.clip(parabola, 0.1, 0.5))
         return None
 
 
 class _FirstOrder:
-    """A fixed number of evaluations a step, each followed by one move; counts and moments outlive the step."""
+    """A fixed number of evaluations per step, each followed by one move; counts and moments are kept between steps."""
 
     def __init__(self, evaluations: int, learning_rate: float, decay_rate: float, decay_steps: int, clip: bool):
         """
@@ -141,14 +147,17 @@ class _FirstOrder:
           evaluations: moves of each step.
           learning_rate: of the first move.
           decay_rate, decay_steps: the learning rate is multiplied by decay_rate ** (move / decay_steps).
-          clip: keeps each value in 0..255 after each move.
+          clip: whether values are kept in 0..255 after each move.
         """
-        self._evaluations, self._clip = evaluations, clip
-        self._learning_rate, self._decay_rate, self._decay_steps = learning_rate, decay_rate, decay_steps
+        self._evaluations = evaluations
+        self._clip = clip
+        self._learning_rate = learning_rate
+        self._decay_rate = decay_rate
+        self._decay_steps = decay_steps
         self._moves = 0
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
-        """One move for each evaluation."""
+        """Move once for each evaluation."""
         for _ in range(self._evaluations):
             rate = self._learning_rate * self._decay_rate ** (self._moves / self._decay_steps)
             self._moves += 1
@@ -158,7 +167,7 @@ class _FirstOrder:
         return x
 
     def state(self) -> dict:
-        """The moves so far."""
+        """Return the number of moves so far."""
         return {"moves": self._moves}
 
     def restore(self, state: dict) -> None:
@@ -170,14 +179,14 @@ class _FirstOrder:
 
 
 class Sgd(_FirstOrder):
-    """Plain gradient descent (the newer Keras documentation's)."""
+    """Plain gradient descent (as in the newer Keras documentation)."""
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
 
 
 class NormalizedGradient(_FirstOrder):
-    """Gradient descent along gradient / (standard deviation of the gradient + 1e-8) (the Prisma article's)."""
+    """Gradient descent along gradient / (standard deviation of the gradient + 1e-8), as in the Prisma article."""
 
     def _direction(self, gradient: np.ndarray) -> np.ndarray:
         return gradient / (gradient.std() + 1e-8)
@@ -189,7 +198,7 @@ class Adam(_FirstOrder):
     _first = _second = 0.0
 
     def state(self) -> dict:
-        """The moves so far, and the moments."""
+        """Return the number of moves so far, and the moments."""
         return {**super().state(), "first": self._first, "second": self._second}
 
     def restore(self, state: dict) -> None:
@@ -206,21 +215,23 @@ class Adam(_FirstOrder):
 
 
 FIRST_ORDER = {"sgd": Sgd, "adam": Adam, "normalized_gradient": NormalizedGradient}
+"""First-order optimisers by the choices of --optimizer."""
 
 
 def make_optimizer(settings: OptimizerSettings, evaluations: int, size: int) -> Optimizer:
-    """The optimiser that the settings name.
+    """Make the optimiser that the settings name.
 
     Args:
-      settings: name it.
+      settings: of the optimiser.
       evaluations: of the loss in each iteration.
-      size: of the flat image.
+      size: number of values of the flat image.
     """
-    s = settings
-    if s.keeps_curvature:
-        # A move of SciPy's length is lost in float32's rounding, and with it the first curvature.
-        return ContinuousLbfgs(evaluations, s.clip, (s.first_step or 10.0) * size**0.5)
-    if s.optimizer == "lbfgs":
-        return Lbfgs(evaluations, s.clip, s.first_step * size**0.5 if s.first_step else 1.0)
-    schedule = s.learning_rate, s.decay_rate, s.decay_steps
-    return FIRST_ORDER[s.optimizer](evaluations, *schedule, s.clip)
+    if settings.keeps_curvature:
+        # A move of SciPy's length would vanish in float32's rounding, and the first curvature with it.
+        first_step = (settings.first_step or 10.0) * size**0.5
+        return ContinuousLbfgs(evaluations, settings.clip, first_step)
+    if settings.optimizer == "lbfgs":
+        first_step = settings.first_step * size**0.5 if settings.first_step else 1.0
+        return Lbfgs(evaluations, settings.clip, first_step)
+    optimizer = FIRST_ORDER[settings.optimizer]
+    return optimizer(evaluations, settings.learning_rate, settings.decay_rate, settings.decay_steps, clip=settings.clip)

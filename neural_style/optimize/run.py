@@ -12,10 +12,10 @@ from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
 from neural_style.images.scene_building import build_scene
-from neural_style.losses import terms
+from neural_style.losses.loss import make_loss
 from neural_style.optimize import optimizers
 from neural_style.optimize.evaluator import Evaluator
-from neural_style.optimize.objective import Bound, Objective
+from neural_style.optimize.objective import LossFunction, Objective
 from neural_style.optimize.session import Session
 from neural_style.optimize.tiled_objective import make_tiled_objective
 from neural_style.planning import device
@@ -112,7 +112,9 @@ class Run:
 
         return origin, self._cache.get(key, adapt_to_first, weights.bytes_of), key
 
-    def _bind(self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str) -> Bound:
+    def _bind(
+        self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
+    ) -> LossFunction:
         """The loss as a function of what is painted."""
         settings, frames = self._settings, len(scene.warped_frames)
         make = functools.partial(self._make_objective, kernels, tile, precision, frames)
@@ -122,12 +124,12 @@ class Run:
             key = ("objective", key, settings.network, settings.loss, tile, precision, frames)
             objective = self._cache.get(key, make, lambda objective: objective.nbytes)
         if settings.optimizer.reuse_constant_rows:
-            return scene.wrap_objective(objective.bind(scene))
-        return scene.wrap_objective(objective.bind(scene, reuse=False))
+            return scene.wrap_objective(objective.bind_scene(scene))
+        return scene.wrap_objective(objective.bind_scene(scene, reuse=False))
 
     def _make_objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
         settings = self._settings
         if tile is not None:
             return self._make_tiled(settings, kernels, tile, precision, warped_frames)
         network = model.build(settings.network, kernels, settings.loss.layers, precision)
-        return Objective(network, terms.make_terms(settings.loss, warped_frames))
+        return Objective(network, make_loss(settings.loss, warped_frames))

@@ -1,4 +1,4 @@
-"""One scale of a run: its scene, evaluator and optimiser, and where they stand."""
+"""One scale of a run: its scene, evaluator and optimiser, and their state."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from neural_style.optimize.optimizers import Optimizer
 
 
 class Session:
-    """One scale of a run, ready to go.
+    """One scale of a run.
 
     Attributes:
-      scene: what it works on.
-      evaluator: of its loss.
+      scene: content, styles and start.
+      evaluator: of the loss.
       facts: see `Step`.
     """
 
@@ -38,15 +38,20 @@ class Session:
           scene, evaluator, optimizer, iterations: see `transfer`.
           scale, scales_left, facts: see `Step`.
         """
-        self.scene, self.evaluator, self.facts = scene, evaluator, facts
-        self._optimizer, self._iterations = optimizer, iterations
-        self._scale, self._scales_left = scale, scales_left
+        self.scene = scene
+        self.evaluator = evaluator
+        self.facts = facts
+        self._optimizer = optimizer
+        self._iterations = iterations
+        self._scale = scale
+        self._scales_left = scales_left
         self._last: Step | None = None
-        self._done, self._start = -1, scene.start
+        self._completed = -1  # index of the last step that was yielded before an interruption
+        self._start = scene.start
 
     def steps(self) -> Iterator[Step]:
-        """The start, then each iteration; after `restore` those that are still to come."""
-        first = max(self._done, 0)
+        """Yield the start, then each iteration; after `restore`, the remaining ones."""
+        first = max(self._completed, 0)
         for step in transfer(self.evaluator, self._optimizer, self._start, self._iterations, first):
             if self.evaluator.refined:
                 self.facts.setdefault("float32_from_iteration", step.index)
@@ -61,25 +66,25 @@ class Session:
                 facts=facts,
                 state=self.state,
             )
-            if step.index > self._done:
+            if step.index > self._completed:
                 yield self._last
 
     def result(self) -> np.ndarray:
-        """The last step's image; of a session that was complete when it was restored, the image there."""
+        """Return the last step's image, or the restored image if the session was already complete."""
         return self._last.image
 
     def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] of the lowest loss so far.
+        """Return the image [rows, cols, 3] with the lowest loss so far.
 
-        Before the first evaluation the coarser scale's, enlarged, or None where there is no coarser scale.
+        Before the first evaluation it is the coarser scale's image, enlarged, or None at the first scale.
         """
-        found = self.evaluator.lowest
-        if found is None:
+        lowest = self.evaluator.lowest
+        if lowest is None:
             return self.scene.composite(self.scene.start) if self._scale else None
-        return self.scene.composite(found.x.reshape(self.scene.content.shape).astype(np.float32))
+        return self.scene.composite(lowest.x.reshape(self.scene.content.shape).astype(np.float32))
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on from the last step as if there had been no break."""
+        """Return what `restore` needs to continue from the last step as if never interrupted."""
         return {
             "index": self._last.index,
             "facts": self.facts,
@@ -88,33 +93,38 @@ class Session:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to where `state` was taken.
+        """Restore a `state`.
 
         Raises:
-          UserError: the weights come from elsewhere now, or the state is none of this run.
+          UserError: the weights are others than then, or the state does not fit this run.
         """
         try:
             self._restore(state)
         except UserError:
             raise
-        except Exception as error:  # whatever a state lacks, or holds instead
+        except Exception as error:  # a damaged state can raise anything
             raise UserError(DAMAGED_STATE) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
-        then = state.get("facts", {})
-        check_same_weights(then, self.facts)
-        self.facts = {**then, **self.facts}
+        earlier_facts = state.get("facts", {})
+        check_same_weights(earlier_facts, self.facts)
+        self.facts = {**earlier_facts, **self.facts}
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
-        self._done, self._start = state["index"], self.evaluator.last.x.reshape(self._start.shape)
-        if not (0 <= self._done <= self._iterations and np.isfinite(self._start).all()):
+        self._completed = state["index"]
+        self._start = self.evaluator.last.x.reshape(self._start.shape)
+        if not (0 <= self._completed <= self._iterations and np.isfinite(self._start).all()):
             raise ValueError
 
 
-def check_same_weights(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises a UserError where a run goes on with other weights than those that its facts named then."""
-    if then.get("weights", now["weights"]) != now["weights"]:
+def check_same_weights(earlier: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Raise a UserError if a resumed run would use other weights than before.
+
+    Args:
+      earlier, current: facts of the run (see `Step`) before and now.
+    """
+    if earlier.get("weights", current["weights"]) != current["weights"]:
         raise UserError(
-            f"--resume goes on with the same weights: these were {then['weights']} and --weights=auto comes to "
-            f"{now['weights']} now; name them, or leave out --resume to start anew."
+            f"--resume needs the same weights: the run used {earlier['weights']}, and --weights=auto now selects "
+            f"{current['weights']}; name the weights, or leave out --resume to start again."
         )

@@ -1,14 +1,15 @@
 """Exact evaluation tile by tile, in memory that hardly grows with the image.
 
-Gram matrices, sums of squares and total variation are sums over positions. A first pass sums them over tiles; with the
-loss's slope by each sum known, a second pass goes forward and back through each tile, from the last to the first, and
-puts its gradient where it belongs. The tiles share no feature: each begins with what its neighbours handed on (see
-`seams`), and in the second pass hands the gradient of that back to them.
+Gram matrices, sums of squares and total variation are sums over positions. A first pass adds them up over the tiles,
+which gives the loss and its gradient by each sum. A second pass goes forward and back through each tile, from the last
+to the first, and adds its part to the image's gradient. No feature is computed twice within a pass: each tile starts
+with the border rows and columns that its neighbours handed on (see `vgg.tile_borders`), and in the second pass hands
+their gradient back.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -16,32 +17,24 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
-from neural_style.losses import terms
-from neural_style.losses.terms import (
-    BEYOND,
-    Term,
-    compared,
-    losses,
-    maps_of,
-    measure,
-    prepare,
-    summed,
-    sums,
-    total_loss,
-)
-from neural_style.optimize.objective import Bound, bytes_of
+from neural_style.losses.loss import Loss, make_loss
+from neural_style.losses.terms import IMAGE_WITH_MARGIN
+from neural_style.optimize.objective import LossFunction, network_bytes
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
-from neural_style.vgg import model, seams
+from neural_style.vgg import model, tile_borders
 from neural_style.vgg.tiles import Tile, cut, tiles
 from neural_style.vgg.weight_files import Weights
 
 KEPT_BYTES = 1 << 30
-"""Content targets up to this size are kept; larger ones are computed anew for each tile."""
+"""Content features up to this size are kept; larger ones are computed again for each tile."""
+
+Borders = dict[str, tf.Tensor]
+"""Border rows or columns by the name of the layer that needs them."""
 
 
 def for_any_size(method: Callable) -> Callable:
-    """A method as a tf.function, traced once for maps [1, rows, cols, channels] of whatever size."""
+    """Decorate a method as a tf.function that is traced once for maps [1, rows, cols, channels] of any size."""
     traced = tf.function(method, autograph=False)
 
     def spec(value: Any) -> tf.TensorSpec | None:
@@ -53,7 +46,7 @@ def for_any_size(method: Callable) -> Callable:
     @functools.wraps(method)
     def call(self: Any, *arguments):
         function = traced.__get__(self, type(self))
-        # TensorFlow takes the most general trace that it has; left alone, it would make one for each kind of tile.
+        # TensorFlow uses the most general trace that exists; by itself it would make one for each kind of tile.
         function.get_concrete_function(*tf.nest.map_structure(spec, arguments))
         return function(*arguments)
 
@@ -62,11 +55,11 @@ def for_any_size(method: Callable) -> Callable:
 
 @dataclasses.dataclass(frozen=True)
 class _Constants:
-    """What stays from evaluation to evaluation.
+    """What stays the same from evaluation to evaluation.
 
     Attributes:
       maps: by the terms' names, of the whole image.
-      content: by tile, the content's features by the terms' names; or the network's inputs, to compute them of.
+      content: by tile, the content maps by the terms' names; or the network's inputs, to compute them from.
       prepared: by the terms' names.
     """
 
@@ -75,158 +68,226 @@ class _Constants:
     prepared: dict[str, Any]
 
 
+class _Handover:
+    """Border rows and columns on their way from a tile to the next ones, or their gradients on the way back."""
+
+    def __init__(self, empty: Borders):
+        """
+        Args:
+          empty: what a tile at the image's border receives.
+        """
+        self._empty = empty
+        self._rows: dict[tuple[int, int], Borders] = {}
+        self._cols: dict[tuple[int, int], Borders] = {}
+
+    def give(self, tile: Tile, rows: Borders, cols: Borders) -> None:
+        """Store the rows and columns that a tile hands on."""
+        self._rows[tile.place] = rows
+        self._cols[tile.place] = cols
+
+    def take(self, tile: Tile, step: int) -> tuple[Borders, Borders]:
+        """Remove and return the rows and columns that a tile receives.
+
+        Args:
+          tile: that receives.
+          step: -1 for those of the tiles above and to the left, 1 for those of the tiles below and to the right.
+        """
+        row, col = tile.place
+        return self._rows.pop((row + step, col), self._empty), self._cols.pop((row, col + step), self._empty)
+
+
 class TiledObjective:
-    """An `Objective` whose images are taken tile by tile; loss and gradient are the same."""
+    """An `Objective` that takes images tile by tile; loss and gradient are the same."""
 
     traces = 4
     """Of functions that are traced once, for any size."""
 
-    def __init__(self, network: keras.Model, terms: Sequence[Term], size: int, kept_bytes: int = KEPT_BYTES):
+    def __init__(self, network: keras.Model, loss: Loss, size: int, kept_bytes: int = KEPT_BYTES):
         """
         Args:
           network: a tiled one, see `vgg.model.build`.
-          terms: whose sums are sums over positions.
+          loss: whose terms are additive over positions.
           size: of the tiles, in pixels: a multiple of the deepest layer's stride, at least
             `vgg_layers.smallest_tile`.
-          kept_bytes: the content's features up to this size are kept.
+          kept_bytes: content features up to this size are kept.
         """
-        self.network, self.terms = network, terms
-        self._size, self._kept_bytes = size, kept_bytes
+        self.network = network
+        self.loss = loss
+        self._size = size
+        self._kept_bytes = kept_bytes
         self._dtype = network.output["features"]["image"].dtype
-        self._nothing = seams.nothing(network)
+        self._empty = tile_borders.make_empty(network)
 
     @property
     def nbytes(self) -> float:
         """See `Objective`."""
-        return bytes_of(self.network, self.traces)
+        return network_bytes(self.network, self.traces)
 
-    def bind(self, scene: Scene) -> Bound:
-        """As `Objective.bind`."""
-        maps = maps_of(self.terms, scene, self._dtype)
-        layers, pixels = [term.layer for term in self.terms if term.compares], scene.content.size / 3
-        size = sum(4 * pixels * vgg_layers.channels(layer) / vgg_layers.stride(layer) ** 2 for layer in layers)
-        content, kept = self._measure(scene.content, maps, keep=size <= self._kept_bytes)
+    def bind_scene(self, scene: Scene) -> LossFunction:
+        """As `Objective.bind_scene`."""
+        maps = self.loss.maps(scene, self._dtype)
+        keep = self._content_bytes(scene) <= self._kept_bytes
+        content, content_maps = self._measure(scene.content, maps, keep)
         styles = [self._measure(style, {}, keep=False)[0] for style in scene.styles]
-        constants = _Constants(maps, kept, prepare(self.terms, content, styles, scene))
+        constants = _Constants(maps, content_maps, self.loss.prepare(content, styles, scene))
         return lambda image: self._evaluate(np.asarray(image[np.newaxis], np.float64), constants)
 
-    def _pass(self, image: np.ndarray, step: Callable[[Tile, dict], tuple]) -> tuple[dict, dict[Tile, dict]]:
-        """The first pass: the sum of what `step` makes of each tile and its inputs, and the inputs.
-
-        Besides, `step` returns what the tile hands on downwards and to the right.
-        """
-        total, inputs, below, right = None, {}, {}, {}
-        for tile in tiles(*image.shape[1:3], self._size):
-            row, col = tile.place
-            inputs[tile] = {
-                "image": cut(image, tile.seen()),
-                "edges": np.array(tile.edges, np.int32),
-                "above": below.pop((row - 1, col), self._nothing),
-                "left": right.pop((row, col - 1), self._nothing),
-            }
-            part, below[tile.place], right[tile.place] = step(tile, inputs[tile])
-            total = part if total is None else tf.nest.map_structure(tf.add, total, part)
-        return total, inputs
+    def _content_bytes(self, scene: Scene) -> float:
+        """The size of the content's features that terms compare with."""
+        pixels = scene.content.size / 3
+        layers = self.loss.content_layers
+        return sum(4 * pixels * vgg_layers.channels(layer) / vgg_layers.stride(layer) ** 2 for layer in layers)
 
     def _measure(self, image: np.ndarray, maps: dict, keep: bool) -> tuple[dict, dict[Tile, dict]]:
-        """What the terms measure of an image; by tile the features to compare with, or the inputs to compute them."""
-        features = {}
+        """Measure an image for the terms.
 
-        def step(tile: Tile, inputs: dict) -> tuple:
-            part, found, below, right = self._measured(inputs, self._cut(maps, tile))
-            if keep:
-                features[tile] = found
-            return part, below, right
+        Returns:
+          The measurements, and by tile its content maps, or without `keep` the inputs to compute them from.
+        """
+        total, stored, handover = None, {}, _Handover(self._empty)
+        for tile, inputs in self._inputs(np.asarray(image[np.newaxis], np.float64), handover):
+            part, content_maps, below, right = self._measure_tile(inputs, self._cut_maps(maps, tile))
+            handover.give(tile, below, right)
+            total = _add(total, part)
+            stored[tile] = content_maps if keep else inputs
+        return total, stored
 
-        total, inputs = self._pass(np.asarray(image[np.newaxis], np.float64), step)
-        return total, features if keep else inputs
+    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
+        """Compute loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
+        sums, inputs = self._sum(image, constants)
+        with tf.GradientTape() as tape:
+            tape.watch(sums)
+            values = self.loss.values(sums, constants.prepared)
+            total = self.loss.total(values)
+        gradient = self._differentiate(image, inputs, constants, tape.gradient(total, sums))
+        return float(total), gradient[0], {name: float(value) for name, value in values.items()}
 
-    def _cut(self, maps: dict[str, Any], tile: Tile) -> dict[str, Any]:
+    def _sum(self, image: np.ndarray, constants: _Constants) -> tuple[dict, dict[Tile, dict]]:
+        """The first pass: the terms' sums over all tiles, and each tile's inputs."""
+        total, stored, handover = None, {}, _Handover(self._empty)
+        for tile, inputs in self._inputs(image, handover):
+            part, below, right = self._forward(inputs, self._maps(tile, constants))
+            handover.give(tile, below, right)
+            total = _add(total, part)
+            stored[tile] = inputs
+        return total, stored
+
+    def _differentiate(
+        self, image: np.ndarray, inputs: dict[Tile, dict], constants: _Constants, slopes: dict
+    ) -> np.ndarray:
+        """The second pass: the gradient [1, rows, cols, 3], from the last tile to the first.
+
+        Args:
+          image: [1, rows, cols, 3].
+          inputs: of each tile; emptied on the way.
+          constants: of the scene.
+          slopes: the loss's gradient by the terms' sums.
+        """
+        gradient, handover = np.zeros_like(image), _Handover(self._empty)
+        for tile in reversed(list(inputs)):
+            below, right = handover.take(tile, 1)
+            tile_maps = self._maps(tile, constants)
+            by_image, above, left = self._backward(inputs.pop(tile), tile_maps, slopes, below, right)
+            handover.give(tile, above, left)
+            cut(gradient, tile.box_with_margin())[...] += by_image
+        return gradient
+
+    def _inputs(self, image: np.ndarray, handover: _Handover) -> Iterator[tuple[Tile, dict]]:
+        """Each tile with its inputs; give the tile's own borders before taking the next one."""
+        for tile in tiles(*image.shape[1:3], self._size):
+            above, left = handover.take(tile, -1)
+            crop = cut(image, tile.box_with_margin())
+            yield tile, {"image": crop, "edges": np.array(tile.edges, np.int32), "above": above, "left": left}
+
+    def _cut_maps(self, maps: dict[str, Any], tile: Tile) -> dict[str, Any]:
         """A tile's part of the maps."""
-        boxes = {term.name: tile.at(self.network.name, term.layer) for term in self.terms}
+        layers = {term.name: term.layer for term in self.loss.terms}
+
+        def cut_map(values: tf.Tensor | None, name: str) -> tf.Tensor | None:
+            return None if values is None else cut(values, tile.at(self.network.name, layers[name]))
+
         return {
-            name: tf.nest.map_structure(lambda m, box=boxes[name]: None if m is None else cut(m, box), each)
-            for name, each in maps.items()
+            name: tf.nest.map_structure(functools.partial(cut_map, name=name), term_maps)
+            for name, term_maps in maps.items()
         }
 
-    def _seen(self, inputs: dict) -> tuple[dict, dict, dict]:
-        """The features of a tile, and what it hands on downwards and to the right."""
+    def _maps(self, tile: Tile, constants: _Constants) -> dict[str, Any]:
+        """A tile's part of all maps, with the content's features."""
+        stored = constants.content[tile]
+        content_maps = self._compute_content_maps(stored) if "image" in stored else stored
+        return self._cut_maps(constants.maps, tile) | content_maps
+
+    def _compute_features(self, inputs: dict) -> tuple[dict, Borders, Borders]:
+        """The features of a tile, and the borders that it hands on downwards and to the right."""
         rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["edges"][axis + 1] for axis in (1, 2))
-        seen = self.network({**inputs, "image": tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])})
-        return {**seen["features"], BEYOND: tf.cast(inputs["image"], self._dtype)}, seen["below"], seen["right"]
+        image = tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])
+        outputs = self.network({**inputs, "image": image})
+        image_with_margin = tf.cast(inputs["image"], self._dtype)
+        return {**outputs["features"], IMAGE_WITH_MARGIN: image_with_margin}, outputs["below"], outputs["right"]
 
     @for_any_size
-    def _measured(self, inputs: dict, maps: dict) -> tuple[dict, dict, dict, dict]:
-        features, below, right = self._seen(inputs)
-        return measure(self.terms, features, maps), compared(self.terms, features), below, right
+    def _measure_tile(self, inputs: dict, maps: dict) -> tuple[dict, dict, Borders, Borders]:
+        features, below, right = self._compute_features(inputs)
+        return self.loss.measure(features, maps), self.loss.content_maps(features), below, right
 
     @for_any_size
-    def _compared(self, inputs: dict) -> dict[str, tf.Tensor]:
-        return compared(self.terms, self._seen(inputs)[0])
+    def _compute_content_maps(self, inputs: dict) -> dict[str, tf.Tensor]:
+        return self.loss.content_maps(self._compute_features(inputs)[0])
 
-    def _maps_of(self, tile: Tile, constants: _Constants) -> dict[str, Any]:
-        kept = constants.content[tile]
-        return self._cut(constants.maps, tile) | (self._compared(kept) if "image" in kept else kept)
-
-    def _sums(self, inputs: dict, maps: dict) -> tuple[dict, dict, dict]:
-        """A tile's sums by the terms' names, and what it hands on."""
-        features, below, right = self._seen(inputs)
-        return sums(self.terms, features, maps), below, right
+    def _sum_tile(self, inputs: dict, maps: dict) -> tuple[dict, Borders, Borders]:
+        """A tile's sums by the terms' names, and the borders that it hands on."""
+        features, below, right = self._compute_features(inputs)
+        return self.loss.sums(features, maps), below, right
 
     @for_any_size
-    def _forward(self, inputs: dict, maps: dict) -> tuple[dict, dict, dict]:
-        return self._sums(inputs, maps)
+    def _forward(self, inputs: dict, maps: dict) -> tuple[dict, Borders, Borders]:
+        return self._sum_tile(inputs, maps)
 
     @for_any_size
     def _backward(
-        self, inputs: dict, maps: dict, slopes: dict, below: dict, right: dict
-    ) -> tuple[tf.Tensor, dict, dict]:
-        """The gradient of the loss by what the tile sees: by its image, and by what was handed on to it.
+        self, inputs: dict, maps: dict, slopes: dict, below: Borders, right: Borders
+    ) -> tuple[tf.Tensor, Borders, Borders]:
+        """The gradient of the loss by a tile's inputs: its image, and the borders that it received.
 
         Args:
-          slopes: of the loss by the sums.
-          below, right: the loss's gradient by what the tile hands on.
+          inputs, maps: of the tile.
+          slopes: the loss's gradient by the terms' sums.
+          below, right: the loss's gradient by the borders that the tile hands on.
         """
         sources = [inputs[name] for name in ("image", "above", "left")]
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            own, *handed = self._sums(inputs, maps)
-            pairs = zip(tf.nest.flatten(own), tf.nest.flatten(slopes), strict=True)
-            total = tf.add_n([tf.cast(tf.reduce_sum(value * slope), self._dtype) for value, slope in pairs])
-        handed, upstream = tf.nest.flatten(handed), tf.nest.flatten([below, right])
-        upstream = [tf.reshape(slope, tf.shape(maps)) for slope, maps in zip(upstream, handed, strict=True)]
-        return tape.gradient([total, *handed], sources, [tf.ones_like(total), *upstream])
+            sums, *borders = self._sum_tile(inputs, maps)
+            total = weighted_sum(sums, slopes, self._dtype)
+        borders = tf.nest.flatten(borders)
+        border_slopes = [
+            tf.reshape(slope, tf.shape(border))
+            for slope, border in zip(tf.nest.flatten([below, right]), borders, strict=True)
+        ]
+        return tape.gradient([total, *borders], sources, [tf.ones_like(total), *border_slopes])
 
-    def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
-        """Loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
-        added, inputs = self._pass(image, lambda tile, inputs: self._forward(inputs, self._maps_of(tile, constants)))
-        with tf.GradientTape() as tape:
-            tape.watch(added)
-            found = summed(losses(self.terms, added, constants.prepared))
-            loss = total_loss(found)
-        slopes = tape.gradient(loss, added)
-        gradient, above, left = np.zeros_like(image), {}, {}
-        for tile in reversed(list(inputs)):
-            row, col = tile.place
-            handed = above.pop((row + 1, col), self._nothing), left.pop((row, col + 1), self._nothing)
-            by_image, above[tile.place], left[tile.place] = self._backward(
-                inputs.pop(tile), self._maps_of(tile, constants), slopes, *handed
-            )
-            cut(gradient, tile.seen())[...] += by_image
-        return float(loss), gradient[0], {name: float(value) for name, value in found.items()}
+
+def weighted_sum(sums: Any, slopes: Any, dtype: tf.DType) -> tf.Tensor:
+    """Add up all of `sums`, each multiplied by its slope; its gradient is that of the loss."""
+    pairs = zip(tf.nest.flatten(sums), tf.nest.flatten(slopes), strict=True)
+    return tf.add_n([tf.cast(tf.reduce_sum(value * slope), dtype) for value, slope in pairs])
 
 
 def make_tiled_objective(
     settings: Settings, kernels: Weights, size: int, precision: str, warped_frames: int
 ) -> TiledObjective:
-    """The objective of a run, tile by tile.
+    """Make the objective of a run that takes its images tile by tile.
 
     Args:
       settings: of the run.
       kernels: of the network.
       size: of the tiles, in pixels.
       precision: of the arithmetic.
-      carried: how many earlier frames of a film its loss holds the picture to.
+      warped_frames: see `terms.make_terms`.
     """
     network = model.build(settings.network, kernels, settings.loss.layers, precision, tiled=True)
-    return TiledObjective(network, terms.make_terms(settings.loss, warped_frames), size)
+    return TiledObjective(network, make_loss(settings.loss, warped_frames), size)
+
+
+def _add(total: dict | None, part: dict) -> dict:
+    return part if total is None else tf.nest.map_structure(tf.add, total, part)

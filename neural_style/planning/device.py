@@ -1,4 +1,4 @@
-"""Where the work is done, and what that device can do; asked without TensorFlow where no GPU can be."""
+"""Describes the device that computes; without TensorFlow where there can be no GPU."""
 
 import functools
 import sys
@@ -7,11 +7,11 @@ from typing import Any
 
 CPUINFO = Path("/proc/cpuinfo")
 GPU_FILES = ("nvidia[0-9]*", "kfd", "dxg")
-"""What Linux shows of NVIDIA's and AMD's GPUs, and of Windows' from within it."""
+"""The device files of NVIDIA's and AMD's GPUs under Linux, and of GPUs in WSL."""
 
 
 def has_any(*instructions: str) -> bool:
-    """Whether the processor has one of `instructions`, such as "avx512f"; False where that can't be known."""
+    """Whether the processor has one of `instructions`, such as "avx512f"; False where that is unknown."""
     if not CPUINFO.exists():
         return False
     flags = next((line for line in CPUINFO.read_text().splitlines() if line.startswith("flags")), "")
@@ -19,7 +19,7 @@ def has_any(*instructions: str) -> bool:
 
 
 def can_have_gpu() -> bool:
-    """Whether TensorFlow might find a GPU: what can be known before it is loaded."""
+    """Whether TensorFlow might find a GPU, as far as that is known before it is loaded."""
     return not sys.platform.startswith("linux") or any(any(Path("/dev").glob(name)) for name in GPU_FILES)
 
 
@@ -38,7 +38,7 @@ def gpu_memory() -> int | None:
 
 
 def resolve_precision(precision: str) -> str:
-    """The arithmetic that --precision names; "auto" is bfloat16 where the processor or GPU has units for it."""
+    """Resolves --precision; "auto" is bfloat16 where the processor or GPU supports it."""
     if precision != "auto":
         return precision
     gpus = _gpus()
@@ -70,6 +70,6 @@ def _details(gpu: Any) -> dict:
 
 @functools.cache
 def _first_gpu_memory() -> int:
-    from tensorflow.python.client import device_lib  # the one place where TensorFlow tells the limit
+    from tensorflow.python.client import device_lib  # the only place where TensorFlow shows the limit
 
     return next(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")

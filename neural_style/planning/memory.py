@@ -1,4 +1,4 @@
-"""Whether a run fits into memory, and which tiles make it fit: an estimate before any heavy work."""
+"""Estimates whether a run fits into memory, and which tiles make it fit."""
 
 import math
 from pathlib import Path
@@ -16,38 +16,37 @@ PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 """Of one evaluation through block 5, forward and back, in bytes for each pixel; bfloat16 is in proportion to float32,
 the others are measured (scripts/NOTES.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
-"""The same on processors with AVX-512, where TensorFlow leaves the convolutions to oneDNN (but float64's); measured."""
+"""The same on processors with AVX-512, where oneDNN computes the convolutions (except in float64); measured."""
 FORWARD = 0.3
-"""Of an evaluation's bytes for each pixel, where an image goes through the network forward only, as styles do: 710 of
-2500, measured."""
+"""Share of these bytes where an image goes through the network forward only, as styles do: 710 of 2500, measured."""
 PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_gradient": 8 * 24}
-"""Of the optimiser and the evaluator, in bytes for each pixel: so many float64 images."""
+"""Bytes for each pixel of optimiser and evaluator: a number of float64 images."""
 PER_PIXEL_CONTINUOUS = 20 * 24
-"""The same of L-BFGS that keeps its curvature, in float32."""
+"""The same for L-BFGS that keeps its curvature, in float32."""
 PER_SEAM = 6000
-"""What one tile hands on to the next (see `seams`), in bytes for each pixel of the line between them."""
+"""Bytes that one tile hands on to the next, for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
 SHARE_PLANNED = 0.8
-"""Of the free memory that a run may plan with."""
+"""Share of the free memory that a plan may use."""
 CGROUPS = {
     "": (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
     "memory": (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
 }
-"""Where Linux tells control groups' limits and what they use, by the controller's name in its two versions."""
+"""Where Linux shows the limits and use of control groups, by the controller's name in its two versions."""
 OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def computed(
     rows: int, cols: int, tile: int | None, precision: str, settings: Settings, largest_style: int = 0, images: int = 1
 ) -> float:
-    """Bytes that an evaluation of `rows` x `cols` pixels needs where it is computed.
+    """Estimates the bytes that an evaluation of `rows` x `cols` pixels needs on its device.
 
     Args:
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
       settings: of the run; the convolution counts.
-      largest_style: pixels of the largest style image, which goes through once, forward; tiles take it apart too.
-      images: that go through the network together.
+      largest_style: pixels of the largest style image, which goes through the network once, forward, also in tiles.
+      images: how many go through the network together.
     """
     onednn = device.has_any("avx512f") and device.gpu_memory() is None
     per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
@@ -58,7 +57,7 @@ def computed(
 
 
 def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
-    """Bytes that optimiser and evaluator keep in the machine's memory; an analogy's also those of the style."""
+    """Estimates the bytes that optimiser and evaluator keep in the machine's memory."""
     optimizer = settings.optimizer
     per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
     if settings.method.memory_per_pixel:
@@ -67,7 +66,7 @@ def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> fl
 
 
 def free() -> float:
-    """Bytes that a run may still take of the machine or its container, whichever is less; infinite where none says."""
+    """Returns the free bytes of the machine or its container, whichever is less; infinity where they are unknown."""
     try:
         machine = psutil.virtual_memory().available
     except (OSError, RuntimeError):  # no /proc
@@ -76,9 +75,9 @@ def free() -> float:
 
 
 def _left_in_container() -> float:
-    """What the control groups leave that this process is in, each within another (a container, a service); or infinity.
+    """Returns the bytes that this process's control groups leave, each within another (a container, a service).
 
-    Of a container's own groups the paths are often those outside: what is not there is passed over.
+    Within a container, the paths are often those outside it: a path that does not exist is skipped.
     """
     left = math.inf
     for line in OWN_CGROUPS.read_text().splitlines() if OWN_CGROUPS.exists() else ():
@@ -97,14 +96,14 @@ def _left_in_container() -> float:
 def choose_tile(
     rows: int, cols: int, precision: str, settings: Settings, largest_style: int = 0, styles: int = 1
 ) -> int | None:
-    """The tile that --tile stands for: None takes the image whole.
+    """Chooses the tile that --tile means; None takes the image whole.
 
-    A size is rounded up to a multiple of the deepest layer's stride. "auto" takes the image whole where that fits
-    into the free memory, else by the largest tiles that fit.
+    A size is rounded up to a multiple of the deepest layer's stride. "auto" takes the image whole if that fits into the
+    free memory, else the largest tiles that fit.
 
     Args:
       rows, cols, precision, settings, largest_style: see `computed`.
-      styles: how many style images there are; with --noreuse_constant_rows they go through with the image.
+      styles: how many style images there are; with --noreuse_constant_rows they are in the same batch.
 
     Raises:
       UserError: nothing fits.
@@ -141,7 +140,7 @@ def choose_tile(
 
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "fewer rows") -> None:
-    """Raises a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network, forward."""
+    """Raises a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
     work, host, gpu = computed(0, 0, None, precision, settings, rows * cols), free(), device.gpu_memory()
     if not _fits(work, 12 * rows * cols, host, gpu):
         raise UserError(
@@ -151,7 +150,7 @@ def check_forward(rows: int, cols: int, precision: str, settings: Settings, advi
 
 
 def _fits(work: float, own: float, host: float, gpu: float | None) -> bool:
-    """Whether what is computed and what is kept find place: on one machine, or on a GPU and its host."""
+    """Whether computation and kept values fit: on one machine, or on a GPU and its host."""
     if gpu is None:
         return work + own <= SHARE_PLANNED * host
     return work <= SHARE_PLANNED * gpu and own <= SHARE_PLANNED * host

@@ -1,4 +1,4 @@
-"""Which decoder files there are, and for which network each was trained: known before TensorFlow is loaded."""
+"""Finds the files of decoders and the networks that they were trained for, without TensorFlow."""
 
 import hashlib
 import os
@@ -11,19 +11,19 @@ from neural_style.core.errors import UserError
 from neural_style.settings.network import SOURCES, NetworkSettings
 
 BUILT_IN = Path(__file__).parent.parent / "universal" / "decoders"
-"""Those that come with neural_style."""
+"""The folder of the bundled decoders."""
 ENDING = ".safetensors"
 
 
 def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
-    """What a decoder's file says of the network whose features it inverts.
+    """Describes the network whose features a decoder inverts, as its file does.
 
     Args:
       network: whose weights are named ("auto" decided).
       seed: of random weights.
 
     Raises:
-      UserError: these features change from picture to picture, or are none that decoders take.
+      UserError: these features change from picture to picture, or decoders do not support them.
     """
     flags = {"taps": "after_relu", "normalize_weights": "none"}
     wrong = [f"--{name}={value}" for name, value in flags.items() if getattr(network, name) != value]
@@ -43,21 +43,21 @@ def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
 
 
 def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str | None) -> dict[int, Path]:
-    """The decoder of each level: of the folder, else of the package.
+    """Finds the decoder of each level: in the folder, else among the bundled ones.
 
     Args:
-      levels: that are wanted.
+      levels: the levels.
       network, seed: see `encoder`.
       folder: of --decoders.
 
     Raises:
-      UserError: there is none for a level; it says how to train one.
+      UserError: there is none for a level; the message says how to train one.
     """
     if folder is not None and not os.path.isdir(folder):
-        raise UserError(f"--decoders takes a folder, and {folder!r} is none.")
+        raise UserError(f"--decoders takes a folder, and {folder!r} is not a folder.")
     own = sorted(Path(folder).glob(f"*{ENDING}")) if folder else []
     if folder is not None and not own:
-        raise UserError(f"--decoders takes a folder of decoders, and {folder!r} holds no {ENDING} file.")
+        raise UserError(f"--decoders takes a folder of decoders, and {folder!r} contains no {ENDING} file.")
     wanted, found = encoder(network, seed), {}
     for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
         facts = facts_of(path)
@@ -74,14 +74,14 @@ def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder:
     known = f"levels {', '.join(map(str, there))} have one" if there else "no level has one"
     where = f"the package and {folder!r}" if folder else "the package"
     return (
-        f"--levels={level} needs a decoder for {flags}, and {where} has none ({known}; --recipe=wct names the network "
-        f"of those that come along). Train one: neural-style train --decoder={level} --photos=FOLDER "
+        f"--levels={level} needs a decoder for {flags}, and {where} has none ({known}; --recipe=wct selects the "
+        f"network of the bundled ones). Train one: neural-style train --decoder={level} --photos=FOLDER "
         f"{folder or 'DECODERS'}/relu{level}_1.safetensors {flags}, then name its folder by --decoders."
     )
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """What a decoder's file says of itself; nothing where it is none of ours.
+    """Reads the description of a decoder's file; empty where it is not one of ours.
 
     Raises:
       UserError: the file can't be read.

@@ -1,4 +1,4 @@
-"""Which trained networks there are, and what their files say of themselves: known before TensorFlow is loaded."""
+"""Finds trained networks and reads their descriptions, without TensorFlow."""
 
 import dataclasses
 import difflib
@@ -15,43 +15,44 @@ from PIL import Image
 from safetensors import safe_open
 
 from neural_style.core import storage
+from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
 from neural_style.methods import METHODS
 from neural_style.settings.settings import Settings
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
-"""Those that come with neural_style, found by name."""
+"""The folder of the bundled networks, which are found by name."""
 ARBITRARY = BUILT_IN / "arbitrary.safetensors"
 """The arbitrary style network's weights (`scripts/convert_arbitrary.py`)."""
 LITE = ".tflite"
-"""Ending of a network's export, which lies beside it."""
+"""Ending of the exported network beside a bundled one."""
 LITE_PREDICTOR, LITE_TRANSFORMER = (BUILT_IN / f"arbitrary_{part}{LITE}" for part in ("predictor", "transformer"))
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
-"""Endings of our own files, and of those that pytorch/examples' fast_neural_style writes."""
+"""Endings of our own files, and of those of pytorch/examples' fast_neural_style."""
 PICKLE = b"\x80"
-"""What torch's files began with before they were zips."""
+"""The first byte of torch's files before they were zips."""
 FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
-"""Within a .keras file: what it says of itself, its weights, and the folder of its styles' pictures."""
+"""Members of a .keras file: its description, its weights, and the folder of its styles' pictures."""
 LARGEST = 512 * 2**20
-"""Bytes that a part of a file may unpack to."""
+"""The most bytes that a member of a file may unpack to."""
 
 
 def arbitrary_facts() -> dict[str, str]:
-    """What the arbitrary network's file says of itself: "architecture", "paper", "origin", "license" and "format"."""
+    """Reads the description of the arbitrary network: "architecture", "paper", "origin", "license" and "format"."""
     with safe_open(ARBITRARY, framework="numpy") as file:
         return file.metadata()
 
 
 def arbitrary_origin() -> str:
-    """Where the arbitrary network's weights come from, and their licence."""
+    """The source of the arbitrary network's weights, and their licence."""
     facts = arbitrary_facts()
     return f"{facts['origin']}, {facts['license']}"
 
 
 def lite_file(path: Path) -> Path | None:
-    """The export of a network that comes with neural_style; None where there is none.
+    """Returns the path of a bundled network's export; None where there is none.
 
-    Exports that lie beside other networks are not read: a .keras file runs nothing, and a .tflite file might.
+    Exports beside other networks are not read: a .keras file runs no code, a .tflite file might.
     """
     beside = path.with_suffix(LITE)
     return beside if path.parent == BUILT_IN and beside.is_file() else None
@@ -107,12 +108,12 @@ def read_picture(path: Path, number: int) -> Image.Image:
 
 
 def by_name() -> dict[str, Path]:
-    """The networks that come with neural_style."""
+    """The bundled networks by name."""
     return {path.stem: path for path in sorted(BUILT_IN.glob(f"*{KERAS}"))}
 
 
 def find(word: Any) -> Path | None:
-    """The network that a style's word stands for; None where it is an image. A UserError where it lies elsewhere."""
+    """Returns the network that a style names; None for an image. A URL of a network is a UserError."""
     if not isinstance(word, str | os.PathLike):
         return None
     path = Path(word)
@@ -123,10 +124,10 @@ def find(word: Any) -> Path | None:
 
 
 def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """The setting that comes of what is given as styles: a trained network paints by itself.
+    """Returns the setting that follows from the styles: the method that a trained network needs.
 
     Raises:
-      UserError: another method is asked for, a network stands beside others, or a name is like a network's.
+      UserError: another method is requested, a network has other styles beside it, or a name resembles a network's.
     """
     networks = [word for word in styles if find(word)]
     if not networks:
@@ -134,8 +135,8 @@ def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if len(styles) > 1:
         raise UserError(
-            f"A trained network stands alone as the style, and {os.fspath(networks[0])!r} stands beside others: choose "
-            "among its styles by --style."
+            f"A trained network is the only style of a run, and {os.fspath(networks[0])!r} is given with others: "
+            "choose among its styles by --style."
         )
     name = next(name for name, row in METHODS.items() if row.style_is_network)
     if given.get("method") not in (None, name):
@@ -155,10 +156,10 @@ def _check_names(styles: Sequence[Any]) -> None:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """What a network's file says of itself: "architecture", "width" (torch's: None), "styles" (names) and "training".
+    """Reads a network's description: "architecture", "width" (torch's: None), "styles" (names) and "training".
 
     Raises:
-      UserError: it can't be read, or is no network of ours.
+      UserError: it can't be read, or is not a network of this kind.
     """
     if path.suffix.lower() in TORCH:
         if not os.path.isfile(path):
@@ -166,7 +167,7 @@ def facts(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             first = file.read(1)
         if first != PICKLE and not zipfile.is_zipfile(path):
-            raise UserError(f"Expected a trained network, but {str(path)!r} is no file that torch wrote.")
+            raise UserError(f"Expected a trained network, but {str(path)!r} is not a file that torch wrote.")
         return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
     said = member(path, FACTS, 2**20)
     try:
@@ -176,23 +177,21 @@ def facts(path: Path) -> dict[str, Any]:
         known = isinstance(found["architecture"], str) and isinstance(names, list)
         named = names and all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
         if not (whole and known and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
-            raise ValueError("what it says of itself is not whole")
+            raise ValueError("its description is incomplete")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unfit(path, error) from error
     return found
 
 
-def member(path: Path, name: str, most: int = LARGEST) -> bytes:
+def member(path: Path, name: str, max_bytes: int = LARGEST) -> bytes:
     """A part of a .keras file.
 
     Raises:
-      UserError: it can't be read, or unpacks to more than `most` bytes.
+      UserError: it can't be read, or unpacks to more than `max_bytes` bytes.
     """
     try:
         with zipfile.ZipFile(path) as file:
-            if file.getinfo(name).file_size > most:
-                raise ValueError(f"{name} is larger than {most} bytes")
-            return file.read(name)
+            return read_member(file, name, max_bytes)
     except FileNotFoundError:
         raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
@@ -207,15 +206,15 @@ def _unfit(path: Path, error: Exception) -> UserError:
 
 
 def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[int]:
-    """The numbers of the styles that are asked for.
+    """Returns the numbers of the chosen styles.
 
     Args:
       names: of a network's styles.
-      wanted: of --style; none takes all where there is one, or where their weights are given.
+      wanted: of --style; empty takes all if there is one style, or if a weight or mask of each is given.
       blended: whether a weight or a mask of each is given.
 
     Raises:
-      UserError: a name is none of them, stands there twice, or none is named.
+      UserError: a name is unknown, given twice, or missing.
     """
     known = ", ".join(names)
     if not wanted:

@@ -1,1 +1,1 @@
-"""What a run leaves behind."""
+"""The output files of a run: images, record, state, plots."""

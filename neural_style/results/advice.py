@@ -1,58 +1,59 @@
-"""Whether one term drowns another, and which flag mends it."""
+"""Advice: which weight to change where one term of the loss has no influence."""
 
 from collections.abc import Mapping
 from typing import Any
 
-DROWNED = 1e-3
-"""A term that is less than this share of the other has no say."""
+NEGLIGIBLE = 1e-3
+"""A term below this share of the other one has no influence."""
 WANTED = 0.1
 """The share that the advice aims at."""
 STUCK = 0.05
-"""A style term that fell by less than this share has hardly painted."""
+"""A style term that fell by less than this share has hardly changed the picture."""
 SETTLED = 20
-"""Evaluations after which an image has moved far enough to be judged."""
+"""Evaluations after which an image has changed enough to be judged."""
 
 
 def advice(
     flags: Mapping[str, Any], initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
 ) -> str | None:
-    """A sentence that says which flag to turn and by how much, or None where both terms have their say.
+    """Returns a sentence that says which weight to change and by how much; None where both terms have influence.
 
-    From the content image, the content term starts at 0 and grows as the style term falls. Where it stays far
-    below what the style term gained, the content held nothing back; where the style term hardly fell although the
-    content term is no smaller than the gain, the content held everything back. From any other start, both terms
-    start high and are compared there.
+    From the content image, the content term starts at 0 and grows while the style term falls. If it stays far below
+    the style term's gain, the content held nothing back. If the style term hardly fell although the content term is
+    about as large as the gain, the content held everything back. From any other start, both terms start high and are
+    compared there.
 
     Args:
       flags: of the run's record.
       initial, final: the weighted terms by kind, at the start and at the end.
-      evaluations: from the one to the other.
+      evaluations: between the two.
     """
-    weighed = flags["content_weight"] and flags["style_weight"] and final.keys() >= {"content", "style"}
-    if not (weighed and evaluations >= SETTLED):
+    has_both = flags["content_weight"] and flags["style_weight"] and final.keys() >= {"content", "style"}
+    if not (has_both and evaluations >= SETTLED):
         return None
+    if flags["init"] != "content" or flags["init_blend"] or flags.get("refine"):
+        return _compare_at_start(initial)
     content, style = final["content"], final["style"]
     gain = initial["style"] - style
-    if flags["init"] != "content" or flags["init_blend"] or flags.get("refine"):
-        return _at_start(initial)
-    if gain > STUCK * initial["style"] and content < DROWNED * gain:
-        return _turn("style", "content", WANTED * gain / max(content, DROWNED**2 * gain))
-    if gain <= STUCK * initial["style"] and content >= WANTED * max(gain, 0) > 0:
-        return _turn("content", "style", 0.5 * initial["style"] / gain)
+    has_painted = gain > STUCK * initial["style"]
+    if has_painted and content < NEGLIGIBLE * gain:
+        return _sentence("style", "content", WANTED * gain / max(content, NEGLIGIBLE**2 * gain))
+    if not has_painted and content >= WANTED * max(gain, 0) > 0:
+        return _sentence("content", "style", 0.5 * initial["style"] / gain)
     return None
 
 
-def _at_start(initial: Mapping[str, float]) -> str | None:
+def _compare_at_start(initial: Mapping[str, float]) -> str | None:
     content, style = initial["content"], initial["style"]
-    if content < DROWNED * style:
-        return _turn("style", "content", WANTED * style / max(content, DROWNED**2 * style))
-    if style < DROWNED * content:
-        return _turn("content", "style", WANTED * content / max(style, DROWNED**2 * content))
+    if content < NEGLIGIBLE * style:
+        return _sentence("style", "content", WANTED * style / max(content, NEGLIGIBLE**2 * style))
+    if style < NEGLIGIBLE * content:
+        return _sentence("content", "style", WANTED * content / max(style, NEGLIGIBLE**2 * content))
     return None
 
 
-def _turn(loud: str, quiet: str, factor: float) -> str:
+def _sentence(strong: str, weak: str, factor: float) -> str:
     return (
-        f"the {loud} weight drowns the {quiet}: for more of the {quiet}, multiply --{quiet}_weight by about "
-        f"{float(f'{factor:.0e}'):g} (or divide --{loud}_weight by it)."
+        f"the {strong} weight leaves the {weak} no influence: for more of the {weak}, multiply --{weak}_weight by "
+        f"about {float(f'{factor:.0e}'):g} (or divide --{strong}_weight by it)."
     )

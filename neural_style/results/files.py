@@ -1,4 +1,4 @@
-"""The results' files: their names, and how each is written whole or not at all."""
+"""Output files: their names, and how each is written completely or not at all."""
 
 import contextlib
 import os
@@ -15,25 +15,26 @@ from neural_style.images.writing import FORMATS
 
 
 def split(output: str, content: str) -> tuple[str, str]:
-    """The prefix of the results' names, and the images' ending: "out/cat.jpg" is ("out/cat", ".jpg").
+    """Splits an output name into the prefix and the ending of images: "out/cat.jpg" gives ("out/cat", ".jpg").
 
-    Without the ending of an image format, the ending is ".png". A folder that exists gets results by the name of the
-    photograph: "out" is ("out/photo", ".png"), and so does a URL that ends in a slash.
+    Without the ending of an image format, the ending is ".png". In an existing folder, and after a URL that ends in a
+    slash, the photograph's name is the prefix: "out" gives ("out/photo", ".png").
 
     Raises:
-      UserError: results can't be written there, or not in that format.
+      UserError: nothing can be written there, or not in that format.
     """
-    elsewhere = storage.is_url(output)
-    if output.endswith("/") if elsewhere else os.path.isdir(output):
+    is_url = storage.is_url(output)
+    is_folder = output.endswith("/") if is_url else os.path.isdir(output)
+    if is_folder:
         output = os.path.join(output, f"{Path(storage.public(content)).stem}.png")
     folder, ending = Path(output).parent, Path(output).suffix.lower()
     if output.endswith(("/", os.sep)) or Path(output).name.strip() in ("", ".", ".."):
         raise UserError(f"Expected a prefix for the results' names, such as 'out/cat', received {output!r}.")
     if ending not in FORMATS and ending in Image.registered_extensions():
         raise UserError(
-            f"Results are written as {', '.join(FORMATS)}; {ending} is none of them: choose one ({output!r})."
+            f"Images are written as {', '.join(FORMATS)}, not as {ending}: choose one of these ({output!r})."
         )
-    if elsewhere:
+    if is_url:
         storage.check_prefix(output)
     else:
         check_folder(folder)
@@ -41,15 +42,15 @@ def split(output: str, content: str) -> tuple[str, str]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises a UserError where no results can be written into a folder."""
+    """Raises a UserError where no files can be written into a folder."""
     if not os.path.isdir(folder):
-        raise UserError(f"The results' folder {str(folder)!r} does not exist: create it, or choose another.")
+        raise UserError(f"The output folder {str(folder)!r} does not exist: create it, or choose another.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"The results' folder {str(folder)!r} can't be written: choose another.")
+        raise UserError(f"The output folder {str(folder)!r} is not writable: choose another.")
 
 
 def key(path: str) -> str:
-    """A path or prefix by which two spellings of one place are the same; a link at its end is a place of its own."""
+    """Normalises a path or prefix, so that two spellings of one place are equal; a final link is a place of its own."""
     path = storage.key(path) if storage.is_url(path) else path
     if storage.is_url(path):
         return path
@@ -57,13 +58,15 @@ def key(path: str) -> str:
 
 
 def partial_path(path: str | os.PathLike) -> Path:
-    """Where a file is written before it is renamed to `path`."""
+    """The temporary name of a file before it is renamed to `path`."""
     return Path(path).with_name(f".{Path(path).name}.neural-style.partial")
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
-    """Calls `write(temporary path)`, then renames the file to `path`, or sends it to that URL: a kill never leaves half
-    a file.
+    """Calls `write(temporary path)`, then renames the file to `path` or uploads it: no half file is ever left.
+
+    Raises:
+      UserError: the file can't be written.
     """
     try:
         if storage.is_url(path):
@@ -80,7 +83,7 @@ def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
 def _write_beside(path: Path, write: Callable[[Path], Any]) -> None:
     partial = partial_path(path)
     try:
-        partial.unlink(missing_ok=True)  # a link there would be written through
+        partial.unlink(missing_ok=True)  # the target of a link would be overwritten
         write(partial)
         os.replace(partial, path)
     finally:

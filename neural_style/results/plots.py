@@ -1,4 +1,4 @@
-"""Pictures about a run: its losses, what went in and came out, and how the image grew."""
+"""Plots and previews of a run: its losses, its images side by side, an animation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def losses(path: str, scales: Sequence[dict]) -> None:
       path: of the PNG.
       scales: of the run's record.
     """
-    from matplotlib.figure import Figure  # a second of import that most runs need at their end only
+    from matplotlib.figure import Figure  # takes a second to import, and most runs need it only at their end
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -33,7 +33,7 @@ def losses(path: str, scales: Sequence[dict]) -> None:
     axes = figure.add_subplot(xlabel="iteration", ylabel="loss", yscale=yscale)
     for index, name in enumerate(points[0]["terms"]):
         values = [point["terms"][name] or math.nan for point in points]  # a log scale has no 0
-        if not all(map(math.isnan, values)):  # a term without weight would stand in the legend alone
+        if not all(map(math.isnan, values)):  # a term without weight would have only a legend
             axes.plot(values, label=name.replace("_", " "), color=f"C{index}", marker=".")
     axes.plot([point["loss"] for point in points], label="loss", color="black", marker=".")
     start = 0
@@ -47,11 +47,11 @@ def losses(path: str, scales: Sequence[dict]) -> None:
 
 
 def errors(path: str, facts: Sequence[Mapping[str, Any]]) -> None:
-    """Draws how much a film's painted frames change from one to the next beside the motion, and how much its own do.
+    """Draws the warping errors of a film: of its painted frames and of its own frames.
 
     Args:
       path: of the PNG.
-      facts: of each frame, in order: "number", and but at cuts "error" and "photograph_error".
+      facts: of each frame, in order: "number", and except at cuts "error" and "photograph_error".
     """
     from matplotlib.figure import Figure
 
@@ -81,14 +81,14 @@ def _at_height(image: Image.Image, rows: int) -> Image.Image:
 
 
 def frame(image: Image.Image) -> np.ndarray:
-    """A frame of the preview: `image`, at most `FRAME_SIDE` pixels long, as [rows, cols, 3] uint8."""
+    """Shrinks an image to a frame of the preview: at most `FRAME_SIDE` pixels long, [rows, cols, 3] uint8."""
     small = image.copy()
     small.thumbnail((FRAME_SIDE, FRAME_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(small)
 
 
 def preview(path: str, frames: Sequence[np.ndarray]) -> None:
-    """Writes an animated WebP or GIF, by the path's ending, that plays for ever and rests on its last frame."""
+    """Writes an animated WebP or GIF, by the path's ending, that repeats for ever and pauses on its last frame."""
     rows, cols = frames[-1].shape[:2]  # coarser scales' frames are enlarged
     first, *rest = [Image.fromarray(frame).resize((cols, rows), Image.Resampling.BICUBIC) for frame in frames]
     durations = [FRAME_MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]

@@ -1,4 +1,4 @@
-"""What follows a run from the command line: the progress line, images, record, state, and pictures about it."""
+"""The report of a run on the command line: progress, images, record, state, plots."""
 
 import contextlib
 import json
@@ -34,9 +34,9 @@ class Progress(Protocol):
 
 
 class Report:
-    """Takes a run's steps; however the run ends, the result and PREFIX.json are written.
+    """Follows a run and writes its output files, however the run ends.
 
-    The result is the last step's image, or, where the run broke off, that of the lowest loss.
+    The result is the last step's image or, when the run was interrupted, the image of the lowest loss.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class Report:
         Args:
           info: of the run.
           digests: of the files that it reads.
-          output: what the run is to leave behind.
+          output: which output files to write.
           shown: the photograph and the styles.
-          progress: the line that moves on with the steps, and between them.
-          state: where an interrupted run is taken up again.
+          progress: shows how far the run is.
+          state: of an interrupted run that resumes.
         """
         self._prefix, self._info, self._digests = info.prefix, info, digests
         self._output, self._shown = output, shown
@@ -64,87 +64,87 @@ class Report:
         self._frames: list[np.ndarray] = list(state.frames) if state else []
         self._progress = progress
         self._board = Board(output.tensorboard) if output.tensorboard else None
-        self._said = False
-        self._given_up: set[str] = set()
+        self._has_named_weights = False
+        self._failed: set[str] = set()
         self._has_state = state is not None
 
     def add(self, step: Step) -> None:
-        """Takes a step into everything that follows the run; the state to resume from comes last."""
-        if not self._said and self._info.flags["weights"] == "auto" and "weights" in step.facts:
-            self._said = True
+        """Writes everything that follows from a step; the state to resume from comes last."""
+        if not self._has_named_weights and self._info.flags["weights"] == "auto" and "weights" in step.facts:
+            self._has_named_weights = True
             logger.info(f"Weights: {SOURCES[step.facts['weights']].chosen}.")
         self._progress.add(step)
         self._record.add(step)
-        self._beside("images along the way", lambda: self._writer.add(step))
+        self._try("intermediate images", lambda: self._writer.add(step))
         if self._output.preview != "none":
             self._frames.append(plots.frame(self._writer.painted(step.image)))
         if self._board:
-            self._beside("what TensorBoard shows", lambda: self._show(step))
-        self._beside("the record", self._write_record)
+            self._try("TensorBoard's data", lambda: self._show(step))
+        self._try("the record", self._write_record)
         if self._output.keep_state:
-            self._beside("the state that --resume needs", lambda: self._write_state(step))
+            self._try("the state for --resume", lambda: self._write_state(step))
 
     def finish(self, image: np.ndarray) -> None:
-        """Takes the last image and writes what a complete run leaves; the record, which says so, comes last.
+        """Writes the files of a complete run; the record, which says that it is complete, comes last.
 
         Raises:
-          UserError: the result could not be written where it was to lie; it lies elsewhere, or nowhere.
+          UserError: the result could not be written at its place; the message says whether it is elsewhere.
         """
         self._progress.close()
         result, scales = self._writer.painted(image), self._record.scales
         misplaced = self._save_result(result)
-        drawn = self._output.plots and any(scale["losses"] for scale in scales)  # not every method has a loss
-        if drawn:
-            self._beside("the plot of the losses", lambda: plots.losses(f"{self._prefix}_losses.png", scales))
+        has_loss = any(scale["losses"] for scale in scales)  # not every method has one
+        if self._output.plots and has_loss:
+            self._try("the plot of the losses", lambda: plots.losses(f"{self._prefix}_losses.png", scales))
         if self._output.plots:
             shown = [*self._shown, result]
-            self._beside("the comparison", lambda: self._writer.save("_comparison", plots.comparison(shown), ".png"))
+            self._try("the comparison", lambda: self._writer.save("_comparison", plots.comparison(shown), ".png"))
         if self._output.preview != "none":
             path = f"{self._prefix}_preview.{self._output.preview}"
-            self._beside("the preview", lambda: plots.preview(path, self._frames))
+            self._try("the preview", lambda: plots.preview(path, self._frames))
         if misplaced:
             raise UserError(misplaced)
         self._record.end(broken_off=None)
-        self._given_up.discard("the record")
-        self._beside("the record", self._write_record)
+        self._failed.discard("the record")
+        self._try("the record", self._write_record)
         if self._has_state:
-            self._beside("removing the state", lambda: checkpoint.remove(self._prefix))
+            self._try("removing the state", lambda: checkpoint.remove(self._prefix))
         end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
         sentence = advice(self._info.flags, scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
         if sentence:
             logger.warning(sentence)
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """Writes the best image so far and the record, which says what broke the run off."""
+        """Writes the best image so far, and the record with the reason of the interruption."""
         self._progress.close()
         self._record.end(broken_off=reason)
         misplaced = self._save_result(self._writer.painted(best)) if best is not None else None
         if self._record.scales:
-            self._beside("the record", self._write_record)
+            self._try("the record", self._write_record)
         if misplaced:
             logger.warning(misplaced)
         elif best is not None:
-            how = "; with --resume the run goes on" if self._has_state else ""
-            logger.info(f"{self._prefix}{self._info.ending} is the best so far{how}.")
+            hint = "; --resume continues the run" if self._has_state else ""
+            logger.info(f"{self._prefix}{self._info.ending} is the best so far{hint}.")
 
-    def _beside(self, what: str, write: Callable[[], Any]) -> None:
-        """Writes what the picture can do without; where that fails it is told, once, and not tried again."""
-        if what in self._given_up:
+    def _try(self, name: str, write: Callable[[], Any]) -> None:
+        """Writes what the picture can do without; after a failure there is one warning and no second try."""
+        if name in self._failed:
             return
         try:
             write()
         except Exception as error:  # whatever it is, the picture counts more
-            self._given_up.add(what)
-            logger.warning(f"the run goes on without {what}: {error}")
+            self._failed.add(name)
+            logger.warning(f"the run continues without {name}: {error}")
 
     def _save_result(self, image: Image.Image) -> str | None:
-        """Writes the result, elsewhere if need be; then a sentence says where it lies."""
+        """Writes the result, elsewhere if need be; then returns a sentence that says where."""
         try:
             self._writer.save("", image)
         except Exception as error:  # whatever it is, the picture is tried elsewhere
             for folder in (tempfile.gettempdir, Path.home, Path.cwd):
                 with contextlib.suppress(Exception):
-                    return f"{error} The picture lies in {self._writer.save_elsewhere(folder(), image)!r}."
+                    return f"{error} The picture is saved as {self._writer.save_elsewhere(folder(), image)!r}."
             return f"{error} It could not be written elsewhere either."
         return None
 

@@ -1,4 +1,4 @@
-"""Losses and images of a run for TensorBoard."""
+"""Writes losses and images of a run for TensorBoard."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class Board:
     def __init__(self, folder: str):
         """
         Args:
-          folder: made where it does not exist.
+          folder: created where it does not exist.
 
         Raises:
           UserError: the folder can't be written.

@@ -1,4 +1,4 @@
-"""The images that a run leaves behind."""
+"""Writes the images of a run."""
 
 import json
 import os
@@ -17,30 +17,30 @@ from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 
 NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density", "text": "text of how it was made"}
-"""What an image carries, in words."""
+"""The metadata of an image, in words."""
 
 
 class Writer:
-    """Writes PREFIX and its companions, each in the photograph's colour profile and with its EXIF data."""
+    """Writes PREFIX and further images, each with the photograph's colour profile and EXIF data."""
 
     def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[str, Any]):
         """
         Args:
           run: what was requested; PNG files hold it as text for `--show`.
-          output: which images, in which quality.
-          info: of the photograph, as Pillow has it: its "exif" and "icc_profile" are carried along.
+          output: which images to write, in which quality.
+          info: of the photograph, from Pillow: its "exif" and "icc_profile" are copied.
         """
         self._prefix, self._ending, self._denoise = run.prefix, run.ending, run.flags["denoise"]
         self._output = output
-        self._carried, self._alpha = {"icc_profile": info.get("icc_profile")}, info.get("alpha")
+        self._metadata, self._alpha = {"icc_profile": info.get("icc_profile")}, info.get("alpha")
         if output.metadata:
-            self._carried |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(run.as_dict())}
-        self._told: set[str] = set()
+            self._metadata |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(run.as_dict())}
+        self._warned: set[str] = set()
         for name in info.get("unreadable", ()):
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def add(self, step: Step) -> None:
-        """Writes a step's companions, its image where one is due, and where a coarser scale ends, its last one."""
+        """Writes a step's companions, its image where it is due, and the last image of a coarser scale."""
         for name, image in step.companions.items():
             self.save(f"_{name}", writing.to_image(image, denoise=0))
         every = self._output.save_every
@@ -57,20 +57,22 @@ class Writer:
         return painted
 
     def save(self, name: str, image: Image.Image, ending: str | None = None) -> None:
-        """Writes PREFIX`name` whole or not at all; what does not fit the format is left out, and told once."""
+        """Writes PREFIX`name`; metadata that does not fit the format is left out with one warning."""
         path = f"{self._prefix}{name}{ending or self._ending}"
         kind, quality, left = writing.kind_of(path), self._output.output_quality, []
-        files.write_whole(path, lambda partial: left.extend(writing.save(partial, kind, image, quality, self._carried)))
-        for what in set(left) - self._told:
-            self._told.add(what)
+        files.write_whole(
+            path, lambda partial: left.extend(writing.save(partial, kind, image, quality, self._metadata))
+        )
+        for what in set(left) - self._warned:
+            self._warned.add(what)
             logger.warning(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
 
     def save_elsewhere(self, folder: str | os.PathLike, image: Image.Image) -> str:
-        """Writes the result into another folder, under a name that is free there; returns its path."""
+        """Writes the result into another folder, under a free name; returns its path."""
         handle, place = tempfile.mkstemp(self._ending, f"{os.path.basename(self._prefix)[:100]}_", folder)
         os.close(handle)
         try:
-            writing.save(place, writing.kind_of(place), image, self._output.output_quality, self._carried)
+            writing.save(place, writing.kind_of(place), image, self._output.output_quality, self._metadata)
         except BaseException:
             os.unlink(place)
             raise

@@ -8,16 +8,16 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Many, Number, Whole, setting
 
 DEEPEST = 5
-"""Level L stands for the features of blockL_conv1, reluL_1 in papers; 0 for the image itself."""
+"""Level L means the features of blockL_conv1, called reluL_1 in papers; 0 means the image itself."""
 
 
 class Level(NamedTuple):
-    """What is done at a level: the paper's values (Liao et al. 2017), the radius from its authors' program.
+    """The parameters of a level: the paper's values (Liao et al. 2017); the radius is that of its authors' program.
 
     Attributes:
       patch_size: rows and columns of the patches that are compared.
-      radius: how far from the best match so far others are sought, in positions.
-      structure_weight: what the blend keeps of the image's own features where they are strong.
+      radius: how far from the best match so far the random search looks, in positions.
+      structure_weight: share of the image's own features in the blend, where they are strong.
     """
 
     patch_size: int
@@ -36,27 +36,30 @@ LEVELS = {
 
 @dataclasses.dataclass(frozen=True)
 class AnalogySettings(Checked):
-    """Deep image analogy: two pictures of like things swap their looks."""
+    """Deep image analogy: two pictures of similar things exchange their appearance."""
 
     analogy_levels: tuple[int, ...] = setting(
         tuple(LEVELS),
         Many(Whole(1, DEEPEST), min_count=1),
-        "Of analogy: on which levels correspondence is sought, from coarse to fine; L stands for the features of "
-        "blockL_conv1.",
+        "For analogy: the levels of which corresponding features are found, from coarse to fine; L means the features "
+        "of blockL_conv1.",
     )
     patch_sizes: tuple[int, ...] = setting(
-        (), Many(Whole(1, 15)), "Of analogy: side of the patches compared at each level, odd; by default 3,3,3,5,5."
+        (),
+        Many(Whole(1, 15)),
+        "For analogy: side of the patches that are compared at each level, odd; by default 3,3,3,5,5.",
     )
     structure_weights: tuple[float, ...] = setting(
         (),
         Many(Number(0, 1)),
-        "Of analogy: how much each level but the first keeps of an image's own features; by default 0.8,0.7,0.6,0.1. "
-        "Higher keeps more of the photograph's shapes, 0.9,0.8,0.7,0.2 or 0.7,0.6,0.5,0 as the authors' program says.",
+        "For analogy: share of an image's own features at each level but the first; by default 0.8,0.7,0.6,0.1. "
+        "Higher values keep more of the photograph's shapes; the authors' program also uses 0.9,0.8,0.7,0.2 and "
+        "0.7,0.6,0.5,0.",
     )
     swap: str = setting(
         "look",
         Choice(["look", "mean"]),
-        "Of analogy: what changes sides. look: colour and detail. mean: the local mean of the colours alone, and each "
+        "For analogy: what is exchanged. look: colour and detail. mean: only the local mean of the colours, while each "
         "image keeps its detail (for two photographs).",
     )
 
@@ -76,7 +79,7 @@ class AnalogySettings(Checked):
 
     @property
     def plan(self) -> dict[int, Level]:
-        """What is done at each level, from coarse to fine."""
+        """The parameters of each level, from coarse to fine."""
         defaults = [LEVELS[level] for level in self.analogy_levels]
         sizes = self.patch_sizes or [default.patch_size for default in defaults]
         weights = (1.0, *(self.structure_weights or [default.structure_weight for default in defaults[1:]]))
@@ -87,7 +90,7 @@ class AnalogySettings(Checked):
 
     @property
     def min_side(self) -> int:
-        """Rows and columns that an image needs at least: two positions of the deepest level."""
+        """Rows and columns that an image needs: two positions of the deepest level."""
         return 2 ** self.analogy_levels[0]
 
 

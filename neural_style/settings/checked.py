@@ -1,4 +1,4 @@
-"""What every class of settings does: read each field by its kind, and tell in one sentence what does not fit."""
+"""The base of all settings: each field is read by its kind, and an error says in one sentence what does not fit."""
 
 import dataclasses
 from typing import Any
@@ -7,7 +7,7 @@ from neural_style.core.errors import UserError
 
 
 class Checked:
-    """A frozen dataclass of `kinds.setting` fields, each read by its kind when it is made."""
+    """A frozen dataclass whose fields are made by `kinds.setting` and read by their kinds."""
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -15,10 +15,10 @@ class Checked:
 
 
 def read(field: dataclasses.Field, value: Any) -> Any:
-    """The value of a setting.
+    """Reads the value of a setting.
 
     Raises:
-      UserError: with exit code 2; it is none that the setting takes.
+      UserError: with exit code 2; the setting does not take this value.
     """
     kind = field.metadata["kind"]
     try:
@@ -28,6 +28,6 @@ def read(field: dataclasses.Field, value: Any) -> Any:
 
 
 def short(value: Any) -> str:
-    """A value for a message, on one line and of bounded length."""
+    """Shortens a value for a message to one line of at most 80 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}…"

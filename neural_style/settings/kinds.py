@@ -1,4 +1,4 @@
-"""The kinds of value that settings take: each reads text or a Python value, or says what it expects."""
+"""The kinds of values that settings take. Each reads text or a Python value, and describes what it expects."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Kind:
-    """What a setting takes.
+    """The kind of a setting's value.
 
     Attributes:
       expected: in words, for messages: "a whole number from 1 to 10".
@@ -18,17 +18,17 @@ class Kind:
     expected = "text"
 
     def read(self, value: Any) -> Any:
-        """The setting's value, of text or of a Python value.
+        """Converts text or a Python value to the setting's value.
 
         Raises:
-          ValueError: it is none.
+          ValueError: the setting does not take it.
         """
         if not isinstance(value, str):
             raise ValueError
         return value
 
     def text(self, value: Any) -> str:
-        """A value as the command line takes it; `read` gives it back."""
+        """Writes a value as the command line takes it; the inverse of `read`."""
         return str(value)
 
 
@@ -140,7 +140,7 @@ class WordOr(Kind):
 
 
 class File(Kind):
-    """The path of a file or folder; whether it is there is asked when it is needed."""
+    """The path of a file or folder; whether it exists is checked when it is needed."""
 
     expected = "a file"
 
@@ -152,7 +152,7 @@ class File(Kind):
 
 
 class Picture(Kind):
-    """An image: a path, or from Python a Pillow image or an array, which only `images` can judge."""
+    """An image: a path, or from Python a Pillow image or an array, which `images` checks."""
 
     expected = "an image"
 
@@ -164,7 +164,7 @@ class Picture(Kind):
 
 
 class Many(Kind):
-    """Several of a kind; as text separated by commas."""
+    """Several values of a kind; as text, separated by commas."""
 
     def __init__(self, each: Kind, min_count: int = 0, max_count: int = 100):
         self.each, self.min_count, self.max_count = each, min_count, max_count
@@ -194,7 +194,7 @@ class Many(Kind):
 
 
 class Optional(Kind):
-    """Another kind, or None (as text: nothing)."""
+    """Another kind, or None (as text: empty)."""
 
     def __init__(self, other: Kind):
         self.other = other
@@ -213,6 +213,13 @@ class Optional(Kind):
         return "" if value is None else self.other.text(value)
 
 
-def setting(default: Any, kind: Kind, help: str) -> Any:
-    """A field of a settings class: its default, what it takes, and a sentence for --help."""
-    return dataclasses.field(default=default, metadata={"kind": kind, "help": help})
+def setting(default: Any, kind: Kind, help: str, old_name: str | None = None) -> Any:
+    """Makes a field of a settings class.
+
+    Args:
+      default: its default.
+      kind: what it takes.
+      help: a sentence for --help.
+      old_name: the former name of its flag, which still works.
+    """
+    return dataclasses.field(default=default, metadata={"kind": kind, "help": help, "old_name": old_name})

@@ -13,12 +13,12 @@ FOR_ANY_LOSS = ("scale", "none")
 
 
 class StyleLoss(NamedTuple):
-    """What is known of a way to compare style without computing it.
+    """Properties of a style loss.
 
     Attributes:
-      summed: whether it is of sums over positions, so that an image can be taken tile by tile.
-      normalizations: those that it allows.
-      side: rows and columns of a layer that it needs at least.
+      summed: whether it depends on sums over positions, so that an image can be evaluated tile by tile.
+      normalizations: the choices of --normalization that it allows.
+      side: rows and columns of a layer that it needs.
     """
 
     summed: bool
@@ -37,7 +37,7 @@ STYLE_LOSSES = {
 """The choices of --style_loss; `losses.style` computes them."""
 
 WEIGHT = Number(0, 1e30)
-"""More would overflow float32."""
+"""A larger weight would overflow float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LossSettings(Checked):
     temporal_weight: float = setting(
         8.0,
         WEIGHT,
-        "Of films: weight of the difference from the frames before, carried along by the motion: higher flickers less.",
+        "For films: weight of the difference from earlier frames that are warped by the motion: higher flickers less.",
     )
     tv_exponent: float = setting(
         1.25,
@@ -85,10 +85,10 @@ class LossSettings(Checked):
     normalization: str = setting(
         "keras",
         Choice(NORMALIZATIONS),
-        "What a layer's distance is divided by. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by "
+        "The divisor of a layer's distance. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by "
         "4 N^2 M^2. mean: mean squares. pytorch: mean squares, Gram matrices divided by rows * cols * channels. "
         "scale: content by its own energy, style by the content image's distance from the style, total variation by "
-        "content's and style's own, so that weights mean the same for any network and size. none: by nothing.",
+        "content's and style's own, so that weights mean the same for any network and size. none: 1.",
     )
 
     def __post_init__(self):
@@ -116,7 +116,7 @@ class LossSettings(Checked):
 
     @property
     def min_side(self) -> int:
-        """Rows and columns that an image needs at least."""
+        """Rows and columns that an image needs."""
         side = STYLE_LOSSES[self.style_loss].side
         return max(
             [2, *map(vgg_layers.stride, self.layers), *(side * vgg_layers.stride(name) for name in self.style_layers)]

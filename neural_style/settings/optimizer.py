@@ -16,7 +16,7 @@ class OptimizerSettings(Checked):
         "auto",
         WordOr(["auto", "none"], Whole(1, 100_000)),
         "Evaluate tile by tile, exactly, in about 1.6 times the time: a size in pixels; none takes the image whole; "
-        "auto does, where that fits into the free memory, else the largest tiles that fit.",
+        "auto does so where the memory suffices, else it takes the largest tiles that fit.",
     )
     reuse_constant_rows: bool = setting(
         True,
@@ -32,32 +32,32 @@ class OptimizerSettings(Checked):
         "scales coarser than those named take the first.",
     )
     evaluations_per_iteration: int = setting(20, Whole(1, 10**6), "Evaluations of loss and gradient in each iteration.")
-    optimizer: str = setting("lbfgs", Choice(OPTIMIZERS), "What moves the image.")
+    optimizer: str = setting("lbfgs", Choice(OPTIMIZERS), "The optimiser.")
     restart_each_iteration: bool = setting(
         True,
         Switch(),
-        "L-BFGS throws its curvature away after each iteration, as Keras' example does; --norestart_each_iteration "
-        "keeps it, which gets lower in the same time.",
+        "L-BFGS forgets its curvature after each iteration, as in Keras' example; --norestart_each_iteration keeps it, "
+        "which reaches a lower loss in the same time.",
     )
     first_step: float | None = setting(
         None,
         Optional(Number(1e-9, 1e6)),
-        "Root mean square, in grey levels, of the first move that L-BFGS tries; by default SciPy's, whose length over "
-        "all pixels together is 1, or 10 with --norestart_each_iteration.",
+        "Root mean square, in grey levels, of the first step that L-BFGS tries; by default SciPy's, whose length over "
+        "all pixels is 1, or 10 with --norestart_each_iteration.",
     )
-    learning_rate: float = setting(1.0, Number(0, 1e35), "Of sgd, adam and normalized_gradient.")
+    learning_rate: float = setting(1.0, Number(0, 1e35), "Learning rate of sgd, adam and normalized_gradient.")
     decay_rate: float = setting(
-        1.0, Number(0, 1000), "The learning rate is multiplied by this every --decay_steps moves, smoothly."
+        1.0, Number(0, 1000), "Factor of the learning rate for every --decay_steps steps, applied smoothly."
     )
     decay_steps: int = setting(100, Whole(1, 10**9), "See --decay_rate.")
-    clip: bool = setting(False, Switch(), "Keep the image in 0..255 at each move.")
+    clip: bool = setting(False, Switch(), "Clip the image to 0..255 at each step.")
 
     @property
     def keeps_curvature(self) -> bool:
-        """Whether it is L-BFGS that goes on from iteration to iteration."""
+        """Whether L-BFGS keeps its curvature from iteration to iteration."""
         return self.optimizer == "lbfgs" and not self.restart_each_iteration
 
     def iterations_at(self, scales: int) -> tuple[int, ...]:
-        """Iterations at each of so many scales, coarse to fine."""
+        """The iterations of each of `scales` scales, coarse to fine."""
         named = self.scale_iterations or (self.iterations,)
         return ((named[0],) * scales + named)[-scales:] if len(named) > 1 else named * scales

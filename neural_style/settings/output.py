@@ -1,4 +1,4 @@
-"""Settings of what a run leaves behind; they never change the picture."""
+"""Settings of the output files; they never change the picture."""
 
 import dataclasses
 import importlib.util
@@ -11,23 +11,21 @@ from neural_style.settings.kinds import Choice, File, Optional, Switch, Whole, s
 
 @dataclasses.dataclass(frozen=True)
 class OutputSettings(Checked):
-    """The files."""
+    """The output files."""
 
-    save_every: int = setting(
-        1, Whole(0, 10**9), "PREFIX_at_iteration_N is written every so many iterations; 0 writes none."
-    )
-    output_quality: int = setting(95, Whole(1, 100), "Of JPEG and WebP, 1 to 100.")
+    save_every: int = setting(1, Whole(0, 10**9), "Write PREFIX_at_iteration_N every N iterations; 0 writes none.")
+    output_quality: int = setting(95, Whole(1, 100), "Quality of JPEG and WebP files, 1 to 100.")
     overwrite: bool = setting(
         False,
         Switch(),
-        "Replace files that neural-style did not write, where the results' names are theirs; what a run reads is never "
-        "written over.",
+        "Replace files that neural-style did not write, where output files have their names. Inputs are never "
+        "overwritten.",
     )
     metadata: bool = setting(
         True,
         Switch(),
-        "Carry the photograph's EXIF data along and write into PNGs how they were made; --nometadata leaves out both, "
-        "and with them where the photograph was taken and the files' paths. PREFIX.json names the paths all the same.",
+        "Copy the photograph's EXIF data, and write into PNGs how they were made. --nometadata leaves out both, and "
+        "with them the place of the photograph and the paths of files. PREFIX.json contains the paths all the same.",
     )
     plots: bool = setting(
         True,
@@ -37,8 +35,8 @@ class OutputSettings(Checked):
     preview: str = setting(
         "none",
         Choice(["none", "webp", "gif", "side"]),
-        "Write PREFIX_preview: webp or gif, an animation of the iterations; of "
-        "films side, photograph and painting side by side.",
+        "Write PREFIX_preview: webp or gif, an animation of the iterations; side, for films, photograph and painting "
+        "side by side.",
     )
     tensorboard: str | None = setting(
         None, Optional(File()), "A folder to write losses and images to, for TensorBoard."
@@ -46,11 +44,11 @@ class OutputSettings(Checked):
     keep_state: bool = setting(
         True,
         Switch(),
-        "Keep PREFIX.state while the run goes on (some 20 to 200 bytes a pixel), from which --resume continues.",
+        "Write PREFIX.state during the run (20 to 200 bytes a pixel), from which --resume continues.",
     )
 
     def check_packages(self) -> None:
-        """Raises a UserError where a package that these settings need is missing, or a folder can't be written."""
+        """Raises a UserError where a package is missing, or a folder can't be written."""
         if self.tensorboard and not _can_be_written(self.tensorboard):
             raise UserError(
                 f"--tensorboard takes a folder that can be written, received {self.tensorboard!r}: choose another."
@@ -60,7 +58,7 @@ class OutputSettings(Checked):
 
 
 def _can_be_written(folder: str) -> bool:
-    """Whether a folder is there, or can be made, and takes files."""
+    """Whether a folder exists, or can be made, and is writable."""
     path = os.path.abspath(folder)
     while not os.path.lexists(path):
         path = os.path.dirname(path)

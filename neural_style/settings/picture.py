@@ -1,4 +1,4 @@
-"""Settings of the picture: its size, where it starts, and how the images given are prepared."""
+"""Settings of the picture: its size, its start, and how images are prepared."""
 
 import dataclasses
 import os
@@ -10,13 +10,13 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture, Switch, Whole, WordOr, setting
 
 STARTS = ("content", "style", "noise", "instant")
-"""What --init takes besides an image."""
+"""The choices of --init besides an image."""
 COARSEST = {"gentle": 320, "medium": 160, "bold": 96}
-"""Rows of the coarsest scale of --scales=auto, at least, by --boldness."""
-LONGEST = 100_000
-"""Rows or columns of a picture at most."""
+"""The fewest rows of the coarsest scale of --scales=auto, by --boldness."""
+MAX_SIDE = 100_000
+"""The most rows or columns of a picture."""
 LARGEST_IMAGE = 250
-"""Millions of pixels of an image that is read, at most: the largest of today's phones have 200."""
+"""The most millions of pixels of an input image: the largest of today's phones have 200."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,20 +26,20 @@ class PictureSettings(Checked):
     largest_image: int = setting(
         LARGEST_IMAGE,
         Whole(1, 100_000),
-        "Millions of pixels that a photograph, style or mask may hold; a larger file is refused before it is decoded.",
+        "The most millions of pixels of a photograph, style or mask; a larger file is refused before it is decoded.",
     )
-    rows: int = setting(400, Whole(1, LONGEST), "Height of the result, in pixels.")
+    rows: int = setting(400, Whole(1, MAX_SIDE), "Height of the result, in pixels.")
     cols: int | None = setting(
         None,
-        Optional(Whole(1, LONGEST)),
-        "Width of the result, in pixels; by default it follows the content's aspect.",
+        Optional(Whole(1, MAX_SIDE)),
+        "Width of the result, in pixels; by default as the content's aspect requires.",
     )
     scales: tuple[int, ...] | str = setting(
         (),
-        WordOr(["auto"], Many(Whole(1, LONGEST), max_count=16)),
+        WordOr(["auto"], Many(Whole(1, MAX_SIDE), max_count=16)),
         "Coarse to fine: the rows of each scale (128,256,512; the last is the result's), their number (3: --rows, half "
-        "of it, and a quarter), or auto, which halves --rows down to what --boldness says, so that a picture looks "
-        "alike at any size. Each starts from the one before, enlarged.",
+        "of it, and a quarter), or auto, which halves --rows until the size that --boldness means, so that a picture "
+        "looks alike at any size. Each scale starts from the coarser one's result, enlarged.",
     )
     boldness: str = setting(
         "bold",
@@ -53,7 +53,7 @@ class PictureSettings(Checked):
     style_blend: tuple[float, ...] = setting(
         (),
         Many(Number(0, 1e6)),
-        "The weight of each style; they are divided by their sum. By default all are equal.",
+        "The weight of each style, relative to their sum. By default all are equal.",
     )
     style_frame: str = setting(
         "stretch",
@@ -63,73 +63,72 @@ class PictureSettings(Checked):
     style_scale: tuple[float, ...] = setting(
         (1.0,),
         Many(Number(0.01, 100), min_count=1),
-        "Size of the strokes: each style is resized by this much more. Several give as many versions of each style.",
+        "Size of the strokes: a further factor for the size of each style. Several factors give as many versions of "
+        "each style.",
     )
     style_rotation: tuple[float, ...] = setting(
         (0.0,),
         Many(Number(-360, 360), min_count=1),
-        "Degrees by which each style is turned. Several give as many versions of it.",
+        "Degrees by which each style is rotated. Several angles give as many versions of each style.",
     )
     style_masks: tuple[Any, ...] = setting(
         (),
         Many(Picture()),
-        "Images in the result's frame, one for each style: white where that style applies, black where not.",
+        "Images that cover the result, one for each style: white where that style applies, black where not.",
     )
     content_mask: Any = setting(
         None,
         Optional(Picture()),
-        "An image in the result's frame: white where the photograph is painted, black where it stays as it is.",
+        "An image that covers the result: white where the photograph is painted, black where it stays as it is.",
     )
     init: Any = setting(
         "content",
         WordOr(STARTS, Picture()),
-        "Where the combination starts: content, style, noise, instant (the picture of --recipe=instant), or an image's "
-        "path.",
+        "The image that the optimisation starts from: content, style, noise, instant (the result of "
+        "--recipe=instant), or the path of an image.",
     )
     noise_range: tuple[float, float] = setting(
         (0.0, 255.0),
         Many(Number(-1000, 1000), min_count=2, max_count=2),
-        "Least and greatest value of --init=noise, in grey levels (0 to 255).",
+        "Minimum and maximum of --init=noise, in grey levels (0 to 255).",
     )
     noise_space: str = setting(
         "image",
         Choice(["image", "network"]),
-        "What --noise_range is drawn for: the RGB image, or the image as the network sees it (blue, green, red "
-        "without ImageNet's mean).",
+        "The space of --noise_range: the RGB image, or the input of the network (blue, green, red minus ImageNet's "
+        "mean).",
     )
     preserve_color: str = setting(
         "none",
         Choice(["none", "match", "luminance"]),
-        "Keep the photograph's colours: match recolours the style to its mean and covariance first, luminance paints "
-        "the luminance alone and puts the photograph's chroma back. A recipe's --recolor_content gives way to it.",
+        "Keep the photograph's colours: match first recolours the style to its mean and covariance; luminance paints "
+        "only the luminance and adds the photograph's chroma. It switches off a recipe's --recolor_content.",
     )
     color_match: str = setting(
         "pca",
         Choice(["pca", "cholesky", "symmetric"]),
-        "The map of --preserve_color=match and --recolor_content; symmetric moves colours least.",
+        "The map of --preserve_color=match and --recolor_content; symmetric changes colours least.",
     )
     recolor_content: bool = setting(
-        False, Switch(), "Give the content the style's palette (mean and covariance of colour) first."
+        False, Switch(), "First give the content the style's palette (mean and covariance of colour)."
     )
     init_blend: float = setting(
         0.0,
         Number(0, 1),
-        "Share of the style image that is mixed into the start; it gives flat regions strokes to grow from.",
+        "Share of the style image in the start, so that strokes can grow in flat regions.",
     )
-    seed: int = setting(0, Whole(0, 2**32 - 1), "Seed of the noise and of the learned or random weights.")
+    seed: int = setting(0, Whole(0, 2**32 - 1), "Seed of the noise and of learned or random weights.")
     denoise: int = setting(
         0,
         Whole(0, 31),
-        "Width in pixels of a median filter over each image that is written; 0 filters nothing.",
+        "Width in pixels of a median filter over each output image; 0 means no filter.",
     )
 
     def __post_init__(self):
         super().__post_init__()
-        least, greatest = self.noise_range
-        if least > greatest:
-            raise UserError(
-                f"--noise_range takes the least value first, received {least:g},{greatest:g}: turn them round."
-            )
+        low, high = self.noise_range
+        if low > high:
+            raise UserError(f"--noise_range takes the minimum first, received {low:g},{high:g}: swap them.")
         if self.recolor_content and self.preserve_color != "none":
             raise UserError(
                 "--recolor_content gives the photograph the style's colours and --preserve_color keeps its own: leave "
@@ -140,25 +139,25 @@ class PictureSettings(Checked):
     def _check_scales(self) -> None:
         if self.scales == "auto":
             return
-        given = self.scales
-        if len(given) == 1 and self.rows >> (given[0] - 1) < 1:
-            raise UserError(f"--scales={given[0]} would halve {self.rows} rows to nothing: name fewer scales.")
-        if len(given) > 1 and given != tuple(sorted(set(given))):
-            raise UserError(f"--scales takes rows from coarse to fine, received {','.join(map(str, given))}.")
-        if len(given) > 1 and given[-1] != self.rows:
+        scales = self.scales
+        if len(scales) == 1 and self.rows >> (scales[0] - 1) < 1:
+            raise UserError(f"--scales={scales[0]} would halve {self.rows} rows to nothing: name fewer scales.")
+        if len(scales) > 1 and scales != tuple(sorted(set(scales))):
+            raise UserError(f"--scales takes rows from coarse to fine, received {','.join(map(str, scales))}.")
+        if len(scales) > 1 and scales[-1] != self.rows:
             raise UserError(
-                f"--scales ends at {given[-1]} rows and --rows asks for {self.rows}: leave out one of the two."
+                f"--scales ends at {scales[-1]} rows and --rows asks for {self.rows}: leave out one of the two."
             )
 
     def check_files(self) -> None:
-        """Raises a UserError where a file named here is none."""
+        """Raises a UserError where a file is missing."""
         named = isinstance(self.init, str) and self.init not in STARTS
         if named and not (storage.is_url(self.init) or os.path.isfile(self.init)):
-            raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is no file.")
+            raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is not a file.")
 
     @property
     def starts_instant(self) -> bool:
-        """Whether the combination starts from the arbitrary network's picture; --init may be an array as well."""
+        """Whether the run starts from the result of the fastest method; --init may be an array as well."""
         return isinstance(self.init, str) and self.init == "instant"
 
     @property

@@ -1,4 +1,4 @@
-"""The schema: every setting by its name, from the groups that declare them."""
+"""Every setting by its name."""
 
 import dataclasses
 

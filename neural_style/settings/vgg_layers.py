@@ -1,4 +1,4 @@
-"""VGG16 and VGG19 as data: which convolutions each block holds (Simonyan & Zisserman 2015, table 1)."""
+"""The convolutions of VGG16 and VGG19 (Simonyan & Zisserman 2015, table 1): names, shapes, strides."""
 
 from collections.abc import Iterable
 
@@ -24,12 +24,17 @@ IMAGENET_MEANS = {
 
 
 def layer_names(network: str) -> list[str]:
-    """Names of the convolutions of `network` in order, as Keras spells them: `block1_conv1` and so on."""
+    """The names of the convolutions of `network` in order, as Keras spells them: `block1_conv1` and so on."""
     return [
         f"block{block}_conv{conv}"
         for block, (_, convolutions) in enumerate(BLOCKS[network], start=1)
         for conv in range(1, convolutions + 1)
     ]
+
+
+def level_layer(level: int) -> str:
+    """The layer that a level stands for: `block3_conv1` (relu3_1 in papers) for 3, and "image" for 0."""
+    return f"block{level}_conv1" if level else "image"
 
 
 def names_through(network: str, layers: Iterable[str]) -> list[str]:
@@ -49,12 +54,12 @@ def kernel_shapes(network: str) -> dict[str, tuple[int, int, int, int]]:
 
 
 def channels(layer: str) -> int:
-    """Channels of `layer`, alike in both networks; "image" has 3."""
+    """The channels of `layer`, which are the same in both networks; "image" has 3."""
     return 3 if layer == "image" else BLOCKS["vgg19"][block_of(layer) - 1][0]
 
 
 def block_of(layer: str) -> int:
-    """The number of the block that `layer` stands in: 3 for `block3_conv1`."""
+    """The number of the block of `layer`: 3 for `block3_conv1`."""
     return int(layer.removeprefix("block").split("_")[0])
 
 
@@ -64,28 +69,28 @@ def stride(layer: str) -> int:
 
 
 def reach(network: str, layers: Iterable[str]) -> int:
-    """How far, in pixels, a position of the deepest of `layers` sees: a multiple of its stride."""
-    found = 0
+    """The reach in pixels of the receptive field of the deepest of `layers`: a multiple of its stride."""
+    pixels = 0
     for name in names_through(network, layers):
-        found = -(-found // stride(name)) * stride(name) + stride(name)  # a pooling window counts as a whole
-    return found
+        pixels = -(-pixels // stride(name)) * stride(name) + stride(name)  # a pooling window counts as a whole
+    return pixels
 
 
 def smallest_tile(network: str, layers: Iterable[str]) -> int:
-    """The pixels that a tile needs at least, so that each has a part of the deepest of `layers`."""
+    """The smallest tile in pixels of which each has a position of the deepest of `layers`."""
     layers = list(layers)
     return reach(network, layers) + max(stride(layer) for layer in layers)
 
 
 def imagenet_mean(network: str, layer: str) -> float:
-    """The mean activation of `layer` in a network trained on ImageNet, by its neighbours where it was not published."""
+    """The mean activation of `layer` in a network trained on ImageNet; interpolated where it was not published."""
     names = layer_names(network)
     known = [names.index(name) for name in IMAGENET_MEANS]
     return float(np.exp(np.interp(names.index(layer), known, np.log(list(IMAGENET_MEANS.values())))))
 
 
 def check_layers(network: str, layers: list[str], flag: str) -> None:
-    """Raises a UserError where one of `layers` is no convolution of `network`, or stands there twice."""
+    """Raises a UserError where one of `layers` is not a convolution of `network`, or is given twice."""
     known = layer_names(network)
     if len(set(layers)) < len(layers):
         raise UserError(f"--{flag} takes each layer once, received {','.join(layers)}.")
@@ -98,11 +103,11 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
 
 
 def check_size(
-    rows: int, cols: int, least: int, what: str, mend: str = "raise --rows or --cols, or choose shallower layers"
+    rows: int, cols: int, min_side: int, image: str, hint: str = "raise --rows or --cols, or choose shallower layers"
 ) -> None:
-    """Raises a UserError, with what to do, where an image, called `what`, has fewer than `least` rows or columns."""
-    if min(rows, cols) < least:
+    """Raises a UserError, with a hint, where an image has fewer than `min_side` rows or columns."""
+    if min(rows, cols) < min_side:
         raise UserError(
-            f"The network's layers need at least {least} rows and {least} columns, and {what} would have "
-            f"{rows} rows and {cols} columns: {mend}."
+            f"The network's layers need at least {min_side} rows and {min_side} columns, and {image} would have "
+            f"{rows} rows and {cols} columns: {hint}."
         )

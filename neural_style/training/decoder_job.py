@@ -1,7 +1,6 @@
-"""The training of a decoder, for universal style transfer."""
+"""The job of training a decoder for universal style transfer."""
 
 import math
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,58 +10,61 @@ from neural_style.core.errors import UserError
 from neural_style.core.log import logger
 from neural_style.pretrained import decoders
 from neural_style.results import files
-from neural_style.training.crops import Crops
-from neural_style.training.job import TrainingJob, resume, save_state
+from neural_style.training.job import TrainingJob, train
 
 if TYPE_CHECKING:
-    from neural_style.training.decoder_training import Progress
+    from neural_style.training.decoder_training import DecoderProgress
 
 ENDING, RECIPE = decoders.ENDING, "wct"
-KEPT_EVERY = 100
-"""Steps between two states that a training can go on from, and between two lines."""
 
 
 def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
-    """Trains a decoder to the end and writes it.
+    """Train a decoder to the end and write it.
 
     Args:
-      job: the training.
+      job: the request.
       make_cache: loads TensorFlow, and returns the cache that keeps VGG's weights.
 
     Raises:
-      UserError: it can't be trained.
-      KeyboardInterrupt: after the state is written.
+      UserError: the decoder can't be trained.
+      KeyboardInterrupt: after the state is saved.
     """
     if job.words:
         raise UserError(f"--decoder takes no styles, received {' '.join(job.words)}: leave them out.", exit_code=2)
-    settings, network = job.training, job.network
-    facts = decoders.encoder(network, settings.seed)
-    crops = Crops(job.photos, settings.crop, settings.batch, settings.seed)
+    settings = job.training
+    facts = decoders.encoder(job.network, settings.seed)
+    identity = {**facts, **job.identity(settings)}
+    crops = job.crops()
     cache = make_cache()
     from neural_style.training import decoder_training
     from neural_style.universal import decoder
 
-    trained = decoder_training.start_training(settings, network, crops, cache)
-    identity = {**facts, **job.identity(settings)}
-    resume(job, trained, identity)
-    began, first, last = time.monotonic(), trained.step, None
-    try:
-        for last in trained.steps(crops, settings):
-            if last.step % KEPT_EVERY == 0 and last.step < settings.steps:
-                save_state(job, trained, identity)
-                left = (time.monotonic() - began) / (last.step - first) * (settings.steps - last.step)
-                logger.info(f"step {last.step} of {settings.steps}: {_text(last)}, {left / 60:.0f} minutes left")
-    except KeyboardInterrupt:
-        save_state(job, trained, identity)
-        raise
-    made = {**facts, "steps": str(settings.steps), "neural_style": __version__}
-    files.write_whole(job.path, lambda partial: decoder.save(partial, trained.decoder(), made))
-    job.state.unlink(missing_ok=True)
-    logger.info(f"Wrote {job.path}: level {settings.decoder}; {_text(last) if last else 'nothing was left to do.'}")
+    training = decoder_training.start_training(settings, job.network, crops, cache)
+    report = _Report()
+
+    def finish() -> None:
+        metadata = {**facts, "steps": str(settings.steps), "neural_style": __version__}
+        files.write_whole(job.path, lambda partial: decoder.save(partial, training.decoder(), metadata))
+
+    train(job, training, identity, crops, report, finish)
+    logger.info(f"Wrote {job.path}: level {settings.decoder}; {report.text()}")
 
 
-def _text(progress: "Progress") -> str:
-    features = f"features {math.sqrt(progress.features):.0%} off"
-    if progress.pixels is None:
-        return f"the lower level's {features}"
-    return f"crops come back at {-10 * math.log10(progress.pixels):.1f} dB, their {features}"
+class _Report:
+    """The errors of a decoder while it is trained."""
+
+    def __init__(self):
+        self._last: DecoderProgress | None = None
+
+    def add(self, progress: "DecoderProgress") -> None:
+        """Take the progress of a step."""
+        self._last = progress
+
+    def text(self) -> str:
+        """The errors of the last step, in words."""
+        if self._last is None:
+            return "no steps were left."
+        features = f"features {math.sqrt(self._last.features):.0%} off"
+        if self._last.pixels is None:
+            return f"the lower level's {features}"
+        return f"crops are decoded at {-10 * math.log10(self._last.pixels):.1f} dB, their {features}"

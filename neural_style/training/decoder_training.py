@@ -1,15 +1,13 @@
-"""How a decoder is trained: photographs through the encoder and back, compared pixel by pixel and feature by feature.
+"""Training of a decoder: photographs are encoded and decoded, and compared by pixels and by features.
 
-Where a lower level's decoder is at hand, a decoder ends as that one does, and its new convolutions first learn alone
-what that one takes: the features of the lower level, which costs half of a step to the image and back.
+No style is used: a decoder learns to invert the network, and serves every painting (Li et al. 2017, section 3.1).
 
-No style is ever seen: a decoder learns to invert the network, and serves every painting (Li et al. 2017, section 3.1).
+A decoder may end with the convolutions of a lower level's decoder. Its new convolutions then learn alone for half of
+the steps: they map this level's features to the lower level's, which costs half as much as decoding to an image.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,157 +17,157 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
-from neural_style.training.crops import Crops, taken
+from neural_style.settings.vgg_layers import level_layer
+from neural_style.training.base import Progress, Training
+from neural_style.training.crops import Crops
 from neural_style.training.descent import Descent
-from neural_style.universal.decoder import Decoder, fresh, kernel_shapes, layer, load, through
+from neural_style.universal.decoder import Decoder, apply_convolutions, initialize, kernel_shapes, load
 from neural_style.vgg import model, weights
 
 FEATURE_WEIGHT = 0.05
-"""Of the features' error against the pixels', both relative; the pixels' alone blurs, the features' alone speckles."""
-ADAM = 0.1
-"""Share of --rate that is Adam's: of biases, and of the last convolution."""
+"""Weight of the features' error beside the pixels', both relative. Pixels alone blur, features alone leave speckles."""
+ADAM_RATIO = 0.1
+"""Adam's learning rate as a share of --rate; Adam updates biases and the last convolution."""
 UNIT_CROPS = 32
-"""Crops that a decoder's unit is measured on."""
+"""Minimum number of crops by which a decoder's unit is measured."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
-    """Where a training stands.
+class DecoderProgress(Progress):
+    """How far the training of a decoder is.
 
     Attributes:
-      step: how many steps were done.
-      features: the mean squared error of the last, of features in their decoder's unit: the lower level's while new
-        convolutions learn these, else the decoder's own.
-      pixels: likewise of RGB in 0..1; None while no image is decoded.
+      step: number of steps that were done.
+      features: mean squared error of the last step's features, in units of their decoder: of the lower level while the
+        new convolutions learn alone, else of the decoder's own level.
+      pixels: mean squared error of the last step's RGB in 0..1; None while no image is decoded.
     """
 
-    step: int
     features: float
     pixels: float | None = None
 
 
-class Training:
-    """The training of one decoder, to be gone on with at any step."""
+class DecoderTraining(Training[DecoderProgress]):
+    """The training of one decoder."""
 
     def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, rate: float, lower: Decoder | None = None):
         """
         Args:
-          encoder: of `vgg.model.build`, with the decoder's layer, and the lower one's, among its features.
-          decoder: where the training begins.
-          steps: how many steps the training takes in all; the learning rate falls over them.
+          encoder: of `vgg.model.build`, with the layers of the decoder's and the lower level among its outputs.
+          decoder: where the training starts.
+          steps: number of steps of the whole training; the learning rate falls over them.
           rate: see `Descent`.
           lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
         """
         self._encoder, self._decoder, self._lower = encoder, decoder, lower
-        self._alone = steps // 2 if lower else 0
+        self._steps_alone = steps // 2 if lower else 0
         self._variables = [
-            keras.Variable(part, name=f"{kind}_{name}")
+            keras.Variable(array, name=f"{kind}_{name}")
             for name, pair in decoder.weights.items()
-            for kind, part in zip(("kernel", "bias"), pair, strict=True)
+            for kind, array in zip(("kernel", "bias"), pair, strict=True)
         ]
-        last = [variable.path for variable in self._variables if variable.path.endswith(layer(1))]
-        self._descent = Descent(self._variables, steps, rate, ADAM, last)
-
-    @property
-    def step(self) -> int:
-        """How many steps were done."""
-        return self._descent.step
+        last = [variable.path for variable in self._variables if variable.path.endswith(level_layer(1))]
+        super().__init__(Descent(self._variables, steps, rate, ADAM_RATIO, last))
 
     def decoder(self) -> Decoder:
-        """The decoder by now."""
-        weights = {name: tuple(part.numpy() for part in pair) for name, pair in self._weights().items()}
-        return dataclasses.replace(self._decoder, weights=weights)
+        """The decoder with the weights learned so far."""
+        arrays = {name: (kernel.numpy(), bias.numpy()) for name, (kernel, bias) in self._weights().items()}
+        return dataclasses.replace(self._decoder, weights=arrays)
 
-    def run(self, images: tf.Tensor) -> Progress:
-        """One step on RGB images [batch, rows, cols, 3] float64 in 0..255."""
-        if self.step < self._alone:
-            return Progress(self.step + 1, float(self._run_new(images)))
-        pixels, features = self._run_whole(images)
-        return Progress(self.step, float(features), float(pixels))
-
-    def steps(self, crops: Crops, settings: TrainingSettings) -> Iterator[Progress]:
-        """The steps that are still to come."""
-        for _, images in taken(crops, self.step, settings.steps):
-            yield self.run(images)
+    def run(self, images: tf.Tensor) -> DecoderProgress:
+        """Do one step; see `Training.run`."""
+        if self.step < self._steps_alone:
+            features = self._update_new_convolutions(images)
+            return DecoderProgress(self.step, float(features))
+        pixels, features = self._update_all(images)
+        return DecoderProgress(self.step, float(features), float(pixels))
 
     def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        """The variables, as a decoder takes them."""
-        parts = iter(self._variables)
-        return {name: (next(parts).value, next(parts).value) for name in self._decoder.weights}
+        """The variables as the weights of a decoder."""
+        kernels, biases = self._variables[::2], self._variables[1::2]
+        pairs = zip(self._decoder.weights, kernels, biases, strict=True)
+        return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
 
     @tf.function(autograph=False)
-    def _run_whole(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        of = layer(self._decoder.level)
-        features = self._encoder(images)[of]
+    def _update_all(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Update all convolutions; the errors of pixels and features."""
+        layer = level_layer(self._decoder.level)
+        features = self._encoder(images)[layer]
         with tf.GradientTape() as tape:
             decoded = dataclasses.replace(self._decoder, weights=self._weights())(features)
-            again = self._encoder(tf.cast(decoded, tf.float64))[of]
-            pixels = tf.reduce_mean(((decoded - tf.cast(images, tf.float32)) / 255) ** 2)
-            mismatch = tf.reduce_mean(((again - features) / self._decoder.unit) ** 2)
-            loss = pixels + FEATURE_WEIGHT * mismatch
-        self._move(tape, loss)
-        return pixels, mismatch
+            decoded_features = self._encoder(tf.cast(decoded, tf.float64))[layer]
+            pixel_error = tf.reduce_mean(((decoded - tf.cast(images, tf.float32)) / 255) ** 2)
+            feature_error = tf.reduce_mean(((decoded_features - features) / self._decoder.unit) ** 2)
+            loss = pixel_error + FEATURE_WEIGHT * feature_error
+        self._update(tape, loss)
+        return pixel_error, feature_error
 
     @tf.function(autograph=False)
-    def _run_new(self, images: tf.Tensor) -> tf.Tensor:
+    def _update_new_convolutions(self, images: tf.Tensor) -> tf.Tensor:
+        """Update the convolutions that the lower decoder lacks; the error of its features."""
+        lower = self._lower
+        assert lower is not None
         features = self._encoder(images)
-        wanted = features[layer(self._lower.level)] / self._lower.unit
+        target = features[level_layer(lower.level)] / lower.unit
         with tf.GradientTape() as tape:
-            new = {name: pair for name, pair in self._weights().items() if name not in self._lower.weights}
-            found = through(features[layer(self._decoder.level)] / self._decoder.unit, new)
-            mismatch = tf.reduce_mean((found - wanted) ** 2)
-        self._move(tape, mismatch)
-        return mismatch
+            new = {name: pair for name, pair in self._weights().items() if name not in lower.weights}
+            predicted = apply_convolutions(features[level_layer(self._decoder.level)] / self._decoder.unit, new)
+            error = tf.reduce_mean((predicted - target) ** 2)
+        self._update(tape, error)
+        return error
 
-    def _move(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+    def _update(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         variables = [variable.value for variable in self._variables]
-        self._descent.move(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What `restore` takes: the decoder's variables and the optimiser's."""
-        return self._descent.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a `state`."""
-        self._descent.restore(state)
+        self._descent.update(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
 
-def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> Training:
-    """A training before its first step.
+def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> DecoderTraining:
+    """Build a training before its first step.
 
     Args:
       settings: of the training.
-      network: whose features the decoder is to invert.
-      crops: that it learns from.
+      network: the network whose features the decoder is to invert.
+      crops: what it learns from.
       cache: holds the network's weights.
 
     Raises:
-      UserError: the weights can't be had, or --begin is no decoder of this or a lower level of this network.
+      UserError: the weights are not available, or --init_from is not a decoder of this or a lower level of the network.
     """
     level, name = settings.decoder, network.network
-    begin = _decoder(settings.begin, name, level) if settings.begin else None
-    lower = begin if begin and begin.level < level else None
+    assert level is not None
+    start = _load_start(settings.init_from, name, level) if settings.init_from else None
+    lower = start if start and start.level < level else None
     origin, kernels, _ = weights.cached(network, settings.seed, cache)
-    layers = [layer(each.level) for each in (lower,) if each] + [layer(level)]
-    encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
-    if begin and not lower:
-        return Training(encoder, begin, settings.steps, settings.rate)
-    shown = np.concatenate([crops.batch(number) for number in range(-(-UNIT_CROPS // settings.batch))])
-    unit = float(tf.sqrt(tf.reduce_mean(encoder(shown)[layer(level)] ** 2)))
-    start = fresh(name, level, unit, settings.seed)
+    layers = [level_layer(level)]
     if lower:
-        start = dataclasses.replace(start, weights={**start.weights, **lower.weights})
-    return Training(encoder, start, settings.steps, settings.rate, lower)
+        layers.insert(0, level_layer(lower.level))
+    encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
+    if start and not lower:
+        return DecoderTraining(encoder, start, settings.steps, settings.rate)
+    unit = _measure_unit(encoder, level_layer(level), crops, settings.batch)
+    decoder = initialize(name, level, unit, settings.seed)
+    if lower:
+        decoder = dataclasses.replace(decoder, weights={**decoder.weights, **lower.weights})
+    return DecoderTraining(encoder, decoder, settings.steps, settings.rate, lower)
 
 
-def _decoder(path: str, network: str, level: int) -> Decoder:
-    found, shapes = load(Path(path)), kernel_shapes(network, level)
-    if found.level > level or any(shapes.get(name) != pair[0].shape for name, pair in found.weights.items()):
+def _measure_unit(encoder: keras.Model, layer: str, crops: Crops, batch: int) -> float:
+    """The root mean square of a layer's features over at least `UNIT_CROPS` crops."""
+    batches = -(-UNIT_CROPS // batch)
+    images = np.concatenate([crops.batch(number) for number in range(batches)])
+    return float(tf.sqrt(tf.reduce_mean(encoder(images)[layer] ** 2)))
+
+
+def _load_start(path: str, network: str, level: int) -> Decoder:
+    """Load the decoder of --init_from; a UserError unless it fits `level` or a lower one of `network`."""
+    decoder, shapes = load(Path(path)), kernel_shapes(network, level)
+    fits = all(shapes.get(name) == kernel.shape for name, (kernel, _) in decoder.weights.items())
+    if decoder.level > level or not fits:
         raise UserError(
-            f"--begin takes a decoder of a level up to {level} of {network}, and {path!r} is one of level "
-            f"{found.level}: name another, or leave out --begin."
+            f"--init_from takes a decoder of a level up to {level} of {network}, and {path!r} is one of level "
+            f"{decoder.level}: name another, or leave out --init_from."
         )
-    return found
+    return decoder
 
 
 def psnr(images: np.ndarray, decoded: np.ndarray) -> float:

@@ -1,7 +1,7 @@
-"""Trained networks for other runtimes: TFLite, and TensorFlow's SavedModel.
+"""Exports trained networks for other runtimes: TFLite, and TensorFlow's SavedModel.
 
-Both are a function of "image", RGB [1, rows, cols, 3] float32 in 0..255, and "style", the weight of each style
-[1, 1, 1, styles]; it gives "painting", like the image.
+Both map "image", RGB [1, rows, cols, 3] float32 in 0..255, and "style", the weight of each style [1, 1, 1, styles], to
+"painting", which is like the image.
 """
 
 import tempfile
@@ -20,43 +20,48 @@ Function = Callable[..., tf.Tensor]
 
 
 def save_model(network: Network, folder: Path) -> None:
-    """Writes a SavedModel into a folder that is made for it."""
-    _save(network.layers.__call__, _signature(len(network.styles)), "painting", folder)
+    """Write a SavedModel into a new folder."""
+    _write_saved_model(network.layers.__call__, _signature(len(network.styles)), "painting", folder)
 
 
 def tflite(network: Network, half: bool = False) -> bytes:
-    """A network as TFLite's file.
+    """The bytes of a network's TFLite file.
 
     Args:
-      network: that paints.
-      half: whether its weights are kept in float16; it computes in float32 all the same.
+      network: the network.
+      half: whether weights are stored in float16; the arithmetic is float32 in any case.
     """
-    return _tflite(network.layers.__call__, _signature(len(network.styles)), "painting", half)
+    return _convert_to_tflite(network.layers.__call__, _signature(len(network.styles)), "painting", half)
 
 
 def arbitrary_predictor(painter: ArbitraryPainter) -> bytes:
-    """The predictor as a TFLite file in float16: "painting" [1, rows, cols, 3] in 0..1 to "vector" [1, 100]."""
-    return _tflite(painter.predictor, [tf.TensorSpec((1, None, None, 3), tf.float32, "painting")], "vector", half=True)
+    """The predictor as a TFLite file in float16; it maps "painting" [1, rows, cols, 3] in 0..1 to "vector" [1, 100]."""
+    return _convert_to_tflite(
+        painter.predictor, [tf.TensorSpec((1, None, None, 3), tf.float32, "painting")], "vector", half=True
+    )
 
 
 def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
-    """The transformer as TFLite's file, weights in float16.
+    """The transformer as a TFLite file with weights in float16.
 
-    It takes "image", RGB [1, rows, cols, 3] in 0..255, whose sides are multiples of 4, and "parameters" [1, numbers]:
-    γ and then β of each normalisation, in order. It gives "painting", like the image.
+    It maps "image", RGB [1, rows, cols, 3] in 0..255 with sides that are multiples of 4, and "parameters" [1, numbers],
+    γ and then β of each normalisation in order, to "painting", which is like the image.
     """
-    channels = [norm.gamma.shape[-1] for norm in painter.norms]
+    channels = [normalization.gamma.shape[-1] for normalization in painter.normalizations]
 
     def paint(image: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        left = iter(tf.split(parameters, [size for size in channels for _ in range(2)], axis=1))
+        sizes = [size for size in channels for _ in ("gamma", "beta")]
+        vectors = [vector[:, tf.newaxis, tf.newaxis] for vector in tf.split(parameters, sizes, axis=1)]
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        styles = dict(zip([layer.name for layer in painter.normalizations], pairs, strict=True))
 
         def apply(layer: keras.layers.Layer, x: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
             if not isinstance(layer, InstanceNormalization):
                 return layer.call(x, *inputs)
-            gamma, beta = (next(left)[:, tf.newaxis, tf.newaxis] for _ in range(2))
+            gamma, beta = styles[layer.name]
             mean, variance = moments(x)
-            found = (x - mean) * (tf.math.rsqrt(variance + EPSILON) * gamma) + beta
-            return tf.nn.relu(found) if layer.relu else found
+            normalized = (x - mean) * (tf.math.rsqrt(variance + EPSILON) * gamma) + beta
+            return tf.nn.relu(normalized) if layer.relu else normalized
 
         return painter.network.layers(image, None, apply)
 
@@ -64,27 +69,35 @@ def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
         tf.TensorSpec((1, None, None, 3), tf.float32, "image"),
         tf.TensorSpec((1, 2 * sum(channels)), tf.float32, "parameters"),
     ]
-    return _tflite(paint, signature, "painting", half=True)
+    return _convert_to_tflite(paint, signature, "painting", half=True)
 
 
-def _save(function: Function, signature: Sequence[tf.TensorSpec], output: str, folder: Path) -> None:
-    """Writes a function of tensors as a SavedModel with its weights as numbers."""
-    module, computed = tf.Module(), tf.function(lambda *inputs: function(*inputs), signature, autograph=False)
-    # TFLite's converter would leave out the variables of Keras 3.
-    frozen = convert_variables_to_constants_v2(computed.get_concrete_function())
+def _write_saved_model(function: Function, signature: Sequence[tf.TensorSpec], output: str, folder: Path) -> None:
+    """Write a function of tensors as a SavedModel, with its weights as constants.
+
+    Args:
+      function: what is written.
+      signature: of its inputs.
+      output: name of its output.
+      folder: of the SavedModel.
+    """
+    traced = tf.function(lambda *inputs: function(*inputs), signature, autograph=False)
+    # TFLite's converter would omit the variables of Keras 3.
+    frozen = convert_variables_to_constants_v2(traced.get_concrete_function())
 
     @tf.function(input_signature=signature, autograph=False)
-    def served(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = frozen(*inputs)
-        return {output: found[0] if isinstance(found, list | tuple) else found}
+    def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = frozen(*inputs)
+        return {output: outputs[0] if isinstance(outputs, list | tuple) else outputs}
 
-    module.served = served
-    tf.saved_model.save(module, str(folder), signatures=served)
+    module = tf.Module()
+    module.serve = serve
+    tf.saved_model.save(module, str(folder), signatures=serve)
 
 
-def _tflite(function: Function, signature: Sequence[tf.TensorSpec], output: str, half: bool) -> bytes:
+def _convert_to_tflite(function: Function, signature: Sequence[tf.TensorSpec], output: str, half: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        _save(function, signature, output, Path(folder))
+        _write_saved_model(function, signature, output, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

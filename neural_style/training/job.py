@@ -1,10 +1,11 @@
-"""A training that was asked for, and the file from which an interrupted one resumes."""
+"""A training job: its settings, its loop over steps, and the file from which an interrupted one resumes."""
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
@@ -16,26 +17,28 @@ from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training import state_files
 
 if TYPE_CHECKING:
-    from neural_style.training.decoder_training import Training as DecoderTraining
-    from neural_style.training.network_training import Training
+    from neural_style.training.base import Training
+    from neural_style.training.crops import Crops
 
 REPORTING = ("tensorboard", "shows", "shows_every")
 """Flags that do not change what is trained."""
 CHANGEABLE = (*REPORTING, "rate")
 """Flags that may differ when a training resumes: a lower rate helps where the loss was not finite."""
+SAVE_EVERY = 100
+"""Steps from one saved state to the next, and from one logged line to the next."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingJob:
-    """A training that was asked for.
+    """A training that was requested.
 
     Attributes:
       training, styles, loss, network: its settings.
-      words: the arguments that are no flags.
-      path: of what it makes.
-      photos: the photographs' paths.
-      resume: whether a broken off training is gone on with.
-      given: the flags that were named, as text by name.
+      words: the command's arguments that are not flags: paths of the styles.
+      path: the output file.
+      photos: paths of the photographs.
+      resume: whether to continue an interrupted training.
+      given: the flags on the command line, as text by name.
     """
 
     training: TrainingSettings
@@ -50,44 +53,120 @@ class TrainingJob:
 
     @property
     def state(self) -> Path:
-        """Where a training that is broken off is kept."""
+        """The file that keeps the state of an interrupted training."""
         return Path(f"{self.path}.state")
 
-    def identity(self, *groups: Checked, read: Sequence[str] = ()) -> dict[str, str]:
-        """What a training that goes on has to have in common with the one that was broken off.
+    def crops(self) -> "Crops":
+        """The batches that the training learns from.
+
+        Raises:
+          UserError: no photograph is as large as a crop.
+        """
+        from neural_style.training.crops import Crops  # needs NumPy and Pillow, which help does not
+
+        return Crops(self.photos, self.training.crop, self.training.batch, self.training.seed)
+
+    def identity(self, *groups: Checked, inputs: Sequence[str] = ()) -> dict[str, str]:
+        """What a training must have in common with the interrupted one that it resumes, as text by name.
 
         Args:
-          *groups: the settings that count.
-          read: files that are read besides the photographs, whose names and sizes count.
+          *groups: settings that must be equal.
+          inputs: files that must be equal, besides the photographs, whose names and sizes are compared.
         """
-        names = [f"{path.name} {path.stat().st_size}" for path in self.photos]
-        files_read = [*read, *([self.training.begin] if self.training.begin else [])]
-        bytes_read = [f"{Path(path).stem} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in files_read]
-        fields = [
-            (group, field) for group in groups for field in dataclasses.fields(group) if field.name not in CHANGEABLE
-        ]
-        kept = {field.name: field.metadata["kind"].text(getattr(group, field.name)) for group, field in fields}
-        return {**kept, "files": hashlib.sha256("\n".join(names + bytes_read).encode()).hexdigest()}
+        if self.training.init_from:
+            inputs = [*inputs, self.training.init_from]
+        lines = [f"{path.name} {path.stat().st_size}" for path in self.photos]
+        lines += [f"{Path(path).stem} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}" for path in inputs]
+        flags = {name: text for group in groups for name, text in _texts(group).items() if name not in CHANGEABLE}
+        return {**flags, "files": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
 
-def resume(job: TrainingJob, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:
-    """Brings a training to where the one that was broken off stood, where there is one.
+def _texts(group: Checked) -> dict[str, str]:
+    """The settings of a group as the command line takes them, by name."""
+    return {field.name: field.metadata["kind"].text(getattr(group, field.name)) for field in dataclasses.fields(group)}
+
+
+class Report(Protocol):
+    """What is reported of a training while it runs."""
+
+    def add(self, progress: Any) -> None:
+        """Take the progress of a step."""
+
+    def text(self) -> str:
+        """The errors or losses, in words."""
+
+
+def is_due(step: int, steps: int) -> bool:
+    """Whether a line is logged after a step of `steps`."""
+    return step % SAVE_EVERY == 0 or step == steps
+
+
+def train(
+    job: TrainingJob,
+    training: "Training",
+    identity: Mapping[str, str],
+    crops: "Crops",
+    report: Report,
+    finish: Callable[[], None],
+) -> None:
+    """Resume a training where its state was saved, do the steps that are left, and finish it.
+
+    The state is saved every `SAVE_EVERY` steps and when anything interrupts the training; at the end it is removed.
+
+    Args:
+      job: the request.
+      training: before its first step.
+      identity: see `TrainingJob.identity`.
+      crops: what it learns from.
+      report: takes the progress of each step.
+      finish: writes the output file.
 
     Raises:
-      UserError: what is there is not this training's.
+      UserError: the saved state belongs to another training, or a step fails.
+      KeyboardInterrupt: after the state is saved.
     """
+    _resume(job, training, identity)
+    try:
+        _do_steps(job, training, identity, crops, report)
+        finish()
+    except BaseException:
+        _save_state(job, training, identity)
+        raise
+    job.state.unlink(missing_ok=True)
+
+
+def _do_steps(
+    job: TrainingJob, training: "Training", identity: Mapping[str, str], crops: "Crops", report: Report
+) -> None:
+    """Do the steps that are left; log a line and save the state now and then."""
+    steps, first, started = job.training.steps, training.step, time.monotonic()
+    for progress in training.steps(crops, steps):
+        step = progress.step
+        report.add(progress)
+        if is_due(step, steps):
+            seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
+            time_left = f", {seconds_left / 60:.0f} minutes left" if step < steps else ""
+            logger.info(f"step {step} of {steps}: {report.text()}{time_left}")
+        if is_due(step, steps) and step < steps:
+            _save_state(job, training, identity)
+
+
+def _resume(job: TrainingJob, training: "Training", identity: Mapping[str, str]) -> None:
+    """Restore the state of an interrupted training, where there is one."""
     if job.state.exists():
         state = state_files.read(job.state, identity)
         try:
             training.restore(state)
         except (KeyError, ValueError) as error:  # a tensor is missing, or of another shape
-            raise UserError(f"{str(job.state)!r} is no state of this training: remove it to start anew.") from error
-        logger.info(f"Going on at step {training.step} of {job.training.steps}.")
+            raise UserError(
+                f"{str(job.state)!r} is not the state of this training: remove it to start anew."
+            ) from error
+        logger.info(f"Resuming at step {training.step} of {job.training.steps}.")
     elif job.resume:
-        logger.warning(f"{job.state} is not there: the training begins with its first step.")
+        logger.warning(f"{job.state} does not exist: the training starts with its first step.")
 
 
-def save_state(job: TrainingJob, training: "Training | DecoderTraining", identity: Mapping[str, str]) -> None:
-    """Writes what a training can be gone on with; nothing before its first step."""
+def _save_state(job: TrainingJob, training: "Training", identity: Mapping[str, str]) -> None:
+    """Write the state from which a training can resume; nothing before its first step."""
     if training.step:
         files.write_whole(job.state, lambda partial: state_files.write(partial, training.state(), identity))

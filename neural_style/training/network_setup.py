@@ -1,4 +1,4 @@
-"""A training before its first step, of settings."""
+"""Builds the training of a network from settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,76 +8,84 @@ import tensorflow as tf
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.feedforward.network import Network, fresh, load
-from neural_style.losses import terms
+from neural_style.feedforward.network import Network, initialize, load
+from neural_style.losses.loss import Loss
+from neural_style.losses.terms import Checkerboard, make_terms
 from neural_style.planning import device
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training.descent import Descent
-from neural_style.training.network_training import Objective, Training
+from neural_style.training.network_training import NetworkTraining, Objective
 from neural_style.vgg import adaptation, model, weights
 
-ADAM = 4.0
-"""Adam's rate as a share of --rate: γ and β, of which each style's move only when it is drawn, and the last layer."""
+ADAM_RATIO = 4.0
+"""Adam's learning rate as a share of --rate.
+
+Adam updates the last layer, and γ and β, of which a style's own get gradients only from crops in that style."""
+STYLE_VARIABLES = ("gamma", "beta")
+"""Names of the variables that each style has of its own."""
 STRATEGIES = {"mirrored": tf.distribute.MirroredStrategy, "multi_worker": tf.distribute.MultiWorkerMirroredStrategy}
 
 
 def start_training(
     training: TrainingSettings,
-    how: StylesSettings,
+    styles_settings: StylesSettings,
     loss: LossSettings,
     vgg: NetworkSettings,
     names: Sequence[str],
     styles: Sequence[np.ndarray],
     cache: Cache,
-) -> tuple[Network, Training]:
-    """A network and its training.
+) -> tuple[Network, NetworkTraining]:
+    """Build a network and its training before the first step.
 
     Args:
-      training, how, loss, vgg: settings.
-      names, styles: of the styles; RGB [rows, cols, 3] in 0..255.
+      training, styles_settings, loss, vgg: settings.
+      names: the styles' names.
+      styles: the styles' images, RGB [rows, cols, 3] in 0..255.
       cache: holds VGG's weights.
 
     Raises:
-      UserError: what is asked for can't be done.
+      UserError: the weights are not available, or the batch can't be shared by the workers.
     """
-    strategy = _strategy(how.strategy, training.batch)
-    network = _network(training, how, names)
+    strategy = _build_strategy(styles_settings.strategy, training.batch)
+    network = _build_network(training, styles_settings, names)
     precision = device.resolve_precision(vgg.precision)
     _, kernels, _ = weights.cached(vgg, training.seed, cache)
     kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
     encoder = model.build(vgg, kernels, loss.layers, precision)
-    objective = Objective(
-        encoder, terms.make_terms(loss), styles, training.crop, how.content_energy, how.checkerboard_weight
-    )
-    moving = network.model.trainable_variables
-    if how.only_styles:
-        moving = [variable for variable in moving if variable.name in ("gamma", "beta")]
-    last = [variable.path for variable in moving if variable.path.startswith("last/")]
-    descent = Descent(moving, training.steps, training.rate, ADAM, last)
-    return network, Training(network.layers, moving, objective, styles, descent, precision, strategy)
+    terms = make_terms(loss)
+    if styles_settings.checkerboard_weight:
+        terms.append(Checkerboard(styles_settings.checkerboard_weight))
+    objective = Objective(encoder, Loss(terms), styles, training.crop, styles_settings.content_energy)
+    variables = network.model.trainable_variables
+    if styles_settings.only_styles:
+        variables = [variable for variable in variables if variable.name in STYLE_VARIABLES]
+    last_layer = [variable.path for variable in variables if variable.path.startswith("last/")]
+    descent = Descent(variables, training.steps, training.rate, ADAM_RATIO, last_layer)
+    return network, NetworkTraining(network.layers, variables, objective, styles, descent, precision, strategy)
 
 
-def _network(training: TrainingSettings, how: StylesSettings, names: Sequence[str]) -> Network:
-    """A fresh network, or the one that --begin names, with fresh γ and β for other styles."""
-    begin = load(Path(training.begin)) if training.begin else None
-    architecture, width = (begin.architecture, begin.width) if begin else (how.architecture, how.width)
-    network = fresh(architecture, width, names, training.seed)
-    if begin is None:
-        return network
-    for ours, theirs in zip(network.model.weights, begin.model.weights, strict=True):
-        if ours.shape == theirs.shape and not (how.only_styles and ours.name in ("gamma", "beta")):
-            ours.assign(theirs)
+def _build_network(training: TrainingSettings, styles_settings: StylesSettings, names: Sequence[str]) -> Network:
+    """A new network, or the one that --init_from names, with new γ and β where it has another number of styles."""
+    if not training.init_from:
+        return initialize(styles_settings.architecture, styles_settings.width, names, training.seed)
+    start = load(Path(training.init_from))
+    network = initialize(start.architecture, start.width, names, training.seed)
+    for variable, start_variable in zip(network.model.weights, start.model.weights, strict=True):
+        is_new = styles_settings.only_styles and variable.name in STYLE_VARIABLES
+        if variable.shape == start_variable.shape and not is_new:
+            variable.assign(start_variable)
     return network
 
 
-def _strategy(name: str, batch: int) -> tf.distribute.Strategy | None:
+def _build_strategy(name: str, batch: int) -> tf.distribute.Strategy | None:
+    """The strategy of --strategy; a UserError where its workers can't share a batch."""
     if name == "none":
         return None
     strategy = STRATEGIES[name]()
     if batch % strategy.num_replicas_in_sync:
         raise UserError(
-            f"--batch={batch} can't be shared by {strategy.num_replicas_in_sync} workers: take a multiple of these."
+            f"--batch={batch} can't be shared by {strategy.num_replicas_in_sync} workers: choose a multiple of that."
         )
     return strategy

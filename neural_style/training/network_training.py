@@ -1,15 +1,14 @@
-"""How a network is trained: crops of photographs through it, and the engine's terms of what comes out.
+"""Training of a network that paints: crops of photographs pass through it, and the loss compares the paintings.
 
 Perceptual losses (Johnson et al. 2016, section 3.2): each crop is the content of its own loss, each style's statistics
-are measured once, and the terms are differentiated by the network's weights instead of an image's pixels. Departs from
-the paper where the settings say so: with --normalization=scale each crop's terms are divided by its own, as everywhere,
-but content by default by the styles' (--content_energy); and the network's checkerboard is a term.
+are measured once, and the loss is differentiated by the network's weights instead of an image's pixels. Departures from
+the paper: with --normalization=scale each crop's terms are divided by its own energy, except that content is divided by
+the styles' by default (--content_energy), and the network's checkerboard is a term.
 """
 
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,32 +17,25 @@ import tensorflow as tf
 from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson, Msg
 from neural_style.images.scene import Region, Scene
-from neural_style.losses import functions
-from neural_style.losses import terms as all_terms
-from neural_style.losses.terms import Term
+from neural_style.losses.loss import Loss
+from neural_style.training.base import Progress, Training
 from neural_style.training.descent import Descent
-
-CELL = 4
-"""Pixels of the checkerboard that is a term: the stride of the maps that blocks work on."""
-WINDOW = 8
-"""Its windows' rows and columns, in cells: where a picture is light it may have another than where it is dark."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
-    """Where a training stands.
+class NetworkProgress(Progress):
+    """How far the training of a network is.
 
     Attributes:
-      step: how many steps were done.
-      terms: of the last, the batch's means by name; they add up to the loss.
+      step: number of steps that were done.
+      terms: the last step's terms by name, means over the batch; they add up to the loss.
     """
 
-    step: int
     terms: Mapping[str, float]
 
     @property
     def loss(self) -> float:
-        """The terms' sum."""
+        """The sum of the terms."""
         return sum(self.terms.values())
 
 
@@ -53,27 +45,25 @@ class Objective:
     def __init__(
         self,
         encoder: keras.Model,
-        terms: Sequence[Term],
+        loss: Loss,
         styles: Sequence[np.ndarray],
         side: int,
         energy: str,
-        checkerboard: float,
     ):
         """
         Args:
-          encoder: of `vgg.model.build`, with every layer that the terms look at.
-          terms: of the loss; those that are not summed over positions need styles of one size.
+          encoder: of `vgg.model.build`, with every layer that the loss uses.
+          loss: its terms that are not additive over positions need styles of one size.
           styles: RGB [rows, cols, 3] in 0..255.
           side: rows and columns of the crops.
           energy: a choice of --content_energy.
-          checkerboard: --checkerboard_weight.
         """
-        self._encoder, self._terms, self._checkerboard = encoder, terms, checkerboard
+        self._encoder, self._loss = encoder, loss
         blank = np.zeros((side, side, 3), np.float32)
         self._scene = Scene(blank, [Region([blank], [1.0], 1.0, None)], blank)
-        measured = [all_terms.measure(terms, encoder(style[None].astype(np.float64)), {}) for style in styles]
+        measured = [loss.measure(encoder(style[None].astype(np.float64)), {}) for style in styles]
         self._styles = tf.nest.map_structure(lambda *each: tf.stack(each), *measured)
-        contents = [term.name for term in terms if term.compares]
+        contents = [term.name for term in loss.terms if term.compares_content]
         self._pooled = {name: _mean(*self._styles[name]) for name in contents} if energy == "styles" else {}
 
     def __call__(self, images: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -91,22 +81,18 @@ class Objective:
         batch = images.shape[0]
         rows = zip(_rows(contents, batch), _rows(found, batch), tf.unstack(which, batch), strict=True)
         each = [self._one(*row) for row in rows]
-        terms = {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._terms}
-        if self._checkerboard:
-            grid = functions.checkerboard(tf.cast(painted, tf.float32), CELL, WINDOW)
-            terms["checkerboard"] = self._checkerboard * tf.cast(grid, tf.float64)
-        return terms
+        return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._loss.terms}
 
     def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)
-        empty = all_terms.maps_of(self._terms, self._scene, content["image"].dtype)
-        measured = all_terms.measure(self._terms, content, empty)
+        empty = self._loss.maps(self._scene, content["image"].dtype)
+        measured = self._loss.measure(content, empty)
         for name, mean in self._pooled.items():  # as if the crop's features had the statistics of all styles together
             _, count = measured[name]
             measured[name] = mean * tf.cast(count, mean.dtype), count
-        prepared = all_terms.prepare(self._terms, measured, [style], self._scene)
-        maps = empty | all_terms.compared(self._terms, content)
-        return all_terms.losses(self._terms, all_terms.sums(self._terms, painted, maps), prepared)
+        prepared = self._loss.prepare(measured, [style], self._scene)
+        maps = empty | self._loss.content_maps(content)
+        return self._loss.losses(self._loss.sums(painted, maps), prepared)
 
 
 def _mean(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
@@ -121,8 +107,8 @@ def _rows(features: Mapping[str, tf.Tensor], batch: int) -> list[dict[str, tf.Te
     return [{name: parts[i] for name, parts in split.items()} for i in range(batch)]
 
 
-class Training:
-    """The training of a network, to be gone on with at any step."""
+class NetworkTraining(Training[NetworkProgress]):
+    """The training of a network."""
 
     def __init__(
         self,
@@ -137,107 +123,104 @@ class Training:
         """
         Args:
           network: what is trained.
-          variables: of it that move.
-          objective: of its paintings.
-          styles: RGB [rows, cols, 3] in 0..255, in the order of the network's.
-          descent: of `variables`.
+          variables: those of its variables that are updated.
+          objective: the loss of its paintings.
+          styles: RGB [rows, cols, 3] in 0..255, in the order of the network's styles.
+          descent: updates `variables`.
           dtype: of the network's arithmetic.
-          strategy: shares each batch among devices or machines; its parts' gradients are added up.
+          strategy: shares each batch among devices or machines, and adds up the gradients of its parts.
         """
+        super().__init__(descent)
         self._network, self._variables, self._objective = network, list(variables), objective
-        self._count, self._descent, self._dtype = len(styles), descent, dtype
+        self._count, self._dtype, self._strategy = len(styles), dtype, strategy
         self._styles = [tf.constant(style[None], tf.float32) for style in styles]
-        self._strategy = strategy
 
-    @property
-    def step(self) -> int:
-        """How many steps were done."""
-        return self._descent.step
-
-    def run(self, images: tf.Tensor) -> Progress:
-        """One step on RGB images [batch, rows, cols, 3] float64 in 0..255.
+    def run(self, images: tf.Tensor) -> NetworkProgress:
+        """Do one step; see `Training.run`.
 
         Raises:
           UserError: the loss is not finite; the weights are those before this step.
         """
-        which = self.drawn(self.step, images.shape[0])
-        gradients, found = self._gradients(images, tf.constant(which, tf.int32))
-        terms = {name: float(value) for name, value in found.items()}
-        size = float(tf.linalg.global_norm(gradients))
-        if not np.isfinite([size, *terms.values()]).all():
+        numbers = self.style_numbers(self.step, images.shape[0])
+        gradients, mean_terms = self._gradients(images, tf.constant(numbers, tf.int32))
+        terms = {name: float(value) for name, value in mean_terms.items()}
+        norm = float(tf.linalg.global_norm(gradients))
+        if not np.isfinite([norm, *terms.values()]).all():
             raise UserError(
                 f"At step {self.step + 1} the loss or its gradient is not finite: the weights before it are kept; "
                 "train with a lower --rate."
             )
-        self._descent.move(gradients)
-        return Progress(self.step, terms)
+        self._descent.update(gradients)
+        return NetworkProgress(self.step, terms)
 
-    def drawn(self, step: int, batch: int) -> np.ndarray:
-        """The number of the style of each crop of a step: they take turns, so that each is drawn as often."""
+    def style_numbers(self, step: int, batch: int) -> np.ndarray:
+        """The number of the style of each crop of a step [batch]; styles take turns, so each is used as often."""
         return (step * batch + np.arange(batch)) % self._count
 
-    def losses(self, images: tf.Tensor, which: np.ndarray) -> dict[str, np.ndarray]:
-        """The terms [batch] of what the network makes of images now."""
-        which = tf.constant(which, tf.int32)
-        found = self._objective(images, self._painted(tf.cast(images, self._dtype), which), which)
-        return {name: value.numpy() for name, value in found.items()}
+    def losses(self, images: tf.Tensor, style_numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """The terms [batch], by name, of the network's current paintings.
 
-    def _painted(self, images: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-        style = tf.one_hot(which, self._count)[:, None, None]
-        if isinstance(self._network, Msg):  # the style's features are its own, and learn with it
-            grams = [self._network.gram(tf.cast(each, self._dtype), style[:1]) for each in self._styles]
-            return self._network(images, style, gram=tf.gather(tf.concat(grams, axis=0), which))
-        return self._network(images, style)
+        Args:
+          images: RGB [batch, rows, cols, 3] float64 in 0..255.
+          style_numbers: the number of each one's style [batch].
+        """
+        numbers = tf.constant(style_numbers, tf.int32)
+        painted = self._paint(tf.cast(images, self._dtype), numbers)
+        return {name: values.numpy() for name, values in self._objective(images, painted, numbers).items()}
+
+    def _paint(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tf.Tensor:
+        style = tf.one_hot(style_numbers, self._count)[:, None, None]
+        if not isinstance(self._network, Msg):
+            return self._network(images, style)
+        # The Gram matrices are of the network's own features, which change while it learns.
+        grams = [self._network.gram(tf.cast(image, self._dtype), style[:1]) for image in self._styles]
+        return self._network(images, style, gram=tf.gather(tf.concat(grams, axis=0), style_numbers))
 
     @tf.function(autograph=False)
-    def _gradients(self, images: tf.Tensor, which: tf.Tensor) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
-        """The gradient of the loss by the variables, and the terms' means, of a batch."""
+    def _gradients(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """The loss's gradient by each variable, and the terms by name; both are means over the batch."""
         if self._strategy is None:
-            return self._of_part(images, which, images.shape[0])
-        return self._shared(images, which)
+            return self._part_gradients(images, style_numbers, images.shape[0])
+        return self._shared_gradients(images, style_numbers)
 
-    def _of_part(self, images: tf.Tensor, which: tf.Tensor, batch: int) -> tuple[list, dict]:
-        """Of a part of a batch of `batch`: what adds up over its parts."""
+    def _part_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor, batch: int) -> tuple[list, dict]:
+        """What a part of a batch of `batch` images adds to gradients and terms."""
         with tf.GradientTape() as tape:
-            painted = self._painted(tf.cast(images, self._dtype), which)
-            found = {
-                name: tf.reduce_sum(values) / batch for name, values in self._objective(images, painted, which).items()
+            painted = self._paint(tf.cast(images, self._dtype), style_numbers)
+            terms = {
+                name: tf.reduce_sum(values) / batch
+                for name, values in self._objective(images, painted, style_numbers).items()
             }
-            loss = all_terms.total_loss(found)
-        return tape.gradient(loss, [variable.value for variable in self._variables]), found
+            loss = Loss.total(terms)
+        return tape.gradient(loss, [variable.value for variable in self._variables]), terms
 
-    def _shared(self, images: tf.Tensor, which: tf.Tensor) -> tuple[list, dict]:
-        """Each replica's part of the batch, added up."""
+    def _shared_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tuple[list, dict]:
+        """Gradients and terms where each replica computes its part of the batch."""
         strategy, batch = self._strategy, images.shape[0]
-        count = strategy.num_replicas_in_sync
-        part = batch // count
+        part = batch // strategy.num_replicas_in_sync
 
-        def mine() -> tuple[list, dict]:
+        def run_replica() -> tuple[list, dict]:
             context = tf.distribute.get_replica_context()
             first = context.replica_id_in_sync_group * part
-            found = self._of_part(_part(images, first, part), _part(which, first, part), batch)
-            return tf.nest.map_structure(functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM), found)
+            values = self._part_gradients(
+                _rows_from(images, first, part), _rows_from(style_numbers, first, part), batch
+            )
+            add_up = functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM)
+            return tf.nest.map_structure(add_up, values)
 
-        found = strategy.run(mine)
-        return tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[0], found)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What `restore` takes."""
-        return self._descent.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a `state`."""
-        self._descent.restore(state)
+        per_replica = strategy.run(run_replica)
+        return tf.nest.map_structure(lambda values: strategy.experimental_local_results(values)[0], per_replica)
 
     def finish(self) -> None:
-        """Puts into the network what it keeps of its styles."""
+        """Store the styles' Gram matrices in a network that keeps them."""
         if isinstance(self._network, Msg):
             style = tf.one_hot([0], self._count)[:, None, None]
-            grams = [self._network.gram(each, style) for each in self._styles]
+            grams = [self._network.gram(image, style) for image in self._styles]
             self._network.match.grams.assign(tf.concat(grams, axis=0))
 
 
-def _part(values: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
-    shape = tf.concat([[count], tf.shape(values)[1:]], axis=0)
-    found = tf.slice(values, tf.concat([[first], tf.zeros(len(values.shape) - 1, tf.int32)], axis=0), shape)
-    return tf.ensure_shape(found, [count, *values.shape[1:]])
+def _rows_from(values: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
+    """The `count` entries of the first axis from `first` on; `first` may be a tensor."""
+    size = tf.concat([[count], tf.shape(values)[1:]], axis=0)
+    start = tf.concat([[first], tf.zeros(len(values.shape) - 1, tf.int32)], axis=0)
+    return tf.ensure_shape(tf.slice(values, start, size), [count, *values.shape[1:]])

@@ -1,4 +1,4 @@
-"""Where a training stands, as a file: safetensors, with what identifies the training as its metadata."""
+"""State files of interrupted trainings: safetensors, with what identifies the training as metadata."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,16 @@ from safetensors.numpy import load_file, save_file
 
 from neural_style.core.errors import UserError
 
+RENAMED = {"begin": "init_from"}
+"""Flags by their names in older state files."""
+
 
 def write(path: Path, state: Mapping[str, np.ndarray], identity: Mapping[str, str]) -> None:
-    """Writes where a training stands, and which it is."""
+    """Write a training's state, and which training it is.
+
+    Raises:
+      OSError: the file can't be written.
+    """
     try:
         save_file(dict(state), path, dict(identity))
     except SafetensorError as error:  # a full disk
@@ -19,31 +26,36 @@ def write(path: Path, state: Mapping[str, np.ndarray], identity: Mapping[str, st
 
 
 def read(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Reads where a training stands.
+    """Read a training's state.
+
+    Args:
+      path: a file of `write`.
+      identity: the training that is to resume from it.
 
     Raises:
-      UserError: the file is none, or of a training with other settings.
+      UserError: the file is not a state file, or belongs to a training with other settings.
     """
     try:
         with safe_open(path, "np") as file:
-            found = file.metadata()
+            metadata = file.metadata()
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{str(path)!r} is no state of a training ({error}): remove it to start anew.") from error
-    if not found:
-        raise UserError(f"{str(path)!r} is no state of a training: remove it to start anew.")
-    if found != dict(identity):
-        raise UserError(f"{str(path)!r} is the state of {_difference(found, identity)} remove it to start anew.")
+        raise UserError(f"{str(path)!r} is not the state of a training ({error}): remove it to start anew.") from error
+    if not metadata:
+        raise UserError(f"{str(path)!r} is not the state of a training: remove it to start anew.")
+    saved = {RENAMED.get(name, name): value for name, value in metadata.items()}
+    if saved != dict(identity):
+        raise UserError(f"{str(path)!r} is the state of {_difference(saved, identity)} remove it to start anew.")
     return state
 
 
-def _difference(found: Mapping[str, str], identity: Mapping[str, str]) -> str:
-    """Which other training it is, and what would go on with it."""
-    unknown = sorted(found.keys() ^ identity.keys())
+def _difference(saved: Mapping[str, str], identity: Mapping[str, str]) -> str:
+    """Describe the training of a state file by how it differs, and what would let it resume."""
+    unknown = sorted(saved.keys() ^ identity.keys())
     if unknown:
-        return f"a training by a version of neural_style that knows another {unknown[0]}, which can't be gone on with:"
-    name = next(name for name in sorted(found) if found[name] != identity[name])
+        return f"a training by a version of neural_style with another set of flags ({unknown[0]}), and can't resume:"
+    name = next(name for name in sorted(saved) if saved[name] != identity[name])
     if name == "files":
-        return "a training with other photographs or styles, or in another order: give them as they were, or"
-    was, now = found[name] or "not given", identity[name] or "not given"
-    return f"a training with other flags (--{name} was {was}, and is {now}): give them as they were, or"
+        return "a training with other photographs or styles, or in another order: name the same files, or"
+    before, now = saved[name] or "not given", identity[name] or "not given"
+    return f"a training with other flags (--{name} was {before}, and is {now}): use the same flags, or"

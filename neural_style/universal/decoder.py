@@ -1,9 +1,8 @@
-"""Decoders: features of a level back to an image, by convolutions that mirror the network's.
+"""Decoders: networks that map features of a level back to an image, with convolutions that mirror VGG's.
 
-A decoder (Li et al. 2017, section 3.1) is the network read backwards: the mirror of each convolution takes as many
-channels as that makes, and makes as many as that takes; where the network pools, the decoder doubles each position
-(nearest neighbour, so that no checkerboard can come of it), and its borders are padded with their own pixels, as the
-encoder's are.
+A decoder (Li et al. 2017, section 3.1) has VGG's convolutions in reverse order, each with its numbers of input and
+output channels exchanged. Where VGG pools, the decoder repeats each position twice in rows and columns (nearest
+neighbour), which leaves no checkerboard. Borders are padded with their own pixels, as in the encoder.
 """
 
 import dataclasses
@@ -19,25 +18,25 @@ from safetensors.numpy import load_file, save_file
 from neural_style.core.errors import UserError
 from neural_style.pretrained import decoders
 from neural_style.settings import vgg_layers
-from neural_style.vgg import doubling, model
+from neural_style.settings.vgg_layers import level_layer
+from neural_style.vgg import model, upsampling
 
-
-def layer(level: int) -> str:
-    """The convolution whose features a level works on: reluL_1, as papers call it."""
-    return f"block{level}_conv1"
+Weights = Mapping[str, tuple[Any, Any]]
+"""(kernel, bias) by the name of the mirrored convolution, in the decoder's order: arrays, tensors or variables."""
 
 
 def kernel_shapes(network: str, level: int) -> dict[str, tuple[int, int, int, int]]:
-    """The kernel shape (rows, cols, fan in, filters) of each convolution of a decoder, in order, by what it mirrors."""
+    """The kernel shape (rows, cols, fan in, filters) of each convolution of a decoder, by the one it mirrors."""
     shapes = vgg_layers.kernel_shapes(network)
-    names = vgg_layers.names_through(network, [layer(level)])
+    names = vgg_layers.names_through(network, [level_layer(level)])
     return {name: (*shapes[name][:2], *reversed(shapes[name][2:])) for name in reversed(names)}
 
 
 def reach(network: str, level: int) -> int:
-    """How far, in pixels, a position of the features is seen in the image decoded: a multiple of its stride."""
-    found, stride = sum(map(vgg_layers.stride, kernel_shapes(network, level))), vgg_layers.stride(layer(level))
-    return -(-found // stride) * stride
+    """How far a feature's position affects the decoded image, in pixels; a multiple of the level's stride."""
+    pixels = sum(vgg_layers.stride(name) for name in kernel_shapes(network, level))
+    stride = vgg_layers.stride(level_layer(level))
+    return -(-pixels // stride) * stride
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,85 +46,95 @@ class Decoder:
     Attributes:
       level: 1 to 5.
       unit: what features are divided by; their root mean square over photographs.
-      weights: (kernel, bias) by the name of the convolution that is mirrored, in the decoder's order; arrays, tensors
-        or variables.
+      weights: of the convolutions.
     """
 
     level: int
     unit: float
-    weights: Mapping[str, tuple[Any, Any]]
+    weights: Weights
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
-        """Features [batch, rows, cols, channels] to RGB images, 2^(level - 1) times larger, about 0..255."""
-        return 255 * through(features / tf.cast(self.unit, features.dtype), self.weights)
+        """Decode features [batch, rows, cols, channels] to RGB images, 2^(level - 1) times larger, about 0..255."""
+        return 255 * apply_convolutions(features / tf.cast(self.unit, features.dtype), self.weights)
 
     def cast(self, dtype: str) -> "Decoder":
-        """The decoder with its weights as tensors of `dtype`, which features are then to have."""
-        weights = {name: tuple(tf.cast(part, dtype) for part in pair) for name, pair in self.weights.items()}
+        """The decoder with its weights as tensors of `dtype`; features must then have that dtype."""
+        weights = {
+            name: (tf.cast(kernel, dtype), tf.cast(bias, dtype)) for name, (kernel, bias) in self.weights.items()
+        }
         return dataclasses.replace(self, weights=weights)
 
 
-def through(x: tf.Tensor, weights: Mapping[str, tuple[Any, Any]]) -> tf.Tensor:
-    """What the convolutions of a decoder make of `x` [batch, rows, cols, channels]; also of its first ones alone."""
-    convolve = convolved
+def apply_convolutions(x: tf.Tensor, weights: Weights) -> tf.Tensor:
+    """Apply all convolutions of a decoder, or its first ones alone, to `x` [batch, rows, cols, channels]."""
+    convolution = convolve
     for name, (kernel, bias) in weights.items():
-        x = convolve(x, kernel) + bias
-        if name != layer(1):
+        x = convolution(x, kernel) + bias
+        if name != level_layer(1):
             x = tf.nn.relu(x)
-        convolve = upsample_conv if name.endswith("conv1") else convolved
+        convolution = upsample_conv if name.endswith("conv1") else convolve
     return x
 
 
-def convolved(x: tf.Tensor, kernel: Any) -> tf.Tensor:
-    """The convolution of `x` [batch, rows, cols, channels], whose border is repeated, as the encoder's is."""
+def convolve(x: tf.Tensor, kernel: Any) -> tf.Tensor:
+    """Convolve `x` [batch, rows, cols, channels]; the border is repeated, as in the encoder."""
     return tf.nn.conv2d(model.pad(x, "replicate"), kernel, 1, "VALID")
 
 
 def upsample_conv(x: tf.Tensor, kernel: Any) -> tf.Tensor:
-    """`convolved` of `x` with each position twice in rows and in cols, without making that."""
-    return doubling.upsample_conv(model.pad(x, "replicate"), kernel)
+    """Equal to `convolve` of `x` enlarged twice by nearest neighbour, without computing the enlarged map."""
+    return upsampling.upsample_conv(model.pad(x, "replicate"), kernel)
 
 
-def fresh(network: str, level: int, unit: float, seed: int) -> Decoder:
-    """A decoder before its training: kernels drawn by chance (He et al. 2015), an image of middle grey."""
+def initialize(network: str, level: int, unit: float, seed: int) -> Decoder:
+    """Build a decoder before its training: random kernels (He et al. 2015) that decode to about middle grey."""
     rng, weights = np.random.RandomState(seed), {}
     for name, shape in kernel_shapes(network, level).items():
         kernel = rng.standard_normal(shape) * np.sqrt(2 / (9 * shape[2]))
         weights[name] = kernel.astype(np.float32), np.zeros(shape[3], np.float32)
-    kernel, bias = weights[layer(1)]
-    weights[layer(1)] = kernel / 8, bias + np.float32(0.5)
+    kernel, bias = weights[level_layer(1)]
+    weights[level_layer(1)] = kernel / 8, bias + np.float32(0.5)
     return Decoder(level, unit, weights)
 
 
 def save(path: Path, decoder: Decoder, facts: Mapping[str, str]) -> None:
-    """Writes a decoder as float16, with what `decoders.find` and people want to know of it.
+    """Write a decoder as float16, with metadata for `decoders.find` and for people.
 
     Args:
       path: of a .safetensors file.
       decoder: with arrays as weights.
-      facts: `decoders.encoder` of its network, and whatever else.
+      facts: `decoders.encoder` of its network, and any other metadata.
     """
     tensors = {}
     for name, (kernel, bias) in decoder.weights.items():
-        tensors |= {f"{name}.kernel": kernel.astype(np.float16), f"{name}.bias": bias.astype(np.float16)}
+        tensors[f"{name}.kernel"] = kernel.astype(np.float16)
+        tensors[f"{name}.bias"] = bias.astype(np.float16)
     save_file(tensors, path, {**facts, "level": str(decoder.level), "unit": repr(decoder.unit)})
 
 
 def load(path: Path) -> Decoder:
-    """Reads a decoder.
+    """Read a decoder.
 
     Raises:
-      UserError: the file is none, or of another shape than its network asks for.
+      UserError: the file is not a decoder, or its tensors do not have the shapes of its network.
     """
     facts = decoders.facts_of(path)
     try:
-        tensors, level = load_file(path), int(facts["level"])
-        shapes, unit = kernel_shapes(facts["network"], level), float(facts["unit"])
-        weights = {name: (tensors[f"{name}.kernel"], tensors[f"{name}.bias"]) for name in shapes}
-        fits = all(weights[name][0].shape == shape for name, shape in shapes.items())
-        finite = all(np.isfinite(part).all() for pair in weights.values() for part in pair)
-        if not (fits and finite and unit > 0):
-            raise ValueError("it has other shapes than its network, or numbers that are not finite")
+        tensors, level, unit = load_file(path), int(facts["level"]), float(facts["unit"])
+        shapes = kernel_shapes(facts["network"], level)
+        weights = {name: _read_pair(tensors, name, shape) for name, shape in shapes.items()}
+        if not unit > 0:
+            raise ValueError("its unit is not a positive number")
     except (KeyError, ValueError, OSError, SafetensorError) as error:
         raise UserError(f"Expected a decoder in {str(path)!r}, but it can't be read as one: {error}") from error
-    return Decoder(level, unit, {name: tuple(part.astype(np.float32) for part in weights[name]) for name in weights})
+    return Decoder(level, unit, weights)
+
+
+def _read_pair(tensors: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The float32 kernel and bias of a convolution; a ValueError where they have other shapes or are not finite."""
+    kernel, bias = tensors[f"{name}.kernel"], tensors[f"{name}.bias"]
+    if kernel.shape != shape or bias.shape != shape[-1:]:
+        raise ValueError(f"{name} has a kernel of shape {kernel.shape}, and its network needs {shape}")
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise ValueError(f"{name} holds numbers that are not finite")
+    return kernel.astype(np.float32), bias.astype(np.float32)

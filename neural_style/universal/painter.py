@@ -1,4 +1,4 @@
-"""One level of a picture: its features measured, given the style's statistics, and decoded, tile by tile."""
+"""Paints one level of a picture: encodes it, gives its features the styles' statistics, and decodes it."""
 
 from collections.abc import Sequence
 
@@ -9,97 +9,130 @@ from neural_style.images import color
 from neural_style.images.scene import Scene, shares_of
 from neural_style.settings import vgg_layers
 from neural_style.settings.universal import UniversalSettings
+from neural_style.settings.vgg_layers import level_layer
 from neural_style.universal.codec import Codec
-from neural_style.universal.decoder import layer
-from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, toward
+from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, interpolate
 from neural_style.vgg.tiles import Box, tiles
 
 
 class Painter:
-    """Paints a scene level by level. Statistics are sums over positions: a first pass over tiles adds them up, a second
-    transforms and decodes."""
+    """Paints a scene level by level.
+
+    Statistics are sums over positions: a first pass over tiles adds them up, a second transforms and decodes.
+    """
 
     def __init__(self, codec: Codec, scene: Scene, settings: UniversalSettings, tile: int | None):
         """
         Args:
           codec: with a decoder for each level.
-          scene: whose styles are measured now.
+          scene: its styles are measured here.
           settings: of the method.
-          tile: side of the tiles in pixels; None takes images whole.
+          tile: side of the tiles in pixels; None processes images whole.
         """
         self._codec, self._settings = codec, settings
-        self._stride = vgg_layers.stride(layer(max(settings.levels)))
+        self._stride = _level_stride(max(settings.levels))
         self._tile = tile and -(-tile // self._stride) * self._stride
         self._grey = scene.chroma is not None
-        self._styles = [[self._measured(style) for style in region.styles] for region in scene.regions]
+        self._styles = [[self._measure_style(style) for style in region.styles] for region in scene.regions]
         self._regions = scene.regions
         self._shares = shares_of(scene.regions)
 
     def paint(self, image: np.ndarray, level: int) -> np.ndarray:
-        """The image after a level.
+        """Paint one level.
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
-          level: whose features are transformed.
+          level: the level whose features are transformed.
 
         Returns:
           RGB [rows, cols, 3] float32 in 0..255.
         """
-        whole, shares = self._fitted(image.clip(0, 255)), None
+        padded = self._pad(image.clip(0, 255))
+        shares = None
         if self._shares is not None:
-            shares = _at_stride(self._fitted(self._shares), vgg_layers.stride(layer(level)))
-        boxes = self._boxes(whole)
-        kept = self._codec.encode(whole, boxes[0], [level])[level] if len(boxes) == 1 else None
-        maps = self._maps(whole, level, self._counted(shares, image, level), kept) if self._settings.alpha else []
-        painted = np.empty(whole.shape, np.float32)
+            shares = _mean_of_squares(self._pad(self._shares), _level_stride(level))
+        boxes = self._boxes(padded)
+        # The features of a single box are kept, so that they are computed once for both passes.
+        features_of_all = self._codec.encode(padded, boxes[0], [level])[level] if len(boxes) == 1 else None
+        maps = self._maps(padded, level, self._position_weights(shares, image, level), features_of_all)
+        painted = np.empty(padded.shape, np.float32)
         for box in boxes:
-            seen = self._codec.around(box, level, whole.shape)
-            features = kept if kept is not None else self._codec.encode(whole, seen, [level])[level]
-            moved = transformed(features, maps, _cut(shares, seen, level))
-            painted[box[0] : box[2], box[1] : box[3]] = self._codec.decode(moved, seen, box, level)
+            outer = self._codec.decoder_box(box, level, padded.shape)
+            features = features_of_all
+            if features is None:
+                features = self._codec.encode(padded, outer, [level])[level]
+            transformed = apply_maps(features, maps, _crop_shares(shares, outer, level))
+            painted[box[0] : box[2], box[1] : box[3]] = self._codec.decode(transformed, outer, box, level)
         painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
         return color.grey(painted) if self._grey else painted
 
-    def _maps(self, whole: np.ndarray, level: int, counted: np.ndarray | None, kept: tf.Tensor | None) -> list[Affine]:
-        """What each region's features go through; of these, positions count as `counted` says, see `_counted`."""
-        sums = [MomentAccumulator() for _ in self._regions]
-        for box in self._boxes(whole):
-            features = kept if kept is not None else self._codec.encode(whole, box, [level])[level]
-            within = _cut(counted, box, level)
-            for index, each in enumerate(sums):
-                each.add(features, None if within is None else within[..., index])
-        transform, alpha = TRANSFORMS[self._settings.method], self._settings.alpha
-        return [
-            toward(transform(each.statistics(), [style[level] for style in styles], region.blend), alpha)
-            for each, styles, region in zip(sums, self._styles, self._regions, strict=True)
-        ]
+    def _maps(
+        self, padded: np.ndarray, level: int, weights: np.ndarray | None, features_of_all: tf.Tensor | None
+    ) -> list[Affine]:
+        """The map of each region's features; none where --alpha is 0.
 
-    def _measured(self, style: np.ndarray) -> dict[int, Statistics]:
-        """The statistics of a style's features, by level."""
-        whole, levels = self._fitted(style), sorted(set(self._settings.levels))
-        sums = {level: MomentAccumulator() for level in levels}
-        counted = {level: self._counted(None, style, level) for level in levels}
-        for box in self._boxes(whole):
-            for level, features in self._codec.encode(whole, box, levels).items():
-                within = _cut(counted[level], box, level)
-                sums[level].add(features, None if within is None else within[..., 0])
-        return {level: each.statistics() for level, each in sums.items()}
+        Args:
+          padded: the image, see `_pad`.
+          level: of the features.
+          weights: see `_position_weights`.
+          features_of_all: the image's features, where it is a single box.
+        """
+        if self._settings.alpha == 0:
+            return []
+        transform = TRANSFORMS[self._settings.method]
+        contents = self._measure_regions(padded, level, weights, features_of_all)
+        maps = []
+        for content, styles, region in zip(contents, self._styles, self._regions, strict=True):
+            affine = transform(content, [style[level] for style in styles], region.blend)
+            maps.append(interpolate(affine, self._settings.alpha))
+        return maps
 
-    def _fitted(self, image: np.ndarray) -> np.ndarray:
-        """An image whose sides are multiples of the deepest level's stride, its border repeated below and right."""
+    def _measure_regions(
+        self, padded: np.ndarray, level: int, weights: np.ndarray | None, features_of_all: tf.Tensor | None
+    ) -> list[Statistics]:
+        """The statistics of each region's features; for the arguments see `_maps`."""
+        moments = [MomentAccumulator() for _ in self._regions]
+        for box in self._boxes(padded):
+            features = features_of_all
+            if features is None:
+                features = self._codec.encode(padded, box, [level])[level]
+            box_weights = _crop_shares(weights, box, level)
+            for index, accumulator in enumerate(moments):
+                accumulator.add(features, None if box_weights is None else box_weights[..., index])
+        return [accumulator.statistics() for accumulator in moments]
+
+    def _measure_style(self, style: np.ndarray) -> dict[int, Statistics]:
+        """The statistics of a style's features by level."""
+        padded, levels = self._pad(style), sorted(set(self._settings.levels))
+        moments = {level: MomentAccumulator() for level in levels}
+        weights = {level: self._position_weights(None, style, level) for level in levels}
+        for box in self._boxes(padded):
+            for level, features in self._codec.encode(padded, box, levels).items():
+                box_weights = _crop_shares(weights[level], box, level)
+                moments[level].add(features, None if box_weights is None else box_weights[..., 0])
+        return {level: accumulator.statistics() for level, accumulator in moments.items()}
+
+    def _pad(self, image: np.ndarray) -> np.ndarray:
+        """Pad an image below and right to multiples of the deepest level's stride, by repeating its border."""
         below, right = (-side % self._stride for side in image.shape[:2])
         return np.pad(image, [(0, below), (0, right), (0, 0)], "edge") if below or right else image
 
-    def _counted(self, shares: np.ndarray | None, image: np.ndarray, level: int) -> np.ndarray | None:
-        """What each position of a level counts in each region's statistics [rows, cols, regions]; None is all alike.
+    def _position_weights(self, shares: np.ndarray | None, image: np.ndarray, level: int) -> np.ndarray | None:
+        """The weight of each position of a level in each region's statistics; what `_pad` added weighs nothing.
 
-        What `_fitted` adds to the image does not.
+        Args:
+          shares: of each region at each position [rows, cols, regions]; None is one region everywhere.
+          image: before it was padded.
+          level: the level.
+
+        Returns:
+          [rows, cols, regions]; None where all weigh the same.
         """
-        added = [(0, -side % self._stride) for side in image.shape[:2]]
-        if not np.any(added):
+        padding = [(0, -side % self._stride) for side in image.shape[:2]]
+        if not np.any(padding):
             return shares
-        inside = np.pad(np.ones((*image.shape[:2], 1), np.float32), [*added, (0, 0)])
-        inside = _at_stride(inside, vgg_layers.stride(layer(level)))
+        inside = np.pad(np.ones((*image.shape[:2], 1), np.float32), [*padding, (0, 0)])
+        inside = _mean_of_squares(inside, _level_stride(level))
         return inside if shares is None else shares * inside
 
     def _boxes(self, image: np.ndarray) -> list[Box]:
@@ -107,31 +140,40 @@ class Painter:
         return [tile.box for tile in tiles(rows, cols, self._tile or max(rows, cols))]
 
 
-def transformed(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares: np.ndarray | None) -> tf.Tensor:
-    """Features through the map of each region.
+def apply_maps(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares: np.ndarray | None) -> tf.Tensor:
+    """Apply the map of each region to features.
 
     Args:
       features: [rows, cols, channels].
-      maps: one for each region; none leaves the features as they are.
-      shares: of each region at each position [rows, cols, regions]; what they leave of 1 stays as it is. None is one
-        region everywhere.
+      maps: one for each region; none leaves the features unchanged.
+      shares: of each region at each position [rows, cols, regions]; where they add up to less than 1, the rest is left
+        unchanged. None is one region everywhere.
     """
-    found = x = tf.convert_to_tensor(features)
+    unchanged = result = tf.convert_to_tensor(features)
     for index, affine in enumerate(maps):
-        moved = tf.tensordot(x, tf.cast(affine.matrix, x.dtype), 1) + tf.cast(affine.offset, x.dtype)
-        found = moved if shares is None else found + tf.cast(shares[..., index, np.newaxis], x.dtype) * (moved - x)
-    return found
+        matrix, offset = (tf.cast(part, unchanged.dtype) for part in (affine.matrix, affine.offset))
+        mapped = tf.tensordot(unchanged, matrix, 1) + offset
+        if shares is None:
+            result = mapped
+        else:
+            result = result + tf.cast(shares[..., index, np.newaxis], unchanged.dtype) * (mapped - unchanged)
+    return result
 
 
-def _at_stride(maps: np.ndarray, stride: int) -> np.ndarray:
-    """The means of squares of `stride` pixels of maps [rows, cols, regions]."""
+def _level_stride(level: int) -> int:
+    """Pixels from one position of a level's features to the next."""
+    return vgg_layers.stride(level_layer(level))
+
+
+def _mean_of_squares(maps: np.ndarray, side: int) -> np.ndarray:
+    """The means of squares of `side` pixels of maps [rows, cols, regions]."""
     rows, cols, regions = maps.shape
-    return maps.reshape(rows // stride, stride, cols // stride, stride, regions).mean(axis=(1, 3))
+    return maps.reshape(rows // side, side, cols // side, side, regions).mean(axis=(1, 3))
 
 
-def _cut(shares: np.ndarray | None, box: Box, level: int) -> np.ndarray | None:
+def _crop_shares(shares: np.ndarray | None, box: Box, level: int) -> np.ndarray | None:
     """The part `box`, in pixels, of shares at a level's positions."""
     if shares is None:
         return None
-    top, left, bottom, right = (edge // vgg_layers.stride(layer(level)) for edge in box)
+    top, left, bottom, right = (edge // _level_stride(level) for edge in box)
     return shares[top:bottom, left:right]

@@ -1,1 +1,1 @@
-"""VGG: an image to named features."""
+"""VGG: the network that maps an image to named features."""

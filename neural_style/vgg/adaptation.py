@@ -1,4 +1,4 @@
-"""Weights as the images make them: learned from them, or normalised over them."""
+"""Weights that depend on the images: learned from them, or normalised over them."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,18 @@ from neural_style.vgg.weight_files import Weights
 
 
 def adapt_weights(
-    settings: NetworkSettings, weights: Weights | None, shown: Sequence[np.ndarray], seed: int, layers: Sequence[str]
+    settings: NetworkSettings, weights: Weights | None, images: Sequence[np.ndarray], seed: int, layers: Sequence[str]
 ) -> Weights:
-    """Weights as the images make them: learned where there are none, normalised where --normalize_weights says so.
+    """Learn weights if there are none, and normalise them if --normalize_weights says so.
 
     Args:
       settings: of the network.
-      weights: of `resolve`.
-      shown: RGB images [rows, cols, 3] in 0..255.
+      weights: of `weights.resolve`; None to learn them.
+      images: RGB [rows, cols, 3] in 0..255.
       seed: of learned weights.
-      layers: whose deepest is the last to be learned or normalised.
+      layers: the deepest of these is the last layer to be learned or normalised.
     """
-    found = weights or kmeans.learn(settings, shown, seed, layers)
+    weights = weights or kmeans.learn(settings, images, seed, layers)
     if settings.normalize_weights == "none":
-        return found
-    return model.normalize(settings, found, inputs.images_to_normalize_over(settings, shown), layers)
+        return weights
+    return model.normalize(settings, weights, inputs.images_to_normalize_over(settings, images), layers)

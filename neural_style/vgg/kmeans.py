@@ -1,8 +1,8 @@
-"""Learned features: VGG filters found in the two images themselves, with nothing to download.
+"""Learned features: VGG filters from the images themselves, without any download.
 
-Layer by layer and without labels: the filters of a convolution are the centroids of a spherical k-means over
-patches of its input (Coates & Ng 2012, section 3), scaled so that each filter's mean activation over the images is 1
-(Gatys et al. 2016, section 2; Kraehenbuehl et al. 2016 scale whole layers so).
+The filters of each convolution are the centroids of a spherical k-means over patches of its input (Coates & Ng 2012,
+section 3), without labels. They are scaled so that each filter's mean activation over the images is 1 (Gatys et al.
+2016, section 2; Kraehenbuehl et al. 2016 scale whole layers like this).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,23 +16,24 @@ from neural_style.vgg import model
 
 PATCHES_PER_FILTER = 12
 ROUNDS = 4
-FLATTEST = 0.2
-"""The share of patches with the least contrast, which are dropped."""
-ROUNDING = 1e-4
-"""Patches with less contrast than this share of their length are flat but for rounding, and dropped too."""
+"""Of the k-means."""
+FLAT_SHARE = 0.2
+"""The share of patches with the lowest contrast, which are dropped."""
+MIN_CONTRAST = 1e-4
+"""Patches with less contrast, relative to their length, are flat except for rounding, and are dropped too."""
 
 
 def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, layers: Iterable[str]) -> model.Weights:
-    """Learns the filters of a network from `pictures`.
+    """Learn the filters of a network from `pictures`.
 
     Args:
-      settings: of the network; the filters fit its pooling, padding and preprocessing.
+      settings: of the network; the filters suit its pooling, padding and preprocessing.
       pictures: RGB arrays [rows, cols, 3] in 0..255.
       seed: of the patches' positions and the first centroids; the same seed gives the same weights.
       layers: the deepest of these is the last layer learned.
 
     Returns:
-      Layer name to (kernel, bias), as `model.build` takes them; biases are zero.
+      Layer name to (kernel, bias), for `model.build`; biases are zero.
     """
     rng, weights = np.random.RandomState(seed), {}
     maps = [tf.constant(model.preprocess(picture, settings.preprocess)[np.newaxis]) for picture in pictures]
@@ -47,14 +48,14 @@ def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, 
         kernel = kernel.T.reshape(shape)
         maps = [tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "VALID")) for x in padded]
         mean = np.mean([tf.reduce_mean(x, axis=[0, 1, 2]) for x in maps], axis=0)
-        factor = 1 / model.units(mean)
+        factor = 1 / model.filter_divisors(mean)
         maps = [x * factor for x in maps]
         weights[name] = (kernel * factor).astype(np.float32), np.zeros(shape[3], np.float32)
     return weights
 
 
 def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState) -> np.ndarray:
-    """`number` random 3x3 patches of the padded maps, centred, of unit length: [about number, 9 * channels]."""
+    """About `number` random 3x3 patches of the padded maps, centred, of unit length: [patches, 9 * channels]."""
     patches = []
     for x in maps:
         x = x[0].numpy()
@@ -63,18 +64,18 @@ def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState)
         patches.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
     patches = np.concatenate(patches).reshape(-1, 9 * x.shape[-1])
     lengths = np.linalg.norm(patches, axis=1)
-    # At the image itself the mean over patches goes, so that a patch's own colour still counts.
+    # Of the image itself, the mean over patches is subtracted, so that a patch keeps its own colour.
     patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)
     norms = np.linalg.norm(patches, axis=1)
-    kept = norms > np.maximum(np.quantile(norms, FLATTEST), ROUNDING * lengths)
-    if not kept.any():  # the pictures are flat, and any direction is as good as another
+    kept = norms > np.maximum(np.quantile(norms, FLAT_SHARE), MIN_CONTRAST * lengths)
+    if not kept.any():  # the pictures are flat, so any directions will do
         patches = rng.standard_normal(patches.shape).astype(np.float32)
         norms, kept = np.linalg.norm(patches, axis=1), slice(None)
     return patches[kept] / norms[kept, np.newaxis]
 
 
 def _centroids(patches: np.ndarray, number: int, rng: np.random.RandomState) -> np.ndarray:
-    """Spherical k-means: `number` unit vectors, [number, patch]; empty clusters start again from a patch."""
+    """Spherical k-means: unit vectors [number, patch]; an empty cluster restarts from a random patch."""
     centroids = patches[rng.randint(0, len(patches), number)]
     for _ in range(ROUNDS):
         nearest = np.argmax(patches @ centroids.T, axis=1)

@@ -1,4 +1,4 @@
-"""The tiles of an image: which pixels and which positions of each layer they cover."""
+"""The tiles of an image, and the pixels and positions of each layer that they cover."""
 
 import dataclasses
 
@@ -17,20 +17,20 @@ class Tile:
     Attributes:
       place: row and column in the grid of tiles.
       box: in pixels of the image.
-      edges: whether it lies at the image's top, left, bottom and right border, 0 or 1.
+      edges: whether it touches the image's top, left, bottom and right border, 0 or 1.
     """
 
     place: tuple[int, int]
     box: Box
     edges: Box
 
-    def seen(self) -> Box:
-        """The tile with one more row and column where the image goes on: the other ends of its differences."""
+    def box_with_margin(self) -> Box:
+        """Return the box with one more row and column where the image continues, for differences of pixels."""
         top, left, bottom, right = self.box
         return top, left, bottom + 1 - self.edges[2], right + 1 - self.edges[3]
 
     def at(self, network: str, layer: str) -> Box:
-        """The tile's part of the features of `layer`, in positions; of "image", in pixels."""
+        """Return the tile's box within the features of `layer`, in positions; for "image", in pixels."""
         if layer == "image":
             return self.box
         reach, stride = vgg_layers.reach(network, [layer]), vgg_layers.stride(layer)
@@ -42,7 +42,7 @@ class Tile:
 
 
 def tiles(rows: int, cols: int, size: int) -> list[Tile]:
-    """Covers an image with tiles of `size` pixels, row by row."""
+    """Cover an image of `rows` x `cols` with tiles of `size` pixels, row by row."""
     down, across = -(-rows // size), -(-cols // size)
     return [
         Tile(
@@ -56,6 +56,6 @@ def tiles(rows: int, cols: int, size: int) -> list[Tile]:
 
 
 def cut(maps: np.ndarray, box: Box) -> np.ndarray:
-    """`maps` [1, rows, cols, channels] within the box."""
+    """Cut the box out of maps [1, rows, cols, channels]."""
     top, left, bottom, right = box
     return maps[:, top:bottom, left:right]

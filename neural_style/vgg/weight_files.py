@@ -1,5 +1,6 @@
-"""VGG weights out of files: Keras 2 and 3, and torchvision's."""
+"""Reading of VGG weights from files of Keras 2, Keras 3 and torchvision."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -9,87 +10,125 @@ from typing import Any
 import numpy as np
 
 from neural_style.core.errors import UserError
+from neural_style.core.hdf5 import check_self_contained
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import TORCH_ENDINGS, check_weight_file
 from neural_style.vgg import torch_files
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Layer name to (kernel [3, 3, fan in, filters], bias [filters]), both float32."""
-LARGEST = max(filters for filters, _ in vgg_layers.BLOCKS["vgg19"])
-"""Filters that a convolution of VGG has at most."""
+MAX_FILTERS = max(filters for filters, _ in vgg_layers.BLOCKS["vgg19"])
+"""Of a convolution of VGG."""
+MAX_BYTES = 1 << 30
+"""Of all kernels and biases in an HDF5 file; VGG19's take 160 MB in float64. Chunked files can claim any size."""
+CAFFE_HASHES = ("d01eb7cb", "00b39a1b")
+"""First digits of the SHA-256 of jcjohnson/pytorch-vgg's VGG19 and VGG16, converted from Caffe (neural-style-pt)."""
 
 
-def from_file(path: str | os.PathLike, network: str) -> dict:
-    """Reads VGG weights from a file, with or without the layers after the convolutions.
+def from_file(path: str | os.PathLike, network: str) -> Weights:
+    """Read VGG weights from a file, with or without the layers after the convolutions.
 
-    Keras 2 (`.h5`), Keras 3 (`.weights.h5`, HED's too) and torchvision (`.pth`, `.pt`, `.safetensors`). Convolutions
-    are found by their Keras names (`block1_conv1`) or, where the file has none, by their order.
+    Supported are Keras 2 (`.h5`), Keras 3 (`.weights.h5`, also HED's) and torchvision (`.pth`, `.pt`, `.safetensors`).
+    Convolutions are recognised by their Keras names (`block1_conv1`) or, without these, by their order.
+
+    Args:
+      path: of the file.
+      network: "vgg16" or "vgg19".
 
     Raises:
       UserError: the file is missing, unreadable, or holds another network.
     """
     path = Path(path)
     check_weight_file(path)
+    weights = _name_layers(_read(path), network)
+    check(weights, network, str(path))
+    return weights
+
+
+def is_converted_from_caffe(path: str | os.PathLike) -> bool:
+    """Return whether a file is a known conversion from Caffe, by its name or its contents.
+
+    Its tensors have the same names as torchvision's, and its kernels similar magnitudes.
+    """
+    if any(digits in Path(path).name for digits in CAFFE_HASHES):
+        return True
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(CAFFE_HASHES)
+
+
+def _read(path: Path) -> dict:
+    """Every (kernel, bias) pair of a file, in network order."""
     ending = path.suffix.lower()
     if ending == ".safetensors":
-        found = _of_safetensors(path)
-    else:
-        found = (_of_torch if ending in TORCH_ENDINGS else _of_h5)(path)
-    shapes = vgg_layers.kernel_shapes(network)
-    if set(shapes) & set(found):
-        found = {name: found[name] for name in shapes if name in found}
-    else:
-        found = dict(zip(shapes, found.values(), strict=False)) if len(found) == len(shapes) else {}
-    check(found, network, str(path))
-    return found
+        return _read_safetensors(path)
+    if ending in TORCH_ENDINGS:
+        return _convert_from_torch(torch_files.load(path))
+    return _read_h5(path)
 
 
-def _of_h5(path: Path) -> dict:
-    """Every (kernel, bias) pair of an HDF5 file by the innermost group that names it, in network order."""
+def _name_layers(pairs: dict, network: str) -> dict:
+    """The pairs that belong to the network's convolutions, by the names of these."""
+    names = vgg_layers.layer_names(network)
+    if set(names) & set(pairs):
+        return {name: pairs[name] for name in names if name in pairs}
+    if len(pairs) == len(names):
+        return dict(zip(names, pairs.values(), strict=True))
+    return {}
+
+
+def _read_h5(path: Path) -> dict:
+    """Every (kernel, bias) pair of an HDF5 file, by its layer or else the group that holds it, in network order."""
     import h5py
 
-    kernels, biases = {}, {}
+    kernels, biases, sizes = {}, {}, []
 
-    def visit(name: str, item: Any):
-        if isinstance(item, h5py.Dataset) and _is_of_vgg(item.shape):
-            group = name.rsplit("/", 1)[0].removesuffix("/vars")
-            layer = next((part for part in name.split("/") if re.fullmatch(r"block\d_conv\d", part)), group)
-            (kernels if item.ndim == 4 else biases)[layer] = item[()].astype(np.float32)
+    def visit(name: str, item: Any) -> None:
+        if not (isinstance(item, h5py.Dataset) and _may_be_vgg(item.shape)):
+            return
+        sizes.append(item.nbytes)
+        if sum(sizes) > MAX_BYTES:
+            raise ValueError("it claims more numbers than VGG has")
+        group = name.rsplit("/", 1)[0].removesuffix("/vars")
+        layer = next((part for part in name.split("/") if re.fullmatch(r"block\d_conv\d", part)), group)
+        arrays = kernels if item.ndim == 4 else biases
+        arrays[layer] = item[()].astype(np.float32)
 
     try:
+        check_self_contained(path)
         with h5py.File(path) as file:
             file.visititems(visit)
-    except Exception as error:  # what h5py raises for a broken file depends on where it is broken
+    except Exception as error:  # what h5py raises for a damaged file depends on where it is damaged
         raise UserError(
             f"Expected a Keras weight file (.h5 or .weights.h5), but {str(path)!r} can't be read as one: {error}"
         ) from error
 
-    def in_order(layer: str):
-        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", layer)]
-
-    return {layer: (kernels[layer], biases[layer]) for layer in sorted(kernels, key=in_order) if layer in biases}
+    layers = sorted(kernels, key=_natural_key)
+    return {layer: (kernels[layer], biases[layer]) for layer in layers if layer in biases}
 
 
-def _is_of_vgg(shape: tuple[int, ...]) -> bool:
-    """Whether a bias or a 3x3 kernel of VGG's can have this shape; HED's side outputs, and false claims, can't."""
-    return (len(shape) == 1 or (len(shape) == 4 and shape[:2] == (3, 3))) and max(shape) <= LARGEST
+def _natural_key(name: str) -> list[int | str]:
+    """A key that sorts numbers within names by value."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def _of_safetensors(path: Path) -> dict:
+def _may_be_vgg(shape: tuple[int, ...]) -> bool:
+    """Whether a bias or kernel of VGG can have this shape; those of HED's side outputs are excluded."""
+    if len(shape) == 4:
+        return shape[:2] == (3, 3) and max(shape) <= MAX_FILTERS
+    return len(shape) == 1 and shape[0] <= MAX_FILTERS
+
+
+def _read_safetensors(path: Path) -> dict:
     from safetensors.numpy import load_file
 
     try:
-        return _from_torch_layout(load_file(path))
+        return _convert_from_torch(load_file(path))
     except Exception as error:  # SafetensorError derives from Exception alone
         raise UserError(f"Expected a .safetensors file, but {str(path)!r} can't be read as one: {error}") from error
 
 
-def _of_torch(path: Path) -> dict:
-    return _from_torch_layout(torch_files.load(path))
-
-
-def _from_torch_layout(tensors: dict[str, np.ndarray]) -> dict:
-    """Convolutions of a torch state dict ("features.0.weight" [filters, fan in, rows, cols]) in their order."""
+def _convert_from_torch(tensors: dict[str, np.ndarray]) -> dict:
+    """The (kernel, bias) pairs of a torch state dict ("features.0.weight" [filters, fan in, rows, cols]), in order."""
 
     def number(name: str):
         return [int(digits) for digits in re.findall(r"\d+", name)]
@@ -102,8 +141,8 @@ def _from_torch_layout(tensors: dict[str, np.ndarray]) -> dict:
     }
 
 
-def check(weights: dict, network: str, origin: str) -> None:
-    """Raises a UserError where `weights`, read from `origin`, do not fit `network`, naming the first misfit."""
+def check(weights: Weights, network: str, origin: str) -> None:
+    """Raise a UserError if `weights`, read from `origin`, do not fit `network`; it names the first difference."""
     for name, shape in vgg_layers.kernel_shapes(network).items():
         if name not in weights:
             raise UserError(

@@ -1,8 +1,8 @@
-"""Convolutions by Winograd's minimal filtering, F(4x4, 3x3): 36 multiplications where a direct one takes 144.
+"""Convolutions by Winograd's minimal filtering, F(4x4, 3x3): 36 multiplications instead of 144.
 
-An output tile of 4x4 positions is A^T [(G g G^T) * (B^T d B)] A (Lavin & Gray 2016, section 4.3), of the 6x6 inputs d
-that it sees and the kernel g. The products over all tiles are 36 matrix products, one for each position in the tile.
-Rounding is about twice oneDNN's direct convolution's in float32; bfloat16 is too coarse for it.
+An output tile of 4x4 positions is A^T [(G g G^T) * (B^T d B)] A (Lavin & Gray 2016, section 4.3), with its 6x6 inputs d
+and the kernel g. The products over all tiles are 36 matrix products, one for each position of the inputs. The rounding
+error is about twice that of oneDNN's direct convolution in float32; bfloat16 is too coarse.
 """
 
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 SIZE = 4
-"""Of an output tile, in positions."""
+"""Rows and columns of an output tile."""
 POINTS = [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2]
-"""Where polynomials stand for tile and kernel, besides infinity.
+"""Interpolation points of the Toom-Cook algorithm, besides infinity.
 
-The paper's 0, 1, -1, 2, -2 round twice as coarsely. INPUT and OUTPUT of these are exact in float32, as with few others.
+The paper's 0, 1, -1, 2, -2 double the rounding error. With these points, unlike most others, INPUT and OUTPUT are exact
+in float32.
 """
 
 
@@ -34,7 +35,7 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 INPUT, KERNEL, OUTPUT = _matrices()
 """B^T, G, A^T."""
 PARTS = [(0, 0), (0, 1), (1, 0), (1, 1)]
-"""Of a window: in the tile itself, and in those to the right, below, and below to the right."""
+"""The parts of a window: in its own tile, and in the tiles to the right, below, and below to the right."""
 WINDOW = [
     6 * i + j
     for below, right in PARTS
@@ -45,12 +46,12 @@ WINDOW = [
 
 
 def transform(kernel: np.ndarray) -> np.ndarray:
-    """G g G^T of a kernel [3, 3, fan in, filters], in float64: [36, fan in, filters], which `convolve` takes."""
+    """Transform a kernel [3, 3, fan in, filters] to G g G^T, for `convolve`: [36, fan in, filters] float64."""
     return (np.kron(KERNEL, KERNEL) @ kernel.reshape(9, -1)).reshape(36, *kernel.shape[2:])
 
 
 class Convolution(keras.layers.Layer):
-    """A 3x3 convolution with a bias, as keras.layers.Conv2D; it keeps its kernel `transform`ed.
+    """A 3x3 convolution with a bias, as keras.layers.Conv2D; its kernel is stored transformed.
 
     Args:
       filters: number of filters.
@@ -62,36 +63,36 @@ class Convolution(keras.layers.Layer):
         self._filters, self._padding = filters, padding
 
     def build(self, input_shape: Any) -> None:
-        """As Keras asks of a layer."""
+        """See `keras.layers.Layer`."""
         self._kernel = self.add_weight(shape=(36, input_shape[-1], self._filters), initializer="zeros", name="kernel")
         self._bias = self.add_weight(shape=(self._filters,), initializer="zeros", name="bias")
 
     def set_weights(self, weights: Any) -> None:
-        """Takes the kernel [3, 3, fan in, filters] and the bias [filters] of a direct convolution."""
+        """Set the kernel [3, 3, fan in, filters] and the bias [filters] of a direct convolution."""
         kernel, bias = weights
         super().set_weights([transform(kernel), bias])
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """As Keras asks of a layer."""
+        """See `keras.layers.Layer`."""
         return convolve(x, self._kernel, self._padding) + self._bias
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        """As Keras asks of a layer."""
+        """See `keras.layers.Layer`."""
         return (*input_shape[:-1], self._filters)
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, padding: str) -> tf.Tensor:
-    """The 3x3 convolution of `x` with the kernel that `transform` made.
+    """Convolve `x` with a 3x3 kernel of `transform`.
 
-    The gradient is the adjoint of these very steps, so that it is that of the loss as it was rounded.
+    The gradient is the adjoint of the same steps, so that it matches the rounded loss.
 
     Args:
       x: [batch, rows, cols, fan in].
-      kernel: [36, fan in, filters] of the same dtype; no gradient goes to it.
+      kernel: [36, fan in, filters] of the same dtype; it gets no gradient.
       padding: "same", with a border of zeros, or "valid".
 
     Returns:
-      [batch, rows, cols, filters], two rows and cols less where `padding` is "valid".
+      [batch, rows, cols, filters]; two rows and columns less if `padding` is "valid".
     """
     kernel = tf.convert_to_tensor(kernel)
     fan_in, filters = kernel.shape[1:]
@@ -102,46 +103,53 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, padding: str) -> tf.Tensor:
     @tf.custom_gradient
     def filtered(x: tf.Tensor):
         def gradient(upstream: tf.Tensor):
-            products = tf.matmul(outputs, grid.tiles(upstream), transpose_a=True)
+            products = tf.matmul(outputs, grid.cut_tiles(upstream), transpose_a=True)
             windows = tf.matmul(inputs, _multiply(products, kernel, transpose=True), transpose_a=True)
-            return grid.summed(windows, fan_in)
+            return grid.add_windows(windows, fan_in)
 
-        return grid.joined(outputs @ _multiply(inputs @ grid.windows(x), kernel), filters), gradient
+        return grid.join_tiles(outputs @ _multiply(inputs @ grid.cut_windows(x), kernel), filters), gradient
 
     return filtered(x)
 
 
 def _multiply(tiles: tf.Tensor, kernel: tf.Tensor, transpose: bool = False) -> tf.Tensor:
     """The 36 matrix products over the channels of `tiles` [36, batch * tiles * channels]."""
-    each = tf.reshape(tiles, [36, -1, kernel.shape[2 if transpose else 1]])
-    return tf.reshape(tf.matmul(each, kernel, transpose_b=transpose), [36, -1])
+    positions = tf.reshape(tiles, [36, -1, kernel.shape[2 if transpose else 1]])
+    return tf.reshape(tf.matmul(positions, kernel, transpose_b=transpose), [36, -1])
 
 
 class _Grid:
-    """The tiles that a convolution's output is cut into, and the windows of 6x6 that they see of its input.
+    """The tiles of a convolution's output, and the windows of 6x6 of its input that they need.
 
-    Images [batch, rows, cols, channels] are held by phase: [4, 4, batch, tiles * channels] has the positions (i, j) of
-    each tile. A window is a tile, two columns of the tile to the right, which is the next one, two rows of the tile
-    below, a row's length further on, and 2x2 of that one's neighbour: four slices of the phases have all windows. For
-    those at the right border each row of tiles ends with an empty one.
+    Images [batch, rows, cols, channels] are stored by phase: [4, 4, batch, tiles * channels] has the positions (i, j)
+    of each tile. A window consists of a tile, two columns of the tile to its right, two rows of the tile below, and 2x2
+    positions of that one's right neighbour. So four slices of the phases make all windows. Each row of tiles ends with
+    an empty one, for the windows at the right border.
     """
 
-    def __init__(self, batch: Any, rows: Any, cols: Any, border: tf.Tensor):
-        """Of an input [batch, rows, cols] with `border` zeros added on each side."""
-        self._batch, self._border, self._input = batch, border, (rows, cols)
+    def __init__(self, batch: Any, rows: Any, cols: Any, border: int):
+        """
+        Args:
+          batch, rows, cols: of the input.
+          border: number of zeros added on each side.
+        """
+        self._batch = batch
+        self._border = border
+        self._input = rows, cols
         self._output = rows + 2 * border - 2, cols + 2 * border - 2
-        self._down, self._across = -(-self._output[0] // SIZE), -(-self._output[1] // SIZE) + 1
+        self._down = -(-self._output[0] // SIZE)
+        self._across = -(-self._output[1] // SIZE) + 1
 
-    def tiles(self, x: tf.Tensor) -> tf.Tensor:
-        """The tiles of `x`: [16, batch * tiles * channels]."""
+    def cut_tiles(self, x: tf.Tensor) -> tf.Tensor:
+        """Cut `x` into tiles: [16, batch * tiles * channels]."""
         return tf.reshape(self._phases(x, 0, self._down), [16, -1])
 
-    def joined(self, tiles: tf.Tensor, channels: int) -> tf.Tensor:
-        """The image whose tiles these are."""
+    def join_tiles(self, tiles: tf.Tensor, channels: int) -> tf.Tensor:
+        """Join tiles to an image; the inverse of `cut_tiles`."""
         return self._image(tiles, 0, self._output, self._down, channels)
 
-    def windows(self, x: tf.Tensor) -> tf.Tensor:
-        """The overlapping windows of `x`, in the order of `WINDOW`: [36, batch * tiles * channels]."""
+    def cut_windows(self, x: tf.Tensor) -> tf.Tensor:
+        """Cut `x` into overlapping windows, in the order of `WINDOW`: [36, batch * tiles * channels]."""
         phases, channels = self._phases(x, self._border, self._down + 2), x.shape[-1]
         size = self._down * self._across * channels
         slices = []
@@ -150,9 +158,10 @@ class _Grid:
             slices.append(phases[: SIZE - 2 * below, : SIZE - 2 * right, :, start : start + size])
         return tf.concat([tf.reshape(part, [-1, self._batch * size]) for part in slices], axis=0)
 
-    def summed(self, windows: tf.Tensor, channels: int) -> tf.Tensor:
-        """The image that is the sum of overlapping windows; the adjoint of `windows`."""
-        whole, size = ((self._down + more) * self._across * channels for more in (2, 0))
+    def add_windows(self, windows: tf.Tensor, channels: int) -> tf.Tensor:
+        """Add overlapping windows up to an image; the adjoint of `cut_windows`."""
+        size = self._down * self._across * channels
+        whole = (self._down + 2) * self._across * channels
         parts = []
         for part, (below, right) in zip(tf.split(windows, [16, 8, 8, 4]), PARTS, strict=True):
             start = (below * self._across + right) * channels
@@ -161,6 +170,7 @@ class _Grid:
         return self._image(tf.add_n(parts), self._border, self._input, self._down + 2, channels)
 
     def _phases(self, x: tf.Tensor, border: int, down: tf.Tensor) -> tf.Tensor:
+        """Store an image by phase, in `down` rows of tiles."""
         _, rows, cols, channels = keras.ops.shape(x)
         below, right = SIZE * down - rows - border, SIZE * self._across - cols - border
         x = tf.pad(x, [[0, 0], [border, below], [border, right], [0, 0]])
@@ -170,6 +180,7 @@ class _Grid:
         )
 
     def _image(self, phases: tf.Tensor, border: int, size: tuple, down: tf.Tensor, channels: int) -> tf.Tensor:
+        """The image of these phases; the inverse of `_phases`."""
         x = tf.reshape(phases, [SIZE, SIZE, self._batch, down, self._across, channels])
         x = tf.transpose(x, [2, 3, 0, 4, 1, 5])
         x = tf.reshape(x, [self._batch, SIZE * down, SIZE * self._across, channels])

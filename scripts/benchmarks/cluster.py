@@ -101,7 +101,7 @@ def evaluation(address: str) -> np.ndarray:
     settings = Settings.read(weights="random", tile=TILE)
     with Driver(address) as driver:
         made = driver.tiled(settings, weights.random("vgg19", 0), TILE, "float32", 0)
-        bound = made.bind(Scene(content, [Region([style], [1.0], 1.0, None)], content))
+        bound = made.bind_scene(Scene(content, [Region([style], [1.0], 1.0, None)], content))
         bound(content)  # the first one traces
         clock = Clock(os.getpid())
         bound(content)

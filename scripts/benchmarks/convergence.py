@@ -1,4 +1,4 @@
-"""How soon the recipes reach the loss that the example's schedule reaches."""
+"""When the recipes reach the loss of the example's schedule."""
 
 from typing import TYPE_CHECKING
 
@@ -26,34 +26,35 @@ EXAMPLE = (
 
 
 def measure_convergence() -> dict[str, dict]:
-    """How soon --recipe=fast and --recipe=paint reach their own float32 loss after the example's schedule."""
+    """Measure when --recipe=fast and --recipe=paint reach their own float32 loss after the example's schedule."""
     print("\n| recipe | its loss after the example's 10 iterations | the example's seconds | its own | times sooner |")
     print("|---|---|---|---|---|", flush=True)
     results = {}
-    for case, how in CASES.items():
-        target = session(*how, *EXAMPLE)
+    for case, flags in CASES.items():
+        target = session(*flags, *EXAMPLE)
         *_, last = target.steps()
-        # The same losses as stacked, sooner; the example's time is its evaluations' times the stacked one's.
-        slow = median_seconds(session(*how[1:], "--noreuse_constant_rows")) * target.evaluator.evaluations
-        seconds, reached = race(last.loss, target.evaluator, how)
+        # This reaches the same losses as stacked images, but sooner. The example's time is the number of evaluations
+        # times the seconds of a stacked one.
+        slow = median_seconds(session(*flags[1:], "--noreuse_constant_rows")) * target.evaluator.evaluations
+        seconds, reached = race(last.loss, target.evaluator, flags)
         results[case] = {"target": last.loss, "example": slow, "own": seconds, "losses": reached}
         own = f"{seconds:.0f} s | {slow / seconds:.1f}" if seconds else f"not in {reached[-1][0]:.0f} s | –"
         print(f"| {case} | {last.loss:.4g} | {slow:.0f} s | {own} |", flush=True)
     return results
 
 
-def race(target: float, judge: "Evaluator", how: tuple[str, ...]) -> tuple[float | None, list[tuple[float, float]]]:
-    """Seconds until the flags `how` have an image whose loss is `target`; and (seconds, loss) on the way.
+def race(target: float, judge: "Evaluator", flags: tuple[str, ...]) -> tuple[float | None, list[tuple[float, float]]]:
+    """Measure seconds until a recipe's image reaches a loss; also return (seconds, loss) of each step.
 
-    Start-up, tracing and the losses measured on the way do not count, as they do not in the example's time.
+    Start-up, tracing and these measurements do not count, as they do not in the example's time.
 
     Args:
       target: the loss to reach.
-      judge: of the float32 loss.
-      how: the flags of the recipe.
+      judge: measures the float32 loss.
+      flags: of the recipe.
     """
     spent, reached = 0.0, []
-    for run in sessions(*how):
+    for run in sessions(*flags):
         for step in run.steps():
             spent += step.seconds if step.index else 0.0
             if step.image.shape[0] == ROWS:

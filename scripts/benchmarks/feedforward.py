@@ -32,7 +32,7 @@ def measure_painting(pair: list[str]) -> dict[str, float]:
     from neural_style.feedforward.painter import Painter
     from neural_style.images import geometry, reading
 
-    some, found = network.fresh(ARCHITECTURE, WIDTH, ["one"], 0), {}
+    some, found = network.initialize(ARCHITECTURE, WIDTH, ["one"], 0), {}
     style, theirs = tf.ones((1, 1, 1, 1)), TransformerNet(some.layers, 0).eval()
     painters = {precision: Painter(some, precision) for precision in PRECISIONS}
     print("\n| seconds a picture, half the channels, everything loaded | neural_style | PyTorch | times faster |")

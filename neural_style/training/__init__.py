@@ -1,0 +1,1 @@
+"""Training of networks that paint and of decoders, from a folder of photographs."""
