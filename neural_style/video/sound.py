@@ -10,7 +10,7 @@ from neural_style.video.decoding import file_url
 from neural_style.video.formats import open_in_memory
 
 MIN_LEAD = 0.1
-"""Seconds by which sound has to begin before the first picture to be kept; codecs fill up less than that."""
+"""Sound that starts fewer seconds before the first picture is cut; codecs add shorter silence at the start."""
 ROUNDING = 1e-6
 """Seconds by which the same time may differ as a float."""
 KEPT_METADATA = ("language", "title")
@@ -18,12 +18,12 @@ KEPT_METADATA = ("language", "title")
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """Which part of a film's sound is wanted, in seconds of the film's own clock.
+    """A part of a film's sound, in seconds of the film's own clock.
 
     Attributes:
-      path: of the film.
-      start: where the first painted frame is shown.
-      end: where the sound ends; None for all that there is.
+      path: the film.
+      start: when the first painted frame is shown.
+      end: when the sound stops; None keeps all of it.
       with_lead: whether sound before `start` is kept, so that the first frame is shown later.
     """
 
@@ -34,14 +34,14 @@ class Sound:
 
 
 class SoundCopier:
-    """Copies sound tracks and subtitles, as far as the other film's format takes them."""
+    """Copies the sound tracks and subtitles that the output's format takes."""
 
     def __init__(self, output: Any, sound: Sound, ending: str, stack: contextlib.ExitStack):
         """
         Args:
           output: the film that is written (PyAV).
-          sound: what is wanted.
-          ending: of the other film's format.
+          sound: the part that is copied.
+          ending: of the output's format.
           stack: closes the source.
         """
         import av
@@ -56,7 +56,7 @@ class SoundCopier:
         self._packets = _packets(source, streams, None if sound.with_lead else self._start)
 
     def copy_until(self, second: float) -> None:
-        """Copies what begins before a second of the painted film."""
+        """Copies the packets that start before a second of the painted film."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             at = float(packet.pts * packet.time_base)
             self._waiting = packet
@@ -80,7 +80,7 @@ class _Track:
         self._last: int | None = None
 
     def copy(self, packet: Any, start: float) -> None:
-        """Copies a packet, moved so that `start` becomes 0; not one that goes back in time, which no format takes."""
+        """Copies a packet, shifted so that `start` becomes 0. No format takes packets that go back in time."""
         shift = round(start / packet.time_base)
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
         if self._last is None or packet.dts > self._last:
