@@ -357,7 +357,7 @@ def test_what_is_the_users_stays(tmp_path, film, monkeypatch, capsys):
     (tmp_path / "out_frames").mkdir()
     (tmp_path / "out_frames" / "000001.png").write_bytes(b"mine too")
     assert main([*words, "out.mp4", *flags]) == 1
-    assert "out_frames' is there already" in capsys.readouterr().err
+    assert "out_frames' exists already" in capsys.readouterr().err
     (tmp_path / "out_frames" / "000001.png").unlink()
     (tmp_path / "out_frames").rmdir()
     save = Store.save
