@@ -75,7 +75,7 @@ def test_the_cache_is_limited():
     [
         (["a,b"], "content,style", "prefix is missing from 'content', 'style'"),
         (["d,e,f"], "a.png,b.png,c", "in the first line; content, style, prefix is missing from 'a.png', 'b.png', 'c'"),
-        ([], "content,style,prefix", "holds no rows"),
+        ([], "content,style,prefix", "contains no rows"),
         (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown setting 'rosw'. Did you mean rows"),
         (["a,b,c,0"], "content,style,prefix,rows", "line 2: --rows takes a whole number from 1"),
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),

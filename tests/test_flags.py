@@ -139,7 +139,7 @@ def test_flagfiles_are_read_at_their_position(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"--flagfile=look.flags\n", "leads back to itself"),
+        (b"--flagfile=look.flags\n", "includes itself"),
         (b"--flagfile=none\n", "takes a file of flags, and 'none' is not a file"),
         (bytes(range(256)), "takes a text file of flags"),
         (b"--rows=3\nphoto.png\n", "expected a flag on each line, received 'photo.png'"),

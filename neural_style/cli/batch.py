@@ -106,7 +106,11 @@ def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
 
 
 def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
-    """Each row's line number and its values by column."""
+    """Reads a table: each row's line number and its values by column.
+
+    Raises:
+      UserError: the file can't be read, or a column is missing or given twice.
+    """
     if not _is_file(path):
         raise UserError(f"--manifest takes a CSV file, and {path!r} is not a file.", exit_code=2)
     try:
@@ -117,9 +121,22 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
         raise UserError(
             f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
         ) from error
-    twice = {name for name in columns if columns.count(name) > 1}
-    if twice:
-        raise UserError(f"{path}: the column {min(twice)} stands there twice: leave out one.", exit_code=2)
+    _check_columns(path, columns)
+    if not rows:
+        raise UserError(f"{path} contains no rows: each names content, style and prefix.", exit_code=2)
+    for number, row in rows:
+        if None in row:
+            raise UserError(
+                f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
+            )
+    return rows
+
+
+def _check_columns(path: str, columns: Sequence[str]) -> None:
+    """Raises a UserError where a required column is missing, or any column is given twice."""
+    repeated = {name for name in columns if columns.count(name) > 1}
+    if repeated:
+        raise UserError(f"{path}: the column {min(repeated)} is given twice: leave out one.", exit_code=2)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         received = ", ".join(map(checked.short, columns)) or "an empty file"
@@ -128,14 +145,6 @@ def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
             f"from {received}.",
             exit_code=2,
         )
-    if not rows:
-        raise UserError(f"{path} holds no rows: each names content, style and prefix.", exit_code=2)
-    for number, row in rows:
-        if None in row:
-            raise UserError(
-                f"{path}, line {number}: more values than columns: quote a value that holds a comma.", exit_code=2
-            )
-    return rows
 
 
 def _table(data: bytes) -> tuple[list[str], list[tuple[int, dict[str | None, Any]]]]:

@@ -141,21 +141,27 @@ def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str
             expanded.append(argument)
             continue
         path = os.path.expanduser(path if equals else next(rest, ""))
-        if not os.path.isfile(path):
-            raise UserError(f"--flagfile takes a file of flags, and {path!r} is not a file.", exit_code=2)
         if path in within:
             raise UserError(f"--flagfile={path} includes itself.", exit_code=2)
+        lines = _read_flagfile(path)
         read.append(path)
-        try:
-            lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"--flagfile takes a text file of flags, and {path!r} is not one.", exit_code=2) from error
-        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
-        for line in lines:
-            if not line.startswith("-"):
-                raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
         expanded += _with_flagfiles(lines, read, (*within, path))
     return expanded
+
+
+def _read_flagfile(path: str) -> list[str]:
+    """The flags of a flagfile, without comments and empty lines."""
+    if not os.path.isfile(path):
+        raise UserError(f"--flagfile takes a file of flags, and {path!r} is not a file.", exit_code=2)
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--flagfile takes a text file of flags, and {path!r} is not one.", exit_code=2) from error
+    flag_lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+    for line in flag_lines:
+        if not line.startswith("-"):
+            raise UserError(f"{path}: expected a flag on each line, received {short(line)}.", exit_code=2)
+    return flag_lines
 
 
 def _define(groups: Sequence[type]) -> flags.FlagValues:

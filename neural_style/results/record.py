@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -192,15 +193,7 @@ def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_n
     another path to the same bytes.
     """
     digests_then = digests_then or {}
-
-    def is_same(before: Any, value: Any) -> bool:
-        if isinstance(value, list) and isinstance(before, list) and len(value) == len(before):
-            return all(map(is_same, before, value))
-        if before == value:
-            return True
-        digest_now = digests_now.get(value) if isinstance(value, str) else None
-        return digest_now is not None and digests_then.get(before) == digest_now
-
+    is_same = functools.partial(_is_same, digests_then, digests_now)
     differences = []
     for name, value in now.flags.items():
         before = upgrade_value(name, then.flags.get(name))
@@ -213,6 +206,17 @@ def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_n
     common = digests_then.keys() & digests_now.keys()
     differences += [f"the file {name!r}" for name in sorted(common) if digests_then[name] != digests_now[name]]
     return differences
+
+
+def _is_same(digests_then: Mapping, digests_now: Mapping, before: Any, value: Any) -> bool:
+    """Whether two values are equal, or paths of files with the same bytes."""
+    if isinstance(value, list) and isinstance(before, list) and len(value) == len(before):
+        pairs = zip(before, value, strict=True)
+        return all(_is_same(digests_then, digests_now, *pair) for pair in pairs)
+    if before == value:
+        return True
+    digest_now = digests_now.get(value) if isinstance(value, str) else None
+    return digest_now is not None and digests_then.get(before) == digest_now
 
 
 def changed_flags(recipe: str | None, flags: Mapping[str, Any]) -> dict[str, Any]:
