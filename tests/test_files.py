@@ -56,7 +56,7 @@ def test_prefixes(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    with pytest.raises(UserError, match="can't be written"):
+    with pytest.raises(UserError, match="is not writable"):
         files.split(str(tmp_path / "name"), "photo.png")
 
 

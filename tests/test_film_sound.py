@@ -220,6 +220,14 @@ def test_every_track_is_copied_where_the_format_takes_it(tmp_path, capsys):
     assert "subtitles 1 (srt) are left out: .mov does not take them" in warnings
 
 
+def test_pictures_do_not_wait_for_sound_that_is_left_out(tmp_path, capsys):
+    given = write_film(tmp_path / "film.mkv", EVEN, 1.2, 2, codecs=["flac"], skip=7, audio_from=0.15)
+    with av.open(str(copied(tmp_path / "out.mov", given))) as film:
+        assert not film.streams.audio
+        assert next(film.decode(video=0)).time == 0
+    assert "the film is silent: its sound (flac) does not go into .mov" in capsys.readouterr().err
+
+
 def test_a_tracks_language_is_kept(tmp_path):
     given = tmp_path / "film.mkv"
     plain = write_film(tmp_path / "plain.mkv", EVEN, 0.5, 2, codecs=["aac", "aac"])

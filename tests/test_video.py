@@ -396,7 +396,7 @@ def test_what_breaks_a_film_off_leaves_a_playable_one(tmp_path, film):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143, (out, err)
     assert "Traceback" not in err
-    assert "with --resume the film goes on" in out
+    assert "with --resume the film continues" in out
     there = len(painted(tmp_path / "out.mp4"))
     assert 2 <= there <= 4
     assert json.loads((tmp_path / "out.json").read_text())["broken_off"]

@@ -67,8 +67,8 @@ class Clip:
         """The frames that the settings select, each with its number; the first is 1.
 
         Args:
-          settings: say which frames.
-          warn: takes a sentence about each frame that is left out or resized.
+          settings: select the frames.
+          warn: is called with a sentence about each frame that is left out, and about the first that is resized.
         """
         resized = False
         for number, load in self._selected(settings, warn):
@@ -79,7 +79,7 @@ class Clip:
                 continue
             if frame.size[::-1] != self.size:
                 if not resized:
-                    warn(f"frame {number} has another size than the first: it is brought to the first one's.")
+                    warn(f"frame {number} has another size than the first: it is resized.")
                 resized, frame = True, frame.resize(self.size[::-1])
             yield number, frame
 
@@ -94,15 +94,15 @@ class Clip:
         return max(0, -(-(min(ends) - settings.first_frame + 1) // settings.every)) if self.count else None
 
     def shown_at(self, number: int) -> float:
-        """The second at which a frame is shown, counted from the first; of one beyond the clip, the clip's end."""
+        """The second at which a frame is shown, counted from the first frame; beyond the last frame, the clip's end."""
         return self.timeline.shown_at(number) if self.timeline else float((number - 1) / self.rate)
 
     def sound(self, first: int, end: int) -> Sound | None:
-        """The sound of some frames; None for images, which have none.
+        """The part of the sound that belongs to some frames; None for a clip of images.
 
         Args:
-          first: the number of the first frame. With the clip's first frame begins whatever sounds before it.
-          end: the number of the frame at which the sound ends. Beyond the clip's last one it lasts as long as it does.
+          first: the number of the first frame. For the clip's first frame, sound before it is kept.
+          end: the number of the frame at which the sound stops. Beyond the clip's last frame all sound is kept.
         """
         if self.timeline is None or self.path is None:
             return None

@@ -47,7 +47,7 @@ def decode(path: str | os.PathLike, rate: Fraction, warn: Callable[[str], Any]) 
     Args:
       path: of the film.
       rate: frames a second, for frames without times.
-      warn: takes a sentence about what is corrupt and left out.
+      warn: is called with a sentence about what is corrupt and left out.
     """
     import av
 
@@ -65,7 +65,7 @@ def file_url(path: str | os.PathLike) -> str:
 
 
 def video_stream(container: Any) -> Any:
-    """The stream of a film's pictures, rather than of its cover.
+    """The stream of a film's pictures; an attached cover is skipped.
 
     Raises:
       UserError: there is none.
@@ -109,7 +109,7 @@ def _display_matrix(frame: Any) -> tuple[int, ...] | None:
 
 
 def _decoded(container: Any, stream: Any, path: str | os.PathLike, warn: Callable[[str], Any]) -> Iterator[Any]:
-    """The frames that can be decoded; what an edit list hides, FFmpeg leaves out."""
+    """The frames that can be decoded. FFmpeg leaves out those that an edit list hides."""
     import av
 
     count, packets = 0, container.demux(stream)
@@ -126,7 +126,7 @@ def _decoded(container: Any, stream: Any, path: str | os.PathLike, warn: Callabl
 
 
 def _deinterlace(frames: Iterator[Any]) -> Iterator[Any]:
-    """Frames whose two fields are of different times, as one picture of one time each; others as they are."""
+    """Deinterlaces frames whose two fields were recorded at different times; passes on other frames."""
     filtering = None
     for frame in frames:
         if filtering and not filtering.takes(frame):
@@ -143,7 +143,7 @@ def _deinterlace(frames: Iterator[Any]) -> Iterator[Any]:
 
 
 class _Deinterlacer:
-    """FFmpeg's bwdif for frames of one size and format: as many frames come out as go in, each a frame later."""
+    """FFmpeg's bwdif for frames of one size and format. It returns as many frames as it takes, one frame later."""
 
     def __init__(self, frame: Any):
         from av.filter import Graph
@@ -184,7 +184,7 @@ def _format(frame: Any) -> tuple[int, int, str]:
 
 
 class _Clock:
-    """Says when frames are shown; each after the one before it."""
+    """Assigns times to frames; each is later than the one before it."""
 
     def __init__(self, rate: Fraction):
         self._usual, self._shift = float(1 / rate), 0.0

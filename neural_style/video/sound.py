@@ -11,18 +11,20 @@ from neural_style.video.decoding import file_url
 from neural_style.video.formats import open_in_memory
 
 MIN_LEAD = 0.1
-"""Seconds by which sound has to begin before the first picture to be kept; codecs fill up less than that."""
+"""Sound that starts fewer seconds before the first picture is cut; codecs add shorter silence at the start."""
+ROUNDING = 1e-6
+"""Seconds by which the same time may differ as a float."""
 KEPT_METADATA = ("language", "title")
 
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """Which part of a film's sound is wanted, in seconds of the film's own clock.
+    """A part of a film's sound, in seconds of the film's own clock.
 
     Attributes:
-      path: of the film.
-      start: where the first painted frame is shown.
-      end: where the sound ends; None for all that there is.
+      path: the film.
+      start: when the first painted frame is shown.
+      end: when the sound stops; None keeps all of it.
       with_lead: whether sound before `start` is kept, so that the first frame is shown later.
     """
 
@@ -33,14 +35,14 @@ class Sound:
 
 
 class SoundCopier:
-    """Copies sound tracks and subtitles, as far as the other film's format takes them."""
+    """Copies the sound tracks and subtitles that the output's format takes."""
 
     def __init__(self, output: Any, sound: Sound, ending: str, stack: contextlib.ExitStack):
         """
         Args:
           output: the film that is written (PyAV).
-          sound: what is wanted.
-          ending: of the other film's format.
+          sound: the part that is copied.
+          ending: of the output's format.
           stack: closes the source.
         """
         import av
@@ -49,21 +51,20 @@ class SoundCopier:
         source = stack.enter_context(av.open(file_url(sound.path)))
         streams = copyable_streams(source, ending)
         self._tracks = {stream.index: _Track(output, stream) for stream in streams}
-        start = _first_sound(sound.path) if sound.with_lead else sound.start
-        self.lead = sound.start - start if start < sound.start - MIN_LEAD else 0.0
+        self.lead = _lead(sound) if sound.with_lead and any(each.type == "audio" for each in streams) else 0.0
         """Seconds of sound before the first picture."""
         self._start = sound.start - self.lead
         self._packets = _packets(source, streams, None if sound.with_lead else self._start)
 
     def copy_until(self, second: float) -> None:
-        """Copies what begins before a second of the painted film."""
+        """Copies the packets that start before a second of the painted film."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             at = float(packet.pts * packet.time_base)
             self._waiting = packet
             if at - self._start >= second:
                 return
             self._waiting = None
-            if at >= self._start and (self._end is None or at < self._end):
+            if at >= self._start - ROUNDING and (self._end is None or at < self._end):
                 self._tracks[packet.stream.index].copy(packet, self._start)
 
     def copy_rest(self) -> None:
@@ -80,7 +81,7 @@ class _Track:
         self._last: int | None = None
 
     def copy(self, packet: Any, start: float) -> None:
-        """Copies a packet, moved so that `start` becomes 0; not one that goes back in time, which no format takes."""
+        """Copies a packet, shifted so that `start` becomes 0. No format takes packets that go back in time."""
         shift = round(start / packet.time_base)
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
         if self._last is None or packet.dts > self._last:
@@ -134,17 +135,15 @@ def _takes(ending: str, stream: Any) -> bool:
     return True
 
 
-def _first_sound(path: str) -> float:
-    """The second at which a film's sound begins; infinity where it has none."""
+def _lead(sound: Sound) -> float:
+    """The seconds by which a film's sound begins before `sound.start`; 0 where that is hardly anything."""
     import av
 
-    with av.open(file_url(path)) as source:
-        heard = (packet for packet in source.demux(*source.streams.audio) if _is_heard(packet))
-        first = next(heard, None) if source.streams.audio else None
-        if first is None:
-            return float("inf")
-        # Neither is None: `_is_heard` excludes that of `pts`, and every packet of a file has a time base.
-        return float(cast(int, first.pts) * cast(Fraction, first.time_base))
+    with av.open(file_url(sound.path)) as source:
+        first = next((packet for packet in source.demux(*source.streams.audio) if _is_heard(packet)), None)
+        # Neither is None: `_is_heard` excludes packets without a time, and every packet of a file has a time base.
+        lead = 0.0 if first is None else sound.start - float(cast(int, first.pts) * cast(Fraction, first.time_base))
+    return lead if lead > MIN_LEAD else 0.0
 
 
 def _packets(source: Any, streams: Sequence[Any], start: float | None) -> Iterator[Any]:

@@ -9,7 +9,7 @@ SNAP_SECONDS = 0.001
 """Times that a container rounded (Matroska to milliseconds) are moved to a multiple of the frame's duration."""
 
 Warn = Callable[[str], Any]
-"""Takes a sentence about what is left out."""
+"""Is called with a sentence about what is left out."""
 
 
 class Timeline:
@@ -46,7 +46,7 @@ class Timeline:
         return self._spans[max(self._spans)][1]
 
     def shown_at(self, number: int) -> float:
-        """The second at which a frame is shown, counted from the first frame; of one beyond the film, its end."""
+        """The second at which a frame is shown, counted from the first frame; beyond the last frame, the film's end."""
         start = self.start(number)
         seconds = (self.end() if start is None else start) - self._spans[1][0]
         nearest = round(seconds * self._rate) / self._rate

@@ -21,7 +21,7 @@ __all__ = ["ENDINGS", "check", "countable", "write"]
 TICKS, MIN_TICKS = 120, 12_000
 """Ticks of the film's clock a frame, and a second at least: slow or varying rates are as exact as others."""
 MAX_RATE = Fraction(1000)
-"""Frames a second that a film claims to have, at most; its frames are shown at their times all the same."""
+"""The highest rate that is written into a file; frames are shown at their exact times all the same."""
 MAX_TICKS = 10**9
 """Ticks a second at most: VP9 refuses more, and containers hold less than 2^31."""
 BEST_FACTOR, WORST_FACTOR = 12, 40
@@ -29,7 +29,7 @@ BEST_FACTOR, WORST_FACTOR = 12, 40
 GIF_COLORS = 255
 """Colours of a GIF's frame; one more is transparent."""
 MIN_GIF_MILLISECONDS = 20
-"""Players show a frame of less for longer."""
+"""Players show shorter frames for longer."""
 
 TimedFrames = Iterable[tuple[float, Image.Image]]
 """The second at which each frame is shown, and its image."""
@@ -52,7 +52,7 @@ def write(
         can't take, its last pixels are repeated. GIF keeps their transparency (`info["alpha"]`).
       rate: frames a second, as far as times leave it the same.
       quality: 1 to 100.
-      sound: what is copied of another film's sound and subtitles; None is silent.
+      sound: the part of another film's sound and subtitles that is copied; None for a silent film.
       ending: of the format; by default the path's.
       last_duration: the seconds for which the last frame is shown; by default as the rate says.
     """
