@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, DATA, SWIRLS, pair
+from conftest import COFFEE, DATA, SWIRLS, pair, slow
 from PIL import Image
 from safetensors import safe_open
 
@@ -179,7 +179,7 @@ def test_content_is_divided_by_the_energy_of_styles():
         np.testing.assert_allclose(shared[name], own[name] * factor, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("architecture", ["johnson", "deep", "msg"])
+@pytest.mark.parametrize("architecture", ["johnson", slow("deep"), slow("msg")])
 def test_every_term_falls(architecture):
     settings, (_, training) = start_network(architecture=architecture, steps=80, rate=4e-3)
     crops = Crops(PATHS, settings.crop, settings.batch, 0)
