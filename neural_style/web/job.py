@@ -90,7 +90,7 @@ class Job:
             self.info = {str(name): value for name, value in inputs.content.info.items()}
             self._run = engine.run(inputs, plan, watch=self.watch)
             follow(self._run, self)
-            rows, cols = self.image.height, self.image.width
+            rows, cols = plan.result_size
             outcome = f"Painted: {rows} x {cols} pixels in {time.monotonic() - start:.0f} seconds."
         except (_RunEnded, UserError) as error:
             outcome = str(error)
@@ -110,14 +110,14 @@ class Job:
             del self.points[1::2]
             self._stride *= 2
         if self._last_step and time.monotonic() - self._shown_at > PREVIEW_SECONDS:
-            self._show_preview()
+            self._show_preview(self._last_step)
         self._check()
 
     def add(self, step: Step) -> None:
         """Takes a finished iteration (see `Follower`)."""
         self.record.add(step)
         self._last_step = step
-        self._describe_progress()
+        self._describe_progress(step)
         self._show(step.image)
         self._check()
 
@@ -135,9 +135,9 @@ class Job:
             self._show(best)
             self.has_result = True
 
-    def _show_preview(self) -> None:
+    def _show_preview(self, step: Step) -> None:
         """Shows the best picture so far."""
-        self._describe_progress()
+        self._describe_progress(step)
         best = self._run.best()
         if best is not None:
             self._show(best)
@@ -146,8 +146,7 @@ class Job:
         self.image = writing.to_image(image, self.request.settings.picture.denoise)
         self._shown_at = time.monotonic()
 
-    def _describe_progress(self) -> None:
-        step = self._last_step
+    def _describe_progress(self, step: Step) -> None:
         scales = step.scale + step.scales_left + 1
         scale = f"scale {step.scale + 1} of {scales}, " if scales > 1 else ""
         iteration = f"iteration {step.index} of {step.index + step.iterations_left}"

@@ -276,7 +276,7 @@ class Page:
         settings = requests.read_settings(recipe, flags)
         needed = {"photograph": photo, "painting": painting or settings.method.style_is_network}
         missing = [name for name, path in needed.items() if not path]
-        if missing:
+        if missing or photo is None:
             raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
         return PaintRequest(photo, painting, settings, self._bounds)
 
@@ -301,11 +301,13 @@ class Page:
             await asyncio.sleep(0 if is_over else POLL_SECONDS)
         files = await asyncio.to_thread(self._write_files, job) if job.has_result else [None, None]
         downloads = [gr.update(value=path, interactive=bool(path)) for path in files]
-        message = html.escape(job.outcome, quote=False) if job.has_result else _format_error(job.outcome)
+        message = html.escape(str(job.outcome), quote=False) if job.has_result else _format_error(job.outcome)
         yield [message, gr.skip(), curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
 
     def _write_files(self, job: Job) -> list[str]:
         """Writes the PNG with its text, and the record; returns their paths."""
+        if job.image is None:
+            raise ValueError("the job has no picture yet")
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir()
         metadata = {name: job.info.get(name) for name in ("exif", "icc_profile")}

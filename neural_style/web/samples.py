@@ -27,7 +27,7 @@ HED = {
     "convolution": "winograd",
 }
 """Flags of most of the gallery (see configs/README.md): HED's features, scaled to ImageNet's magnitudes."""
-FLAGS = {
+FLAGS: dict[str, dict[str, Any]] = {
     "instant": {},
     "paint": {"weights": "hed"},
     "highres": {"weights": "hed", "network": "vgg16"},
@@ -84,8 +84,9 @@ def find_examples() -> list[Example]:
         ("paint_kodim20_wheat_field", "paint", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
     ]
     rows += [(name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.by_name()]
-    examples = [
-        Example(GALLERY / f"{result}.jpg", recipe, find(photo), find(painting), FLAGS.get(recipe, HED))
-        for result, recipe, photo, painting in rows
-    ]
-    return [example for example in examples if example.result.is_file() and example.photo and example.painting]
+    examples = []
+    for name, recipe, photo_name, painting_name in rows:
+        result, photo, painting = GALLERY / f"{name}.jpg", find(photo_name), find(painting_name)
+        if result.is_file() and photo and painting:
+            examples.append(Example(result, recipe, photo, painting, FLAGS.get(recipe, HED)))
+    return examples

@@ -7,7 +7,8 @@ that they take no room. Each session (a tab) belongs to one browser, known by it
 import asyncio
 import collections
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 from neural_style.web.refusal import Refusal
 
@@ -25,7 +26,7 @@ class Sessions:
     """Tracks owners and open streams. All methods run on the server's event loop."""
 
     def __init__(self):
-        self.forget: Callable[[str], Awaitable[None]] | None = None
+        self.forget: Callable[[str], Coroutine[Any, Any, None]] | None = None
         """Drops what the server holds for a session."""
         self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
         self._streams: collections.Counter[str] = collections.Counter()
