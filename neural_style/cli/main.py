@@ -4,13 +4,13 @@ import functools
 import importlib
 from collections.abc import Callable, Sequence
 
-from neural_style import __version__
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.terminal import print_log, say, warn
 from neural_style.core.errors import UserError
 from neural_style.core.run import Engine
+from neural_style.core.version import __version__
 from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
 
