@@ -10,18 +10,18 @@ import neural_style
 from neural_style.cli import signals
 from neural_style.core.errors import UserError
 from neural_style.core.log import quiet_stderr
-from neural_style.core.run import Engine
 from neural_style.planning import device
 
 if TYPE_CHECKING:
+    from neural_style.core.run import Engine  # needs NumPy, which --help can do without
     from neural_style.settings.settings import Settings
 
 
-def engine_maker(**options: Any) -> Callable[[], Engine]:
+def engine_maker(**options: Any) -> "Callable[[], Engine]":
     """Returns a function that makes an `Engine(**options)` once; it loads TensorFlow only when a run needs it."""
     engines: list[Engine] = []
 
-    def make_engine() -> Engine:
+    def make_engine() -> "Engine":
         if not engines:
             engines.append(neural_style.Engine(loading=loading_tensorflow, **options))
         return engines[0]
