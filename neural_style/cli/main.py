@@ -22,7 +22,7 @@ COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a command line, without the program's name; returns its exit code."""
+    """Run a command line, without the program's name; return its exit code."""
     print_log()
     try:
         if arguments and arguments[0] in COMMANDS:
@@ -119,7 +119,7 @@ def paint(
 
 
 def _check_words(words: Sequence[str]) -> Sequence[str]:
-    """Raises a UserError where the arguments are not content, style and prefix."""
+    """Raise a UserError where the arguments are not content, style and prefix."""
     if len(words) < 3:
         received = " ".join(words) or "none"
         raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)

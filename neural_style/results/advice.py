@@ -16,7 +16,7 @@ SETTLED = 20
 def advice(
     flags: Mapping[str, Any], initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
 ) -> str | None:
-    """Returns a sentence that says which weight to change and by how much; None where both terms have influence.
+    """Return a sentence that says which weight to change and by how much; None where both terms have influence.
 
     From the content image, the content term starts at 0 and grows while the style term falls. If it stays far below
     the style term's gain, the content held nothing back. If the style term hardly fell although the content term is

@@ -40,7 +40,7 @@ class Writer:
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def add(self, step: Step) -> None:
-        """Writes a step's companions, its image where it is due, and the last image of a coarser scale."""
+        """Write a step's companions, its image where it is due, and the last image of a coarser scale."""
         for name, image in step.companions.items():
             self.save(f"_{name}", writing.to_image(image, denoise=0))
         every = self._output.save_every
@@ -57,7 +57,7 @@ class Writer:
         return painted
 
     def save(self, name: str, image: Image.Image, ending: str | None = None) -> None:
-        """Writes PREFIX`name`; metadata that does not fit the format is left out with one warning."""
+        """Write PREFIX`name`; metadata that does not fit the format is left out with one warning."""
         path = f"{self._prefix}{name}{ending or self._ending}"
         kind, quality, left = writing.kind_of(path), self._output.output_quality, []
         files.write_whole(
@@ -68,7 +68,7 @@ class Writer:
             logger.warning(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
 
     def save_elsewhere(self, folder: str | os.PathLike, image: Image.Image) -> str:
-        """Writes the result into another folder, under a free name; returns its path."""
+        """Write the result into another folder, under a free name; return its path."""
         handle, place = tempfile.mkstemp(self._ending, f"{os.path.basename(self._prefix)[:100]}_", folder)
         os.close(handle)
         try:
