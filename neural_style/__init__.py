@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-__version__ = "0.1.0"
+from neural_style.core.version import __version__
 
 if "keras" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that this runs on, whatever keras.json says

@@ -20,8 +20,7 @@ from neural_style.images import geometry, reading, writing
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures
 from neural_style.planning import device, memory
-from neural_style.planning.plan import Plan, prepare
-from neural_style.pretrained import style_networks
+from neural_style.planning.plan import Plan, prepare, read_settings
 from neural_style.results.record import Record, RunInfo
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
@@ -222,7 +221,7 @@ class _InMemory:
 def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, Any]) -> tuple[list[Picture], Settings]:
     """The styles as a list, and the settings that flags by name mean for them."""
     paintings = reading.as_list(styles)
-    return paintings, Settings.read(recipe, **{**settings, **style_networks.method(paintings, settings)})
+    return paintings, read_settings(paintings, {"recipe": recipe, **settings})
 
 
 def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[Frame]":

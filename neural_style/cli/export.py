@@ -1,6 +1,6 @@
 """--export: a trained network for other runtimes."""
 
-import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from neural_style.cli.loading import loading_tensorflow
 from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
 from neural_style.pretrained import style_networks
-from neural_style.results import files, targets
+from neural_style.results import targets
 
 TFLITE = ".tflite"
 
@@ -18,13 +18,13 @@ def run(words: Sequence[str], output: str) -> None:
 
     Args:
       words: the network.
-      output: where it is to lie.
+      output: the path of the export.
 
     Raises:
       UserError: it can't be written.
     """
-    found = style_networks.find(words[0]) if len(words) == 1 else None
-    if found is None:
+    network = style_networks.find(words[0]) if len(words) == 1 else None
+    if network is None:
         received = " ".join(words) or "none"
         raise UserError(f"--export takes one trained network, such as painters, received {received}.", exit_code=2)
     path = Path(output)
@@ -33,21 +33,13 @@ def run(words: Sequence[str], output: str) -> None:
             f"--export writes {TFLITE} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
         )
     targets.check_new(path)
-    styles = style_networks.facts(found)["styles"]
+    styles = style_networks.facts(network)["styles"]
     with loading_tensorflow():
-        from neural_style.feedforward import network
-        from neural_style.training import export
-
-    loaded = network.load(found)
-    if path.suffix:
-        files.write_whole(path, lambda partial: partial.write_bytes(export.tflite(loaded)))
-    else:
-        partial = files.partial_path(path)
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            export.save_model(loaded, partial)
-            partial.rename(path)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    named = ", ".join(styles)
-    say(f'Wrote {output}: of "image", RGB [1, rows, cols, 3] in 0..255, and "style", the weights of {named}.')
+        from neural_style.training.export import export_network
+    # In a folder beside the target, since a SavedModel is a folder itself.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".neural-style-") as folder:
+        whole = Path(folder) / path.name
+        export_network(network, whole)
+        whole.rename(path)
+    names = ", ".join(styles)
+    say(f'Wrote {output}: of "image", RGB [1, rows, cols, 3] in 0..255, and "style", the weights of {names}.')

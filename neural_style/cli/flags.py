@@ -9,7 +9,6 @@ from typing import Any
 from absl import flags
 
 from neural_style.core.errors import UserError
-from neural_style.pretrained import required_files, style_networks
 from neural_style.settings.checked import Checked, short
 from neural_style.settings.kinds import Kind, Optional, Switch, setting
 from neural_style.settings.schema import PARTS
@@ -78,7 +77,11 @@ class Command:
     def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
         """Makes the settings of a run with `styles`; `given` wins over the command line."""
         values = {"recipe": self.command.recipe, **self.given, **given}
-        settings = Settings.read(**{**values, **style_networks.method(styles, values)})
+        # Not at the top: they import NumPy, which --help can do without.
+        from neural_style.planning.plan import read_settings
+        from neural_style.pretrained import required_files
+
+        settings = read_settings(styles, values)
         required_files.check(settings)
         return settings
 

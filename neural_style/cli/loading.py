@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import neural_style
 from neural_style.cli import signals
 from neural_style.core.errors import UserError
 from neural_style.core.log import quiet_stderr
 from neural_style.planning import device
 
 if TYPE_CHECKING:
-    from neural_style.engine import Engine
+    from neural_style.core.run import Engine  # needs NumPy, which --help can do without
     from neural_style.settings.settings import Settings
 
 
@@ -22,9 +23,7 @@ def engine_maker(**options: Any) -> "Callable[[], Engine]":
 
     def make_engine() -> "Engine":
         if not engines:
-            from neural_style.engine import Engine
-
-            engines.append(Engine(loading=loading_tensorflow, **options))
+            engines.append(neural_style.Engine(loading=loading_tensorflow, **options))
         return engines[0]
 
     return make_engine

@@ -3,16 +3,19 @@
 import functools
 import importlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from neural_style import __version__
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import engine_maker
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.terminal import print_log, say, warn
 from neural_style.core.errors import UserError
-from neural_style.core.run import Engine
+from neural_style.core.version import __version__
 from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from neural_style.core.run import Engine  # needs NumPy, which --help can do without
 
 COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
 """Commands by the first word, each in a module of its own; any other word is a picture to paint."""
@@ -91,7 +94,7 @@ def _paint_rows(command_line: flags.Command) -> int:
 def paint(
     words: Sequence[str],
     settings: Settings,
-    make_engine: Callable[[], Engine],
+    make_engine: "Callable[[], Engine]",
     options: PaintOptions,
 ) -> bool:
     """Paints one photograph or film and writes the output files; an interrupted run leaves its best image.

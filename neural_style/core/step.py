@@ -46,6 +46,11 @@ class Step:
     companions: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     fields: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
+    @classmethod
+    def without_loss(cls, index: int, image: np.ndarray, seconds: float, **attributes: Any) -> "Step":
+        """Makes the step of a method that has no loss; `attributes` are further ones."""
+        return cls(index, image, loss=0.0, terms={}, gradient_norm=0.0, losses=(), seconds=seconds, **attributes)
+
     @property
     def evaluations(self) -> int:
         """How often the loss was evaluated in this iteration."""

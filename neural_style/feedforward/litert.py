@@ -47,7 +47,7 @@ class LiteRun(OnePassRun):
     def _model(self, path: Path) -> Model:
         return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)
 
-    def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
+    def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         path = self._network_styles.path
         lite_file = style_networks.lite_file(path)
         assert lite_file is not None  # else the plan does not use LiteRT
@@ -62,7 +62,7 @@ class LiteRun(OnePassRun):
 class LiteArbitraryRun(PaintingsRun, LiteRun):
     """By the arbitrary style network."""
 
-    def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
+    def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         predictor, transformer = (
             self._model(style_networks.LITE_PREDICTOR),
             self._model(style_networks.LITE_TRANSFORMER),

@@ -18,9 +18,9 @@ import keras
 import numpy as np
 from PIL import Image
 
-from neural_style import __version__
 from neural_style.core.errors import UserError
 from neural_style.core.hdf5 import check_self_contained
+from neural_style.core.version import __version__
 from neural_style.feedforward import torch_files
 from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, build_model
 from neural_style.pretrained import style_networks

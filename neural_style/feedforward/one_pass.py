@@ -1,94 +1,58 @@
-"""A run in one pass: the photograph, and what a network makes of it. Without TensorFlow, which runs may do without."""
+"""Runs in one pass: the photograph, then a network's painting of it. They need no TensorFlow themselves."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from neural_style.core.errors import UserError
-from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
 from neural_style.feedforward.flatness import keep_flat
 from neural_style.images import color, geometry, writing
-from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene, shares_of
 from neural_style.images.scene_building import build_scene
-from neural_style.planning.plan import Plan
+from neural_style.planning.base_run import BaseRun
 from neural_style.pretrained.style_networks import NetworkStyles
 
 Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A network: RGB [rows, cols, 3] in 0..255 and the weight of each style [1, rows or 1, cols or 1, styles] to RGB."""
 
 
-class OnePassRun:
-    """Paints at one scale, without a loss: the photograph is the first Step, the painting the second."""
+class OnePassRun(BaseRun):
+    """Paints at one scale, without a loss: the first Step is the photograph, the second the painting."""
 
-    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
-        """See `core.run.Run`; a picture is painted in one pass, so there is nothing to resume."""
-        self._inputs, self._plan, self._settings, self._cache = inputs, plan, plan.settings, tools.cache
-        self._last: np.ndarray | None = None
+    def _paint(self) -> Iterator[Step]:
+        start = time.perf_counter()
+        scene = build_scene(self._inputs, self._settings, self._plan.result_size)
+        paint, count, facts = self._load_network(scene)
+        photograph = self._keep(scene.composite(scene.start))
+        yield Step.without_loss(0, photograph, time.perf_counter() - start, iterations_left=1, facts=facts)
+        start = time.perf_counter()
+        painting = self._keep(scene.composite(self._paint_scene(keep_flat(paint), count, scene)))
+        yield Step.without_loss(1, painting, time.perf_counter() - start, facts=facts)
 
-    def steps(self) -> Generator[Step, None, None]:
-        """The photograph, and the painting.
-
-        Raises:
-          UserError: the network can't be read.
-        """
-        with self._cache.in_use():
-            yield from self._steps()
-
-    def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] so far; None before any."""
-        return self._last
-
-    def result(self) -> np.ndarray:
-        """The painting [rows, cols, 3]."""
-        if self._last is None:
-            raise RuntimeError(NO_STEPS)
-        return self._last
-
-    def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        """The network, how many styles it has, and the facts of the run."""
+    def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
+        """Returns the network, the number of its styles, and the facts of the run."""
         raise NotImplementedError
 
-    def _steps(self) -> Iterator[Step]:
-        began = time.perf_counter()
-        scene = build_scene(self._inputs, self._settings, self._plan.result_size)
-        paint, count, facts = self._prepared(scene)
-        for index in range(2):
-            self._last = scene.composite(self._painted(keep_flat(paint), count, scene) if index else scene.start)
-            self._last.flags.writeable = False
-            now = time.perf_counter()
-            yield Step(
-                index,
-                self._last,
-                loss=0.0,
-                terms={},
-                gradient_norm=0.0,
-                losses=(),
-                seconds=now - began,
-                iterations_left=1 - index,
-                facts=facts,
-            )
-            began = time.perf_counter()
-
-    def _painted(self, paint: Paint, count: int, scene: Scene) -> np.ndarray:
-        """The painting [rows, cols, 3] of the scene's start; the photograph where no mask is."""
-        chosen, shares = self._chosen(scene), shares_of(scene.regions)
+    def _paint_scene(self, paint: Paint, count: int, scene: Scene) -> np.ndarray:
+        """Paints the scene's start [rows, cols, 3]; where no mask applies, the photograph stays."""
+        numbers, shares, covered = self._style_numbers(scene), shares_of(scene.regions), None
         if shares is None:
-            weights = self._blend(scene)[None, None]
+            shares = self._blend(scene)[None, None]
         else:
             covered = shares.sum(axis=-1, keepdims=True)
-            weights = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(chosen))
-        painted = scene.blend_warped_frames(paint(scene.start, weights_of(weights, chosen, count)).clip(0, 255))
-        if shares is not None:
+            shares = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(numbers))
+        painted = paint(scene.start, style_weights(shares, numbers, count)).clip(0, 255)
+        painted = scene.blend_warped_frames(painted)
+        if covered is not None:
             painted = covered * painted + (1 - covered) * scene.content
         return painted if scene.chroma is None else color.grey(painted)
 
     @property
     def _network_styles(self) -> NetworkStyles:
-        """The trained network, and its styles that are used."""
+        """The trained network and the styles of it that are used."""
         network_styles = self._plan.network_styles
         if network_styles is None:
             raise UserError(
@@ -96,56 +60,56 @@ class OnePassRun:
             )
         return network_styles
 
-    def _chosen(self, scene: Scene) -> Sequence[int]:
+    def _style_numbers(self, scene: Scene) -> Sequence[int]:
         """The numbers of the network's styles that are used."""
         return self._network_styles.numbers
 
     def _blend(self, scene: Scene) -> np.ndarray:
-        """The weight of each of these where there are no masks."""
+        """The weights of these styles where there are no masks."""
         return np.array(scene.regions[0].blend, np.float32)
 
 
 class PaintingsRun(OnePassRun):
     """A run whose network takes its styles from the paintings: one style for each region of the scene."""
 
-    def _chosen(self, scene: Scene) -> Sequence[int]:
+    def _style_numbers(self, scene: Scene) -> Sequence[int]:
         return range(len(scene.regions))
 
     def _blend(self, scene: Scene) -> np.ndarray:
         return np.ones(1, np.float32)
 
     def _style_vectors(self, scene: Scene, predict: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
-        """The style vector of each region: a mixture of its paintings', and with --alpha of the photograph's own.
+        """Predicts each region's style vector: the mean of its paintings', and with --alpha of the photograph's.
 
         Args:
-          scene: with the paintings as they are seen.
-          predict: from a painting [rows, cols, 3] in 0..255 to its style vector.
+          scene: with the paintings in the size that the predictor sees.
+          predict: maps a painting [rows, cols, 3] in 0..255 to its style vector.
         """
-        mixed = [
+        vectors = [
             np.average([predict(painting) for painting in region.styles], axis=0, weights=region.blend)
             for region in scene.regions
         ]
         alpha = self._settings.universal.alpha
         if alpha == 1:
-            return mixed
+            return vectors
         photograph = writing.to_image(scene.content, denoise=0)
         side = self._settings.method.style_side
-        assert side is not None  # of every method whose network sees paintings
-        own = predict(geometry.resize(photograph, side, side, "lanczos"))
-        return [alpha * vector + (1 - alpha) * own for vector in mixed]
+        assert side is not None  # every method whose network sees paintings has one
+        photograph_vector = predict(geometry.resize(photograph, side, side, "lanczos"))
+        return [alpha * vector + (1 - alpha) * photograph_vector for vector in vectors]
 
 
-def weights_of(shares: np.ndarray, chosen: Sequence[int], count: int) -> np.ndarray:
-    """What the network takes as style, of the shares of the styles that are chosen.
+def style_weights(shares: np.ndarray, numbers: Sequence[int], count: int) -> np.ndarray:
+    """Expands the shares of the used styles to weights of all styles of a network.
 
     Args:
-      shares: [rows, cols, chosen] by position, or [1, 1, chosen]; they add up to 1.
-      chosen: the numbers of these styles.
-      count: styles of the network.
+      shares: [rows, cols, used styles] by position, or [1, 1, used styles]; they add up to 1.
+      numbers: of the used styles.
+      count: of all styles.
 
     Returns:
       [1, rows, cols, count] float32.
     """
-    found = np.zeros((1, *shares.shape[:2], count), np.float32)
-    found[0][..., list(chosen)] = shares
-    return found
+    weights = np.zeros((1, *shares.shape[:2], count), np.float32)
+    weights[0][..., list(numbers)] = shares
+    return weights

@@ -16,7 +16,7 @@ from neural_style.pretrained import style_networks
 class Run(OnePassRun):
     """By a trained network."""
 
-    def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
+    def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         """Reads the network once for each version of its file."""
         path, precision = self._network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
@@ -35,7 +35,7 @@ class Run(OnePassRun):
 class ArbitraryRun(PaintingsRun, Run):
     """By the arbitrary style network."""
 
-    def _prepared(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
+    def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         precision, count = self._plan.precision, len(scene.regions)
 
         def make() -> ArbitraryPainter:

@@ -11,8 +11,6 @@ from neural_style.core.log import logger
 from neural_style.images import color, geometry, masks
 from neural_style.images.reading import Picture, images_in, in_profile, load
 from neural_style.images.scene import WarpedFrame
-from neural_style.pretrained import style_networks
-from neural_style.pretrained.style_networks import NetworkStyles
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import Settings
@@ -61,16 +59,13 @@ class Inputs:
         return float(share.mean())
 
 
-def read(
-    content: Picture, styles: Sequence[Picture], settings: Settings, network_styles: NetworkStyles | None = None
-) -> Inputs:
+def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inputs:
     """Reads the images.
 
     Args:
       content: a path, a Pillow image or an array [rows, cols, 3] in 0..255.
-      styles: the paintings, likewise; ignored where `network_styles` is given.
+      styles: the paintings, likewise.
       settings: of the run.
-      network_styles: the chosen styles of a trained network, whose small pictures stand for the paintings.
 
     Raises:
       UserError: an image can't be read, or their number does not fit the settings.
@@ -79,8 +74,6 @@ def read(
     if settings.network.normalize_weights not in NORMALIZERS:
         images_in(settings.network.normalize_weights, "normalize_weights")
     photograph = load(content, limit)
-    if network_styles:
-        styles = [style_networks.read_picture(network_styles.path, number) for number in network_styles.numbers]
     _check_count(len(styles), settings)
     profile = photograph.info.get("icc_profile")
     inputs = Inputs(

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,6 @@ from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures, as_list
 from neural_style.images.scene_building import Size
-from neural_style.methods import DEFAULT, METHODS, Method
 from neural_style.planning import device, memory
 from neural_style.pretrained import required_files, style_networks
 from neural_style.pretrained.style_networks import NetworkStyles
@@ -29,7 +30,6 @@ class Plan:
 
     Attributes:
       settings: of the run.
-      method: the row of `methods.METHODS` that paints; "optimize" where --refine optimises another method's picture.
       sizes: rows and columns of each scale, coarse to fine.
       iterations: of each scale.
       evaluations: of the loss in each iteration.
@@ -43,7 +43,6 @@ class Plan:
     """
 
     settings: Settings
-    method: str
     sizes: tuple[Size, ...]
     iterations: tuple[int, ...]
     evaluations: int
@@ -56,11 +55,6 @@ class Plan:
     start: "Plan | None" = None
 
     @property
-    def row(self) -> Method:
-        """The row of the method."""
-        return METHODS[self.method]
-
-    @property
     def result_size(self) -> Size:
         """Rows and columns of the result."""
         return self.sizes[-1]
@@ -68,7 +62,7 @@ class Plan:
     @property
     def planned_evaluations(self) -> int:
         """How many evaluations an iteration should take."""
-        return self.evaluations * (2 if self.row.evaluates_both_ways else 1)
+        return self.evaluations * (2 if self.settings.run_method.evaluates_both_ways else 1)
 
     def for_first_frame(self) -> "Plan":
         """The plan of a shot's first frame."""
@@ -83,6 +77,19 @@ class Plan:
         return dataclasses.replace(
             self, sizes=self.sizes[last], iterations=self.iterations[last], tiles=self.tiles[last], start=None
         )
+
+
+def read_settings(styles: Sequence[Any], values: Mapping[str, Any]) -> Settings:
+    """Reads settings by name; a trained network among the styles chooses its method.
+
+    Args:
+      styles: what was given as styles.
+      values: the settings, and "recipe".
+
+    Raises:
+      UserError: a name or value is wrong, or does not fit the styles.
+    """
+    return Settings.read(**{**values, **style_networks.method(styles, values)})
 
 
 def prepare(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, Plan]:
@@ -107,7 +114,9 @@ def read_inputs(content: Picture, styles: Pictures, settings: Settings) -> tuple
     required_files.check(settings)
     styles = as_list(styles)
     network_styles = style_networks.choose_styles(styles, settings)
-    inputs = images.read(content, styles, settings, network_styles)
+    if network_styles:  # small pictures in the network's file stand for the paintings
+        styles = [style_networks.read_picture(network_styles.path, number) for number in network_styles.numbers]
+    inputs = images.read(content, styles, settings)
     scene_building.check_sizes(inputs, settings)
     return inputs, network_styles
 
@@ -127,13 +136,11 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
         settings = dataclasses.replace(settings, picture=picture)
     elif settings.picture.starts_instant and starts:
         start = _plan_start(inputs, settings)
-    method = DEFAULT if settings.refines else settings.universal.method
-    if METHODS[method].needs_vgg and "tensorflow" not in sys.modules:
+    if settings.run_method.needs_vgg and "tensorflow" not in sys.modules:
         weights.check(settings.network)  # reads files: not again for each picture of a long-lived process
     iterations, evaluations = settings.schedule
     plan = Plan(
         settings,
-        method,
         sizes,
         iterations,
         evaluations,
@@ -178,7 +185,7 @@ def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
 
 def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int | None:
     """The tile that --tile means at a scale; None takes the image whole."""
-    settings, method = plan.settings, plan.row
+    settings, method = plan.settings, plan.settings.run_method
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
     if method.memory == "evaluation":
         versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)

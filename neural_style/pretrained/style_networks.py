@@ -17,7 +17,7 @@ from safetensors import safe_open
 from neural_style.core import storage
 from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
-from neural_style.methods import METHODS
+from neural_style.settings.feedforward import NETWORK_METHOD
 from neural_style.settings.settings import Settings
 
 BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
@@ -138,13 +138,12 @@ def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
             f"A trained network is the only style of a run, and {os.fspath(networks[0])!r} is given with others: "
             "choose among its styles by --style."
         )
-    name = next(name for name, row in METHODS.items() if row.style_is_network)
-    if given.get("method") not in (None, name):
+    if given.get("method") not in (None, NETWORK_METHOD):
         raise UserError(
             f"{os.fspath(networks[0])!r} is a trained network, which --method={given['method']} can't use: leave that "
             "out."
         )
-    return {"method": name}
+    return {"method": NETWORK_METHOD}
 
 
 def _check_names(styles: Sequence[Any]) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from neural_style import __version__
 from neural_style.core import storage
 from neural_style.core.step import Step
+from neural_style.core.version import __version__
 from neural_style.pretrained import style_networks
 from neural_style.settings import checked
 from neural_style.settings.network import preprocessing

@@ -15,7 +15,7 @@ def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     method, refine = values.get("method", methods.DEFAULT), values.get("refine", 0)
     for name, value in given.items():
         group, field = FIELDS[name]
-        if value is None or values[name] == field.default or is_used(name, method, refine):
+        if value is None or is_used(name, method, refine) or values[name] == field.default:
             continue
         users = " or ".join(methods.users_of(name, group))
         raise UserError(

@@ -2,11 +2,13 @@
 
 import dataclasses
 
-from neural_style.methods import MIN_NETWORK_SIDE
+from neural_style.methods import METHODS, MIN_NETWORK_SIDE
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, Whole, setting
 
 MIN_SIDE = MIN_NETWORK_SIDE
+NETWORK_METHOD = next(name for name, row in METHODS.items() if row.style_is_network)
+"""The method of trained networks."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,6 +108,11 @@ class Settings:
         return self.method.optimizes or self.refines
 
     @property
+    def run_method(self) -> Method:
+        """The row of the method that runs last: the default one where --refine optimises another method's picture."""
+        return METHODS[DEFAULT] if self.refines else self.method
+
+    @property
     def refines(self) -> bool:
         """Whether the loss is minimised from the method's own picture."""
         return self.method.refines and self.universal.refine > 0

@@ -1,8 +1,7 @@
 """The convolutions of VGG16 and VGG19 (Simonyan & Zisserman 2015, table 1): names, shapes, strides."""
 
+import math
 from collections.abc import Iterable
-
-import numpy as np
 
 from neural_style.core.errors import UserError
 
@@ -85,8 +84,13 @@ def smallest_tile(network: str, layers: Iterable[str]) -> int:
 def imagenet_mean(network: str, layer: str) -> float:
     """The mean activation of `layer` in a network trained on ImageNet; interpolated where it was not published."""
     names = layer_names(network)
-    known = [names.index(name) for name in IMAGENET_MEANS]
-    return float(np.exp(np.interp(names.index(layer), known, np.log(list(IMAGENET_MEANS.values())))))
+    position = names.index(layer)
+    known = sorted(names.index(name) for name in IMAGENET_MEANS)
+    after = next((number for number in known if number >= position), known[-1])
+    before = next((number for number in reversed(known) if number <= position), known[0])
+    low, high = (math.log(IMAGENET_MEANS[names[number]]) for number in (before, after))
+    share = (position - before) / (after - before) if after > before else 0.0
+    return math.exp(low + share * (high - low))
 
 
 def check_layers(network: str, layers: list[str], flag: str) -> None:

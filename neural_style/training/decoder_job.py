@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from neural_style import __version__
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
+from neural_style.core.version import __version__
 from neural_style.pretrained import decoders
 from neural_style.results import files
 from neural_style.training.job import TrainingJob, train

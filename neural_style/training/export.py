@@ -14,9 +14,25 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.layers import EPSILON, InstanceNormalization, moments
-from neural_style.feedforward.network import Network
+from neural_style.feedforward.network import Network, load
 
 Function = Callable[..., tf.Tensor]
+
+
+TFLITE = ".tflite"
+
+
+def export_network(source: Path, target: Path) -> None:
+    """Export a network's file as a TFLite file, or as a SavedModel where the target has no ending.
+
+    Raises:
+      UserError: the network can't be read.
+    """
+    network = load(source)
+    if target.suffix:
+        target.write_bytes(tflite(network))
+    else:
+        save_model(network, target)
 
 
 def save_model(network: Network, folder: Path) -> None:

@@ -1,21 +1,19 @@
-"""A run: features of one level after the other take the style's statistics, and are decoded."""
+"""Paints with the features of one level after another, which take the style's statistics and are decoded."""
 
 import dataclasses
 import functools
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from neural_style.core.errors import DAMAGED_STATE, UserError
-from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
-from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
 from neural_style.images.scene_building import build_scene
 from neural_style.planning import device
-from neural_style.planning.plan import Plan
+from neural_style.planning.base_run import BaseRun
 from neural_style.pretrained import decoders
 from neural_style.universal import decoder
 from neural_style.universal.codec import Codec
@@ -23,84 +21,54 @@ from neural_style.universal.painter import Painter
 from neural_style.vgg import weights
 
 
-class Run:
+class Run(BaseRun):
     """Paints at the coarsest scale, without a loss: one Step for each level."""
 
-    def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
-        """See `core.run.Run`."""
-        self._inputs, self._plan, self._settings, self._cache = inputs, plan, plan.settings, tools.cache
-        self._resumed = (resumed or {}).get("session")
-        self._last: np.ndarray | None = None
-
-    def steps(self) -> Generator[Step, None, None]:
-        """The start, and the picture after each level; after a break those that are still to come.
-
-        Raises:
-          UserError: the weights or decoders can't be had.
-        """
-        with self._cache.in_use():
-            yield from self._steps()
-
-    def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] after the last level so far; None before any."""
-        return self._last
-
-    def result(self) -> np.ndarray:
-        """The image [rows, cols, 3] of the last step."""
-        if self._last is None:
-            raise RuntimeError(NO_STEPS)
-        return self._last
-
-    def _steps(self) -> Iterator[Step]:
+    def _paint(self) -> Iterator[Step]:
         levels, tile = self._settings.universal.levels, self._plan.tiles[0]
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[0])
-        first, image = self._start(scene)
-        began, (codec, facts) = time.perf_counter(), self._codec()
+        first, image = self._load_start(scene)
+        start = time.perf_counter()
+        codec, facts = self._load_codec()
         painter = Painter(codec, scene, self._settings.universal, tile)
         for index in range(first, len(levels) + 1):
             if index > first:
                 image = painter.paint(image, levels[index - 1])
-            self._last = scene.composite(scene.blend_warped_frames(image) if index == len(levels) else image)
-            self._last.flags.writeable = False
-            if self._resumed is not None and index == first:
-                continue
-            now = time.perf_counter()
-            yield Step(
-                index,
-                self._last,
-                loss=0.0,
-                terms={},
-                gradient_norm=0.0,
-                losses=(),
-                seconds=now - began,
-                iterations_left=len(levels) - index,
-                facts={**facts, "tile": tile},
-                state=functools.partial(dict, index=index, image=image),
-            )
-            began = time.perf_counter()
+            is_last = index == len(levels)
+            shown = self._keep(scene.composite(scene.blend_warped_frames(image) if is_last else image))
+            if self._session is None or index > first:
+                yield Step.without_loss(
+                    index,
+                    shown,
+                    time.perf_counter() - start,
+                    iterations_left=len(levels) - index,
+                    facts={**facts, "tile": tile},
+                    state=functools.partial(dict, index=index, image=image),
+                )
+            start = time.perf_counter()
 
-    def _start(self, scene: Scene) -> tuple[int, np.ndarray]:
-        """The index of the step to begin with, and its picture."""
-        if self._resumed is None:
+    def _load_start(self, scene: Scene) -> tuple[int, np.ndarray]:
+        """Returns the index of the first step and its picture, from the state to resume from if there is one."""
+        if self._session is None:
             return 0, scene.start
-        index, image = self._resumed.get("index"), np.asarray(self._resumed.get("image"))
-        whole = isinstance(index, int) and 0 <= index <= len(self._settings.universal.levels)
-        if not (whole and image.shape == scene.start.shape and np.isfinite(image).all()):
+        index, image = self._session.get("index"), np.asarray(self._session.get("image"))
+        has_index = isinstance(index, int) and 0 <= index <= len(self._settings.universal.levels)
+        if not (has_index and image.shape == scene.start.shape and np.isfinite(image).all()):
             raise UserError(DAMAGED_STATE)
-        return index, image
+        return int(index or 0), image
 
-    def _codec(self) -> tuple[Codec, dict[str, Any]]:
-        """The network with its decoders, and what was decided for it."""
-        how, seed, universal = self._settings.network, self._settings.picture.seed, self._settings.universal
-        origin, kernels, key = weights.cached(how, seed, self._cache)
-        named = dataclasses.replace(how, weights=origin if how.weights == "auto" else how.weights)
-        files = decoders.find(universal.levels, named, seed, universal.decoders)
+    def _load_codec(self) -> tuple[Codec, dict[str, Any]]:
+        """Loads the network with its decoders; returns them and the facts of the run."""
+        network, seed, universal = self._settings.network, self._settings.picture.seed, self._settings.universal
+        source, kernels, key = weights.cached(network, seed, self._cache)
+        files = decoders.find(universal.levels, dataclasses.replace(network, weights=source), seed, universal.decoders)
         assert kernels is not None  # `decoders.find` refuses learned weights
         precision = self._plan.precision
         versions = tuple((str(path), path.stat().st_mtime_ns) for path in files.values())
 
-        def make() -> Codec:
-            return Codec(how, kernels, {level: decoder.load(path) for level, path in files.items()}, precision)
+        def make_codec() -> Codec:
+            return Codec(network, kernels, {level: decoder.load(path) for level, path in files.items()}, precision)
 
-        codec = self._cache.get(("codec", key, how, precision, versions), make, lambda made: made.nbytes)
-        return codec, {"device": device.describe_device(), "precision": precision, "weights": origin}
+        cache_key = ("codec", key, network, precision, versions)
+        codec = self._cache.get(cache_key, make_codec, lambda codec: codec.nbytes)
+        return codec, {"device": device.describe_device(), "precision": precision, "weights": source}
