@@ -287,6 +287,6 @@ def test_a_map_of_classes_paints_what_its_white_mask_paints(tmp_path, run):
         assert done.returncode == 0, done.stderr
         painted[name] = np.asarray(Image.open(tmp_path / f"out_{name}.png").convert("RGB"), np.float32)
     np.testing.assert_array_equal(painted["labels"], painted["white"])
-    change = np.abs(painted["labels"] - geometry.resize(reading.load(COFFEE), 64, 96)).mean(axis=(0, 2))
+    change = np.abs(painted["labels"] - geometry.resize(reading.load(COFFEE), 64, 96, "lanczos")).mean(axis=(0, 2))
     assert change[:40].mean() > 20
     assert change[-40:].mean() < 1
