@@ -6,7 +6,7 @@ from PIL import Image
 from test_objective import objective
 
 from neural_style.core.errors import UserError
-from neural_style.images import masks
+from neural_style.images import geometry, masks, reading
 from neural_style.images.scene import Region, Scene, shares_of
 from neural_style.losses.regions import masked, weights_at
 from neural_style.losses.style import STATISTICS
@@ -256,3 +256,37 @@ def test_regions_that_do_not_fit_the_styles_are_told(tmp_path):
         masks.split_regions(path, 5)
     with pytest.raises(UserError, match="whose colours are too many"):
         masks.split_regions(str(COFFEE), 2)
+
+
+SMALL_RUN = ("--rows=32", "--iterations=10", "--evaluations_per_iteration=2", "--weights=random", "--noplots")
+
+
+def test_a_mask_of_next_to_nothing_gives_a_warning_and_no_advice(tmp_path, run, fake_engine):
+    """The fake run's style term falls far below what its content term gains: without a mask that is advice."""
+    drawn = np.zeros((60, 90), np.uint8)
+    fake_engine.on_step = lambda step: step.terms.update({"content/block5_conv2": 1e-9})
+    advised = run(COFFEE, SWIRLS, tmp_path / "all", *SMALL_RUN)
+    assert "multiply --content_weight" in advised.stderr
+    drawn[:4, :4] = 255
+    Image.fromarray(drawn).save(tmp_path / "mask.png")
+    for flag in ("content_mask", "style_masks"):
+        masked = run(COFFEE, SWIRLS, tmp_path / flag, *SMALL_RUN, f"--{flag}={tmp_path}/mask.png")
+        assert "covers only 0.3% of the picture" in masked.stderr
+        assert "multiply" not in masked.stderr
+
+
+def test_a_map_of_classes_paints_what_its_white_mask_paints(tmp_path, run):
+    """From files to files, by the fastest recipe."""
+    labels = np.repeat(np.uint8([[1, 0]]), 48, axis=1).repeat(64, axis=0)
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    Image.fromarray(255 * labels).save(tmp_path / "white.png")
+    painted = {}
+    for name in ("labels", "white"):
+        flags = ("--recipe=instant", "--rows=64", f"--content_mask={tmp_path}/{name}.png")
+        done = run(COFFEE, SWIRLS, tmp_path / f"out_{name}", *flags)
+        assert done.returncode == 0, done.stderr
+        painted[name] = np.asarray(Image.open(tmp_path / f"out_{name}.png").convert("RGB"), np.float32)
+    np.testing.assert_array_equal(painted["labels"], painted["white"])
+    change = np.abs(painted["labels"] - geometry.resize(reading.load(COFFEE), 64, 96, "lanczos")).mean(axis=(0, 2))
+    assert change[:40].mean() > 20
+    assert change[-40:].mean() < 1

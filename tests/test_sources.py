@@ -5,6 +5,7 @@ from PIL import Image
 
 from neural_style.core.errors import UserError
 from neural_style.images import geometry, reading
+from neural_style.planning.plan import read_inputs
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
@@ -133,11 +134,46 @@ def test_each_mask_is_a_region_of_its_style(tmp_path):
     np.testing.assert_allclose(scene.paint_mask[:, [0, -1]], [[1, 0]] * 48)
 
 
+def test_one_picture_of_regions_is_a_mask_for_each_style(tmp_path):
+    colors = np.uint8([[[200, 0, 0], [0, 0, 0], [0, 0, 200]]]).repeat(30, axis=1).repeat(40, axis=0)
+    Image.fromarray(colors).save(tmp_path / "regions.png")
+    scene = read(f"--style_masks={tmp_path}/regions.png", styles=(SWIRLS, COFFEE))
+    assert [region.mask[24, [0, 36, -1]].tolist() for region in scene.regions] == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_masks_of_classes_and_cut_outs_are_understood(tmp_path):
+    labels = Image.fromarray(np.repeat(np.uint8([[1, 0]]), 30, axis=1).repeat(40, axis=0))
+    labels.save(tmp_path / "labels.png")
+    cut_out = reading.load(SWIRLS).resize(labels.size)
+    cut_out.putalpha(labels.point(lambda number: 255 * number))
+    cut_out.save(tmp_path / "cutout.png")
+    for name in ("labels", "cutout"):
+        scene = read(f"--content_mask={tmp_path}/{name}.png", f"--style_masks={tmp_path}/{name}.png")
+        np.testing.assert_allclose(scene.paint_mask[24, [0, -1]], [1, 0])
+        np.testing.assert_allclose(scene.regions[0].mask[24, [0, -1]], [1, 0])
+
+
+def test_the_painted_share_is_what_all_masks_leave(tmp_path, capsys):
+    def painted_share(*arguments, styles=(SWIRLS,)):
+        return read_inputs(COFFEE, styles, options(*arguments))[0].painted_share
+
+    left, right = halves(tmp_path / "left.png", 255, 0), halves(tmp_path / "right.png", 0, 255)
+    assert painted_share() == 1
+    assert painted_share(f"--content_mask={left}") == pytest.approx(0.5, abs=0.02)
+    assert painted_share(f"--style_masks={left},{right}", styles=(SWIRLS, COFFEE)) == pytest.approx(1, abs=0.02)
+    assert painted_share(f"--style_masks={left},{left}", styles=(SWIRLS, COFFEE)) == pytest.approx(0.5, abs=0.02)
+    assert capsys.readouterr().err == ""
+    assert painted_share(f"--content_mask={left}", f"--style_masks={right}") < 0.02
+    assert "--style_masks and --content_mask together leave only" in capsys.readouterr().err
+
+
 def test_wrong_masks_raise_errors(tmp_path):
     black = halves(tmp_path / "black.png", 0, 0)
     with pytest.raises(UserError, match="black all over"):
         read(f"--style_masks={black}")
-    with pytest.raises(UserError, match="one mask for each of the 2 styles, received 1"):
+    with pytest.raises(UserError, match="a picture of 2 flat colours"):
         read(f"--style_masks={black}", styles=(SWIRLS, COFFEE))
-    with pytest.raises(UserError, match="needs --style_loss=gram"):
+    with pytest.raises(UserError, match="one mask for each of the 2 styles, or one picture .* received 3"):
+        read(f"--style_masks={black},{black},{black}", styles=(SWIRLS, COFFEE))
+    with pytest.raises(UserError, match="takes --style_loss=gram"):
         read(f"--style_masks={black}", "--style_loss=linear", "--normalization=scale")

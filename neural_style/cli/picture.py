@@ -43,7 +43,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         progress = Progress(plan, state.scales if state else (), Path(prefix).name)
         run = make_engine().run(inputs, plan, state.resumed if state else None, progress.watch)
         images = [inputs.content, *inputs.styles]
-        follow(run, Report(info, digests, settings.output, images, progress, state))
+        follow(run, Report(info, digests, settings.output, images, progress, state, inputs.painted_share))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
 

@@ -7,12 +7,16 @@ import numpy as np
 from PIL import Image
 
 from neural_style.core.errors import UserError
-from neural_style.images import color, geometry
+from neural_style.core.log import logger
+from neural_style.images import color, geometry, masks
 from neural_style.images.reading import Picture, images_in, in_profile, load
 from neural_style.images.scene import WarpedFrame
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import Settings
+
+MASK_SAMPLES = 64
+"""Rows and columns to which masks are reduced before their share of the picture is measured."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +48,16 @@ class Inputs:
     palette: color.Palette | None = None
     style_versions: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
 
+    @property
+    def painted_share(self) -> float:
+        """The share of the result that the masks leave to be painted in a style; 1 without masks."""
+        share = np.ones((MASK_SAMPLES, MASK_SAMPLES))
+        if self.masks:
+            share = sum(map(_sample, self.masks), 0 * share).clip(0, 1)
+        if self.paint_mask:
+            share = share * _sample(self.paint_mask)
+        return float(share.mean())
+
 
 def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inputs:
     """Read the images.
@@ -62,14 +76,16 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inp
     photograph = load(content, limit)
     _check_count(len(styles), settings)
     profile = photograph.info.get("icc_profile")
-    return Inputs(
+    inputs = Inputs(
         photograph,
         [in_profile(load(style, limit), profile) for style in styles],
         _style_weights(picture.style_blend, len(styles)),
-        [_load_mask(mask, limit) for mask in picture.style_masks],
-        None if picture.content_mask is None else _load_mask(picture.content_mask, limit),
+        _read_style_masks(picture.style_masks, len(styles), limit),
+        None if picture.content_mask is None else masks.read_mask(picture.content_mask, limit),
         None if _is_word(picture.init) else in_profile(load(picture.init, limit), profile),
     )
+    _warn_of_disjoint_masks(inputs)
+    return inputs
 
 
 def images_to_normalize_over(settings: NetworkSettings, images: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -82,26 +98,42 @@ def images_to_normalize_over(settings: NetworkSettings, images: Sequence[np.ndar
 
 def _check_count(count: int, settings: Settings) -> None:
     """Raise a UserError where the number of styles does not fit the method or the masks."""
-    limit, masks = settings.method.max_styles, len(settings.picture.style_masks)
+    limit, mask_count = settings.method.max_styles, len(settings.picture.style_masks)
     if not count:
         raise UserError("Expected at least one style, received none.")
     if limit and count > limit:
         raise UserError(f"--method={settings.universal.method} takes one style, received {count}.")
-    if masks not in (0, count):
-        raise UserError(f"--style_masks takes one mask for each of the {count} styles, received {masks}.")
+    if mask_count not in (0, 1, count):
+        raise UserError(
+            f"--style_masks takes one mask for each of the {count} styles, or one picture with a colour for each, "
+            f"received {mask_count}."
+        )
 
 
 def _is_word(init: Picture) -> bool:
     return isinstance(init, str) and init in STARTS
 
 
-def _load_mask(mask: Picture, limit: int) -> Image.Image:
-    """Read a mask as grey; where it is transparent it does not apply."""
-    grey = load(mask, limit, beneath="black").convert("L")
-    if not grey.getbbox():
-        named = repr(mask) if isinstance(mask, str) else "given"
-        raise UserError(f"The mask {named} is black all over: white is where it applies.")
-    return grey
+def _read_style_masks(pictures: Sequence[Picture], count: int, limit: int) -> list[Image.Image]:
+    """Read one mask for each of `count` styles; a single picture for several styles has one colour for each."""
+    if len(pictures) == 1 and count > 1:
+        return masks.split_regions(pictures[0], count, limit)
+    return [masks.read_mask(picture, limit) for picture in pictures]
+
+
+def _warn_of_disjoint_masks(inputs: Inputs) -> None:
+    """Warn where the masks of styles and --content_mask hardly overlap, although each covers enough."""
+    share = inputs.painted_share
+    if inputs.masks and inputs.paint_mask and share < masks.SMALL_SHARE:
+        logger.warning(
+            f"--style_masks and --content_mask together leave only {share:.1%} of the picture to be painted: white is "
+            "where they apply."
+        )
+
+
+def _sample(mask: Image.Image) -> np.ndarray:
+    """A mask in 0..1, reduced to a few pixels."""
+    return np.asarray(mask.resize((MASK_SAMPLES, MASK_SAMPLES), Image.Resampling.BOX)) / 255
 
 
 def _style_weights(blend: Sequence[float], count: int) -> list[float]:

@@ -9,12 +9,18 @@ WANTED = 0.1
 """The share that the advice aims at."""
 STUCK = 0.05
 """A style term that fell by less than this share has hardly changed the picture."""
+MASKED = 0.5
+"""A smaller painted share of the picture: the terms, which measure all of it, then say little about the weights."""
 SETTLED = 20
 """Evaluations after which an image has changed enough to be judged."""
 
 
 def advice(
-    flags: Mapping[str, Any], initial: Mapping[str, float], final: Mapping[str, float], evaluations: int
+    flags: Mapping[str, Any],
+    initial: Mapping[str, float],
+    final: Mapping[str, float],
+    evaluations: int,
+    painted_share: float = 1.0,
 ) -> str | None:
     """Return a sentence that says which weight to change and by how much; None where both terms have influence.
 
@@ -27,9 +33,10 @@ def advice(
       flags: of the run's record.
       initial, final: the weighted terms by kind, at the start and at the end.
       evaluations: between the two.
+      painted_share: of the picture, which masks may limit.
     """
     has_both = flags["content_weight"] and flags["style_weight"] and final.keys() >= {"content", "style"}
-    if not (has_both and evaluations >= SETTLED):
+    if not (has_both and evaluations >= SETTLED) or painted_share < MASKED:
         return None
     if flags["init"] != "content" or flags["init_blend"] or flags.get("refine"):
         return _compare_at_start(initial)

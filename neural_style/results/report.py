@@ -47,6 +47,7 @@ class Report:
         shown: Sequence[Image.Image],
         progress: Progress,
         state: Checkpoint | None = None,
+        painted_share: float = 1.0,
     ):
         """
         Args:
@@ -56,7 +57,9 @@ class Report:
           shown: the photograph and the styles.
           progress: shows how far the run is.
           state: of an interrupted run that resumes.
+          painted_share: of the picture, which masks may limit.
         """
+        self._painted_share = painted_share
         self._prefix, self._info, self._digests = info.prefix, info, digests
         self._output, self._shown = output, shown
         self._record = Record(info, state.scales if state else (), digests)
@@ -110,8 +113,14 @@ class Report:
         self._try("the record", self._write_record)
         if self._has_state:
             self._try("removing the state", lambda: checkpoint.remove(self._prefix))
-        end = [scales[0]["initial"], *scales[0]["iterations"]][-1]
-        sentence = advice(self._info.flags, scales[0]["initial"]["terms"], end["terms"], len(scales[0]["losses"]))
+        self._advise()
+
+    def _advise(self) -> None:
+        """Logs which weight to change, where one has no influence."""
+        scale = self._record.scales[0]
+        initial, final = scale["initial"], [scale["initial"], *scale["iterations"]][-1]
+        evaluations = len(scale["losses"])
+        sentence = advice(self._info.flags, initial["terms"], final["terms"], evaluations, self._painted_share)
         if sentence:
             logger.warning(sentence)
 

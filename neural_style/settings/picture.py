@@ -74,12 +74,15 @@ class PictureSettings(Checked):
     style_masks: tuple[Any, ...] = setting(
         (),
         Many(Picture()),
-        "Images that cover the result, one for each style: white where that style applies, black where not.",
+        "Images that cover the result, one for each style: white where that style applies, black where not. Numbers of "
+        "classes (0, 1, …), flat colours and cut-outs with transparency are understood too. For several styles, one "
+        "image with a colour for each, in the order in which they appear; black may belong to none.",
     )
     content_mask: Any = setting(
         None,
         Optional(Picture()),
-        "An image that covers the result: white where the photograph is painted, black where it stays as it is.",
+        "An image that covers the result: white where the photograph is painted, black where it stays as it is. The "
+        "kinds of --style_masks are understood.",
     )
     init: Any = setting(
         "content",
