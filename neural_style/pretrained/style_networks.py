@@ -17,6 +17,7 @@ from safetensors import safe_open
 from neural_style.core import storage
 from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
+from neural_style.pretrained import exports
 from neural_style.settings.feedforward import NETWORK_METHOD
 from neural_style.settings.settings import Settings
 
@@ -50,12 +51,14 @@ def arbitrary_origin() -> str:
 
 
 def lite_file(path: Path) -> Path | None:
-    """Return the path of a bundled network's export; None where there is none.
-
-    Exports beside other networks are not read: a .keras file runs no code, a .tflite file might.
-    """
-    beside = path.with_suffix(LITE)
-    return beside if path.parent == BUILT_IN and beside.is_file() else None
+    """Return the path of a network's export for LiteRT: a bundled one, or one that its training made; else None."""
+    if path.parent == BUILT_IN:
+        export = path.with_suffix(LITE)
+    elif path.suffix.lower() == KERAS and path.is_file():
+        export = exports.path_of(path)
+    else:
+        return None
+    return export if export.is_file() else None
 
 
 @dataclasses.dataclass(frozen=True)
