@@ -50,9 +50,9 @@ def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_r
 def test_weights_network_and_traces_are_made_once_for_each_size(monkeypatch):
     from neural_style.vgg import model, weights
 
-    built, drawn, build, random = [], [], model.build, weights.random
+    built, drawn, build, random = [], [], model.build, weights.load_random
     monkeypatch.setattr(model, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
-    monkeypatch.setattr(weights, "random", lambda *a: drawn.append(a) or random(*a))
+    monkeypatch.setattr(weights, "load_random", lambda *a: drawn.append(a) or random(*a))
     engine, traced = Engine(), []
     for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
         # A square frame, so that every pair is of one size.
