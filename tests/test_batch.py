@@ -18,6 +18,12 @@ def table(path, *rows, header="content,style,prefix,style_weight"):
     return f"--manifest={path}"
 
 
+def paint_table(path, paint):
+    """Paints the rows of a table by a function of words, settings and options; returns the exit code."""
+    command_line = flags.parse([f"--manifest={path}"])
+    return batch.paint_batch(batch.read_table(command_line), command_line, paint)
+
+
 def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_rows(tmp_path, fake_engine, capsys):
     a, b, c = (tmp_path / name for name in "abc")
     given = table(
@@ -50,9 +56,9 @@ def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_r
 def test_weights_network_and_traces_are_made_once_for_each_size(monkeypatch):
     from neural_style.vgg import model, weights
 
-    built, drawn, build, random = [], [], model.build, weights.random
+    built, drawn, build, load_random = [], [], model.build, weights.load_random
     monkeypatch.setattr(model, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
-    monkeypatch.setattr(weights, "random", lambda *a: drawn.append(a) or random(*a))
+    monkeypatch.setattr(weights, "load_random", lambda *a: drawn.append(a) or load_random(*a))
     engine, traced = Engine(), []
     for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
         # A square frame, so that every pair is of one size.
@@ -87,7 +93,7 @@ def test_an_invalid_table_raises_an_error_before_any_work(tmp_path, rows, header
     path = tmp_path / "pairs.csv"
     table(path, *rows, header=header)
     with pytest.raises(UserError, match=message) as caught:
-        batch.run(flags.parse([f"--manifest={path}"]), None)
+        batch.read_table(flags.parse([f"--manifest={path}"]))
     assert caught.value.exit_code == 2
 
 
@@ -108,10 +114,7 @@ def test_tables_are_read_as_spreadsheets_save_them(tmp_path, kind, encoding):
     text = TABLES[kind].decode().replace("%s", "{}").format(COFFEE, SWIRLS, prefix)
     (tmp_path / "pairs.csv").write_bytes(text.encode(encoding))
     painted = []
-    code = batch.run(
-        flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or 1
-    )
-    assert code in (0, 1)
+    assert paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True) == 0
     ((words, settings),) = painted
     assert words == [str(COFFEE), str(SWIRLS), str(prefix)]
     assert settings.picture.rows == 40
@@ -121,15 +124,15 @@ def test_empty_rows_are_ignored(tmp_path):
     lines = ["content,style,prefix,", ",,,", f"{COFFEE},{SWIRLS},{tmp_path / 'a'},", ",,,", ""]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     painted = []
-    batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or True)
+    paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True)
     assert [words[-1] for words, _ in painted] == [str(tmp_path / "a")]
 
 
 def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):
     with pytest.raises(UserError, match="takes a CSV file"):
-        batch.run(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]), None)
+        batch.read_table(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]))
     with pytest.raises(UserError, match="a.jpg was given besides"):
-        batch.run(flags.parse(["a.jpg", "--manifest=pairs.csv"]), None)
+        batch.read_table(flags.parse(["a.jpg", "--manifest=pairs.csv"]))
 
 
 def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_path, capsys):
@@ -142,7 +145,7 @@ def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_pa
         return True
 
     table(path, "a,b,c", "d,e,f", header="content,style,prefix")
-    assert batch.run(flags.parse([f"--manifest={path}"]), paint) == 1
+    assert paint_table(path, paint) == 1
     out, err = capsys.readouterr()
     assert done == [["d", "e", "f"]]
     assert "MemoryError: no more" in err
