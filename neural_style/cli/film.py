@@ -87,6 +87,8 @@ def _check_output(output: OutputSettings) -> None:
     """Raises a UserError where output is requested that only pictures have."""
     if output.tensorboard:
         raise UserError("--tensorboard shows pictures, not films: leave it out.")
+    if output.dpi:
+        raise UserError("--dpi is for pictures, not films: leave it out.")
     if output.preview not in ("none", "side"):
         raise UserError(f"--preview={output.preview} is for pictures: for films, --preview=side.")
 

@@ -127,6 +127,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
     Raises:
       UserError: it does not fit into memory.
     """
+    settings = scene_building.fit_settings(inputs, settings)
     sizes = scene_building.scale_sizes(inputs, settings)
     starts = not isinstance(inputs.start, np.ndarray)  # an array is a film's frame, or resumed
     start = None
