@@ -52,7 +52,7 @@ class Painting:
         return iter((self.image, self.record))
 
     def save(self, path: str | os.PathLike, quality: int = 95) -> None:
-        """Writes the image with the photograph's EXIF data and colour profile, which Pillow's own `save` leaves out.
+        """Write the image with the photograph's EXIF data and colour profile, which Pillow's own `save` leaves out.
 
         Args:
           path: of a PNG, JPEG, WebP or TIFF file.
@@ -137,7 +137,7 @@ def stylize_film(
 
 
 def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "tuple[Clip, Inputs, Plan]":
-    """Opens a film and plans its first frame; everything wrong with them is an error here.
+    """Open a film and plan its first frame; everything wrong with them is an error here.
 
     Args:
       path: a film, a folder of frames, or a pattern such as "frames/*.png".
@@ -164,7 +164,7 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
 
 
 def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[str, np.ndarray]:
-    """Computes VGG's features of an image.
+    """Compute VGG's features of an image.
 
     Args:
       picture: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.

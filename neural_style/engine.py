@@ -64,7 +64,7 @@ class Engine:
         resumed: Mapping[str, Any] | None = None,
         watch: Callable[[Any], Any] | None = None,
     ) -> Run:
-        """Makes a run, whose `steps` paint.
+        """Make a run, whose `steps` paint.
 
         Args:
           inputs: the images.
@@ -73,15 +73,15 @@ class Engine:
           watch: called after each evaluation of the loss, between two Steps.
         """
         tools = Tools(self.cache, watch, self._make_tiled_objective)
-        if plan.start is None or resumed:
+        if plan.start_plan is None or resumed:
             return self._make_run(inputs, plan, tools, resumed)
-        first = self._make_run(inputs, plan.start, tools, None)
+        first = self._make_run(inputs, plan.start_plan, tools, None)
         return _RunFromStart(first, lambda start: self._make_run(start_from(inputs, start), plan, tools, None))
 
     def film(
         self, clip: "Clip", inputs: Inputs, plan: Plan, folder: Path, watch: Callable[[Any], Any] | None = None
     ) -> "Film":
-        """Makes a film, whose `frames` paint.
+        """Make a film, whose `frames` paint.
 
         Args:
           clip: the film.

@@ -6,18 +6,18 @@ method, write a module with a run (see `core.run.Run`) and add a row.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 Settings = Any
-"""`settings.settings.Settings`, which is made with the help of this table and can't be imported here."""
+"""Stands for `settings.settings.Settings`, which reads this table and can't be imported here."""
 
 DEFAULT = "optimize"
-FASTEST = "arbitrary"
+INSTANT = "arbitrary"
 """The method that paints the start of `--init=instant`."""
 
-VGG_INPUT = frozenset({"network", "style_scale", "style_rotation", "style_frame"})
+VGG_SETTINGS = frozenset({"network", "style_scale", "style_rotation", "style_frame"})
 """Settings of methods for which VGG compares or encodes the images."""
-LOSS = frozenset({"loss", "optimizer", "boldness"})
+OPTIMIZATION_SETTINGS = frozenset({"loss", "optimizer", "boldness"})
 """Settings of methods that minimise a loss."""
 
 
@@ -38,7 +38,7 @@ class Method:
       refuses: what it can't do, as it is called on the command line → whether settings ask for it.
       refusal_hint: what to do instead.
       optimizes: whether it minimises the loss.
-      refines: whether the loss may be minimised from its picture (--refine).
+      can_refine: whether the loss may be minimised from its picture (--refine).
       decodes: whether it needs decoders of VGG's features.
       style_is_network: whether the style is the file of a trained network instead of a painting.
       style_side: rows and columns at which it sees a painting; None: about the size of the result.
@@ -53,7 +53,8 @@ class Method:
       tileable: whether an image may be evaluated tile by tile.
       auto_tile: the tile, or the rows of a band, that --tile=auto takes for large pictures.
       memory_per_pixel: bytes kept in memory for each pixel; None: as the optimiser keeps.
-      memory: what is estimated before it runs: "evaluation" (and which tiles fit), "forward", or "" (nothing).
+      memory_check: what is estimated before it runs: an "evaluation" of the loss (and which tiles fit) or a "forward"
+        pass; None: nothing.
     """
 
     summary: str
@@ -67,7 +68,7 @@ class Method:
     refuses: Mapping[str, Callable[[Settings], Any]] = dataclasses.field(default_factory=dict)
     refusal_hint: str = "leave that out"
     optimizes: bool = False
-    refines: bool = False
+    can_refine: bool = False
     decodes: bool = False
     style_is_network: bool = False
     style_side: int | None = None
@@ -82,11 +83,11 @@ class Method:
     tileable: bool = True
     auto_tile: int | None = None
     memory_per_pixel: float | None = None
-    memory: str = ""
+    memory_check: Literal["evaluation", "forward"] | None = None
 
     @property
     def needs_vgg(self) -> bool:
-        """Whether it needs VGG's weights."""
+        """Whether it needs VGG's weights: it does where VGG's settings have an effect."""
         return "network" in self.uses
 
 
@@ -98,11 +99,11 @@ def _has_several_versions(settings: Settings) -> bool:
     return len(settings.picture.style_scale) * len(settings.picture.style_rotation) > 1
 
 
-def _one_pass(settings: Settings) -> tuple[int, int]:
+def _schedule_one_pass(settings: Settings) -> tuple[int, int]:
     return 1, 1
 
 
-def _levels_or_refinement(settings: Settings) -> tuple[int, int]:
+def _schedule_levels(settings: Settings) -> tuple[int, int]:
     """One iteration a level; with --refine as many iterations as its evaluations fill."""
     universal, evaluations = settings.universal, settings.optimizer.evaluations_per_iteration
     if not universal.refine:
@@ -111,49 +112,50 @@ def _levels_or_refinement(settings: Settings) -> tuple[int, int]:
     return iterations, -(-universal.refine // iterations)
 
 
-def _decoding(summary: str, recipe: str) -> Method:
+def _make_decoder_method(summary: str, recipe: str) -> Method:
     """The row of a method that transforms VGG's features and decodes them."""
     return Method(
         summary,
         run="neural_style.universal.run:Run",
         recipe=recipe,
-        uses=VGG_INPUT | {"precision", "tile", "alpha", "levels", "refine", "decoders", "frame_blend"},
-        uses_when_refining=LOSS,
+        uses=VGG_SETTINGS | {"precision", "tile", "alpha", "levels", "refine", "decoders", "frame_blend"},
+        uses_when_refining=OPTIMIZATION_SETTINGS,
         ignores=frozenset({"iterations", "scale_iterations"}),
         refuses={"several --scales": lambda s: _has_several_scales(s) and not s.universal.refine},
         refusal_hint="leave that out, or add --refine=N",
-        refines=True,
+        can_refine=True,
         decodes=True,
         min_side=lambda s: max(s.universal.min_side, s.loss.min_side if s.universal.refine else 1),
-        schedule=_levels_or_refinement,
+        schedule=_schedule_levels,
         auto_tile=1024,
-        memory="forward",
+        memory_check="forward",
     )
 
 
 MIN_NETWORK_SIDE = 9
-"""Rows and columns that trained networks need: an eighth of 9 is two positions, which can be mirrored."""
+"""Rows and columns that trained networks need: after three halvings, two positions are left for mirrored padding."""
 
 METHODS: dict[str, Method] = {
     "optimize": Method(
         "minimises a loss of VGG's features, starting from --init (Gatys et al. 2016).",
         run="neural_style.optimize.run:Run",
-        uses=VGG_INPUT | LOSS | {"precision", "tile"},
+        uses=VGG_SETTINGS | OPTIMIZATION_SETTINGS | {"precision", "tile"},
         optimizes=True,
         min_side=lambda s: s.loss.min_side,
-        memory="evaluation",
+        memory_check="evaluation",
     ),
-    "wct": _decoding(
+    "wct": _make_decoder_method(
         "whitens and colours VGG's features and decodes them by trained networks (Li et al. 2017), in seconds.", "wct"
     ),
-    "adain": _decoding(
-        "the same with each channel's mean and standard deviation (Huang & Belongie 2017), faster.", "adain"
+    "adain": _make_decoder_method(
+        "gives each channel of VGG's features the style's mean and deviation and decodes them (Huang & Belongie 2017).",
+        "adain",
     ),
     "analogy": Method(
         "finds corresponding places in two images and exchanges their appearance (Liao et al. 2017).",
         run="neural_style.analogy.run:Run",
         recipe="analogy",
-        uses=VGG_INPUT | {"precision", "tile", "analogy", "evaluations_per_iteration"},
+        uses=VGG_SETTINGS | {"precision", "tile", "analogy", "evaluations_per_iteration"},
         refuses={
             "several --scales": _has_several_scales,
             "--style_masks": lambda s: s.picture.style_masks,
@@ -171,7 +173,7 @@ METHODS: dict[str, Method] = {
         evaluates_both_ways=True,
         tileable=False,
         memory_per_pixel=9500,  # features of both images, and L-BFGS over the 64 channels of block1_conv1; measured
-        memory="evaluation",
+        memory_check="evaluation",
     ),
     "feedforward": Method(
         "a trained network paints in a fraction of a second; chosen by giving a network as the style.",
@@ -182,7 +184,7 @@ METHODS: dict[str, Method] = {
         uses=frozenset({"precision", "tile", "style", "frame_blend"}),
         refuses={
             "several --scales": _has_several_scales,
-            "--preserve_color=match (luminance it can)": lambda s: s.picture.preserve_color == "match",
+            "--preserve_color=match": lambda s: s.picture.preserve_color == "match",
             "--recolor_content": lambda s: s.picture.recolor_content,
             "--refine": lambda s: s.universal.refine,
             "--style_scale": lambda s: s.picture.style_scale != (1.0,),
@@ -191,7 +193,7 @@ METHODS: dict[str, Method] = {
         style_is_network=True,
         recolors_content=False,
         min_side=lambda s: MIN_NETWORK_SIDE,
-        schedule=_one_pass,
+        schedule=_schedule_one_pass,
         auto_tile=256,
     ),
     "arbitrary": Method(
@@ -206,15 +208,10 @@ METHODS: dict[str, Method] = {
         style_side=256,
         max_style_scale=8,
         min_side=lambda s: MIN_NETWORK_SIDE,
-        schedule=_one_pass,
+        schedule=_schedule_one_pass,
         auto_tile=256,
     ),
 }
-
-
-def choose(settings: Settings) -> Method:
-    """The row of the method that settings name."""
-    return METHODS[settings.universal.method]
 
 
 def users_of(name: str, group: str) -> list[str]:
@@ -225,13 +222,13 @@ def users_of(name: str, group: str) -> list[str]:
       group: the part of the settings that it belongs to.
     """
     users = []
-    for method, row in METHODS.items():
-        if name in row.ignores:
+    for name_of_method, method in METHODS.items():
+        if name in method.ignores:
             continue
-        if name in row.uses or group in row.uses:
-            users.append(method)
-        elif name in row.uses_when_refining or group in row.uses_when_refining:
-            users.append(f"{method} with --refine")
+        if name in method.uses or group in method.uses:
+            users.append(name_of_method)
+        elif name in method.uses_when_refining or group in method.uses_when_refining:
+            users.append(f"{name_of_method} with --refine")
     return users
 
 

@@ -168,7 +168,7 @@ def test_bands_equal_the_whole_picture(architecture, rows, cols, rng):
         some.layers.match.grams.assign(rng.uniform(0, 0.01, some.layers.match.grams.shape))
     painter, image = Painter(some, "float32"), rng.uniform(0, 255, (rows, cols, 3)).astype(np.float32)
     shares = rng.uniform(size=(rows, cols, 2)).astype(np.float32)
-    for style in (one(1), one_pass.style_weights(shares / shares.sum(-1, keepdims=True), [0, 1], 2)):
+    for style in (one(1), one_pass.expand_style_weights(shares / shares.sum(-1, keepdims=True), [0, 1], 2)):
         whole = painter.paint(image, style)
         assert whole.shape == image.shape
         assert whole.std() > 0.1

@@ -303,7 +303,9 @@ def command(folder, *words):
 
 
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path, tmp_path_factory, monkeypatch):
+    """A folder with a folder of photographs; exports go into a cache folder of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     (tmp_path / "photos").mkdir()
     for path in PATHS:
         shutil.copy(path, tmp_path / "photos")
@@ -332,6 +334,7 @@ SMALL = [
     "--style_size=48",
     "--photos=photos",
     "--precision=float32",
+    "--noexport",
 ]
 
 
@@ -351,13 +354,18 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert facts["styles"] == ["swirls", "chelsea"]
     assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
     assert facts["training"]["losses"][-1]["step"] == 100
-    kept = [word for word in SMALL if not word.startswith(("--architecture", "--width"))]  # which are the network's
+    kept = [word for word in SMALL if not word.startswith(("--architecture", "--width", "--noexport"))]
     assert command(photos, SWIRLS, "more.keras", "--steps=1", "--init_from=two.keras", *kept).returncode == 0
     more = style_networks.facts(photos / "more.keras")["training"]
     assert more["before"] == facts["training"]
     assert (more["flags"]["architecture"], more["flags"]["width"]) == ("johnson", "0.125")
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
     assert found.image.size == (60, 40)
+    assert "runtime" not in found.record  # it was not exported
+    quick = neural_style.stylize(COFFEE, photos / "more.keras", rows=40)
+    exact = neural_style.stylize(COFFEE, photos / "more.keras", rows=40, precision="float32")
+    assert quick.record["runtime"].startswith("LiteRT")
+    assert np.abs(quick.array - exact.array).mean() < 1
 
 
 def test_an_interrupted_training_is_not_overwritten_and_resumes_at_another_rate(photos):

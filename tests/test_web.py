@@ -331,7 +331,7 @@ def test_a_run_ends_after_its_time(queue):
 
 
 def test_visitors_who_leave_make_room(queue, monkeypatch):
-    monkeypatch.setattr(job, "PATIENCE", 0.3)
+    monkeypatch.setattr(job, "ABANDONED_AFTER_SECONDS", 0.3)
     left, waits = Job(paint_request(**LONG)), Job(paint_request(**LONG))
     left.mark_seen()  # so that the other one's patience ends first
     queue.join("a", left)

@@ -23,8 +23,8 @@ from neural_style.planning.plan import Plan
 from neural_style.settings import vgg_layers
 from neural_style.vgg import adaptation, weights
 
-VOTE = 3
-"""Side of the patches that are averaged in the picture itself."""
+VOTE_PATCH_SIDE = 3
+"""Side of the patches whose pixels are averaged into the result (PatchMatch voting)."""
 
 
 class Run(BaseRun):
@@ -41,7 +41,7 @@ class Run(BaseRun):
         self._scene = build_scene(inputs, plan.settings, plan.sizes[0])
 
     def _paint(self) -> Iterator[Step]:
-        start = time.perf_counter()
+        start_time = time.perf_counter()
         levels, seed = self._settings.analogy.analogy_levels, self._settings.picture.seed
         network, facts = self._load_network()
         content, style = self._scene.content, self._scene.styles[0]
@@ -52,13 +52,13 @@ class Run(BaseRun):
         for index in range(first, len(levels) + 1):
             if index > first:
                 match, losses = pair.refine(match, levels[index - 1], seed)
-            step = self._make_step(index, pair, match, losses, facts, start)
-            start = time.perf_counter()
-            if self._session is None or index > first:
+            step = self._make_step(index, pair, match, losses, facts, start_time)
+            start_time = time.perf_counter()
+            if self._resumed_state is None or index > first:  # a resumed run has yielded its first step already
                 yield step
 
     def _load_network(self) -> tuple[Network, dict[str, Any]]:
-        """Loads the network; returns it and the facts of the run."""
+        """Load the network; return it and the facts of the run."""
         network, seed = self._settings.network, self._settings.picture.seed
         deepest, precision = max(self._settings.analogy.analogy_levels), self._plan.precision
         source, kernels, key = weights.cached(network, seed, self._cache)
@@ -77,25 +77,25 @@ class Run(BaseRun):
         return self._cache.get(cache_key, make_network, lambda network: network.nbytes), facts
 
     def _load_start(self, pair: ImagePair, facts: Mapping[str, Any]) -> Correspondence:
-        """Returns the correspondence to start from: the state to resume from, if there is one."""
-        if self._session is None:
+        """Return the correspondence to start from: the state to resume from, if there is one."""
+        if self._resumed_state is None:
             return pair.start()
-        check_same_weights(self._session.get("facts", {}), facts)
+        check_same_weights(self._resumed_state.get("facts", {}), facts)
         try:
-            match = Correspondence.from_state(self._session["match"])
+            match = Correspondence.from_state(self._resumed_state["match"])
             self._check_match(match, pair)
         except Exception as error:  # a damaged state may lack anything, or contain anything
             raise UserError(DAMAGED_STATE) from error
         return match
 
     def _check_match(self, match: Correspondence, pair: ImagePair) -> None:
-        """Raises one of several errors where a correspondence does not fit the images."""
+        """Raise a ValueError, or whatever a damaged state leads to, where a correspondence does not fit the images."""
         content_shape, style_shape = pair.shapes(match.level)
         levels = self._settings.analogy.analogy_levels
         fits = _fits(match.to_style, content_shape, style_shape) and _fits(match.to_content, style_shape, content_shape)
         if not fits or match.level != levels[max(0, len(match.levels) - 1)]:
             raise ValueError("the correspondence has another size or level")
-        pair.distances(match)
+        pair.distances(match)  # raises where it does not fit
 
     def _make_step(
         self,
@@ -104,7 +104,7 @@ class Run(BaseRun):
         match: Correspondence,
         losses: list[float],
         facts: Mapping[str, Any],
-        start: float,
+        start_time: float,
     ) -> Step:
         content, style = pair.content[0], pair.style[0]
         factor, shapes = vgg_layers.stride(vgg_layers.level_layer(match.level)), pair.shapes(0)
@@ -119,7 +119,7 @@ class Run(BaseRun):
             terms=terms,
             gradient_norm=0.0,
             losses=tuple(losses),
-            seconds=time.perf_counter() - start,
+            seconds=time.perf_counter() - start_time,
             iterations_left=len(self._settings.analogy.analogy_levels) - index,
             facts={**facts, "levels": list(match.levels)},
             state=functools.partial(dict, facts=facts, match=match.state()),
@@ -128,8 +128,8 @@ class Run(BaseRun):
         )
 
     def _exchange(self, image: np.ndarray, other: np.ndarray, field: np.ndarray) -> np.ndarray:
-        """Returns `image` in the appearance of `other`."""
-        appearance = fields.vote(other, field, VOTE)
+        """Return `image` in the appearance of `other`."""
+        appearance = fields.vote(other, field, VOTE_PATCH_SIDE)
         return appearance if self._settings.analogy.swap == "look" else exchange_mean(image, appearance)
 
 

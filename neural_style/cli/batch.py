@@ -68,7 +68,7 @@ class Batch:
 def paint_batch(
     batch: Batch, command_line: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map
 ) -> int:
-    """Paints each row that is not complete yet; a row that fails is reported, and the others continue.
+    """Paint each row that is not complete yet; a row that fails is reported, and the others continue.
 
     Args:
       batch: the rows.
@@ -99,7 +99,7 @@ def paint_batch(
 
 
 def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
-    """Says how many rows were painted; returns the exit code."""
+    """Say how many rows were painted; returns the exit code."""
     counts = {result: sum(outcome.result == result for outcome in outcomes) for result in summary.RESULTS}
     failed = {outcome.number for outcome in outcomes if outcome.result == "failed"}
     names = [row.name for row in batch.rows if row.number in failed]
@@ -121,7 +121,7 @@ def _is_file(image: str) -> bool:
 
 
 def _carry_out(paint: Callable, measures_memory: bool, row: Row) -> Outcome:
-    """Paints a row.
+    """Paint a row.
 
     Args:
       paint: of the words and settings.
@@ -143,7 +143,7 @@ def _carry_out(paint: Callable, measures_memory: bool, row: Row) -> Outcome:
 
 
 class _Progress:
-    """Says now and then how many rows are done, and how long the others will take."""
+    """Say now and then how many rows are done, and how long the others will take."""
 
     def __init__(self, total: int):
         self._total, self._done = total, 0
@@ -151,7 +151,7 @@ class _Progress:
         self._shown = time.monotonic()
 
     def add(self, outcome: Outcome) -> None:
-        """Counts a row."""
+        """Count a row."""
         self._done += 1
         if outcome.result == "made":
             self._seconds.append(outcome.seconds)
@@ -166,7 +166,7 @@ class _Progress:
 def make_row(
     number: int, name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
 ) -> Row:
-    """Makes a row, whose output files are named by its words; see `Row` and `film.is_film`."""
+    """Make a row, whose output files are named by its words; see `Row` and `film.is_film`."""
     if is_film(words, takes_folders):
         names = FilmNames(words[-1])
         return Row(number, name, title, words, settings, names.prefix, names.ending)
@@ -174,7 +174,7 @@ def make_row(
 
 
 def read_table(command_line: Command) -> Batch:
-    """Reads the table of --manifest.
+    """Read the table of --manifest.
 
     Raises:
       UserError: the file or a row's flags can't be read.
@@ -203,7 +203,7 @@ def read_table(command_line: Command) -> Batch:
 
 
 def _warn_of_missing_images(row: Row) -> None:
-    """Warns now of what would be an error hours later. An earlier row may still paint it."""
+    """Warn now of what would be an error hours later. An earlier row may still paint it."""
     for image in row.words[:-1]:
         if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
             warn(f"{row.title}: {image!r} does not exist yet.")

@@ -10,7 +10,7 @@ from neural_style.core.errors import Terminated
 
 
 def console() -> None:
-    """Runs the command line and ends the process."""
+    """Run the command line and end the process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's start-up messages
     _open_streams()
     try:
@@ -35,7 +35,7 @@ def _has_working_folder() -> bool:
 
 
 def _open_streams() -> None:
-    """Opens standard input, output and error where they are closed, or the next files would get their numbers."""
+    """Open standard input, output and error where they are closed, or the next files would get their numbers."""
     for number in range(3):
         try:
             os.fstat(number)

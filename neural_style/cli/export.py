@@ -14,7 +14,7 @@ TFLITE = ".tflite"
 
 
 def run(words: Sequence[str], output: str) -> None:
-    """Writes a network as a TFLite file, or as a SavedModel where the name has no ending.
+    """Write a network as a TFLite file, or as a SavedModel where the name has no ending.
 
     Args:
       words: the network.

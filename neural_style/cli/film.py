@@ -84,7 +84,7 @@ def _start_anew(film: "Film", names: FilmNames) -> None:
 
 
 def _check_output(output: OutputSettings) -> None:
-    """Raises a UserError where output is requested that only pictures have."""
+    """Raise a UserError where output is requested that only pictures have."""
     if output.tensorboard:
         raise UserError("--tensorboard shows pictures, not films: leave it out.")
     if output.dpi:
@@ -106,11 +106,11 @@ class FilmProgress:
         self._started, self._frames = time.monotonic(), 0
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Shows the loss of the frame that is being painted."""
+        """Show the loss of the frame that is being painted."""
         self._bar.show(f"loss {evaluation.loss:.4g}")
 
     def add(self, frame: "Frame") -> None:
-        """Takes a frame."""
+        """Take a frame."""
         self._frames += 1
         self._bar.advance()
         self._bar.log(lambda: self._line(frame.number))
@@ -146,7 +146,7 @@ class _FilmReport:
         self._rate = clip.painted_rate(settings.video)
 
     def follow(self, progress: FilmProgress) -> None:
-        """Takes the frames; when the film is interrupted, those painted so far become a film."""
+        """Take the frames; when the film is interrupted, those painted so far become a film."""
         self._write_record({})
         try:
             for frame in self._film.frames():
@@ -190,7 +190,7 @@ class _FilmReport:
             self._encode(path, self._painted())
 
     def _write_somewhere(self) -> None:
-        """Writes the film so far where it belongs; on a full disk elsewhere."""
+        """Write the film so far where it belongs; on a full disk elsewhere."""
         try:
             self._write_film(self._names.output)
         except Exception:
@@ -240,7 +240,7 @@ class _FilmReport:
         files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))
 
     def _try(self, name: str, write: Callable[[], Any]) -> None:
-        """Writes what the film can do without; a failure is a warning."""
+        """Write what the film can do without; a failure is a warning."""
         try:
             write()
         except Exception as error:  # whatever it is, the frames count more

@@ -68,7 +68,7 @@ class FilmNames:
         return bool(earlier.get("complete")) and all(map(os.path.exists, [self.output] if self.ending else frames))
 
     def check(self, inputs: Sequence[str], output: OutputSettings, earlier: Mapping | None) -> None:
-        """Raises a UserError where an output file would replace an input or another program's file."""
+        """Raise a UserError where an output file would replace an input or another program's file."""
         for path in filter(os.path.lexists, self._output_paths(output)):
             if any(targets.same(path, read) for read in inputs):
                 raise UserError(f"{path!r} would be overwritten, and it is an input: choose another name.")

@@ -81,7 +81,7 @@ class Command:
     files: list[str]
 
     def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
-        """Makes the settings of a run with `styles`; `given` wins over the command line."""
+        """Make the settings of a run with `styles`; `given` wins over the command line."""
         values = {"recipe": self.command.recipe, **self.given, **given}
         # Not at the top: they import NumPy, which --help can do without.
         from neural_style.planning.plan import read_settings
@@ -93,7 +93,7 @@ class Command:
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """Parses a command line, without the program's name.
+    """Parse a command line, without the program's name.
 
     Raises:
       UserError: with exit code 2, where the command line can't be read.
@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:
-    """Splits a command line into its words, the given flags as text by name, and the flagfiles that were read.
+    """Split a command line into its words, the given flags as text by name, and the flagfiles that were read.
 
     Args:
       arguments: without the program's name.
@@ -129,7 +129,7 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
 
 
 def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:
-    """Replaces each --flagfile by its lines.
+    """Replace each --flagfile by its lines.
 
     A flagfile has a flag on each line, which may be another --flagfile. Empty lines and lines that begin with # or //
     are ignored.
@@ -176,7 +176,7 @@ def _read_flagfile(path: str) -> list[str]:
 
 
 def _define(groups: Sequence[type]) -> flags.FlagValues:
-    """Defines every flag of the groups, as text or as a switch."""
+    """Define every flag of the groups, as text or as a switch."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)  # flags may follow the images
     for group in groups:

@@ -35,7 +35,7 @@ COMMON = (
 
 
 def text(full: bool) -> str:
-    """Describes the flags in groups, with defaults and kinds: the common ones, or all."""
+    """Describe the flags in groups, with defaults and kinds: the common ones, or all."""
     lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
     lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
     for group in GROUPS:
@@ -50,7 +50,7 @@ def text(full: bool) -> str:
 
 
 def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None = None) -> list[str]:
-    """Describes the flags of a class of settings under its title.
+    """Describe the flags of a class of settings under its title.
 
     Args:
       group: the class.

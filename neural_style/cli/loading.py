@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def engine_maker(**options: Any) -> "Callable[[], Engine]":
-    """Returns a function that makes an `Engine(**options)` once; it loads TensorFlow only when a run needs it."""
+    """Return a function that makes an `Engine(**options)` once; it loads TensorFlow only when a run needs it."""
     engines: list[Engine] = []
 
     def make_engine() -> "Engine":
@@ -52,13 +52,13 @@ def loading_tensorflow() -> Iterator[None]:
 
 
 def load_for(settings: "Settings") -> None:
-    """Loads TensorFlow before a run is planned, where it alone knows the GPU's memory."""
+    """Load TensorFlow before a run is planned, where it alone knows the GPU's memory."""
     if device.can_have_gpu() and not settings.method.litert_run:
         load_tensorflow()
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow.
+    """Import TensorFlow.
 
     Raises:
       UserError: it can't be loaded.
@@ -69,7 +69,7 @@ def load_tensorflow() -> None:
 
 @contextlib.contextmanager
 def _announced(text: str) -> Iterator[None]:
-    """Shows a text on a terminal while something takes seconds."""
+    """Show a text on a terminal while something takes seconds."""
     if not (sys.stderr and sys.stderr.isatty()):
         yield
         return
@@ -82,7 +82,7 @@ def _announced(text: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without(module: str) -> Iterator[None]:
-    """Keeps Keras from importing a module that it does not need, which would take half a second."""
+    """Keep Keras from importing a module that it does not need, which would take half a second."""
     if module in sys.modules:
         yield
         return

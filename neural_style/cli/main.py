@@ -23,7 +23,7 @@ COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a command line, without the program's name; returns its exit code."""
+    """Run a command line, without the program's name; return its exit code."""
     print_log()
     try:
         if arguments and arguments[0] in COMMANDS:
@@ -58,7 +58,7 @@ def _run(command_line: flags.Command) -> int:
 
 
 def _paint_words(command_line: flags.Command) -> int:
-    """Paints what the words name: one photograph or film, or several photographs. Returns the exit code."""
+    """Paint what the words name: one photograph or film, or several photographs. Returns the exit code."""
     from neural_style.cli import photographs  # reads images, which --help does not need
 
     request = photographs.find_request(command_line)
@@ -75,7 +75,7 @@ def _read_table(command_line: flags.Command) -> "Batch":
 
 
 def _paint_one(command_line: flags.Command) -> None:
-    """Paints what the words name; with --cluster, workers paint a film's shots or a picture's tiles."""
+    """Paint what the words name; with --cluster, workers paint a film's shots or a picture's tiles."""
     command, words = command_line.command, command_line.words
     settings = command_line.settings(words[1:-1])
     options = PaintOptions(command.resume, also_read=tuple(command_line.files), takes_folders=command.film)
@@ -98,7 +98,7 @@ def _paint_one(command_line: flags.Command) -> None:
 
 
 def _paint_batch(command_line: flags.Command, read: "Callable[[flags.Command], Batch]") -> int:
-    """Paints what `read` returns; with --cluster, each row on a worker. Returns the exit code."""
+    """Paint what `read` returns; with --cluster, each row on a worker. Returns the exit code."""
     from neural_style.cli import batch
 
     rows = read(command_line)
@@ -117,7 +117,7 @@ def paint(
     make_engine: "Callable[[], Engine]",
     options: PaintOptions,
 ) -> bool:
-    """Paints one photograph or film and writes the output files; an interrupted run leaves its best image.
+    """Paint one photograph or film and writes the output files; an interrupted run leaves its best image.
 
     Args:
       words: content, styles and the prefix of the output files.
@@ -141,7 +141,7 @@ def paint(
 
 
 def _check_words(words: Sequence[str]) -> Sequence[str]:
-    """Raises a UserError where the arguments are not content, style and prefix."""
+    """Raise a UserError where the arguments are not content, style and prefix."""
     if len(words) < 3:
         received = " ".join(words) or "none"
         raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)

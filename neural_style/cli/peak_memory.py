@@ -11,7 +11,7 @@ RESET_PEAK = "5"
 
 
 def reset() -> None:
-    """Starts a new peak, where the system can; elsewhere the peak is that of the whole process."""
+    """Start a new peak, where the system can; elsewhere the peak is that of the whole process."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text(RESET_PEAK)
 

@@ -42,7 +42,7 @@ class Request:
 
 
 def find_request(command_line: Command) -> Request | None:
-    """Returns what to paint where the words name several photographs; None where they name one, or a film.
+    """Return what to paint where the words name several photographs; None where they name one, or a film.
 
     A folder as the first word holds photographs. Several files, a style and a folder are several photographs; with
     weights or masks for several styles they are one photograph and its styles.
@@ -72,7 +72,7 @@ def find_request(command_line: Command) -> Request | None:
 
 
 def plan_batch(request: Request, command_line: Command) -> Batch:
-    """Makes a row of each photograph, and the folder of the results.
+    """Make a row of each photograph, and the folder of the results.
 
     Raises:
       UserError: the results can't be written there, a style is missing, or the flags contradict each other.
@@ -120,7 +120,7 @@ def _look_expanded(paths: Sequence[str]) -> bool:
 
 
 def _check_output(request: Request) -> None:
-    """Raises a UserError where the results can't get a folder of their own."""
+    """Raise a UserError where the results can't get a folder of their own."""
     output, source = request.folder, request.source
     is_named_as_image = not output.endswith(("/", os.sep)) and Path(output).suffix.lower() in FORMATS
     if os.path.isfile(output) or (is_named_as_image and not os.path.isdir(output)):
@@ -149,7 +149,7 @@ def _holds_film(folder: str) -> bool:
 
 
 def _make_folder(folder: str) -> str:
-    """Makes a folder where there is none; returns it with a slash at its end."""
+    """Make a folder where there is none; returns it with a slash at its end."""
     folder = folder.rstrip("/" + os.sep) + "/"
     if storage.is_url(folder):
         return folder

@@ -32,21 +32,21 @@ class Progress:
         self._bar: ProgressBar | None = None
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Moves on by one evaluation of the loss."""
+        """Move on by one evaluation of the loss."""
         if self._bar is None:
-            total = 1 + self._plan.iterations[self._scale] * self._plan.planned_evaluations
+            total = 1 + self._plan.iterations[self._scale] * self._plan.evaluations_per_iteration
             self._bar = ProgressBar(total, initial=self._done, desc=self._title, bar_format=BAR_FORMAT)
         parts = " ".join(f"{name} {value:.3g}" for name, value in by_kind(evaluation.terms).items())
         self._bar.show(f"loss {evaluation.loss:.4g} = {parts}", refresh=False)
         self._bar.advance()
 
     def add(self, step: Step) -> None:
-        """Takes a step; line searches that needed more evaluations than planned make the bar longer."""
+        """Take a step; line searches that needed more evaluations than planned make the bar longer."""
         if self._bar is None:
             return
         count = step.index + step.iterations_left
         self._bar.log(lambda: f"{self._title}: iteration {step.index} of {count}, loss {step.loss:.4g}")
-        self._bar.expect(step.iterations_left * self._plan.planned_evaluations)
+        self._bar.expect(step.iterations_left * self._plan.evaluations_per_iteration)
         if not step.iterations_left:
             self.close()
             self._scale, self._done = self._scale + 1, 0

@@ -19,7 +19,7 @@ from neural_style.settings.schema import FIELDS
 
 
 def text(path: str) -> str:
-    """Returns the command that makes an image again, from a PNG's text or a record (.json).
+    """Return the command that makes an image again, from a PNG's text or a record (.json).
 
     Raises:
       UserError: the file contains no record, or its recipe is unknown to this version.
@@ -55,7 +55,7 @@ def text(path: str) -> str:
 
 
 def _of_network(path: Path) -> str:
-    """Describes a trained network: its styles, and the command that trained it."""
+    """Describe a trained network: its styles, and the command that trained it."""
     facts = style_networks.facts(path)
     width = f", width {facts['width']:g}" if facts["width"] else ""
     lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]

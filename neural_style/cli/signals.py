@@ -12,7 +12,7 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def install_handlers() -> None:
-    """Makes SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
+    """Make SIGTERM and SIGHUP, which schedulers and closed terminals send, end the program as Ctrl-C does, once."""
     for number in _known(*ENDING):
         # nohup ignores SIGHUP, and a shell's background jobs ignore SIGINT.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):

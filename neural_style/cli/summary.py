@@ -56,7 +56,7 @@ class Row(Protocol):
 
 
 def write(path: str, rows: Sequence[Row], outcomes: Sequence[Outcome], overwrites: bool) -> None:
-    """Writes the summary; a failure is a warning.
+    """Write the summary; a failure is a warning.
 
     Args:
       path: of the CSV file.

@@ -16,7 +16,7 @@ SEPARATORS = (",", ";", "\t")
 
 
 def read_rows(path: str) -> list[tuple[int, dict[str, str]]]:
-    """Reads a table: each row's line number and its values by column.
+    """Read a table: each row's line number and its values by column.
 
     Raises:
       UserError: the file can't be read, or a column is missing or given twice.
@@ -44,7 +44,7 @@ def read_rows(path: str) -> list[tuple[int, dict[str, str]]]:
 
 
 def _check_columns(path: str, columns: Sequence[str]) -> None:
-    """Raises a UserError where a required column is missing, or any column is given twice."""
+    """Raise a UserError where a required column is missing, or any column is given twice."""
     repeated = {name for name in columns if columns.count(name) > 1}
     if repeated:
         raise UserError(f"{path}: the column {min(repeated)} is given twice: leave out one.", exit_code=2)

@@ -10,12 +10,12 @@ from neural_style.core.log import logger
 
 
 def say(text: str) -> None:
-    """Writes lines to standard output."""
+    """Write lines to standard output."""
     _write(sys.stdout, text)
 
 
 def warn(sentence: str) -> None:
-    """Writes a line to standard error, after the program's name."""
+    """Write a line to standard error, after the program's name."""
     _write(sys.stderr, "neural-style: " + sentence.replace("\n", " "))
 
 
@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 
 def print_log() -> None:
-    """Prints what the library logs: information to standard output, warnings to standard error."""
+    """Print what the library logs: information to standard output, warnings to standard error."""
     if not any(isinstance(handler, _Printer) for handler in logger.handlers):
         logger.addHandler(_Printer())
         logger.setLevel(logging.INFO)
@@ -34,7 +34,7 @@ def print_log() -> None:
 
 class _Printer(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        """Prints a message."""
+        """Print a message."""
         (warn if record.levelno >= logging.WARNING else say)(record.getMessage())
 
 

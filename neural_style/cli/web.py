@@ -26,7 +26,7 @@ GROUPS = (WebSettings, WebCommand)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Serves the page until Ctrl-C.
+    """Serve the page until Ctrl-C.
 
     Args:
       arguments: the command line after "web".

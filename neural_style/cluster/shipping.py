@@ -71,8 +71,8 @@ def with_local_paths(plan: Plan, local_paths: Mapping[str, str]) -> Plan:
     )
     if network_styles:
         network_styles = dataclasses.replace(network_styles, path=Path(local_paths[str(network_styles.path)]))
-    start = plan.start and with_local_paths(plan.start, local_paths)
-    return dataclasses.replace(plan, settings=settings, network_styles=network_styles, start=start)
+    start_plan = plan.start_plan and with_local_paths(plan.start_plan, local_paths)
+    return dataclasses.replace(plan, settings=settings, network_styles=network_styles, start_plan=start_plan)
 
 
 def replace_paths(value: Any, replacements: Mapping[str, str]) -> Any:

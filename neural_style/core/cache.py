@@ -32,7 +32,7 @@ class Cache:
         return [item for item, _ in self._items.values()]
 
     def get(self, key: Hashable, make: Callable[[], Any], size: Callable[[Any], float]) -> Any:
-        """Returns the item of `key`, which `make` makes when it is missing.
+        """Return the item of `key`, which `make` makes when it is missing.
 
         Args:
           key: identifies the item.

@@ -5,6 +5,6 @@ from typing import Any
 
 
 def import_name(path: str) -> Any:
-    """Imports "module:name"."""
+    """Import "module:name"."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

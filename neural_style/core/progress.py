@@ -31,7 +31,7 @@ class ProgressBar:
         return self._bar.total
 
     def advance(self) -> None:
-        """Moves on by one step."""
+        """Move on by one step."""
         self._bar.update()
 
     def expect(self, left: int) -> None:
@@ -39,11 +39,11 @@ class ProgressBar:
         self._bar.total = self._bar.n + left
 
     def show(self, status: str, refresh: bool = True) -> None:
-        """Shows a short text after the bar."""
+        """Show a short text after the bar."""
         self._bar.set_postfix_str(status, refresh=refresh)
 
     def log(self, make_line: Callable[[], str]) -> None:
-        """Logs a line where there is no bar, at most every `LOG_SECONDS`."""
+        """Log a line where there is no bar, at most every `LOG_SECONDS`."""
         if self._bar.disable and time.monotonic() - self._logged > LOG_SECONDS:
             self._logged = time.monotonic()
             logger.info(make_line())

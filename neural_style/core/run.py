@@ -23,13 +23,13 @@ class Run(Protocol):
     """
 
     def steps(self) -> Generator[Step, None, None]:
-        """Yields the start, then the result of each iteration."""
+        """Yield the start, then the result of each iteration."""
 
     def best(self) -> np.ndarray | None:
-        """Returns the best image [rows, cols, 3] so far; None before the first."""
+        """Return the best image [rows, cols, 3] so far; None before the first."""
 
     def result(self) -> np.ndarray:
-        """Returns the image [rows, cols, 3] of the last step."""
+        """Return the image [rows, cols, 3] of the last step."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,27 +64,27 @@ class Engine(Protocol):
         resumed: Mapping[str, Any] | None = None,
         watch: Callable[[Any], Any] | None = None,
     ) -> Run:
-        """Makes a run."""
+        """Make a run."""
 
     def film(self, clip: Any, inputs: Any, plan: Any, folder: Path, watch: Callable[[Any], Any] | None = None) -> Any:
-        """Makes a film."""
+        """Make a film."""
 
 
 class Follower(Protocol):
     """Follows a run from outside."""
 
     def add(self, step: Step) -> None:
-        """Takes a step."""
+        """Take a step."""
 
     def finish(self, result: np.ndarray) -> None:
-        """Takes the last image of a complete run."""
+        """Take the last image of a complete run."""
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """Takes the best image [rows, cols, 3] of an interrupted run, None before any."""
+        """Take the best image [rows, cols, 3] of an interrupted run, None before any."""
 
 
 def follow(run: Run, follower: Follower) -> None:
-    """Runs to the end, or until an exception (Ctrl-C too) interrupts it."""
+    """Run to the end, or until an exception (Ctrl-C too) interrupts it."""
     finished = False
     try:
         for step in run.steps():

@@ -48,7 +48,7 @@ class Step:
 
     @classmethod
     def without_loss(cls, index: int, image: np.ndarray, seconds: float, **attributes: Any) -> "Step":
-        """Makes the step of a method that has no loss; `attributes` are further ones."""
+        """Make the step of a method that has no loss; `attributes` are further ones."""
         return cls(index, image, loss=0.0, terms={}, gradient_norm=0.0, losses=(), seconds=seconds, **attributes)
 
     @property

@@ -29,7 +29,7 @@ def is_url(path: Any) -> TypeGuard[str]:
 
 
 def check_prefix(url: str) -> None:
-    """Raises a UserError where no results can be written to what begins with a URL."""
+    """Raise a UserError where no results can be written to what begins with a URL."""
     name = url.partition("://")[2].partition("/")[2]
     if not name or "?" in url or "::" in url:
         raise UserError(f"Expected a prefix for the results' names, such as s3://bucket/out/cat, received {url!r}.")
@@ -53,7 +53,7 @@ def public(path: Any) -> Any:
 
 
 def check_here(path: Any, what: str) -> None:
-    """Raises a UserError where a path is a URL.
+    """Raise a UserError where a path is a URL.
 
     Args:
       path: of a file.
@@ -109,13 +109,13 @@ def matching(start: str, ending: str) -> list[str]:
 
 
 def put(file: Path, url: str) -> None:
-    """Copies a file of this machine to a URL; raises as `read` does."""
+    """Copy a file of this machine to a URL; raise as `read` does."""
     with _reached(url) as (files, place):
         files.put_file(str(file), place)
 
 
 def remove(path: str) -> None:
-    """Removes a file where there is one; raises as `read` does."""
+    """Remove a file where there is one; raise as `read` does."""
     if not is_url(path):
         Path(path).unlink(missing_ok=True)
         return
@@ -140,7 +140,7 @@ def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
 
 @contextlib.contextmanager
 def _reached(url: str) -> Iterator[tuple["fsspec.AbstractFileSystem", str]]:
-    """Turns whatever the packages of the various schemes raise into a UserError."""
+    """Turn whatever the packages of the various schemes raise into a UserError."""
     files, place = _place(url)
     try:
         files.invalidate_cache()  # others write there too

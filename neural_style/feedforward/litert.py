@@ -12,7 +12,7 @@ import numpy as np
 
 from neural_style.core.log import quiet_stderr
 from neural_style.feedforward import margins, published
-from neural_style.feedforward.one_pass import OnePassRun, Paint, PaintingsRun
+from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun, Paint
 from neural_style.images.scene import Scene
 from neural_style.pretrained import style_networks
 
@@ -59,7 +59,7 @@ class LiteRun(OnePassRun):
         return paint, len(style_networks.facts(path)["styles"]), _facts()
 
 
-class LiteArbitraryRun(PaintingsRun, LiteRun):
+class LiteArbitraryRun(ArbitraryStyleRun, LiteRun):
     """By the arbitrary style network."""
 
     def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:

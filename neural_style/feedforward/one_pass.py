@@ -1,4 +1,4 @@
-"""Runs in one pass: the photograph, then a network's painting of it. They need no TensorFlow themselves."""
+"""Runs in one pass: the photograph, then what a network makes of it. They need no TensorFlow themselves."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from neural_style.core.errors import UserError
 from neural_style.core.step import Step
 from neural_style.feedforward.flatness import keep_flat
 from neural_style.images import color, geometry, writing
@@ -20,20 +19,20 @@ Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class OnePassRun(BaseRun):
-    """Paints at one scale, without a loss: the first Step is the photograph, the second the painting."""
+    """Paints at one scale, without a loss: the first Step is the photograph, the second the result."""
 
     def _paint(self) -> Iterator[Step]:
-        start = time.perf_counter()
+        start_time = time.perf_counter()
         scene = build_scene(self._inputs, self._settings, self._plan.result_size)
         paint, count, facts = self._load_network(scene)
         photograph = self._keep(scene.composite(scene.start))
-        yield Step.without_loss(0, photograph, time.perf_counter() - start, iterations_left=1, facts=facts)
-        start = time.perf_counter()
-        painting = self._keep(scene.composite(self._paint_scene(keep_flat(paint), count, scene)))
-        yield Step.without_loss(1, painting, time.perf_counter() - start, facts=facts)
+        yield Step.without_loss(0, photograph, time.perf_counter() - start_time, iterations_left=1, facts=facts)
+        start_time = time.perf_counter()
+        result = self._keep(scene.composite(self._paint_scene(keep_flat(paint), count, scene)))
+        yield Step.without_loss(1, result, time.perf_counter() - start_time, facts=facts)
 
     def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        """Returns the network, the number of its styles, and the facts of the run."""
+        """Return the network, the number of its styles, and the facts of the run."""
         raise NotImplementedError
 
     def _paint_scene(self, paint: Paint, count: int, scene: Scene) -> np.ndarray:
@@ -42,9 +41,10 @@ class OnePassRun(BaseRun):
         if shares is None:
             shares = self._blend(scene)[None, None]
         else:
+            # Pixels without a mask need any valid weights: the content replaces them below.
             covered = shares.sum(axis=-1, keepdims=True)
             shares = np.where(covered > 0, shares / np.where(covered > 0, covered, 1), 1 / len(numbers))
-        painted = paint(scene.start, style_weights(shares, numbers, count)).clip(0, 255)
+        painted = paint(scene.start, expand_style_weights(shares, numbers, count)).clip(0, 255)
         painted = scene.blend_warped_frames(painted)
         if covered is not None:
             painted = covered * painted + (1 - covered) * scene.content
@@ -55,9 +55,7 @@ class OnePassRun(BaseRun):
         """The trained network and the styles of it that are used."""
         network_styles = self._plan.network_styles
         if network_styles is None:
-            raise UserError(
-                "Expected a plan with a trained network, received none: pass `network_styles` to `make_plan`."
-            )
+            raise RuntimeError("Expected a plan with a trained network: pass `network_styles` to `make_plan`.")
         return network_styles
 
     def _style_numbers(self, scene: Scene) -> Sequence[int]:
@@ -69,7 +67,7 @@ class OnePassRun(BaseRun):
         return np.array(scene.regions[0].blend, np.float32)
 
 
-class PaintingsRun(OnePassRun):
+class ArbitraryStyleRun(OnePassRun):
     """A run whose network takes its styles from the paintings: one style for each region of the scene."""
 
     def _style_numbers(self, scene: Scene) -> Sequence[int]:
@@ -99,8 +97,8 @@ class PaintingsRun(OnePassRun):
         return [alpha * vector + (1 - alpha) * photograph_vector for vector in vectors]
 
 
-def style_weights(shares: np.ndarray, numbers: Sequence[int], count: int) -> np.ndarray:
-    """Expands the shares of the used styles to weights of all styles of a network.
+def expand_style_weights(shares: np.ndarray, numbers: Sequence[int], count: int) -> np.ndarray:
+    """Expand the shares of the used styles to weights of all styles of a network.
 
     Args:
       shares: [rows, cols, used styles] by position, or [1, 1, used styles]; they add up to 1.

@@ -34,7 +34,7 @@ class Painter:
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
-          style: the weight of each style, see `one_pass.style_weights`.
+          style: the weight of each style, see `one_pass.expand_style_weights`.
           band: rows of a band; None paints the picture whole.
 
         Returns:

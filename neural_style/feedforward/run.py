@@ -6,7 +6,7 @@ from typing import Any
 from neural_style.feedforward import network as networks
 from neural_style.feedforward import published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.feedforward.one_pass import OnePassRun, Paint, PaintingsRun
+from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun, Paint
 from neural_style.feedforward.painter import Painter
 from neural_style.images.scene import Scene
 from neural_style.planning import device
@@ -17,7 +17,7 @@ class Run(OnePassRun):
     """By a trained network."""
 
     def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
-        """Reads the network once for each version of its file."""
+        """Read the network once for each version of its file."""
         path, precision = self._network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
@@ -32,7 +32,7 @@ class Run(OnePassRun):
         return band, {"device": device.describe_device(), "precision": precision, "tile": band}
 
 
-class ArbitraryRun(PaintingsRun, Run):
+class ArbitraryRun(ArbitraryStyleRun, Run):
     """By the arbitrary style network."""
 
     def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:

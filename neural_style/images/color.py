@@ -37,7 +37,7 @@ def palette_of(images: Iterable[np.ndarray]) -> Palette:
 
 
 def match(image: np.ndarray, reference: np.ndarray, method: str, palette: Palette | None = None) -> np.ndarray:
-    """Gives `image` the mean colour and covariance of `reference` (Gatys et al. 2016b, section 4.2).
+    """Give `image` the mean colour and covariance of `reference` (Gatys et al. 2016b, section 4.2).
 
     The map is x' = A (x - mean) + mean'. With the covariances C and C' of both images, A is
     "pca": C'^1/2 C^-1/2, the authors' choice; "cholesky": L' L^-1, with L L^T = C; or
@@ -85,7 +85,7 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def match_luminance(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Converts `image` to grey with `reference`'s mean and deviation of luminance (Gatys et al. 2016b, section 4.1).
+    """Convert `image` to grey with `reference`'s mean and deviation of luminance (Gatys et al. 2016b, section 4.1).
 
     Args:
       image, reference: RGB [rows, cols, 3] in 0..255; only their luminance is used.
@@ -100,7 +100,7 @@ def match_luminance(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def wrap_objective_in_grey(objective: Callable) -> Callable:
-    """Makes the gradient of `objective` grey, so that an image that is optimised stays grey."""
+    """Make the gradient of `objective` grey, so that an image that is optimised stays grey."""
 
     def objective_of_grey(painted: np.ndarray):
         loss, gradient, terms = objective(painted)

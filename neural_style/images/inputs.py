@@ -32,7 +32,7 @@ class Inputs:
       start: where the combination image starts: an image, or RGB [rows, cols, 3] in the finest scale's size; None where
         --init names no image.
       warped_frames: earlier frames of a film, in the finest scale's size.
-      first_frame: the images of the film's first frame, to which weights are adapted; None for a picture.
+      adaptation_inputs: the images of a film's first frame, to which weights are adapted; None for a picture.
       palette: the colours that recolouring gives the photograph, shared by a film's frames; None: the photograph's own.
       style_versions: resized and rotated styles by size and settings, shared by a film's frames.
     """
@@ -44,7 +44,7 @@ class Inputs:
     paint_mask: Image.Image | None
     start: Image.Image | np.ndarray | None
     warped_frames: Sequence[WarpedFrame] = ()
-    first_frame: "Inputs | None" = None
+    adaptation_inputs: "Inputs | None" = None
     palette: color.Palette | None = None
     style_versions: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -60,7 +60,7 @@ class Inputs:
 
 
 def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inputs:
-    """Reads the images.
+    """Read the images.
 
     Args:
       content: a path, a Pillow image or an array [rows, cols, 3] in 0..255.
@@ -89,7 +89,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inp
 
 
 def images_to_normalize_over(settings: NetworkSettings, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Returns the images over which --normalize_weights normalises filters: `images`, or a folder's in their size."""
+    """Return the images over which --normalize_weights normalises filters: `images`, or a folder's in their size."""
     if settings.normalize_weights in NORMALIZERS:
         return list(images)
     paths = images_in(settings.normalize_weights, "normalize_weights")
@@ -97,7 +97,7 @@ def images_to_normalize_over(settings: NetworkSettings, images: Sequence[np.ndar
 
 
 def _check_count(count: int, settings: Settings) -> None:
-    """Raises a UserError where the number of styles does not fit the method or the masks."""
+    """Raise a UserError where the number of styles does not fit the method or the masks."""
     limit, mask_count = settings.method.max_styles, len(settings.picture.style_masks)
     if not count:
         raise UserError("Expected at least one style, received none.")
@@ -115,14 +115,14 @@ def _is_word(init: Picture) -> bool:
 
 
 def _read_style_masks(pictures: Sequence[Picture], count: int, limit: int) -> list[Image.Image]:
-    """Reads one mask for each of `count` styles; a single picture for several styles has one colour for each."""
+    """Read one mask for each of `count` styles; a single picture for several styles has one colour for each."""
     if len(pictures) == 1 and count > 1:
         return masks.split_regions(pictures[0], count, limit)
     return [masks.read_mask(picture, limit) for picture in pictures]
 
 
 def _warn_of_disjoint_masks(inputs: Inputs) -> None:
-    """Warns where the masks of styles and --content_mask hardly overlap, although each covers enough."""
+    """Warn where the masks of styles and --content_mask hardly overlap, although each covers enough."""
     share = inputs.painted_share
     if inputs.masks and inputs.paint_mask and share < masks.SMALL_SHARE:
         logger.warning(

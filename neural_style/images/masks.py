@@ -24,7 +24,7 @@ SMALL_SHARE = 0.02
 
 
 def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Image:
-    """Reads a mask, as segmentation programs and background removers write it too.
+    """Read a mask, as segmentation programs and background removers write it too.
 
     Grey levels are weights, white for 1. Numbers of classes (0 and 1, or up to `MAX_CLASS`) are white but for 0. In a
     picture of flat colours black is 0, or the darkest colour where there is no black, and all others are white. A
@@ -52,7 +52,7 @@ def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Im
 
 
 def to_mask(image: Image.Image) -> Image.Image:
-    """Converts an image of any mode to a mask of mode "L"; see `read_mask`."""
+    """Convert an image of any mode to a mask of mode "L"; see `read_mask`."""
     classes = _class_numbers(image)
     if classes is not None:
         return _white_where(classes > 0)
@@ -65,7 +65,7 @@ def to_mask(image: Image.Image) -> Image.Image:
 
 
 def split_regions(picture: Picture, count: int, max_megapixels: int = LARGEST_IMAGE) -> list[Image.Image]:
-    """Splits a picture of flat colours into one mask for each colour.
+    """Split a picture of flat colours into one mask for each colour.
 
     Black is a region where there are `count` colours with it. Where there are `count` besides, black belongs to no
     region, as does what is transparent. Greys and numbers of classes are in rising order, colours in the order in which
@@ -198,7 +198,7 @@ def blend(content: np.ndarray, painted: np.ndarray, paint_mask: np.ndarray | Non
 
 
 def wrap_objective(objective: Callable, content: np.ndarray, paint_mask: np.ndarray | None) -> Callable:
-    """Makes `objective`, of the blend, a function of what is painted: its gradient is masked (the chain rule)."""
+    """Make `objective`, of the blend, a function of what is painted: its gradient is masked (the chain rule)."""
     if paint_mask is None:
         return objective
 

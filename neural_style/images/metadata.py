@@ -20,7 +20,7 @@ EXIF_CENTIMETRES = 3
 
 
 def preload_exif(image: Image.Image) -> None:
-    """Reads a TIFF's blocks of EXIF data, whose file Pillow closes once the pixels are read."""
+    """Read a TIFF's blocks of EXIF data, whose file Pillow closes once the pixels are read."""
     if image.format == "TIFF":
         with contextlib.suppress(Exception):  # what Pillow raises for a broken tag depends on the tag
             for block in EXIF_BLOCKS:

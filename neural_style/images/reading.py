@@ -41,7 +41,7 @@ def as_list(pictures: Pictures) -> list[Picture]:
 
 
 def load(picture: Picture, max_megapixels: int = LARGEST_IMAGE, beneath: str = "white") -> Image.Image:
-    """Reads any image as 8-bit RGB, upright.
+    """Read any image as 8-bit RGB, upright.
 
     The EXIF orientation is applied. Grey, palette, CMYK, 16-bit and float images are converted. Transparent pixels are
     laid on white (Keras' `load_img` shows the colour that hides beneath them).
@@ -66,7 +66,7 @@ def load(picture: Picture, max_megapixels: int = LARGEST_IMAGE, beneath: str = "
 
 @contextlib.contextmanager
 def open_image(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Iterator[Image.Image]:
-    """Opens a picture as a decoded Pillow image of whatever mode it has; see `load`, whose errors it raises."""
+    """Open a picture as a decoded Pillow image of whatever mode it has; see `load`, whose errors it raises."""
     if isinstance(picture, np.ndarray):
         yield _from_array(picture)
     elif isinstance(picture, Image.Image):
@@ -152,7 +152,7 @@ def _openable(path: str) -> str | io.BytesIO:
 
 
 def _check_file(path: str) -> None:
-    """Raises an error where a path is not a file that may be read; pipes and devices are not opened."""
+    """Raise an error where a path is not a file that may be read; pipes and devices are not opened."""
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise UserError(f"Expected an image file, but {path!r} is a folder.")
@@ -163,7 +163,7 @@ def _check_file(path: str) -> None:
 
 @contextlib.contextmanager
 def _explained(name: str, hint: str) -> Iterator[None]:
-    """Turns what Pillow raises for an image that it can't decode into a UserError, and silences its warnings."""
+    """Turn what Pillow raises for an image that it can't decode into a UserError, and silences its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -202,7 +202,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _check_levels(levels: np.ndarray) -> None:
-    """Raises a UserError where numbers are not the levels of an image in 0..255."""
+    """Raise a UserError where numbers are not the levels of an image in 0..255."""
     if 0 < levels.max() < 2:
         raise UserError(
             "Expected an image array in 0..255, received one in 0..1: multiply it by 255 (a mask may be of booleans)."
@@ -212,7 +212,7 @@ def _check_levels(levels: np.ndarray) -> None:
 
 
 def to_rgb(image: Image.Image, beneath: str = "white") -> Image.Image:
-    """Converts an image of any mode to 8-bit RGB, upright; see `load`."""
+    """Convert an image of any mode to 8-bit RGB, upright; see `load`."""
     image, exif, unreadable = metadata.upright_with_exif(image)
     profile, dpi = image.info.get("icc_profile"), metadata.read_dpi(image)
     opaque, alpha = _lay_on(to_8_bits(image), beneath)
@@ -277,7 +277,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def in_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Converts the colours of 8-bit RGB `image` to an ICC `profile`; None is sRGB."""
+    """Convert the colours of 8-bit RGB `image` to an ICC `profile`; None is sRGB."""
     current = image.info.get("icc_profile")
     if current == profile or (_is_srgb(current) and _is_srgb(profile)):
         return image

@@ -27,7 +27,7 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class WarpedFrame:
-    """An earlier frame's painting, warped_frames along by the film's motion.
+    """An earlier painted frame, warped by the optical flow to the current frame.
 
     Attributes:
       image: RGB [rows, cols, 3] float32, about 0..255.
@@ -46,7 +46,8 @@ class Scene:
       content, start: RGB [rows, cols, 3] float32 in 0..255, in one size.
       regions: which styles apply where.
       paint_mask: [rows, cols] in 0..1, where the photograph is painted (1) and where it stays (0); None paints all.
-      photograph: RGB [rows, cols, 3], what shows where the photograph stays; None is `content`.
+      background: RGB [rows, cols, 3], what shows outside `paint_mask`: the photograph before --recolor_content; None is
+        `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
       warped_frames: what a film's earlier frames have here; nothing in a picture.
     """
@@ -55,7 +56,7 @@ class Scene:
     regions: list[Region]
     start: np.ndarray
     paint_mask: np.ndarray | None = None
-    photograph: np.ndarray | None = None
+    background: np.ndarray | None = None
     chroma: np.ndarray | None = None
     warped_frames: Sequence[WarpedFrame] = ()
 
@@ -83,7 +84,7 @@ class Scene:
 
     @property
     def _beneath(self) -> np.ndarray:
-        return self.content if self.photograph is None else self.photograph
+        return self.content if self.background is None else self.background
 
 
 def shares_of(regions: Sequence[Region]) -> np.ndarray | None:

@@ -43,24 +43,24 @@ def largest_style_pixels(inputs: Inputs, settings: Settings, size: Size) -> int:
 
 
 def check_sizes(inputs: Inputs, settings: Settings) -> None:
-    """Raises a UserError where an image is too small for the network at the coarsest scale, or can't be rotated."""
+    """Raise a UserError where an image is too small for the network at the coarsest scale, or can't be rotated."""
     sizes, min_side, method = scale_sizes(inputs, settings), settings.method.min_side(settings), settings.method
-    if method.style_is_network or method.style_side:
-        vgg_layers.check_size(*sizes[0], min_side, "the result", "raise --rows or --cols")
+    uses_vgg = not (method.style_is_network or method.style_side)
+    result_hint = [] if uses_vgg else ["raise --rows or --cols"]
+    vgg_layers.check_size(*sizes[0], min_side, "the coarsest scale" if len(sizes) > 1 else "the result", *result_hint)
     if method.style_is_network:
         return
-    vgg_layers.check_size(*sizes[0], min_side, "the coarsest scale" if len(sizes) > 1 else "the result")
-    hint = ["raise --style_scale"] if method.style_side else []
+    style_hint = [] if uses_vgg else ["raise --style_scale"]
     base = _style_base(settings, sizes[0])
     for style in inputs.styles:
         for version in _version_sizes(style, base, settings.picture):
-            vgg_layers.check_size(*version, min_side, "a style (--style_scale, --style_frame)", *hint)
+            vgg_layers.check_size(*version, min_side, "a style (--style_scale, --style_frame)", *style_hint)
         for angle in settings.picture.style_rotation:
-            geometry.frame_turned(style, angle)
+            geometry.frame_turned(style, angle)  # raises where nothing is left
 
 
 def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndarray | None = None) -> Scene:
-    """Builds the scene of one scale.
+    """Build the scene of one scale.
 
     Args:
       inputs: the images.
@@ -69,31 +69,31 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
       coarser: the coarser scale's result [rows, cols, 3], which is enlarged to be the start; None at the first scale.
     """
     picture = settings.picture
-    content = photograph = geometry.resize(inputs.content, *size, picture.resample)
+    content = background = geometry.resize(inputs.content, *size, picture.resample)
     style = geometry.resize(inputs.styles[0], *size, picture.resample)
     regions = _build_regions(inputs, settings, size)
     chroma, warped_frames = None, inputs.warped_frames
     if picture.recolor_content:
         content = _recolor_content(content, regions, inputs, settings, size)
-    recolor_style = _style_recoloring(picture, content)
+    recolor_style = _make_style_recoloring(picture, content)
     if recolor_style:
         style = recolor_style(style)
-        regions = [_map_styles(region, recolor_style) for region in regions]
+        regions = [_recolor_region(region, recolor_style) for region in regions]
     if picture.preserve_color == "luminance":
         chroma = content - color.grey(content)
-        content = photograph = color.grey(content)
+        content = background = color.grey(content)
         warped_frames = [dataclasses.replace(frame, image=color.grey(frame.image)) for frame in warped_frames]
     start = _build_start(inputs, settings, content, style) if coarser is None else geometry.enlarge(coarser, *size)
     if chroma is not None:
         start = color.grey(start)
     paint_mask = _resize_mask(inputs.paint_mask, size) if inputs.paint_mask else None
-    return Scene(content, regions, start, paint_mask, photograph, chroma, warped_frames)
+    return Scene(content, regions, start, paint_mask, background, chroma, warped_frames)
 
 
 def _recolor_content(
     content: np.ndarray, regions: Sequence[Region], inputs: Inputs, settings: Settings, size: Size
 ) -> np.ndarray:
-    """Gives the content the palette of the styles, of each one's share where several apply."""
+    """Give the content the palette of the styles, of each one's share where several apply."""
     shares = shares_of(regions)
     if shares is None:
         shares = np.array(inputs.style_weights)
@@ -101,8 +101,8 @@ def _recolor_content(
     return color.match_shares(content, paintings, shares, settings.picture.color_match, inputs.palette)
 
 
-def _style_recoloring(picture: PictureSettings, content: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The map that --preserve_color applies to styles; None for none."""
+def _make_style_recoloring(picture: PictureSettings, content: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The map that --preserve_color applies to styles; None if they keep their colours."""
     if picture.preserve_color == "match":
         return lambda style: color.match(style, reference=content, method=picture.color_match)
     if picture.preserve_color == "luminance":
@@ -110,7 +110,7 @@ def _style_recoloring(picture: PictureSettings, content: np.ndarray) -> Callable
     return None
 
 
-def _map_styles(region: Region, function: Callable[[np.ndarray], np.ndarray]) -> Region:
+def _recolor_region(region: Region, function: Callable[[np.ndarray], np.ndarray]) -> Region:
     return dataclasses.replace(region, styles=[function(style) for style in region.styles])
 
 
@@ -168,11 +168,11 @@ def _style_versions(inputs: Inputs, settings: Settings, size: Size) -> list[list
     picture, base = settings.picture, _style_base(settings, size)
     key = base, picture.style_scale, picture.style_rotation, picture.style_frame, picture.resample
     if key not in inputs.style_versions:
-        inputs.style_versions[key] = [_vary(style, base, picture) for style in inputs.styles]
+        inputs.style_versions[key] = [_make_versions(style, base, picture) for style in inputs.styles]
     return inputs.style_versions[key]
 
 
-def _vary(style: Image.Image, base: Size, picture: PictureSettings) -> list[np.ndarray]:
+def _make_versions(style: Image.Image, base: Size, picture: PictureSettings) -> list[np.ndarray]:
     rotated = [geometry.rotate(style, angle) for angle in picture.style_rotation]
     sizes = _version_sizes(style, base, picture)
     return [geometry.resize(image, *size, picture.resample) for size in sizes for image in rotated]

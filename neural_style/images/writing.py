@@ -26,7 +26,7 @@ TEXT_KEY = "neural_style"
 
 
 def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
-    """Converts an RGB array to 8 bits: clipped to 0..255 and truncated, as Keras' example does (it does not round).
+    """Convert an RGB array to 8 bits: clipped to 0..255 and truncated, as Keras' example does (it does not round).
 
     Args:
       image: [rows, cols, 3].
@@ -40,7 +40,7 @@ def to_image(image: np.ndarray, denoise: int = 0) -> Image.Image:
 
 
 def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, carried: Mapping[Any, Any]) -> list[str]:
-    """Writes an image. Metadata that can't be written are left out: the picture itself is what counts.
+    """Write an image. Metadata that can't be written are left out: the picture itself is what counts.
 
     Args:
       path: of the file.
@@ -72,7 +72,7 @@ def save(path: str | os.PathLike, kind: str, image: Image.Image, quality: int, c
 
 
 def add_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
-    """Adds an alpha channel of any size to an RGB image; returns RGBA."""
+    """Add an alpha channel of any size to an RGB image; return RGBA."""
     image = image.copy()
     image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size, Image.Resampling.LANCZOS))
     return image
@@ -113,7 +113,7 @@ def _has_density(exif: bytes) -> bool:
 
 
 def check_size(ending: str, rows: int, cols: int) -> None:
-    """Raises a UserError where an ending's format does not take an image of `rows` x `cols`."""
+    """Raise a UserError where an ending's format does not take an image of `rows` x `cols`."""
     max_side = MAX_SIDE.get(kind_of(ending), math.inf)
     if max(rows, cols) > max_side:
         raise UserError(

@@ -90,13 +90,13 @@ class Run:
         return self._session.result()
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
-        """Loads the weights.
+        """Load the weights.
 
         Returns:
           Where they come from, the weights, and the key by which a network of them can be cached; None where they are
           adapted to these very images. A film's frames share the weights adapted to the first one.
         """
-        network, seed, first = self._settings.network, self._settings.picture.seed, self._inputs.first_frame
+        network, seed, first = self._settings.network, self._settings.picture.seed, self._inputs.adaptation_inputs
         origin, kernels, key = weights.cached(network, seed, self._cache)
         if kernels is not None and network.normalize_weights == "none":
             return origin, kernels, key
@@ -110,7 +110,7 @@ class Run:
         key = ("adapted", first, key)
 
         def adapt_to_first() -> model.Weights:
-            return adapt(build_scene(first, self._settings, self._plan.fitting_size))
+            return adapt(build_scene(first, self._settings, self._plan.adaptation_size))
 
         return origin, self._cache.get(key, adapt_to_first, weights.bytes_of), key
 

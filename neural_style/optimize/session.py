@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neural_style.core.errors import DAMAGED_STATE, UserError
+from neural_style.core.run import NO_STEPS
 from neural_style.core.step import Step
 from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
@@ -45,13 +46,13 @@ class Session:
         self._iterations = iterations
         self._scale = scale
         self._scales_left = scales_left
-        self._last: Step  # set by `steps`
-        self._completed = -1  # index of the last step that was yielded before an interruption
+        self._last: Step | None = None
+        self._restored_index = -1  # of the last step before an interruption
         self._start = scene.start
 
     def steps(self) -> Iterator[Step]:
         """Yield the start, then each iteration; after `restore`, the remaining ones."""
-        first = max(self._completed, 0)
+        first = max(self._restored_index, 0)
         for step in transfer(self.evaluator, self._optimizer, self._start, self._iterations, first):
             if self.evaluator.refined:
                 self.facts.setdefault("float32_from_iteration", step.index)
@@ -66,12 +67,12 @@ class Session:
                 facts=facts,
                 state=self.state,
             )
-            if step.index > self._completed:
+            if step.index > self._restored_index:
                 yield self._last
 
     def result(self) -> np.ndarray:
-        """Return the last step's image, or the restored image if the session was already complete."""
-        return self._last.image
+        """Return the last step's image; `steps` must have been taken, also of a session that was complete already."""
+        return self._reached.image
 
     def best(self) -> np.ndarray | None:
         """Return the image [rows, cols, 3] with the lowest loss so far.
@@ -86,17 +87,24 @@ class Session:
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to continue from the last step as if never interrupted."""
         return {
-            "index": self._last.index,
+            "index": self._reached.index,
             "facts": self.facts,
             "evaluator": self.evaluator.state(),
             "optimizer": self._optimizer.state(),
         }
 
+    @property
+    def _reached(self) -> Step:
+        """The last step."""
+        if self._last is None:
+            raise RuntimeError(NO_STEPS)
+        return self._last
+
     def restore(self, state: dict[str, Any]) -> None:
         """Restore a `state`.
 
         Raises:
-          UserError: the weights are others than then, or the state does not fit this run.
+          UserError: the state was made with other weights, or does not fit this run.
         """
         try:
             self._restore(state)
@@ -111,11 +119,11 @@ class Session:
         self.facts = {**earlier_facts, **self.facts}
         self.evaluator.restore(state["evaluator"])
         self._optimizer.restore(state["optimizer"])
-        self._completed = state["index"]
+        self._restored_index = state["index"]
         assert self.evaluator.last is not None  # it was restored
         self._start = self.evaluator.last.x.reshape(self._start.shape)
-        if not (0 <= self._completed <= self._iterations and np.isfinite(self._start).all()):
-            raise ValueError
+        if not (0 <= self._restored_index <= self._iterations and np.isfinite(self._start).all()):
+            raise ValueError("the state has another size or iteration")
 
 
 def check_same_weights(earlier: Mapping[str, Any], current: Mapping[str, Any]) -> None:

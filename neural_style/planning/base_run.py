@@ -14,18 +14,18 @@ from neural_style.planning.plan import Plan
 class BaseRun:
     """A run that uses the engine's cache while it takes its steps, and whose best image is the last one.
 
-    Subclasses write `_paint`, which yields the steps that are left after `_session`, the state to resume from.
+    Subclasses write `_paint`, which yields the steps that are left after `_resumed_state`.
     """
 
     def __init__(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None = None):
         """See `core.run.Run`."""
         self._inputs, self._plan, self._settings = inputs, plan, plan.settings
         self._cache, self._watch = tools.cache, tools.watch
-        self._session: Mapping[str, Any] | None = resumed["session"] if resumed else None
+        self._resumed_state: Mapping[str, Any] | None = (resumed or {}).get("session")
         self._last_image: np.ndarray | None = None
 
     def steps(self) -> Generator[Step, None, None]:
-        """Yields the steps that are left.
+        """Yield the steps that are left.
 
         Raises:
           UserError: weights or networks are not available, or the state to resume from is damaged.

@@ -38,7 +38,7 @@ def gpu_memory() -> int | None:
 
 
 def resolve_precision(precision: str) -> str:
-    """Resolves --precision; "auto" is bfloat16 where the processor or GPU supports it."""
+    """Resolve --precision; "auto" is bfloat16 where the processor or GPU supports it."""
     if precision != "auto":
         return precision
     gpus = _gpus()

@@ -66,7 +66,7 @@ def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> fl
 
 
 def free() -> float:
-    """Returns the free bytes of the machine or its container, whichever is less; infinity where they are unknown."""
+    """Return the free bytes of the machine or its container, whichever is less; infinity where they are unknown."""
     try:
         machine = psutil.virtual_memory().available
     except (OSError, RuntimeError):  # no /proc
@@ -75,7 +75,7 @@ def free() -> float:
 
 
 def _left_in_container() -> float:
-    """Returns the bytes that this process's control groups leave, each within another (a container, a service).
+    """Return the bytes that this process's control groups leave, each within another (a container, a service).
 
     Within a container, the paths are often those outside it: a path that does not exist is skipped.
     """
@@ -141,7 +141,7 @@ def choose_tile(
 
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "fewer rows") -> None:
-    """Raises a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
+    """Raise a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
     work, host, gpu = computed(0, 0, None, precision, settings, rows * cols), free(), device.gpu_memory()
     if not _fits(work, 12 * rows * cols, host, gpu):
         raise UserError(

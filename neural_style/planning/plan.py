@@ -6,12 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from neural_style.core.errors import UserError
-from neural_style.images import inputs as images
 from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
+from neural_style.images.inputs import read as read_images
 from neural_style.images.reading import Picture, Pictures, as_list
 from neural_style.images.scene_building import Size
 from neural_style.planning import device, memory
@@ -20,8 +18,8 @@ from neural_style.pretrained.style_networks import NetworkStyles
 from neural_style.settings.settings import Settings
 from neural_style.vgg import weights
 
-LARGEST_WHOLE = 2.2e6
-"""Pixels up to which --tile=auto paints a picture whole where no loss is minimised, in about 2 GB."""
+MAX_UNTILED_PIXELS = 2.2e6
+"""The largest picture that a network paints in one piece with --tile=auto, or with LiteRT; it takes about 2 GB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +30,14 @@ class Plan:
       settings: of the run.
       sizes: rows and columns of each scale, coarse to fine.
       iterations: of each scale.
-      evaluations: of the loss in each iteration.
+      evaluations: of the loss in each iteration, for one image.
       precision: of the arithmetic: "float32", "float64" or "bfloat16".
       tiles: of each scale, in pixels; None where the image is taken whole.
       uses_litert: whether LiteRT paints, without TensorFlow.
       network_styles: the trained network that paints, and its styles.
-      fitting_size: rows and columns of the images to which weights are adapted.
+      adaptation_size: rows and columns of the images to which weights are adapted.
       start_origin: where the network of --init=instant comes from, for the record; None without it.
-      start: the plan of the picture to start from, by another method; None where the run starts from an image.
+      start_plan: of the picture to start from, by another method; None where the run starts from an image.
     """
 
     settings: Settings
@@ -50,9 +48,9 @@ class Plan:
     tiles: tuple[int | None, ...]
     uses_litert: bool
     network_styles: NetworkStyles | None
-    fitting_size: Size
+    adaptation_size: Size
     start_origin: str | None = None
-    start: "Plan | None" = None
+    start_plan: "Plan | None" = None
 
     @property
     def result_size(self) -> Size:
@@ -60,12 +58,12 @@ class Plan:
         return self.sizes[-1]
 
     @property
-    def planned_evaluations(self) -> int:
-        """How many evaluations an iteration should take."""
+    def evaluations_per_iteration(self) -> int:
+        """How many evaluations an iteration should take, over both images of an analogy."""
         return self.evaluations * (2 if self.settings.run_method.evaluates_both_ways else 1)
 
-    def for_first_frame(self) -> "Plan":
-        """The plan of a shot's first frame."""
+    def for_unstarted_frame(self) -> "Plan":
+        """The plan of a frame that starts as a picture does: the first of a shot, or any where no loss is minimised."""
         iterations = self.settings.video.first_iterations
         if iterations is None:
             return self
@@ -75,12 +73,12 @@ class Plan:
         """The plan of a frame that starts from another: the finest scale alone."""
         last = slice(-1, None)
         return dataclasses.replace(
-            self, sizes=self.sizes[last], iterations=self.iterations[last], tiles=self.tiles[last], start=None
+            self, sizes=self.sizes[last], iterations=self.iterations[last], tiles=self.tiles[last], start_plan=None
         )
 
 
 def read_settings(styles: Sequence[Any], values: Mapping[str, Any]) -> Settings:
-    """Reads settings by name; a trained network among the styles chooses its method.
+    """Read settings by name; a trained network among the styles chooses its method.
 
     Args:
       styles: what was given as styles.
@@ -93,7 +91,7 @@ def read_settings(styles: Sequence[Any], values: Mapping[str, Any]) -> Settings:
 
 
 def prepare(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, Plan]:
-    """Reads the images and plans the run; everything wrong with them is an error here, before any heavy work.
+    """Read the images and plan the run; everything wrong with them is an error here, before any heavy work.
 
     Args:
       content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
@@ -108,7 +106,7 @@ def prepare(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inp
 
 
 def read_inputs(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, NetworkStyles | None]:
-    """Reads and checks the images; see `prepare`."""
+    """Read and check the images; see `prepare`."""
     if not isinstance(settings, Settings):
         raise UserError(f"Expected Settings, such as Settings.read(rows=300), received a {type(settings).__name__}.")
     required_files.check(settings)
@@ -116,7 +114,7 @@ def read_inputs(content: Picture, styles: Pictures, settings: Settings) -> tuple
     network_styles = style_networks.choose_styles(styles, settings)
     if network_styles:  # small pictures in the network's file stand for the paintings
         styles = [style_networks.read_picture(network_styles.path, number) for number in network_styles.numbers]
-    inputs = images.read(content, styles, settings)
+    inputs = read_images(content, styles, settings)
     scene_building.check_sizes(inputs, settings)
     return inputs, network_styles
 
@@ -129,29 +127,26 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
     """
     settings = scene_building.fit_settings(inputs, settings)
     sizes = scene_building.scale_sizes(inputs, settings)
-    starts = not isinstance(inputs.start, np.ndarray)  # an array is a film's frame, or resumed
-    start = None
+    start_plan = _plan_start(inputs, settings) if settings.refines or settings.picture.starts_instant else None
     if settings.refines:
-        start = _plan_start(inputs, settings) if starts else None
-        picture = dataclasses.replace(settings.picture, init_blend=0.0)  # it is part of the method's picture
+        picture = dataclasses.replace(settings.picture, init_blend=0.0)  # the first method's picture contains it
         settings = dataclasses.replace(settings, picture=picture)
-    elif settings.picture.starts_instant and starts:
-        start = _plan_start(inputs, settings)
     if settings.run_method.needs_vgg and "tensorflow" not in sys.modules:
-        weights.check(settings.network)  # reads files: not again for each picture of a long-lived process
+        # A process that has loaded TensorFlow has painted before, and checked the files then.
+        weights.check(settings.network)
     iterations, evaluations = settings.schedule
     plan = Plan(
         settings,
         sizes,
         iterations,
         evaluations,
-        precision="float32",
+        precision="float32",  # this and the tiles are decided by `plan_for_this_machine`, except for LiteRT
         tiles=(None,) * len(sizes),
         uses_litert=_can_use_litert(inputs, settings, sizes[-1], network_styles),
         network_styles=network_styles,
-        fitting_size=sizes[0],
+        adaptation_size=sizes[0],
         start_origin=style_networks.arbitrary_origin() if settings.picture.starts_instant else None,
-        start=start,
+        start_plan=start_plan,
     )
     return plan_for_this_machine(plan, inputs)
 
@@ -166,8 +161,8 @@ def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
         return plan
     precision = device.resolve_precision(plan.settings.network.precision)
     tiles = tuple(_choose_tile(plan, inputs, size, precision) for size in plan.sizes)
-    start = plan.start and plan_for_this_machine(plan.start, inputs)
-    return dataclasses.replace(plan, precision=precision, tiles=tiles, start=start)
+    start_plan = plan.start_plan and plan_for_this_machine(plan.start_plan, inputs)
+    return dataclasses.replace(plan, precision=precision, tiles=tiles, start_plan=start_plan)
 
 
 def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
@@ -185,19 +180,19 @@ def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
 
 
 def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int | None:
-    """The tile that --tile means at a scale; None takes the image whole."""
+    """The side of the tiles at a scale; None takes the image whole."""
     settings, method = plan.settings, plan.settings.run_method
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
-    if method.memory == "evaluation":
+    if method.memory_check == "evaluation":
         versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
         return memory.choose_tile(*size, precision, settings, largest_style, versions)
     tile = settings.optimizer.tile
-    if tile == "none" and method.memory == "forward":
+    if tile == "none" and method.memory_check == "forward":
         memory.check_forward(*size, precision, settings, "--tile=auto, or fewer rows")
     if tile != "auto":
         return tile if isinstance(tile, int) else None
     largest = max(math.prod(size), largest_style if method.needs_vgg else 0)
-    return method.auto_tile if largest > LARGEST_WHOLE else None
+    return method.auto_tile if largest > MAX_UNTILED_PIXELS else None
 
 
 def _can_use_litert(inputs: Inputs, settings: Settings, size: Size, network_styles: NetworkStyles | None) -> bool:
@@ -206,7 +201,7 @@ def _can_use_litert(inputs: Inputs, settings: Settings, size: Size, network_styl
     TensorFlow paints large pictures in bands, styles by mask, with a precision or tile that is asked for, networks
     without an export, and everything where LiteRT is not installed.
     """
-    if not settings.method.litert_run or inputs.masks or math.prod(size) > LARGEST_WHOLE:
+    if not settings.method.litert_run or inputs.masks or math.prod(size) > MAX_UNTILED_PIXELS:
         return False
     if settings.network.precision != "auto" or settings.optimizer.tile != "auto":
         return False

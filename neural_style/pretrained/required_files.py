@@ -5,7 +5,7 @@ from neural_style.settings.settings import Settings
 
 
 def check(settings: Settings) -> None:
-    """Raises a UserError where a file, folder or package that the settings name is missing."""
+    """Raise a UserError where a file, folder or package that the settings name is missing."""
     settings.picture.check_files()
     settings.network.check_files()
     if settings.method.decodes and settings.network.weights != "auto":

@@ -17,6 +17,7 @@ from safetensors import safe_open
 from neural_style.core import storage
 from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
+from neural_style.pretrained import exports
 from neural_style.settings.feedforward import NETWORK_METHOD
 from neural_style.settings.settings import Settings
 
@@ -38,7 +39,7 @@ LARGEST = 512 * 2**20
 
 
 def arbitrary_facts() -> dict[str, str]:
-    """Reads the description of the arbitrary network: "architecture", "paper", "origin", "license" and "format"."""
+    """Read the description of the arbitrary network: "architecture", "paper", "origin", "license" and "format"."""
     with safe_open(ARBITRARY, framework="numpy") as file:
         return file.metadata()
 
@@ -50,12 +51,14 @@ def arbitrary_origin() -> str:
 
 
 def lite_file(path: Path) -> Path | None:
-    """Returns the path of a bundled network's export; None where there is none.
-
-    Exports beside other networks are not read: a .keras file runs no code, a .tflite file might.
-    """
-    beside = path.with_suffix(LITE)
-    return beside if path.parent == BUILT_IN and beside.is_file() else None
+    """Return the path of a network's export for LiteRT: a bundled one, or one that its training made; else None."""
+    if path.parent == BUILT_IN:
+        export = path.with_suffix(LITE)
+    elif path.suffix.lower() == KERAS and path.is_file():
+        export = exports.path_of(path)
+    else:
+        return None
+    return export if export.is_file() else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +99,7 @@ def choose_styles(styles: Sequence[Any], settings: Settings) -> NetworkStyles | 
 
 
 def read_picture(path: Path, number: int) -> Image.Image:
-    """Reads the small picture that a network's file keeps of a style; a grey one where the file is torch's."""
+    """Read the small picture that a network's file keeps of a style; a grey one where the file is torch's."""
     if path.suffix.lower() in TORCH:
         return Image.new("RGB", (64, 64), "grey")
     packed = member(path, f"{PICTURES}/{number}.jpg", 2**24)
@@ -113,7 +116,7 @@ def by_name() -> dict[str, Path]:
 
 
 def find(word: Any) -> Path | None:
-    """Returns the network that a style names; None for an image. A URL of a network is a UserError."""
+    """Return the network that a style names; None for an image. A URL of a network is a UserError."""
     if not isinstance(word, str | os.PathLike):
         return None
     path = Path(word)
@@ -124,7 +127,7 @@ def find(word: Any) -> Path | None:
 
 
 def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the setting that follows from the styles: the method that a trained network needs.
+    """Return the setting that follows from the styles: the method that a trained network needs.
 
     Raises:
       UserError: another method is requested, a network has other styles beside it, or a name resembles a network's.
@@ -155,7 +158,7 @@ def _check_names(styles: Sequence[Any]) -> None:
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """Reads a network's description: "architecture", "width" (torch's: None), "styles" (names) and "training".
+    """Read a network's description: "architecture", "width" (torch's: None), "styles" (names) and "training".
 
     Raises:
       UserError: it can't be read, or is not a network of this kind.
@@ -205,7 +208,7 @@ def _unfit(path: Path, error: Exception) -> UserError:
 
 
 def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[int]:
-    """Returns the numbers of the chosen styles.
+    """Return the numbers of the chosen styles.
 
     Args:
       names: of a network's styles.

@@ -22,7 +22,7 @@ def advice(
     evaluations: int,
     painted_share: float = 1.0,
 ) -> str | None:
-    """Returns a sentence that says which weight to change and by how much; None where both terms have influence.
+    """Return a sentence that says which weight to change and by how much; None where both terms have influence.
 
     From the content image, the content term starts at 0 and grows while the style term falls. If it stays far below
     the style term's gain, the content held nothing back. If the style term hardly fell although the content term is

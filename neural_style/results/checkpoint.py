@@ -46,7 +46,7 @@ def path(prefix: str) -> str:
 
 
 def save(prefix: str, checkpoint: Checkpoint) -> None:
-    """Writes the state: JSON whose arrays lie beside it in one .npz file."""
+    """Write the state: JSON whose arrays lie beside it in one .npz file."""
     arrays: list[np.ndarray] = []
 
     def set_aside(array: np.ndarray) -> dict:
@@ -66,7 +66,7 @@ def save(prefix: str, checkpoint: Checkpoint) -> None:
 
 
 def load(prefix: str) -> Checkpoint | None:
-    """Reads the state of the run named `prefix`; None where there is none.
+    """Read the state of the run named `prefix`; None where there is none.
 
     Raises:
       UserError: the file can't be read.
@@ -86,7 +86,7 @@ def load(prefix: str) -> Checkpoint | None:
 
 
 def _read(file: BinaryIO) -> Checkpoint:
-    """Reads what `save` wrote; raises one of several errors for anything else."""
+    """Read what `save` wrote; raise one of several errors for anything else."""
     with zipfile.ZipFile(file) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed, so that it could hold far more than it is long")
@@ -102,7 +102,7 @@ def _read(file: BinaryIO) -> Checkpoint:
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    """Raises one of several errors where what was read is not a state of ours."""
+    """Raise one of several errors where what was read is not a state of ours."""
     changes(checkpoint.info, checkpoint.info, checkpoint.digests, {})
     int(checkpoint.info.flags.get("iterations", 0))
     for scale in checkpoint.scales:
@@ -112,7 +112,7 @@ def _check(checkpoint: Checkpoint) -> None:
 
 
 def remove(prefix: str) -> None:
-    """Removes the state of a complete run."""
+    """Remove the state of a complete run."""
     storage.remove(path(prefix))
     if not storage.is_url(prefix):
         files.partial_path(path(prefix)).unlink(missing_ok=True)
@@ -134,7 +134,7 @@ def is_complete(info: RunInfo, digests: Mapping) -> bool:
 
 
 def check_same(checkpoint: Checkpoint, info: RunInfo, digests: Mapping, scales: int) -> None:
-    """Raises a UserError that names what has changed since a run was interrupted; more iterations are allowed.
+    """Raise a UserError that names what has changed since a run was interrupted; more iterations are allowed.
 
     Args:
       checkpoint: of the interrupted run.

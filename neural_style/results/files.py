@@ -15,7 +15,7 @@ from neural_style.images.writing import FORMATS
 
 
 def split(output: str, content: str) -> tuple[str, str]:
-    """Splits an output name into the prefix and the ending of images: "out/cat.jpg" gives ("out/cat", ".jpg").
+    """Split an output name into the prefix and the ending of images: "out/cat.jpg" gives ("out/cat", ".jpg").
 
     Without the ending of an image format, the ending is ".png". In an existing folder, and after a URL that ends in a
     slash, the photograph's name is the prefix: "out" gives ("out/photo", ".png").
@@ -42,7 +42,7 @@ def split(output: str, content: str) -> tuple[str, str]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises a UserError where no files can be written into a folder."""
+    """Raise a UserError where no files can be written into a folder."""
     if not os.path.isdir(folder):
         raise UserError(f"The output folder {str(folder)!r} does not exist: create it, or choose another.")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -63,7 +63,7 @@ def partial_path(path: str | os.PathLike) -> Path:
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
-    """Calls `write(temporary path)`, then renames the file to `path` or uploads it: no half file is ever left.
+    """Call `write(temporary path)`, then renames the file to `path` or upload it: no half file is ever left.
 
     Raises:
       UserError: the file can't be written.

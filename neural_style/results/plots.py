@@ -88,7 +88,7 @@ def frame(image: Image.Image) -> np.ndarray:
 
 
 def preview(path: str, frames: Sequence[np.ndarray]) -> None:
-    """Writes an animated WebP or GIF, by the path's ending, that repeats for ever and pauses on its last frame."""
+    """Write an animated WebP or GIF, by the path's ending, that repeats for ever and pauses on its last frame."""
     rows, cols = frames[-1].shape[:2]  # coarser scales' frames are enlarged
     first, *rest = [Image.fromarray(frame).resize((cols, rows), Image.Resampling.BICUBIC) for frame in frames]
     durations = [FRAME_MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]

@@ -57,7 +57,7 @@ class RunInfo:
 
     @classmethod
     def of_run(cls, content: Any, styles: Sequence[Any], output: tuple[str, str], settings: Settings) -> "RunInfo":
-        """Describes a run.
+        """Describe a run.
 
         Args:
           content, styles: paths, URLs, Pillow images or arrays.
@@ -71,7 +71,7 @@ class RunInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunInfo":
-        """Reads what `as_dict` returned; further keys are ignored.
+        """Read what `as_dict` returned; further keys are ignored.
 
         Raises:
           ValueError: a key is missing, or its value has another type.
@@ -109,7 +109,7 @@ class Record:
         return self._scales
 
     def add(self, step: Step) -> None:
-        """Takes a step."""
+        """Take a step."""
         self._facts = step.facts
         if step.scale == len(self._scales):
             rows, cols = step.image.shape[:2]
@@ -124,7 +124,7 @@ class Record:
             scale["iterations"].append({"index": step.index, **measured, **cost})
 
     def end(self, broken_off: str | None) -> None:
-        """Records how the run ended: complete, or interrupted by `broken_off`."""
+        """Record how the run ended: complete, or interrupted by `broken_off`."""
         self._end = {"broken_off": broken_off} if broken_off else {"complete": True}
 
     def as_dict(self) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _digest(path: str | os.PathLike) -> str:
 
 
 def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
-    """Lists what differs between two runs: flags with their values, images, files with other bytes.
+    """List what differs between two runs: flags with their values, images, files with other bytes.
 
     A flag that the older record lacks had today's default. Flags that the method does not use are ignored, and so is
     another path to the same bytes.
@@ -258,7 +258,7 @@ def _has_effect(name: str, flags: Mapping[str, Any]) -> bool:
 
 
 def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
-    """Sums the layers' terms by kind, the part before the slash of their names."""
+    """Sum the layers' terms by kind, the part before the slash of their names."""
     totals: dict[str, float] = {}
     for name, value in terms.items():
         kind = name.split("/")[0]

@@ -27,10 +27,10 @@ class Progress(Protocol):
     """Shows how far a run is."""
 
     def add(self, step: Step) -> None:
-        """Takes a step."""
+        """Take a step."""
 
     def close(self) -> None:
-        """Ends the display."""
+        """End the display."""
 
 
 class Report:
@@ -72,7 +72,7 @@ class Report:
         self._has_state = state is not None
 
     def add(self, step: Step) -> None:
-        """Writes everything that follows from a step; the state to resume from comes last."""
+        """Write everything that follows from a step; the state to resume from comes last."""
         if not self._has_named_weights and self._info.flags["weights"] == "auto" and "weights" in step.facts:
             self._has_named_weights = True
             logger.info(f"Weights: {SOURCES[step.facts['weights']].reason}.")
@@ -89,7 +89,7 @@ class Report:
             self._try("the state for --resume", lambda: self._write_state(step))
 
     def finish(self, image: np.ndarray) -> None:
-        """Writes the files of a complete run; the record, which says that it is complete, comes last.
+        """Write the files of a complete run; the record, which says that it is complete, comes last.
 
         Raises:
           UserError: the result could not be written at its place; the message says whether it is elsewhere.
@@ -125,7 +125,7 @@ class Report:
             logger.warning(sentence)
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """Writes the best image so far, and the record with the reason of the interruption."""
+        """Write the best image so far, and the record with the reason of the interruption."""
         self._progress.close()
         self._record.end(broken_off=reason)
         misplaced = self._save_result(self._writer.painted(best)) if best is not None else None
@@ -138,7 +138,7 @@ class Report:
             logger.info(f"{self._prefix}{self._info.ending} is the best so far{hint}.")
 
     def _try(self, name: str, write: Callable[[], Any]) -> None:
-        """Writes what the picture can do without; after a failure there is one warning and no second try."""
+        """Write what the picture can do without; after a failure there is one warning and no second try."""
         if name in self._failed:
             return
         try:
@@ -148,7 +148,7 @@ class Report:
             logger.warning(f"the run continues without {name}: {error}")
 
     def _save_result(self, image: Image.Image) -> str | None:
-        """Writes the result, elsewhere if need be; then returns a sentence that says where."""
+        """Write the result, elsewhere if need be; then return a sentence that says where."""
         try:
             self._writer.save("", image)
         except Exception as error:  # whatever it is, the picture is tried elsewhere

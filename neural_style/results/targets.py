@@ -33,7 +33,7 @@ def check(
     fresh: bool = True,
     companions: Sequence[str] = (),
 ) -> None:
-    """Checks, before any work, that every file a run may write can be named and belongs to nobody else.
+    """Check, before any work, that every file a run may write can be named and belongs to nobody else.
 
     Args:
       prefix, ending: of the output files' names.
@@ -89,7 +89,7 @@ def _check_own(existing: Sequence[str], prefix: str, ending: str, hint: str) -> 
 
 
 def check_new(path: Path) -> None:
-    """Raises a UserError where a new file or folder can't be made under that name."""
+    """Raise a UserError where a new file or folder can't be made under that name."""
     files.check_folder(path.parent)
     if os.path.exists(path):
         raise UserError(f"{str(path)!r} exists already: choose another name, or remove it.")
@@ -98,7 +98,7 @@ def check_new(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(prefix: str) -> Iterator[None]:
-    """Keeps other runs from writing the same output files meanwhile.
+    """Keep other runs from writing the same output files meanwhile.
 
     Raises:
       UserError: another run is writing them.
@@ -143,14 +143,14 @@ def _place_of_lock(url: str) -> Path:
 
 
 def _try(url: str) -> None:
-    """Raises an OSError where no file can be written to a URL."""
+    """Raise an OSError where no file can be written to a URL."""
     with tempfile.NamedTemporaryFile() as empty:
         storage.put(Path(empty.name), url)
     storage.remove(url)
 
 
 def _acquire(lock: filelock.FileLock) -> None:
-    """Takes the lock; on a file system that has none, the run goes on without."""
+    """Take the lock; on a file system that has none, the run goes on without."""
     try:
         lock.acquire()
     except NotImplementedError:  # what older versions of the library make of ENOSYS
@@ -168,7 +168,7 @@ def _ends(ending: str, output: OutputSettings) -> list[str]:
 
 
 def _check_length(prefix: str, ends: Sequence[str]) -> None:
-    """Raises a UserError where the longest name, with what a file is called before it is whole, can't be one."""
+    """Raise a UserError where the longest name, with what a file is called before it is whole, can't be one."""
     if storage.is_url(prefix):  # the first write fails if it is too long
         return
     name, folder = Path(prefix).name, Path(prefix).parent

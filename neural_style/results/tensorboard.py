@@ -27,7 +27,7 @@ class Board:
             ) from error
 
     def add(self, number: int, values: dict[str, float], image: np.ndarray | None = None) -> None:
-        """Adds a step.
+        """Add a step.
 
         Args:
           number: of the step, counted over all scales.

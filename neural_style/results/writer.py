@@ -21,7 +21,7 @@ NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density",
 
 
 class Writer:
-    """Writes PREFIX and further images, each with the photograph's colour profile and EXIF data."""
+    """Write PREFIX and further images, each with the photograph's colour profile and EXIF data."""
 
     def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[Any, Any]):
         """
@@ -43,13 +43,13 @@ class Writer:
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
     def _set_density(self, dpi: float) -> None:
-        """States a density instead of the photograph's, also in its EXIF data."""
+        """State a density instead of the photograph's, also in its EXIF data."""
         self._metadata["dpi"] = (dpi, dpi)
         if self._metadata.get("exif"):
             self._metadata["exif"] = writing.with_density(self._metadata["exif"], (dpi, dpi))
 
     def add(self, step: Step) -> None:
-        """Writes a step's companions, its image where it is due, and the last image of a coarser scale."""
+        """Write a step's companions, its image where it is due, and the last image of a coarser scale."""
         for name, image in step.companions.items():
             self.save(f"_{name}", writing.to_image(image, denoise=0))
         every = self._output.save_every
@@ -66,7 +66,7 @@ class Writer:
         return painted
 
     def save(self, name: str, image: Image.Image, ending: str | None = None) -> None:
-        """Writes PREFIX`name`; metadata that does not fit the format is left out with one warning."""
+        """Write PREFIX`name`; metadata that does not fit the format is left out with one warning."""
         path = f"{self._prefix}{name}{ending or self._ending}"
         kind, quality, left = writing.kind_of(path), self._output.output_quality, []
         files.write_whole(
@@ -77,7 +77,7 @@ class Writer:
             logger.warning(f"the {NAMES[what]} could not be written into {path!r} and was left out.")
 
     def save_elsewhere(self, folder: str | os.PathLike, image: Image.Image) -> str:
-        """Writes the result into another folder, under a free name; returns its path."""
+        """Write the result into another folder, under a free name; return its path."""
         handle, place = tempfile.mkstemp(self._ending, f"{os.path.basename(self._prefix)[:100]}_", folder)
         os.close(handle)
         try:

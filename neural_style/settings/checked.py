@@ -16,7 +16,7 @@ class Checked:
 
 
 def read(field: dataclasses.Field, value: Any) -> Any:
-    """Reads the value of a setting.
+    """Read the value of a setting.
 
     Raises:
       UserError: with exit code 2; the setting does not take this value.

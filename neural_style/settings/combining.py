@@ -12,7 +12,7 @@ from neural_style.settings.schema import FIELDS, is_used
 
 
 def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises a UserError where a setting is given that the method does not use."""
+    """Raise a UserError where a setting is given that the method does not use."""
     method, refine = values.get("method", methods.DEFAULT), values.get("refine", 0)
     for name, value in given.items():
         group, field = FIELDS[name]
@@ -26,7 +26,7 @@ def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 
 def check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises a UserError where a boldness is asked for that has no effect."""
+    """Raise a UserError where a boldness is asked for that has no effect."""
     asked = given.get("boldness") is not None and values["boldness"] != FIELDS["boldness"][1].default
     if asked and values.get("scales") != "auto":
         raise UserError(
@@ -37,7 +37,7 @@ def check_boldness(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 
 
 def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Merges a recipe's values with those given, which win.
+    """Merge a recipe's values with those given, which win.
 
     Args:
       recipe: text or values by name.
@@ -66,7 +66,7 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _fit_sizes(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Scales a recipe's columns and scales in proportion to the rows that were given."""
+    """Scale a recipe's columns and scales in proportion to the rows that were given."""
     if values.get("longest") is not None or values.get("rows") == ORIGINAL:
         _leave_size_to_photograph(values, given)
         return
@@ -81,7 +81,7 @@ def _fit_sizes(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping
 
 
 def _leave_size_to_photograph(values: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Drops a recipe's columns, and raises a UserError where something else that is given sets the size too."""
+    """Drop a recipe's columns, and raises a UserError where something else that is given sets the size too."""
     flag = "--rows=original" if values.get("longest") is None else f"--longest={values['longest']}"
     rivals = ["rows", "cols"] if values.get("longest") is not None else []
     rivals += ["scales"] if _listed_scales(values) else []
@@ -95,7 +95,7 @@ def _leave_size_to_photograph(values: dict[str, Any], given: Mapping[str, Any]) 
 
 
 def _fit_iterations(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Makes a recipe's iterations of each scale fit the iterations or scales that were given."""
+    """Make a recipe's iterations of each scale fit the iterations or scale that were given."""
     if "scale_iterations" not in recipe or "scale_iterations" in given:
         return
     if "iterations" in given:

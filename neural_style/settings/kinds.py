@@ -17,7 +17,7 @@ class Kind:
         return "text"
 
     def read(self, value: Any) -> Any:
-        """Converts text or a Python value to the setting's value.
+        """Convert text or a Python value to the setting's value.
 
         Raises:
           ValueError: the setting does not take it.
@@ -27,7 +27,7 @@ class Kind:
         return value
 
     def text(self, value: Any) -> str:
-        """Writes a value as the command line takes it; the inverse of `read`."""
+        """Write a value as the command line takes it; the inverse of `read`."""
         return str(value)
 
 
@@ -239,7 +239,7 @@ class Optional(Kind):
 
 
 def setting(default: Any, kind: Kind, help: str, old_name: str | None = None) -> Any:
-    """Makes a field of a settings class.
+    """Make a field of a settings class.
 
     Args:
       default: its default.

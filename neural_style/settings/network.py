@@ -80,7 +80,7 @@ class NetworkSettings(Checked):
             )
 
     def _check_network(self) -> None:
-        """Raises a UserError where the source has no weights for the network."""
+        """Raise a UserError where the source has no weights for the network."""
         source = SOURCES.get(self.weights)
         if source and self.network not in source.networks:
             raise UserError(
@@ -95,7 +95,7 @@ class NetworkSettings(Checked):
         return [path for path, words in choices if path not in words]
 
     def check_files(self) -> None:
-        """Raises a UserError where a file, folder or package is missing."""
+        """Raise a UserError where a file, folder or package is missing."""
         if self.weights not in CHOICES:
             check_weight_file(self.weights)
         if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
@@ -106,7 +106,7 @@ class NetworkSettings(Checked):
 
 
 def check_weight_file(path: str | os.PathLike) -> None:
-    """Raises a UserError where a path is not a file."""
+    """Raise a UserError where a path is not a file."""
     storage.check_here(path, "a weight file")
     if not os.path.isfile(path):
         raise UserError(f"--weights takes {', '.join(CHOICES)} or a file, and {str(path)!r} is not a file.")

@@ -53,7 +53,7 @@ class OutputSettings(Checked):
     )
 
     def check_packages(self) -> None:
-        """Raises a UserError where a package is missing, or a folder can't be written."""
+        """Raise a UserError where a package is missing, or a folder can't be written."""
         if self.tensorboard and not _can_be_written(self.tensorboard):
             raise UserError(
                 f"--tensorboard takes a folder that can be written, received {self.tensorboard!r}: choose another."

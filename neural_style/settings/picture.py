@@ -177,7 +177,7 @@ class PictureSettings(Checked):
             )
 
     def check_files(self) -> None:
-        """Raises a UserError where a file is missing."""
+        """Raise a UserError where a file is missing."""
         named = isinstance(self.init, str) and self.init not in STARTS
         if named and not (storage.is_url(self.init) or os.path.isfile(self.init)):
             raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is not a file.")

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from neural_style.core.errors import UserError
-from neural_style.methods import DEFAULT, FASTEST, METHODS, Method
+from neural_style.methods import DEFAULT, INSTANT, METHODS, Method
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings
@@ -42,10 +42,15 @@ class Settings:
         for kind in ("content", "style"):
             vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and self.loss.style_loss != "gram":
-            raise UserError(f"--style_masks takes --style_loss=gram, received {self.loss.style_loss}.")
+            raise UserError(
+                f"--style_masks needs --style_loss=gram, received {self.loss.style_loss}: leave out one of the two."
+            )
         self._check_method()
         if self.optimizes and self.video.frame_blend:
-            raise UserError("--frame_blend is for methods that do not optimise, and this one does: leave it out.")
+            raise UserError(
+                f"--frame_blend is for methods that do not optimise, and --method={self.universal.method} does here: "
+                "leave it out."
+            )
         scales, given = self.picture.scale_count, len(self.optimizer.scale_iterations)
         if self.method.schedule is None and given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
@@ -53,19 +58,19 @@ class Settings:
         self._check_batch()
 
     def _check_method(self) -> None:
-        """Raises a UserError where the method can't do what is asked for."""
-        row, starts = self.method, self.picture.starts_instant
-        title = row.title or f"--method={self.universal.method}"
-        refused = [flag for flag, is_requested in row.refuses.items() if is_requested(self)]
+        """Raise a UserError where the method can't do what is asked for."""
+        method, starts_instant = self.method, self.picture.starts_instant
+        title = method.title or f"--method={self.universal.method}"
+        refused = [flag for flag, is_requested in method.refuses.items() if is_requested(self)]
         if refused:
-            raise UserError(f"{title} can't take {' or '.join(refused)}: {row.refusal_hint}.")
-        if starts and not row.optimizes:
+            raise UserError(f"{title} can't take {' or '.join(refused)}: {method.refusal_hint}.")
+        if starts_instant and not method.optimizes:
             raise UserError(
                 f"--init=instant is for --method={DEFAULT}, and the method is {self.universal.method}: leave it out."
             )
-        limit = METHODS[FASTEST].max_style_scale if starts else row.max_style_scale
+        limit = METHODS[INSTANT].max_style_scale if starts_instant else method.max_style_scale
         if limit and max(self.picture.style_scale) > limit:
-            title = "--init=instant" if starts else title
+            title = "--init=instant" if starts_instant else title
             raise UserError(
                 f"--style_scale takes at most {limit:g} with {title}, received {max(self.picture.style_scale):g}."
             )
@@ -115,7 +120,7 @@ class Settings:
     @property
     def refines(self) -> bool:
         """Whether the loss is minimised from the method's own picture."""
-        return self.method.refines and self.universal.refine > 0
+        return self.method.can_refine and self.universal.refine > 0
 
     @property
     def tileable(self) -> bool:
@@ -145,7 +150,7 @@ class Settings:
             picture=dataclasses.replace(
                 self.picture, rows=rows, scales=(), style_frame="stretch", init="content", init_blend=0.0
             ),
-            universal=dataclasses.replace(self.universal, method=FASTEST),
+            universal=dataclasses.replace(self.universal, method=INSTANT),
         )
 
     @classmethod
@@ -160,7 +165,7 @@ class Settings:
           **given: values, or text as the command line takes it; None undoes what the recipe sets.
 
         Raises:
-          UserError: a name or value is none, values contradict each other,
+          UserError: a name is unknown, a value is not allowed, or values contradict each other.
         """
         if recipe is None and given.get("method") in METHODS:
             recipe = METHODS[given["method"]].recipe

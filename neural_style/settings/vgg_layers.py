@@ -94,7 +94,7 @@ def imagenet_mean(network: str, layer: str) -> float:
 
 
 def check_layers(network: str, layers: list[str], flag: str) -> None:
-    """Raises a UserError where one of `layers` is not a convolution of `network`, or is given twice."""
+    """Raise a UserError where one of `layers` is not a convolution of `network`, or is given twice."""
     known = layer_names(network)
     if len(set(layers)) < len(layers):
         raise UserError(f"--{flag} takes each layer once, received {','.join(layers)}.")
@@ -109,7 +109,7 @@ def check_layers(network: str, layers: list[str], flag: str) -> None:
 def check_size(
     rows: int, cols: int, min_side: int, image: str, hint: str = "raise --rows or --cols, or choose shallower layers"
 ) -> None:
-    """Raises a UserError, with a hint, where an image has fewer than `min_side` rows or columns."""
+    """Raise a UserError, with a hint, where an image has fewer than `min_side` rows or columns."""
     if min(rows, cols) < min_side:
         raise UserError(
             f"The network's layers need at least {min_side} rows and {min_side} columns, and {image} would have "

@@ -75,7 +75,7 @@ class VideoSettings(Checked):
         return None if self.flow in FLOWS else self.flow
 
     def check_surroundings(self) -> None:
-        """Raises a UserError where a package that films need or the folder of --flow is missing."""
+        """Raise a UserError where a package that films need or the folder of --flow is missing."""
         missing = [name for name in ("av", "cv2") if importlib.util.find_spec(name) is None]
         if missing:
             raise UserError("Films need the packages av and opencv-python-headless: pip install 'neural-style[video]'.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neural_style.training.base import Training
     from neural_style.training.crops import Crops
 
-REPORTING = ("tensorboard", "shows", "shows_every")
+REPORTING = ("tensorboard", "shows", "shows_every", "export")
 """Flags that do not change what is trained."""
 CHANGEABLE = (*REPORTING, "rate")
 """Flags that may differ when a training resumes: a lower rate helps where the loss was not finite."""

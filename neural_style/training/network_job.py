@@ -12,7 +12,7 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
 from neural_style.images import geometry, reading
-from neural_style.pretrained import style_networks
+from neural_style.pretrained import exports, style_networks
 from neural_style.results import files
 from neural_style.settings import vgg_layers
 from neural_style.settings.feedforward import MIN_SIDE
@@ -60,7 +60,23 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
 
     train(job, training, identity, crops, report, finish)
     report.plot()
+    if job.styles.export:
+        _export(job.path)
     logger.info(f"Wrote {job.path}: {', '.join(names)}; {report.text()}")
+
+
+def _export(path: Path) -> None:
+    """Export a network for LiteRT; a failure is a warning, since TensorFlow can paint with the network."""
+    try:
+        from neural_style.feedforward.network import load
+        from neural_style.training.export import tflite
+
+        export = exports.path_of(path)
+        export.parent.mkdir(parents=True, exist_ok=True)
+        content = tflite(load(path), half=True)
+        files.write_whole(export, lambda partial: partial.write_bytes(content))
+    except Exception as error:  # the converter raises many kinds
+        logger.warning(f"{str(path)!r} is not exported for LiteRT, and paints by TensorFlow: {error}")
 
 
 def _check_start(job: TrainingJob) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ class Run(BaseRun):
         levels, tile = self._settings.universal.levels, self._plan.tiles[0]
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[0])
         first, image = self._load_start(scene)
-        start = time.perf_counter()
+        start_time = time.perf_counter()
         codec, facts = self._load_codec()
         painter = Painter(codec, scene, self._settings.universal, tile)
         for index in range(first, len(levels) + 1):
@@ -36,29 +36,29 @@ class Run(BaseRun):
                 image = painter.paint(image, levels[index - 1])
             is_last = index == len(levels)
             shown = self._keep(scene.composite(scene.blend_warped_frames(image) if is_last else image))
-            if self._session is None or index > first:
+            if self._resumed_state is None or index > first:  # a resumed run has yielded its first step already
                 yield Step.without_loss(
                     index,
                     shown,
-                    time.perf_counter() - start,
+                    time.perf_counter() - start_time,
                     iterations_left=len(levels) - index,
                     facts={**facts, "tile": tile},
                     state=functools.partial(dict, index=index, image=image),
                 )
-            start = time.perf_counter()
+            start_time = time.perf_counter()
 
     def _load_start(self, scene: Scene) -> tuple[int, np.ndarray]:
-        """Returns the index of the first step and its picture, from the state to resume from if there is one."""
-        if self._session is None:
+        """Return the index of the first step and its picture, from the state to resume from if there is one."""
+        if self._resumed_state is None:
             return 0, scene.start
-        index, image = self._session.get("index"), np.asarray(self._session.get("image"))
+        index, image = self._resumed_state.get("index"), np.asarray(self._resumed_state.get("image"))
         has_index = isinstance(index, int) and 0 <= index <= len(self._settings.universal.levels)
         if not (has_index and image.shape == scene.start.shape and np.isfinite(image).all()):
             raise UserError(DAMAGED_STATE)
         return int(index or 0), image
 
     def _load_codec(self) -> tuple[Codec, dict[str, Any]]:
-        """Loads the network with its decoders; returns them and the facts of the run."""
+        """Load the network with its decoders; return them and the facts of the run."""
         network, seed, universal = self._settings.network, self._settings.picture.seed, self._settings.universal
         source, kernels, key = weights.cached(network, seed, self._cache)
         files = decoders.find(universal.levels, dataclasses.replace(network, weights=source), seed, universal.decoders)

@@ -29,7 +29,7 @@ def warp(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def valid_mask(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Marks the pixels whose motion can be trusted with 1, others with 0.
+    """Mark the pixels whose motion can be trusted with 1, others with 0.
 
     Others are disoccluded (equation 3), lie at a motion boundary (equation 4), or come from beyond the border.
 

@@ -95,7 +95,7 @@ def upright(frame: Any, pixel_aspect: Fraction | None) -> Image.Image:
 
 
 def _with_alpha(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Changes an image and its alpha alike."""
+    """Change an image and its alpha alike."""
     changed = change(image)
     if "alpha" in image.info:
         changed.info["alpha"] = change(image.info["alpha"])
@@ -160,7 +160,7 @@ class _Deinterlacer:
         return _format(frame) == self._format
 
     def add(self, frame: Any) -> Iterator[Any]:
-        """Takes a frame, and yields those that are done."""
+        """Take a frame, and yield those that are done."""
         self._graph.push(frame)
         return self._done()
 

@@ -81,12 +81,12 @@ class Film:
         return next((store for store in stores if store.numbers()), self.painted)
 
     def remove_passes(self) -> None:
-        """Removes the files that are needed only to resume."""
+        """Remove the files that are needed only to resume."""
         for folder in [*self._folder.glob("pass_*"), self._photographs.folder]:
             Store(folder).remove()
 
     def clear(self) -> None:
-        """Removes the frames of an earlier film."""
+        """Remove the frames of an earlier film."""
         self.remove_passes()
         self.painted.remove()
 
@@ -145,8 +145,8 @@ class Film:
             earlier = _warp(frame.nearest, now)
             weights = self._settings.video.frame_blend * earlier.weights
             warped = [dataclasses.replace(earlier, weights=weights)]
-        plan = self._plan.for_first_frame()
-        inputs = dataclasses.replace(self._inputs, content=frame.image, first_frame=self._inputs)
+        plan = self._plan.for_unstarted_frame()
+        inputs = dataclasses.replace(self._inputs, content=frame.image, adaptation_inputs=self._inputs)
         if start is not None:
             # All frames have as many terms, so that they share one network and one trace.
             nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))

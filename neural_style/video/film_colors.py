@@ -54,7 +54,7 @@ def matrix(frame: Any) -> int:
 
 
 def to_standard(deep: np.ndarray, transfer: int, to_bt709: np.ndarray) -> np.ndarray:
-    """Converts HDR or wide-gamut colours to sRGB.
+    """Convert HDR or wide-gamut colours to sRGB.
 
     Args:
       deep: [rows, cols, 3] of 16 bits.

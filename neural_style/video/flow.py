@@ -40,7 +40,7 @@ def finder(kind: str) -> Finder:
 
 
 def read(path: Path) -> np.ndarray:
-    """Reads a .flo file (Middlebury's format): [rows, cols, 2] float32, to the right and down.
+    """Read a .flo file (Middlebury's format): [rows, cols, 2] float32, to the right and down.
 
     Raises:
       UserError: the file is missing, or is not such a file.

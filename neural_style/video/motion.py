@@ -61,7 +61,7 @@ class FrameMotion:
 def estimate_motion(
     frames: Iterable[tuple[int, Image.Image]], size: tuple[int, int], settings: VideoSettings, resample: str
 ) -> Generator[FrameMotion, None, None]:
-    """Yields each frame with its motion; another thread estimates the next frame's meanwhile.
+    """Yield each frame with its motion; another thread estimates the next frame's meanwhile.
 
     Args:
       frames: the number and image of each frame, in the order of painting.

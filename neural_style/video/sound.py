@@ -57,7 +57,7 @@ class SoundCopier:
         self._packets = _packets(source, streams, None if sound.with_lead else self._start)
 
     def copy_until(self, second: float) -> None:
-        """Copies the packets that start before a second of the painted film."""
+        """Copy the packets that start before a second of the painted film."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             at = float(packet.pts * packet.time_base)
             self._waiting = packet
@@ -68,7 +68,7 @@ class SoundCopier:
                 self._tracks[packet.stream.index].copy(packet, self._start)
 
     def copy_rest(self) -> None:
-        """Copies what remains, which may last longer than the pictures."""
+        """Copy what remains, which may last longer than the pictures."""
         self.copy_until(float("inf") if self._end is None else self._end - self._start)
 
 
@@ -81,7 +81,7 @@ class _Track:
         self._last: int | None = None
 
     def copy(self, packet: Any, start: float) -> None:
-        """Copies a packet, shifted so that `start` becomes 0. No format takes packets that go back in time."""
+        """Copy a packet, shifted so that `start` becomes 0. No format takes packets that go back in time."""
         shift = round(start / packet.time_base)
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
         if self._last is None or packet.dts > self._last:

@@ -44,7 +44,7 @@ class Store:
         return _is_frame(self.path(number))
 
     def save(self, number: int, image: Image.Image, facts: Mapping[str, Any]) -> None:
-        """Writes a frame, whole or not at all.
+        """Write a frame, whole or not at all.
 
         Args:
           number: the frame's number.
@@ -88,7 +88,7 @@ class Store:
         return np.asarray(self.load(number), np.float32)
 
     def remove(self) -> None:
-        """Removes the frames, and the folder where it is empty then."""
+        """Remove the frames, and the folder where it is empty then."""
         for path in [*map(self.path, self.numbers()), *self.folder.glob(".[0-9]*.partial")]:
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):

@@ -26,7 +26,7 @@ class Timeline:
         self._count: int | None = None
 
     def frames(self, warn: Warn) -> Iterator[tuple[int, FilmFrame]]:
-        """Decodes the film, and yields each frame with its number."""
+        """Decode the film, and yield each frame with its number."""
         number = 0
         for number, frame in enumerate(self._decode(warn), 1):
             self._spans[number] = frame.start, frame.end

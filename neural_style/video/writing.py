@@ -44,7 +44,7 @@ def write(
     ending: str | None = None,
     last_duration: float | None = None,
 ) -> None:
-    """Writes a film.
+    """Write a film.
 
     Args:
       path: of the file.
@@ -91,7 +91,7 @@ def countable(rate: Fraction) -> tuple[Fraction, int]:
 
 
 def check(ending: str, rate: Fraction, size: tuple[int, int]) -> None:
-    """Raises a UserError where a film of this format, rate and size (rows, cols) can't be written.
+    """Raise a UserError where a film of this format, rate and size (rows, cols) can't be written.
 
     It writes a frame into memory, so that what would fail at the end is known before the first frame is painted.
     """
@@ -133,7 +133,7 @@ class _Encoder:
         self._next = 0
 
     def add(self, frame: Image.Image, start: float, end: float) -> None:
-        """Encodes a frame that is shown from one second to another."""
+        """Encode a frame that is shown from one second to another."""
         import av
 
         pixels = _even(np.asarray(frame))
@@ -146,7 +146,7 @@ class _Encoder:
         self._mux(self._stream.encode(picture))
 
     def finish(self) -> None:
-        """Writes what the codec still holds."""
+        """Write what the codec still holds."""
         self._mux(self._stream.encode())
 
     def _mux(self, packets: Iterable[Any]) -> None:
@@ -156,7 +156,7 @@ class _Encoder:
 
 
 def _add_stream(output: Any, ending: str, rate: Fraction, ticks: int, quality: int) -> Any:
-    """Adds the stream that takes a film's frames."""
+    """Add the stream that takes a film's frames."""
     stream = output.add_stream(CODECS[ending], rate=rate)
     stream.pix_fmt = "yuv420p"
     _tag_colors(stream.codec_context)
@@ -204,5 +204,5 @@ def _gif_frame(frame: Image.Image) -> Image.Image:
 
 
 def _disposal(images: Iterable[Image.Image]) -> int:
-    """Clears each frame before the next one (2) where any is transparent, else leaves it (0)."""
+    """Clear each frame before the next one (2) where any is transparent, else leaves it (0)."""
     return 2 if any("transparency" in image.info for image in images) else 0

@@ -93,7 +93,7 @@ class FileAccessMiddleware:
             await PlainTextResponse(str(refusal), refusal.status, headers)(scope, receive, send)
 
     def _find_handler(self, method: str, path: str) -> Handler:
-        """Returns what answers a path.
+        """Return what answers a path.
 
         Raises:
           Refusal: there is nothing for visitors.
@@ -161,7 +161,7 @@ class FileAccessMiddleware:
         await PlainTextResponse(message, media_type="text/event-stream")(scope, receive, send)
 
     async def _call_function(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on an event of the page; its answers go to the session's stream."""
+        """Pass on an event of the page; its answers go to the session's stream."""
         await self._check_login(scope)
         body = await bodies.read_body(receive)
         event = bodies.parse_event(body, self._functions, self._folder.contains)
@@ -171,7 +171,7 @@ class FileAccessMiddleware:
         await self._app({**scope, "query_string": b""}, bodies.replay(json.dumps(event).encode(), receive), send)
 
     async def _stream_answers(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the answers of a session's functions, as they come. While it is open, the visitor is present."""
+        """Send the answers of a session's functions, as they come. While it is open, the visitor is present."""
         await self._check_login(scope)
         query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
         session = bodies.check_session(query.get("session_hash", [None])[0])
@@ -202,7 +202,7 @@ class FileAccessMiddleware:
             raise Refusal(401, "Log in first.")
 
     def _add_headers(self, scope: Scope, send: Send) -> Send:
-        """Adds headers that protect visitors, and the cookie that tells browsers apart."""
+        """Add headers that protect visitors, and the cookie that tells browsers apart."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -218,7 +218,7 @@ class FileAccessMiddleware:
 
 
 def _cookie_of(scope: Scope) -> str | None:
-    """Returns the value of the browser's cookie; None without a valid one."""
+    """Return the value of the browser's cookie; None without a valid one."""
     with contextlib.suppress(ValueError):
         value = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
         return value if COOKIE_VALUE.fullmatch(value) else None
@@ -231,7 +231,7 @@ def _make_cookie(is_secure: bool) -> str:
 
 
 def _owner_of(scope: Scope) -> str:
-    """Returns what tells a browser from others: its cookie, or without one its address."""
+    """Return what tells a browser from others: its cookie, or without one its address."""
     return _cookie_of(scope) or f"address {_address_of(scope)}"
 
 

@@ -34,7 +34,7 @@ class EventFunction:
 
 
 async def read_body(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
-    """Returns a request's body.
+    """Return a request's body.
 
     Raises:
       Refusal: the body is too large, too slow, or interrupted.
@@ -57,7 +57,7 @@ async def read_body(receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Returns a function that receives this body, and then what `receive` does."""
+    """Return a function that receives this body, and then what `receive` does."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
@@ -67,7 +67,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def check_session(session: Any) -> str:
-    """Returns a session's name.
+    """Return a session's name.
 
     Raises:
       Refusal: it is not a name.
@@ -78,7 +78,7 @@ def check_session(session: Any) -> str:
 
 
 def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file: Callable[[str], bool]) -> dict:
-    """Parses an event of the page: a function, its inputs and the session.
+    """Parse an event of the page: a function, its inputs and the session.
 
     Args:
       body: JSON.
@@ -119,7 +119,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def _check_values(event: dict, is_own_file: Callable[[str], bool]) -> None:
-    """Checks the bounds of all values, at any depth, and that each file is an uploaded one."""
+    """Check the bounds of all values, at any depth, and that each file is an uploaded one."""
     pending: list[tuple[Any, int]] = [(event, 0)]
     count = 0
     while pending:
@@ -144,7 +144,7 @@ def _children_of(value: Any, is_own_file: Callable[[str], bool]) -> list[Any]:
 
 
 def _is_file(value: dict, is_own_file: Callable[[str], bool]) -> bool:
-    """Returns whether a value describes an uploaded file, as Gradio does."""
+    """Return whether a value describes an uploaded file, as Gradio does."""
     path = value["path"]
     address = value.get("url") or ""
     is_stored = isinstance(path, str) and is_own_file(path)

@@ -8,13 +8,13 @@ from neural_style.web import controls
 
 
 def build_thumbnails(items: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
-    """Builds small pictures to choose from."""
+    """Build small pictures to choose from."""
     options = dict(show_label=False, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
     return gr.Gallery(items, elem_id=elem_id, elem_classes=elem_classes, **options)
 
 
 def build_component(control: controls.Control) -> gr.components.Component:
-    """Builds the slider or dropdown of a control."""
+    """Build the slider or dropdown of a control."""
     label = control.name.replace("_", " ")
     common = dict(value=control.value, label=label, info=control.info, visible=control.is_shown, elem_id=control.name)
     if control.words:
@@ -23,7 +23,7 @@ def build_component(control: controls.Control) -> gr.components.Component:
 
 
 def update_component(control: controls.Control) -> Any:
-    """Returns the changes that make a component show a control."""
+    """Return the changes that make a component show a control."""
     if control.words:
         return gr.update(value=control.value, visible=control.is_shown)
     span = dict(minimum=control.minimum, maximum=control.maximum, step=control.step)

@@ -16,27 +16,27 @@ class LimitedProtocol(H11Protocol):
     _idle: "dict[LimitedProtocol, asyncio.TimerHandle]" = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Starts to wait for a request."""
+        """Start to wait for a request."""
         super().connection_made(transport)
         self._start_waiting()
         if len(self._idle) > MAX_IDLE:
             self._abort_oldest()
 
     def _abort_oldest(self) -> None:
-        """Closes the oldest idle connection, if possible one that has never sent a request."""
+        """Close the oldest idle connection, if possible one that has never sent a request."""
         unused = (connection for connection in self._idle if connection.cycle is None)
         oldest = next(unused, None) or next(iter(self._idle))
         oldest._stop_waiting()
         oldest.transport.abort()
 
     def handle_events(self) -> None:
-        """Handles what has arrived."""
+        """Handle what has arrived."""
         super().handle_events()
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request."""
+        """Wait for the next request."""
         self._start_waiting()
         super().on_response_complete()
 

@@ -71,7 +71,7 @@ class Control:
 
 
 def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | None = None) -> list[Control]:
-    """Returns the controls in the order of `NAMES`, as a recipe sets them.
+    """Return the controls in the order of `NAMES`, as a recipe sets them.
 
     Args:
       recipe: name of the recipe.
@@ -99,14 +99,14 @@ def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | 
 
 
 def _make_style_control(is_shown: bool, values: Mapping[str, Any]) -> Control:
-    """Returns the choice of a style of the bundled trained network."""
+    """Return the choice of a style of the bundled trained network."""
     words = style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
     value = values.get("style", words[0]) if is_shown else None
     return Control("style", "Of the trained network, which needs no painting.", value, words=words, is_shown=is_shown)
 
 
 def changed_values(recipe: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the values that a visitor changed, by name.
+    """Return the values that a visitor changed, by name.
 
     Args:
       recipe: name of the recipe.
@@ -118,7 +118,7 @@ def changed_values(recipe: str, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of a record's flags that controls can show, by name."""
+    """Return those of a record's flags that controls can show, by name."""
     values = {}
     for name in NAMES:
         value = flags.get(name)
@@ -133,7 +133,7 @@ def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recipe_choices() -> list[tuple[str, str]]:
-    """Returns the recipes as (label, name). A label is the name and a short description."""
+    """Return the recipes as (label, name). A label is the name and a short description."""
     lines = recipes.text().splitlines()[1:]
     recipe_texts = dict(line.split(maxsplit=1) for line in lines)
 
@@ -147,7 +147,7 @@ def recipe_choices() -> list[tuple[str, str]]:
 
 
 def _single_value(name: str, values: Mapping[str, Any]) -> Any:
-    """Returns the one value of a setting that its control shows."""
+    """Return the one value of a setting that its control shows."""
     if name == "iterations" and values["scale_iterations"]:
         return max(values["scale_iterations"])
     value = values[name]
@@ -161,7 +161,7 @@ def _shorten(text: str) -> str:
 
 
 def _words(kind: Kind) -> tuple[str, ...]:
-    """Returns the words that a kind takes; none for numbers."""
+    """Return the words that a kind takes; none for numbers."""
     while isinstance(kind, Optional | Many):
         kind = kind.other if isinstance(kind, Optional) else kind.each
     if isinstance(kind, Choice):
@@ -170,7 +170,7 @@ def _words(kind: Kind) -> tuple[str, ...]:
 
 
 def _slider_range(name: str, default: float, bounds: WebSettings) -> tuple[float, float, float]:
-    """Returns minimum, maximum and step of a slider."""
+    """Return minimum, maximum and step of a slider."""
     if name == "rows":
         square = int(math.sqrt(bounds.max_pixels)) // ROWS_STEP * ROWS_STEP
         return MIN_ROWS, max(MIN_ROWS, square), ROWS_STEP

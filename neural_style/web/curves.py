@@ -50,7 +50,7 @@ def draw_svg(points: Sequence[Mapping[str, float]]) -> str:
 
 
 def _find_decades(values: Sequence[float]) -> tuple[int, int]:
-    """Returns the lowest and highest power of ten that the drawing shows."""
+    """Return the lowest and highest power of ten that the drawing shows."""
     low = math.floor(math.log10(min(values)))
     high = math.ceil(math.log10(max(values)))
     return max(low, high - MAX_DECADES), max(high, low + 1)

@@ -16,7 +16,7 @@ from neural_style.images import writing
 from neural_style.results.record import Record, by_kind
 from neural_style.web.requests import PaintRequest
 
-PATIENCE = 15
+ABANDONED_AFTER_SECONDS = 15
 """Seconds without a sign of the visitor after which the job counts as abandoned."""
 PREVIEW_SECONDS = 1
 """Seconds between two previews within an iteration."""
@@ -63,20 +63,20 @@ class Job:
         self._shown_at = 0.0
 
     def mark_seen(self) -> None:
-        """Notes that the visitor is still there."""
+        """Note that the visitor is still there."""
         self._seen_at = time.monotonic()
 
     def stop(self) -> None:
-        """Ends the run after its current evaluation, or prevents its start."""
+        """End the run after its current evaluation, or prevents its start."""
         self._stopped.set()
 
     @property
     def is_abandoned(self) -> bool:
         """Whether the visitor has stopped the job or has left."""
-        return self._stopped.is_set() or time.monotonic() - self._seen_at > PATIENCE
+        return self._stopped.is_set() or time.monotonic() - self._seen_at > ABANDONED_AFTER_SECONDS
 
     def cancel(self) -> None:
-        """Marks a job that ended before its run started."""
+        """Mark a job that ended before its run started."""
         self.outcome = "Stopped before anything was painted."
 
     def run(self, engine: Engine) -> None:
@@ -95,14 +95,14 @@ class Job:
         except (_RunEnded, UserError) as error:
             outcome = str(error)
         except Exception as error:  # the next jobs must run, and visitors must not see internals
-            logger.warning(f"a run of the page failed: {type(error).__name__}: {error}")
+            logger.exception(f"a run of the page failed: {type(error).__name__}: {error}")
             outcome = "Something went wrong on the server while this was painted: try again, or with other flags."
         self._run = self._last_step = None
         is_partial = self.has_result and not self.is_complete
         self.outcome = f"{outcome} The best picture so far is kept." if is_partial else outcome
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Records an evaluation. The run may end after each one."""
+        """Record an evaluation. The run may end after each one."""
         self._evaluation_count += 1
         if self._evaluation_count % self._stride == 0 and evaluation.terms:
             self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
@@ -114,7 +114,7 @@ class Job:
         self._check()
 
     def add(self, step: Step) -> None:
-        """Takes a finished iteration (see `Follower`)."""
+        """Take a finished iteration (see `Follower`)."""
         self.record.add(step)
         self._last_step = step
         self._describe_progress(step)
@@ -122,21 +122,21 @@ class Job:
         self._check()
 
     def finish(self, result: np.ndarray) -> None:
-        """Takes the result (see `Follower`)."""
+        """Take the result (see `Follower`)."""
         self.record.end(broken_off=None)
         self._show(result)
         self.is_complete = True
         self.has_result = True
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """Takes the best picture of an interrupted run (see `Follower`)."""
+        """Take the best picture of an interrupted run (see `Follower`)."""
         self.record.end(broken_off=reason)
         if best is not None:
             self._show(best)
             self.has_result = True
 
     def _show_preview(self, step: Step) -> None:
-        """Shows the best picture so far."""
+        """Show the best picture so far."""
         self._describe_progress(step)
         best = self._run.best()
         if best is not None:
@@ -155,7 +155,7 @@ class Job:
         self.progress = sentence[0].upper() + sentence[1:]
 
     def _check(self) -> None:
-        """Raises `_RunEnded` when the run must end."""
+        """Raise `_RunEnded` when the run must end."""
         if self._stopped.is_set():
             raise _RunEnded("Stopped.")
         if self.is_abandoned:

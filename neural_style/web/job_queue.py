@@ -13,7 +13,7 @@ class JobQueue:
     """Runs jobs first come, first served, one job for each visitor."""
 
     def __init__(self, engines: Sequence[Engine], max_waiting: int):
-        """Starts a thread for each engine.
+        """Start a thread for each engine.
 
         Args:
           engines: each runs one job at a time.
@@ -30,7 +30,7 @@ class JobQueue:
             thread.start()
 
     def check(self, visitor: str) -> None:
-        """Checks that a visitor can join.
+        """Check that a visitor can join.
 
         Raises:
           UserError: the queue is full, or already holds a job of this visitor.
@@ -43,7 +43,7 @@ class JobQueue:
                 raise UserError(f"The queue is full, {len(self._waiting)} are waiting: come back in a minute.")
 
     def join(self, visitor: str, job: Job) -> None:
-        """Adds a job at the end.
+        """Add a job at the end.
 
         Raises:
           UserError: see `check`.
@@ -55,20 +55,20 @@ class JobQueue:
             self._changed.notify()
 
     def place(self, job: Job) -> int:
-        """Returns a waiting job's place, 1 for the next one; 0 once it has started or ended."""
+        """Return a waiting job's place, 1 for the next one; 0 once it has started or ended."""
         with self._changed:
             self._clean()
             return self._waiting.index(job) + 1 if job in self._waiting else 0
 
     def stop(self, visitor: str) -> None:
-        """Stops a visitor's job. A running job keeps its best picture, a waiting one leaves the queue."""
+        """Stop a visitor's job. A running job keeps its best picture, a waiting one leaves the queue."""
         with self._changed:
             if visitor in self._jobs:
                 self._jobs[visitor].stop()
                 self._clean()
 
     def close(self, patience: float = 10) -> None:
-        """Stops every job and accepts no more.
+        """Stop every job and accepts no more.
 
         Args:
           patience: seconds to wait for the current evaluation of each run.
@@ -82,7 +82,7 @@ class JobQueue:
             thread.join(patience)
 
     def _clean(self) -> None:
-        """Removes waiting jobs that were stopped or abandoned, and forgets jobs that have ended."""
+        """Remove waiting jobs that were stopped or abandoned, and forgets jobs that have ended."""
         for job in [job for job in self._waiting if job.is_abandoned]:
             self._waiting.remove(job)
             job.cancel()

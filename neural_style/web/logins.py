@@ -25,7 +25,7 @@ class LoginLimit:
 
     @contextlib.contextmanager
     def attempt(self, address: str) -> Iterator[Callable[[], None]]:
-        """Counts an attempt as wrong, unless the function that it gives is called.
+        """Count an attempt as wrong, unless the function that it gives is called.
 
         Args:
           address: IP address of the visitor.
@@ -51,7 +51,7 @@ class LoginLimit:
 
 
 def _network_of(address: str) -> str:
-    """Returns the address, or for IPv6 the network of 64 bits that one customer usually has."""
+    """Return the address, or for IPv6 the network of 64 bits that one customer usually has."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

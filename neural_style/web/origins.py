@@ -29,7 +29,7 @@ class OriginCheck:
         self._is_public = is_public
 
     def check(self, headers: Headers) -> None:
-        """Checks the headers Host and Origin.
+        """Check the headers Host and Origin.
 
         Raises:
           Refusal: the request is addressed to another name, or sent by another page.
@@ -60,7 +60,7 @@ class OriginCheck:
 
 
 def _name_of(netloc: str) -> str:
-    """Returns the host without its port; empty if malformed."""
+    """Return the host without its port; empty if malformed."""
     try:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:

@@ -68,7 +68,7 @@ class Page:
         self._reading_count = 0
 
     def build_blocks(self) -> gr.Blocks:
-        """Builds all components and connects their events."""
+        """Build all components and connects their events."""
         with gr.Blocks(title="neural_style", analytics_enabled=False) as blocks:
             gr.Markdown(INTRODUCTION)
             with gr.Row():
@@ -90,7 +90,7 @@ class Page:
         return blocks.queue(default_concurrency_limit=None)
 
     def _build_results(self, form: list[Any]) -> gr.Markdown:
-        """Builds the buttons and the result; returns where messages are shown."""
+        """Build the buttons and the result; return where messages are shown."""
         with gr.Row():
             paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
             stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
@@ -116,7 +116,7 @@ class Page:
         )
 
     def _build_picture(self, name: str, label: str, sample_paths: list[Path]) -> gr.Image:
-        """Builds a picture to drop or to choose from the samples."""
+        """Build a picture to drop or to choose from the samples."""
         with gr.Column(min_width=240):
             picture = gr.Image(
                 label=label,
@@ -140,7 +140,7 @@ class Page:
         return picture
 
     def _build_controls(self) -> list[gr.components.Component]:
-        """Builds the recipe, the controls and the text of further flags."""
+        """Build the recipe, the controls and the text of further flags."""
         recipe = gr.Dropdown(
             controls.recipe_choices(), value=controls.DEFAULT_RECIPE, label="Method or recipe", elem_id="recipe"
         )
@@ -162,7 +162,7 @@ class Page:
         return components.build_thumbnails(items, elem_id="gallery", elem_classes=["thumbnails", "large"])
 
     def _make_picture_check(self, description: str) -> Callable:
-        """Returns a function that checks a picture as soon as it is dropped."""
+        """Return a function that checks a picture as soon as it is dropped."""
 
         async def check(file: Any) -> tuple[Any, str]:
             try:
@@ -177,7 +177,7 @@ class Page:
         return check
 
     async def _read(self, function: Callable, *args: Any) -> Any:
-        """Runs work on uploaded files in the reader's thread.
+        """Run work on uploaded files in the reader's thread.
 
         Raises:
           UserError: too many visitors wait for it.
@@ -191,7 +191,7 @@ class Page:
             self._reading_count -= 1
 
     def _show_recipe(self, recipe: Any) -> list[Any]:
-        """Returns the controls as a recipe sets them."""
+        """Return the controls as a recipe sets them."""
         try:
             values = controls.make_controls(str(recipe), self._bounds)
         except UserError:
@@ -199,7 +199,7 @@ class Page:
         return [*map(components.update_component, values), ""]
 
     def _fill_form(self, recipe: str, flags: dict[str, Any], paths: list[Path | None], message: str) -> list[Any]:
-        """Returns the whole form and a message."""
+        """Return the whole form and a message."""
         values = controls.control_values(flags)
         further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
         all_controls = controls.make_controls(recipe, self._bounds, values)
@@ -207,7 +207,7 @@ class Page:
         return [*files, recipe, *map(components.update_component, all_controls), further, message]
 
     def _keep_form(self, message: str) -> list[Any]:
-        """Returns the form unchanged, and a message."""
+        """Return the form unchanged, and a message."""
         return [gr.skip()] * (len(controls.NAMES) + 4) + [message]
 
     def _show_example(self, event: gr.SelectData) -> list[Any]:
@@ -218,7 +218,7 @@ class Page:
         return self._fill_form(example.recipe, example.flags, paths, f"As {example.recipe} does.")
 
     async def _show_record(self, file: Any) -> list[Any]:
-        """Fills in the form from a record. Pictures are filled in if they are samples."""
+        """Fill in the form from a record. Pictures are filled in if they are samples."""
         path = _path_of(file)
         try:
             if path is None:
@@ -265,7 +265,7 @@ class Page:
             job.stop()
 
     def _make_request(self, photo: str | None, painting: str | None, recipe: str, values: tuple) -> PaintRequest:
-        """Reads the form."""
+        """Read the form."""
         *control_values, further = values
         further = str(further or "")
         if len(further) > MAX_FLAGS_LENGTH:
@@ -281,7 +281,7 @@ class Page:
         return PaintRequest(photo, painting, settings, self._bounds)
 
     async def _follow(self, visitor: str, job: Job) -> AsyncIterator[list[Any]]:
-        """Yields what the page shows of a job until it has ended."""
+        """Yield what the page shows of a job until it has ended."""
         yield ["…", None, "", *[gr.update(value=None, interactive=False)] * 2, *_update_buttons(is_painting=True)]
         shown_message = shown_image = None
         is_over = False
@@ -305,7 +305,7 @@ class Page:
         yield [message, gr.skip(), curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
 
     def _write_files(self, job: Job) -> list[str]:
-        """Writes the PNG with its text, and the record; returns their paths."""
+        """Write the PNG with its text, and the record; return their paths."""
         if job.image is None:
             raise ValueError("the job has no picture yet")
         folder = self._folder / secrets.token_hex(16)
@@ -318,17 +318,17 @@ class Page:
 
 
 def _update_buttons(is_painting: bool) -> list[Any]:
-    """Enables Stop while a picture is painted, otherwise Paint."""
+    """Enable Stop while a picture is painted, otherwise Paint."""
     return [gr.update(interactive=not is_painting), gr.update(interactive=is_painting)]
 
 
 def _path_of(file: Any) -> str | None:
-    """Returns the path of an uploaded file as Gradio describes it; None without a file."""
+    """Return the path of an uploaded file as Gradio describes it; None without a file."""
     return file.get("path") if isinstance(file, dict) else None
 
 
 def _item_at(items: list[Any], index: Any) -> Any:
-    """Returns a chosen item; None if the index does not exist."""
+    """Return a chosen item; None if the index does not exist."""
     is_valid = isinstance(index, int) and 0 <= index < len(items)
     return items[index] if is_valid else None
 

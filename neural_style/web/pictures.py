@@ -18,7 +18,7 @@ _DECODING = threading.Lock()
 
 
 def check_size(path: str, description: str, bounds: WebSettings) -> None:
-    """Checks the size of an uploaded file.
+    """Check the size of an uploaded file.
 
     Args:
       path: path of the file.
@@ -36,7 +36,7 @@ def check_size(path: str, description: str, bounds: WebSettings) -> None:
 
 
 def read(path: str, description: str, bounds: WebSettings) -> Image.Image:
-    """Reads a visitor's picture, in 8-bit RGB and upright (see `reading.load`).
+    """Read a visitor's picture, in 8-bit RGB and upright (see `reading.load`).
 
     Args:
       path: path of the uploaded file.
@@ -63,7 +63,7 @@ def read(path: str, description: str, bounds: WebSettings) -> Image.Image:
 
 
 def describe_unreadable(description: str, bounds: WebSettings) -> str:
-    """Returns the message for a file that is not a picture."""
+    """Return the message for a file that is not a picture."""
     return (
         f"Expected {description} as a picture ({', '.join(FORMATS)}) of at most {bounds.max_decoded} million pixels, "
         "and this file can't be read as one: choose another."

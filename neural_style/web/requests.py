@@ -54,7 +54,7 @@ class PaintRequest:
     bounds: WebSettings
 
     def prepare(self) -> tuple[Inputs, Plan]:
-        """Reads the pictures and plans the run.
+        """Read the pictures and plan the run.
 
         Raises:
           UserError: a picture can't be read, or the request exceeds the page's bounds.
@@ -82,7 +82,7 @@ class PaintRequest:
             )
 
     def info(self) -> RunInfo:
-        """Returns what the record says of the request: names of files without the server's folders."""
+        """Return what the record says of the request: names of files without the server's folders."""
         style = NETWORK if self._uses_network else os.path.basename(self.painting or "")
         return RunInfo.of_run(os.path.basename(self.photo), [style], ("painted", ".png"), self.settings)
 
@@ -92,7 +92,7 @@ class PaintRequest:
 
 
 def read_settings(recipe: str, values: Mapping[str, Any]) -> Settings:
-    """Reads settings that a visitor named.
+    """Read settings that a visitor named.
 
     Args:
       recipe: the recipe that they change.
@@ -106,7 +106,7 @@ def read_settings(recipe: str, values: Mapping[str, Any]) -> Settings:
 
 
 def check_allowed(values: Mapping[str, Any]) -> None:
-    """Checks that visitors may use these settings.
+    """Check that visitors may use these settings.
 
     Raises:
       UserError: a name or value does not exist, names a file, or decides what is written to the disk.
@@ -125,7 +125,7 @@ def check_allowed(values: Mapping[str, Any]) -> None:
 
 
 def names_file(kind: Kind, value: Any) -> bool:
-    """Returns whether a value is a file, folder or image, given the kind that read it."""
+    """Return whether a value is a file, folder or image, given the kind that read it."""
     if isinstance(kind, Optional):
         return value is not None and names_file(kind.other, value)
     if isinstance(kind, Many):
@@ -137,7 +137,7 @@ def names_file(kind: Kind, value: Any) -> bool:
 
 
 def parse_flags(text: str) -> dict[str, Any]:
-    """Parses flags as they stand on the command line; returns values by name.
+    """Parse flags as they stand on the command line; return values by name.
 
     Raises:
       UserError: the text is not a list of flags.
@@ -161,7 +161,7 @@ def _parse_flag(word: str) -> tuple[str, Any]:
 
 
 def format_flags(values: Mapping[str, Any]) -> str:
-    """Writes flags as on the command line; the inverse of `parse_flags`."""
+    """Write flags as on the command line; the inverse of `parse_flags`."""
     return shlex.join(f"--{name}={FIELDS[name][1].metadata['kind'].text(value)}" for name, value in values.items())
 
 
@@ -183,7 +183,7 @@ class RecordedRun:
 
 
 def read_record(path: str, bounds: WebSettings) -> RecordedRun:
-    """Reads a record (JSON), or the record within a PNG.
+    """Read a record (JSON), or the record within a PNG.
 
     Raises:
       UserError: the file is not a record, or it uses what visitors may not use.

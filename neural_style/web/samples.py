@@ -58,17 +58,17 @@ class Example:
 
 
 def find_photos() -> list[Path]:
-    """Returns the installed photographs."""
+    """Return the installed photographs."""
     return [path for path in map(find, PHOTOS) if path]
 
 
 def find_paintings() -> list[Path]:
-    """Returns the installed paintings."""
+    """Return the installed paintings."""
     return [path for path in map(find, PAINTINGS) if path]
 
 
 def find(name: str) -> Path | None:
-    """Returns a sample by its file name; None if there is none, or it is not installed."""
+    """Return a sample by its file name; None if there is none, or it is not installed."""
     if name not in (*PHOTOS, *PAINTINGS):
         return None
     paths = [folder / name for folder in (PACKAGE / "samples", GALLERY)]
@@ -76,7 +76,7 @@ def find(name: str) -> Path | None:
 
 
 def find_examples() -> list[Example]:
-    """Returns the installed gallery: a picture of each recipe, and a few more of the two main ones."""
+    """Return the installed gallery: a picture of each recipe, and a few more of the two main ones."""
     rows = [
         ("instant_kodim15_gauguin", "instant", "kodim15.jpg", "gauguin_tahiti.jpg"),
         ("instant_kodim20_wheat_field", "instant", "kodim20.jpg", "van_gogh_wheat_field.jpg"),

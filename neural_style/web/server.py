@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 @contextlib.contextmanager
 def serving(bounds: WebSettings, engines: Sequence[Engine]) -> Iterator[str]:
-    """Serves the page for as long as the context lasts; gives its address.
+    """Serve the page for as long as the context lasts; give its address.
 
     Args:
       bounds: settings of the page.
@@ -69,7 +69,7 @@ def serving(bounds: WebSettings, engines: Sequence[Engine]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _importing_gradio(folder: str) -> Iterator[None]:
-    """Imports Gradio, with its settings in the environment for as long as the context lasts.
+    """Import Gradio, with its settings in the environment for as long as the context lasts.
 
     Args:
       folder: where it keeps files.
@@ -91,7 +91,7 @@ def _importing_gradio(folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessions: "Sessions") -> Iterator[str]:
-    """Serves a page for as long as the context lasts; gives its address."""
+    """Serve a page for as long as the context lasts; give its address."""
     import gradio
 
     from neural_style.web.connections import LimitedProtocol
@@ -142,7 +142,7 @@ def _make_middleware(blocks: "Blocks", bounds: WebSettings, folder: "UploadFolde
 
 
 def _describe_functions(blocks: "Blocks") -> dict[int, "EventFunction"]:
-    """Returns what the page's functions take, by Gradio's numbers."""
+    """Return what the page's functions take, by Gradio's numbers."""
     from gradio import Image, UploadButton
 
     from neural_style.web.bodies import EventFunction
@@ -157,7 +157,7 @@ def _describe_functions(blocks: "Blocks") -> dict[int, "EventFunction"]:
 
 
 def _make_forget(blocks: "Blocks") -> Callable[[str], Any]:
-    """Returns a function that drops what Gradio's queue holds for a session, as when its stream is closed."""
+    """Return a function that drops what Gradio's queue holds for a session, as when its stream is closed."""
 
     async def forget(session: str) -> None:
         queue = blocks._queue
@@ -169,7 +169,7 @@ def _make_forget(blocks: "Blocks") -> Callable[[str], Any]:
 
 
 def _check_port(bounds: WebSettings) -> None:
-    """Checks that the port is free.
+    """Check that the port is free.
 
     Raises:
       UserError: it is not.
@@ -187,7 +187,7 @@ def _check_port(bounds: WebSettings) -> None:
 
 
 def _make_password_check(password: str | None) -> Callable[[str, str], bool] | None:
-    """Returns a function that checks a user name and a password; None if everybody may come."""
+    """Return a function that checks a user name and a password; None if everybody may come."""
     if not password:
         return None
     return lambda name, word: hmac.compare_digest(word.encode(), password.encode())

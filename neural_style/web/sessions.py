@@ -34,7 +34,7 @@ class Sessions:
         self._tasks: set[asyncio.Task] = set()
 
     def claim(self, session: str, owner: str) -> None:
-        """Makes a new session belong to a browser.
+        """Make a new session belong to a browser.
 
         Raises:
           Refusal: it belongs to another browser.
@@ -45,7 +45,7 @@ class Sessions:
         self._drop_old_owners()
 
     def expect(self, session: str) -> None:
-        """Notes a request of a session, which must open its stream soon."""
+        """Note a request of a session, which must open its stream soon."""
         if self.is_connected(session) or session in self._absent:
             return
         loop = asyncio.get_running_loop()
@@ -56,19 +56,19 @@ class Sessions:
             self._give_up(*next(iter(self._absent.items())))
 
     async def wait_until_connected(self, session: str) -> bool:
-        """Waits for a session's stream; returns whether it was opened in time."""
+        """Wait for a session's stream; return whether it was opened in time."""
         arrival = self._absent.get(session)
         if arrival is None:
             return self.is_connected(session)
         return await arrival
 
     def is_connected(self, session: str) -> bool:
-        """Returns whether a stream of the session is open."""
+        """Return whether a stream of the session is open."""
         return session in self._streams
 
     @contextlib.contextmanager
     def open_stream(self, session: str, owner: str) -> Iterator[None]:
-        """Counts a session as connected for as long as the context lasts.
+        """Count a session as connected for as long as the context lasts.
 
         Raises:
           Refusal: the session is unknown, belongs to another browser, or too many streams are open.

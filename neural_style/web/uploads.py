@@ -60,7 +60,7 @@ class UploadFolder:
         return self._stored_bytes + self._arriving_bytes
 
     def contains(self, path: str) -> bool:
-        """Returns whether a path lies within the folder. Looks at the text only, not at the disk."""
+        """Return whether a path lies within the folder. Looks at the text only, not at the disk."""
         return (
             is_plain_path(path)
             and path.startswith(self._folder + os.sep)
@@ -113,7 +113,7 @@ class UploadFolder:
         return str(path)
 
     def count_arriving(self, byte_count: int) -> None:
-        """Counts bytes of uploads that are not complete.
+        """Count bytes of uploads that are not complete.
 
         Raises:
           Refusal: the folder is full.
@@ -123,7 +123,7 @@ class UploadFolder:
             raise Refusal(507, "There is no room for files at the moment: come back in an hour.")
 
     def sweep(self, now: float | None = None) -> None:
-        """Removes all files older than `MAX_AGE`, and empty folders, and measures the rest.
+        """Remove all files older than `MAX_AGE`, and empty folders, and measure the rest.
 
         Args:
           now: the time in seconds since 1970; by default the present.
@@ -151,7 +151,7 @@ class UploadFolder:
 
     @contextlib.contextmanager
     def sweeping(self) -> Iterator[None]:
-        """Removes old files regularly for as long as the context lasts."""
+        """Remove old files regularly for as long as the context lasts."""
         is_over = threading.Event()
 
         def run() -> None:
@@ -187,7 +187,7 @@ class _Meter:
 
 
 def is_plain_path(path: str) -> bool:
-    """Returns whether a path is one that every system call accepts: text of bounded length, without NUL."""
+    """Return whether a path is one that every system call accepts: text of bounded length, without NUL."""
     try:
         encoded = path.encode()
     except UnicodeEncodeError:
@@ -196,7 +196,7 @@ def is_plain_path(path: str) -> bool:
 
 
 def make_safe_name(name: str) -> str:
-    """Returns a file name without folders, control characters and excess length; the ending is kept."""
+    """Return a file name without folders, control characters and excess length; the ending is kept."""
     name = re.split(r"[/\\]", name[-1000:])[-1]
     name = re.sub(r"[^\w. ()-]", "_", name).strip(". ")
     stem, dot, ending = name.rpartition(".")
