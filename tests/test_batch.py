@@ -1,10 +1,13 @@
+import csv
 import json
+import os
 
+import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style.cli import batch, flags
+from neural_style.cli import batch, flags, peak_memory, summary
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
@@ -150,3 +153,57 @@ def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_pa
     assert done == [["d", "e", "f"]]
     assert "MemoryError: no more" in err
     assert out.endswith("2 rows: 1 made, 0 complete already, 1 failed (line 2).\n")
+
+
+def test_the_summary_of_a_table_lies_beside_it(tmp_path, fake_engine):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2", f"missing.png,{SWIRLS},{tmp_path}/b,")
+    assert main([given, *QUICK]) == 1
+    first, second = csv.DictReader((tmp_path / "pairs_summary.csv").read_text().splitlines())
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert (first["line"], first["content"], first["prefix"]) == ("2", str(COFFEE), f"{tmp_path}/a")
+    assert (first["outcome"], second["outcome"]) == ("made", "failed")
+    assert float(first["loss"]) == record["iterations"][-1]["loss"]
+    assert int(first["evaluations"]) == len(record["losses"])
+    assert float(first["seconds"]) >= 0
+    assert second["loss"] == ""
+
+
+def test_another_programs_summary_is_kept_unless_it_may_be_overwritten(tmp_path, fake_engine, capsys):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2")
+    (tmp_path / "pairs_summary.csv").write_text("mine\n")
+    assert main([given, *QUICK]) == 0
+    assert "pairs_summary.csv' is another program's: rename it, or say --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "pairs_summary.csv").read_text() == "mine\n"
+    assert main([given, *QUICK, "--overwrite"]) == 0
+    assert (tmp_path / "pairs_summary.csv").read_text().startswith("line,content,prefix,outcome")
+
+
+def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path, fake_engine, capsys):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2")
+    (tmp_path / "pairs_summary.csv").mkdir()
+    assert main([given, *QUICK]) == 0
+    assert "the summary is not written" in capsys.readouterr().err
+
+
+def test_the_summary_adds_up_scales_and_frames(tmp_path):
+    scale = {"initial": {"loss": 9.0}, "iterations": [{"loss": 5.0}], "losses": [9.0, 5.0]}
+    frame = {"loss": 3.0, "evaluations": 4}
+    for name, record, expected in (
+        ("scales", {"scales": [scale, {**scale, "iterations": []}]}, (9.0, 4)),
+        ("film", {"frames": [frame, {**frame, "loss": 5.0}]}, (4.0, 8)),
+        ("instant", {"initial": {"loss": 0.0}, "iterations": [], "losses": []}, (None, None)),
+        ("other", {"mine": 1}, (None, None)),
+        ("list", [1], (None, None)),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+        assert summary.read_cost(str(tmp_path / name)) == expected
+    assert summary.read_cost(str(tmp_path / "none")) == (None, None)
+
+
+def test_the_peak_of_memory_is_that_since_the_reset():
+    held = np.ones(30_000_000)  # 240 MB
+    peak_memory.reset()
+    before = peak_memory.megabytes()
+    del held
+    peak_memory.reset()
+    assert before - peak_memory.megabytes() > 100 or not os.access("/proc/self/clear_refs", os.W_OK)

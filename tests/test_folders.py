@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -131,6 +132,27 @@ def test_a_list_of_files_before_a_folder_is_photographs(photos, tmp_path, run, f
     assert run(*listed, SWIRLS, f"{tmp_path}/out/", *QUICK).returncode == 0
     assert {path.name for path in (tmp_path / "out").glob("?.png")} == {"a.png", "b.png", "c.png"}
     assert json.loads((tmp_path / "out" / "a.json").read_text())["styles"] == [str(SWIRLS)]
+
+
+def test_the_style_is_not_painted_although_a_pattern_names_it(photos, tmp_path, run, fake_engine):
+    """As of `*.jpg painting.jpg out/` where the painting lies among the photographs."""
+    style = photos / "b.png"
+    for words in ([photos], [photos / name for name in SIZES]):
+        done = run(*words, style, f"{tmp_path}/out{len(words)}/", *QUICK)
+        assert done.returncode == 0
+        assert {path.name for path in (tmp_path / f"out{len(words)}").glob("?.png")} == {"a.png", "c.png"}
+
+
+def test_a_new_folder_is_made_for_a_pattern_that_matches_one_photograph(photos, tmp_path, run, fake_engine):
+    done = run(photos / "a.jpg", SWIRLS, f"{tmp_path}/out/", *QUICK)
+    assert done.stdout.endswith("1 photograph: 1 made, 0 complete already, 0 failed.\n")
+    assert (tmp_path / "out" / "a.png").exists()
+
+
+def test_the_progress_over_all_photographs_is_shown(photos, tmp_path, run, fake_engine, monkeypatch):
+    monkeypatch.setattr("neural_style.cli.batch.PROGRESS_SECONDS", 0)
+    done = run(photos, SWIRLS, tmp_path / "out", *QUICK)
+    assert re.findall(r"(\d) of 3 done, about \d+ s left", done.stdout) == ["1", "2"]
 
 
 def test_weights_of_styles_make_a_list_one_photograph_and_its_styles(photos, tmp_path, run, fake_engine):

@@ -56,13 +56,13 @@ class Batch:
       rows: the runs.
       unit: what a row is called: "row" or "photograph".
       name_kind: what the names of rows are: "line", or "" where they say it themselves.
-      summary: the path of the summary.
+      summary: the path of the summary; None where there is no place for one.
     """
 
     rows: list[Row]
     unit: str
     name_kind: str
-    summary: str
+    summary: str | None
 
 
 def paint_batch(
@@ -94,7 +94,8 @@ def paint_batch(
             if progress:
                 progress.add(outcome)
     finally:
-        summary.write(batch.summary, batch.rows, outcomes, overwrites)
+        if batch.summary:
+            summary.write(batch.summary, batch.rows, outcomes, overwrites)
     return _finish(batch, outcomes)
 
 
@@ -158,9 +159,9 @@ class _Progress:
         is_due = time.monotonic() - self._shown >= PROGRESS_SECONDS
         if self._seconds and is_due and self._done < self._total:
             self._shown = time.monotonic()
-            mean = sum(self._seconds) / len(self._seconds)
-            minutes = mean * (self._total - self._done) / 60
-            say(f"{self._done} of {self._total} done, about {minutes:.0f} min left.")
+            left = sum(self._seconds) / len(self._seconds) * (self._total - self._done)
+            duration = f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+            say(f"{self._done} of {self._total} done, about {duration} left.")
 
 
 def make_row(
@@ -199,7 +200,14 @@ def read_table(command_line: Command) -> Batch:
         rows.append(row)
     for row in rows:
         _warn_of_missing_images(row)
-    return Batch(rows, "row", "line", f"{path.removesuffix('.csv')}_summary.csv")
+    return Batch(rows, "row", "line", _summary_beside(path))
+
+
+def _summary_beside(table: str) -> str | None:
+    """Return the path of a table's summary; None for a URL with a query, which is no place to write to."""
+    if storage.is_url(table) and "?" in table:
+        return None
+    return f"{table[:-4] if table.lower().endswith('.csv') else table}_summary.csv"
 
 
 def _warn_of_missing_images(row: Row) -> None:

@@ -41,8 +41,9 @@ class CommandSettings(Checked):
     cluster: str | None = setting(
         None,
         Optional(Kind()),
-        "Let the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles with "
-        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head prints.",
+        "Let the workers of a Ray cluster paint the rows of --manifest, the photographs of a folder, the shots of a "
+        "film, or a picture's tiles with --tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT "
+        "that ray start --head prints.",
     )
     help: bool = setting(False, Switch(), "Show the most common flags.")
     helpfull: bool = setting(False, Switch(), "Show every flag.")

@@ -45,7 +45,8 @@ def find_request(command_line: Command) -> Request | None:
     """Return what to paint where the words name several photographs; None where they name one, or a film.
 
     A folder as the first word holds photographs. Several files, a style and a folder are several photographs; with
-    weights or masks for several styles they are one photograph and its styles.
+    weights or masks for several styles they are one photograph and its styles. A new folder ("out/") is made for a
+    single photograph too, as a pattern may match just one.
 
     Raises:
       UserError: the folder holds no photographs, or it can't be known whether files are photographs or styles.
@@ -55,12 +56,15 @@ def find_request(command_line: Command) -> Request | None:
         return None
     content, *others, output = words
     if os.path.isdir(content):
-        return Request(_photographs_in(content), others, output, content)
-    if len(others) == 1 or flags.get("style_blend") or flags.get("style_masks"):
+        return Request(_without(_photographs_in(content), others), others, output, content)
+    if flags.get("style_blend") or flags.get("style_masks"):
         return None
     photographs = [content, *others[:-1]]
+    if len(photographs) == 1:
+        is_new_folder = output.endswith(("/", os.sep)) and os.path.isfile(content) and not os.path.isdir(output)
+        return Request(photographs, others, output) if is_new_folder else None
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
-        return Request(photographs, others[-1:], output)
+        return Request(_without(photographs, others[-1:]), others[-1:], output)
     if _look_expanded(photographs):
         raise UserError(
             f"It can't be known whether {photographs[1]!r} is a photograph or a style. To paint {len(photographs)} "
@@ -110,6 +114,12 @@ def _photographs_in(folder: str) -> list[str]:
     if others:
         say(f"{folder}: {len(others)} other file{'s' * (len(others) > 1)} left out, such as {others[0]!r}.")
     return photographs
+
+
+def _without(photographs: Sequence[str], styles: Sequence[str]) -> list[str]:
+    """Return the photographs that are not a style too, as in `*.jpg painting.jpg out/`; all where none is left."""
+    places = {os.path.realpath(style) for style in styles}
+    return [path for path in photographs if os.path.realpath(path) not in places] or list(photographs)
 
 
 def _look_expanded(paths: Sequence[str]) -> bool:

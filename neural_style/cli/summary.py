@@ -85,7 +85,7 @@ def _line(row: Row, outcome: Outcome | None, earlier: Mapping[str, str]) -> dict
     line["outcome"] = outcome.result if outcome else NOT_REACHED
     if outcome is None or outcome.result == "failed":
         return line
-    loss, evaluations = _read_cost(row.prefix)
+    loss, evaluations = read_cost(row.prefix)
     line |= {"loss": loss, "evaluations": evaluations}
     if outcome.result == "made":
         return line | {"seconds": outcome.seconds, "peak memory in MB": outcome.megabytes}
@@ -97,12 +97,12 @@ def _name(row: Row) -> str:
     return storage.public(row.words[-1])
 
 
-def _read_cost(prefix: str) -> tuple[float | None, int | None]:
+def read_cost(prefix: str) -> tuple[float | None, int | None]:
     """The loss and the number of evaluations in the record of a run; None where there are none."""
     try:
         record = json.loads(storage.read(f"{prefix}.json"))
         return _film_cost(record["frames"]) if "frames" in record else _picture_cost(record)
-    except (OSError, UserError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None, None
 
 

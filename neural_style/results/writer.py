@@ -1,5 +1,6 @@
 """Writes the images of a run."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -46,7 +47,8 @@ class Writer:
         """State a density instead of the photograph's, also in its EXIF data."""
         self._metadata["dpi"] = (dpi, dpi)
         if self._metadata.get("exif"):
-            self._metadata["exif"] = writing.with_density(self._metadata["exif"], (dpi, dpi))
+            with contextlib.suppress(Exception):  # what Pillow raises for a broken tag depends on the tag
+                self._metadata["exif"] = writing.with_density(self._metadata["exif"], (dpi, dpi))
 
     def add(self, step: Step) -> None:
         """Write a step's companions, its image where it is due, and the last image of a coarser scale."""
