@@ -180,6 +180,8 @@ def test_a_list_that_may_be_photographs_or_styles_is_an_error_that_asks(photos, 
         (("photos", SWIRLS, "out.jpg"), "need a folder for their results, such as 'out/', received 'out.jpg'"),
         (("photos", SWIRLS, "photos/a.jpg"), "need a folder for their results"),
         (("photos", "missing.png", "out"), "'missing.png' does not exist"),
+        (("photos", "photos/notes.txt", "out"), "Expected an image file (PNG"),
+        (("photos", SWIRLS, "out", "--weights=missing.h5"), "missing.h5"),
         (("empty", SWIRLS, "out"), "'empty' holds none: folders within it"),
         (("photos", SWIRLS, "out", "--film=maybe"), "film"),
         (("photos/a.jpg", SWIRLS, "out", "--film"), "--film takes a folder of frames, and 'photos/a.jpg' is not"),
@@ -188,9 +190,10 @@ def test_a_list_that_may_be_photographs_or_styles_is_an_error_that_asks(photos, 
 def test_what_cannot_be_done_is_an_error_before_any_work(photos, monkeypatch, run, fake_engine, words, message):
     monkeypatch.chdir(photos.parent)
     (photos.parent / "empty").mkdir()
-    done = run(*words, *QUICK)
+    done = run(*QUICK, *words)
     assert done.returncode in (1, 2)
     assert message in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not (photos.parent / "out").exists()
 
 

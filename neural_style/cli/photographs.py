@@ -14,10 +14,13 @@ from neural_style.cli.flags import Command
 from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.images import reading
 from neural_style.images.reading import HEIF_ENDINGS, RAW_ENDINGS
 from neural_style.images.writing import FORMATS
 from neural_style.pretrained import style_networks
 from neural_style.results import files
+from neural_style.settings.settings import Settings
+from neural_style.vgg import weights
 
 ENDINGS = (*FORMATS, ".jfif", ".bmp", ".gif", ".avif", ".jp2", *HEIF_ENDINGS, *RAW_ENDINGS)
 """Endings of the files that are a folder's photographs."""
@@ -79,13 +82,12 @@ def plan_batch(request: Request, command_line: Command) -> Batch:
     """Make a row of each photograph, and the folder of the results.
 
     Raises:
-      UserError: the results can't be written there, a style is missing, or the flags contradict each other.
+      UserError: the results can't be written there, a style or the weights can't be read, or flags contradict each
+        other.
     """
     _check_output(request)
-    for style in request.styles:
-        if not (storage.is_url(style) or os.path.isfile(style) or style_networks.find(style)):
-            raise UserError(f"Expected an image file as the style, but {style!r} does not exist.")
     settings = command_line.settings(request.styles)
+    _check_shared(request.styles, settings)
     folder = _make_folder(request.folder)
     names = _result_names(request.photographs)
     total = len(request.photographs)
@@ -95,6 +97,15 @@ def plan_batch(request: Request, command_line: Command) -> Batch:
         words = [photograph, *request.styles, f"{folder}{name}.png"]
         rows.append(make_row(number, os.path.basename(photograph), f"photograph {number} of {total}", words, settings))
     return Batch(rows, "photograph", "", folder + SUMMARY)
+
+
+def _check_shared(styles: Sequence[str], settings: Settings) -> None:
+    """Raise a UserError where every photograph would fail: a style or the network's weights can't be read."""
+    for style in styles:
+        if not style_networks.find(style):
+            reading.load(style, settings.picture.largest_image)
+    if settings.run_method.needs_vgg:
+        weights.check(settings.network)
 
 
 def _photographs_in(folder: str) -> list[str]:
