@@ -180,7 +180,8 @@ def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[s
     read = Settings.read(**{**settings, "content_layers": layers})
     network, seed, wanted = read.network, read.picture.seed, read.loss.content_layers
     photograph = reading.load(picture, read.picture.largest_image)
-    size = geometry.size_of(photograph, read.picture.rows, read.picture.cols)
+    fitted = read.picture.fit(photograph.height, photograph.width)
+    size = geometry.size_of(photograph, fitted.known_rows, fitted.cols)
     vgg_layers.check_size(*size, read.loss.min_side, "the image")
     precision = device.resolve_precision(network.precision)
     memory.check_forward(*size, precision, read)

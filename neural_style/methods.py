@@ -92,7 +92,7 @@ class Method:
 
 
 def _has_several_scales(settings: Settings) -> bool:
-    return len(settings.picture.scale_rows) > 1
+    return settings.picture.scale_count > 1
 
 
 def _has_several_versions(settings: Settings) -> bool:

@@ -1,10 +1,13 @@
+import csv
 import json
+import os
 
+import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style.cli import batch, flags
+from neural_style.cli import batch, flags, peak_memory, summary
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
@@ -16,6 +19,12 @@ SMALL = ["--weights=random", "--iterations=0", "--style_layers=block1_conv1", "-
 def table(path, *rows, header="content,style,prefix,style_weight"):
     path.write_text("\n".join([header, *rows]) + "\n")
     return f"--manifest={path}"
+
+
+def paint_table(path, paint):
+    """Paints the rows of a table by a function of words, settings and options; returns the exit code."""
+    command_line = flags.parse([f"--manifest={path}"])
+    return batch.paint_batch(batch.read_table(command_line), command_line, paint)
 
 
 def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_rows(tmp_path, fake_engine, capsys):
@@ -50,9 +59,9 @@ def test_a_failed_row_does_not_stop_the_others_and_a_second_run_paints_missing_r
 def test_weights_network_and_traces_are_made_once_for_each_size(monkeypatch):
     from neural_style.vgg import model, weights
 
-    built, drawn, build, random = [], [], model.build, weights.load_random
+    built, drawn, build, load_random = [], [], model.build, weights.load_random
     monkeypatch.setattr(model, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
-    monkeypatch.setattr(weights, "load_random", lambda *a: drawn.append(a) or random(*a))
+    monkeypatch.setattr(weights, "load_random", lambda *a: drawn.append(a) or load_random(*a))
     engine, traced = Engine(), []
     for rows, content in ((32, COFFEE), (32, SWIRLS), (32, COFFEE), (48, COFFEE), (32, COFFEE)):
         # A square frame, so that every pair is of one size.
@@ -87,7 +96,7 @@ def test_an_invalid_table_raises_an_error_before_any_work(tmp_path, rows, header
     path = tmp_path / "pairs.csv"
     table(path, *rows, header=header)
     with pytest.raises(UserError, match=message) as caught:
-        batch.run(flags.parse([f"--manifest={path}"]), None)
+        batch.read_table(flags.parse([f"--manifest={path}"]))
     assert caught.value.exit_code == 2
 
 
@@ -108,10 +117,7 @@ def test_tables_are_read_as_spreadsheets_save_them(tmp_path, kind, encoding):
     text = TABLES[kind].decode().replace("%s", "{}").format(COFFEE, SWIRLS, prefix)
     (tmp_path / "pairs.csv").write_bytes(text.encode(encoding))
     painted = []
-    code = batch.run(
-        flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or 1
-    )
-    assert code in (0, 1)
+    assert paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True) == 0
     ((words, settings),) = painted
     assert words == [str(COFFEE), str(SWIRLS), str(prefix)]
     assert settings.picture.rows == 40
@@ -121,15 +127,15 @@ def test_empty_rows_are_ignored(tmp_path):
     lines = ["content,style,prefix,", ",,,", f"{COFFEE},{SWIRLS},{tmp_path / 'a'},", ",,,", ""]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     painted = []
-    batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), lambda *row, **how: painted.append(row) or True)
+    paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True)
     assert [words[-1] for words, _ in painted] == [str(tmp_path / "a")]
 
 
 def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):
     with pytest.raises(UserError, match="takes a CSV file"):
-        batch.run(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]), None)
+        batch.read_table(flags.parse([f"--manifest={tmp_path / 'none.csv'}"]))
     with pytest.raises(UserError, match="a.jpg was given besides"):
-        batch.run(flags.parse(["a.jpg", "--manifest=pairs.csv"]), None)
+        batch.read_table(flags.parse(["a.jpg", "--manifest=pairs.csv"]))
 
 
 def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_path, capsys):
@@ -142,8 +148,62 @@ def test_an_unexpected_failure_is_reported_and_the_other_rows_are_painted(tmp_pa
         return True
 
     table(path, "a,b,c", "d,e,f", header="content,style,prefix")
-    assert batch.run(flags.parse([f"--manifest={path}"]), paint) == 1
+    assert paint_table(path, paint) == 1
     out, err = capsys.readouterr()
     assert done == [["d", "e", "f"]]
     assert "MemoryError: no more" in err
     assert out.endswith("2 rows: 1 made, 0 complete already, 1 failed (line 2).\n")
+
+
+def test_the_summary_of_a_table_lies_beside_it(tmp_path, fake_engine):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2", f"missing.png,{SWIRLS},{tmp_path}/b,")
+    assert main([given, *QUICK]) == 1
+    first, second = csv.DictReader((tmp_path / "pairs_summary.csv").read_text().splitlines())
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert (first["line"], first["content"], first["prefix"]) == ("2", str(COFFEE), f"{tmp_path}/a")
+    assert (first["outcome"], second["outcome"]) == ("made", "failed")
+    assert float(first["loss"]) == record["iterations"][-1]["loss"]
+    assert int(first["evaluations"]) == len(record["losses"])
+    assert float(first["seconds"]) >= 0
+    assert second["loss"] == ""
+
+
+def test_another_programs_summary_is_kept_unless_it_may_be_overwritten(tmp_path, fake_engine, capsys):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2")
+    (tmp_path / "pairs_summary.csv").write_text("mine\n")
+    assert main([given, *QUICK]) == 0
+    assert "pairs_summary.csv' is another program's: rename it, or say --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "pairs_summary.csv").read_text() == "mine\n"
+    assert main([given, *QUICK, "--overwrite"]) == 0
+    assert (tmp_path / "pairs_summary.csv").read_text().startswith("line,content,prefix,outcome")
+
+
+def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path, fake_engine, capsys):
+    given = table(tmp_path / "pairs.csv", f"{COFFEE},{SWIRLS},{tmp_path}/a,2")
+    (tmp_path / "pairs_summary.csv").mkdir()
+    assert main([given, *QUICK]) == 0
+    assert "the summary is not written" in capsys.readouterr().err
+
+
+def test_the_summary_adds_up_scales_and_frames(tmp_path):
+    scale = {"initial": {"loss": 9.0}, "iterations": [{"loss": 5.0}], "losses": [9.0, 5.0]}
+    frame = {"loss": 3.0, "evaluations": 4}
+    for name, record, expected in (
+        ("scales", {"scales": [scale, {**scale, "iterations": []}]}, (9.0, 4)),
+        ("film", {"frames": [frame, {**frame, "loss": 5.0}]}, (4.0, 8)),
+        ("instant", {"initial": {"loss": 0.0}, "iterations": [], "losses": []}, (None, None)),
+        ("other", {"mine": 1}, (None, None)),
+        ("list", [1], (None, None)),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+        assert summary.read_cost(str(tmp_path / name)) == expected
+    assert summary.read_cost(str(tmp_path / "none")) == (None, None)
+
+
+def test_the_peak_of_memory_is_that_since_the_reset():
+    held = np.ones(30_000_000)  # 240 MB
+    peak_memory.reset()
+    before = peak_memory.megabytes()
+    del held
+    peak_memory.reset()
+    assert before - peak_memory.megabytes() > 100 or not os.access("/proc/self/clear_refs", os.W_OK)

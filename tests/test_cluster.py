@@ -273,7 +273,9 @@ def test_a_films_shots_are_painted_in_parallel(cluster, tmp_path):
         image = Image.open(picture).convert("RGB").resize((96, 64))
         image.crop((number, 0, 90 + number, 64)).save(folder / "clip" / f"{number}.png")
     for name, flags in (("here", []), ("there", [f"--cluster={cluster.address}"])):
-        code, _, err = run_command(folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name])
+        code, _, err = run_command(
+            folder, "--iterations=1", *SHALLOW, *flags, words=["clip", "painting.png", name, "--film"]
+        )
         assert code == 0, err
         frames = json.loads((folder / f"{name}.json").read_text())["frames"]
         shown = [np.asarray(Image.open(path)).tolist() for path in sorted((folder / name).glob("*.png"))]

@@ -48,7 +48,7 @@ def test_names_of_python_are_not_settings(tmp_path, name):
         Settings.read(**{name: 1})
     (tmp_path / "pairs.csv").write_text(f"content,style,prefix,{name}\na,b,c,1\n")
     with pytest.raises(UserError, match=f"line 2: Unknown setting {name!r}"):
-        batch.run(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]), None)
+        batch.read_table(flags.parse([f"--manifest={tmp_path / 'pairs.csv'}"]))
 
 
 def test_tables_of_the_same_choice_agree():

@@ -78,8 +78,8 @@ def test_flags_may_be_anywhere():
     ("argument", "message", "exit_code"),
     [
         ("--row=5", "Unknown command line flag 'row'. Did you mean: rows", 2),
-        ("--rows=0", "--rows takes a whole number from 1 to 100,000, received '0'", 2),
-        ("--rows=-3", "--rows takes a whole number from 1 to 100,000, received '-3'", 2),
+        ("--rows=0", "--rows takes a whole number from 1 to 100,000, or original, received '0'", 2),
+        ("--rows=-3", "--rows takes a whole number from 1 to 100,000, or original, received '-3'", 2),
         ("--rows=many", "--rows takes a whole number .* received 'many'", 2),
         ("--rows=²", "--rows takes a whole number", 2),
         ("--tile=²", "--tile takes auto, none or a whole number", 2),

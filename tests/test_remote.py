@@ -63,7 +63,13 @@ def test_a_table_of_urls_is_read_from_a_url_and_complete_rows_are_skipped(bucket
     out, err = capsys.readouterr()
     assert out.endswith("3 rows: 2 made, 0 complete already, 1 failed (line 3).\n")
     assert "line 3: Expected an image file, but 'memory://bucket/missing.png' does not exist." in err
-    assert names(bucket) == {"pairs.csv", "one.png", "one.json", "coffee.json"}  # the photograph's own name is known
+    assert names(bucket) == {
+        "pairs.csv",
+        "pairs_summary.csv",
+        "one.png",
+        "one.json",
+        "coffee.json",
+    }  # the photograph's own name is known
     assert bucket.exists("/bucket/folder/coffee.png")
     assert main(given) == 1
     assert capsys.readouterr().out.endswith("3 rows: 0 made, 2 complete already, 1 failed (line 3).\n")

@@ -1,15 +1,20 @@
+import json
+import shlex
+
 import numpy as np
 import pytest
-from conftest import COFFEE, SWIRLS, options, pair, scene_of
-from PIL import Image
+from conftest import COFFEE, DATA, SWIRLS, options, pair, scene_of
+from PIL import ExifTags, Image
 
+import neural_style
 from neural_style.core.errors import UserError
-from neural_style.images import geometry, reading
-from neural_style.planning.plan import read_inputs
+from neural_style.images import geometry, metadata, reading
+from neural_style.images.scene_building import scale_sizes
+from neural_style.planning.plan import prepare, read_inputs
 
 
 def read(*arguments, styles=(SWIRLS,), rows=48, start=None):
-    return scene_of(COFFEE, styles, options(*arguments, f"--rows={rows}"), start)
+    return scene_of(COFFEE, styles, options(*arguments, f"--rows={rows}", "--weights=random"), start)
 
 
 def test_the_defaults_are_those_of_keras():
@@ -177,3 +182,147 @@ def test_wrong_masks_raise_errors(tmp_path):
         read(f"--style_masks={black},{black},{black}", styles=(SWIRLS, COFFEE))
     with pytest.raises(UserError, match="needs --style_loss=gram"):
         read(f"--style_masks={black}", "--style_loss=linear", "--normalization=scale")
+
+
+def sizes(width, height, *arguments):
+    """The size of each scale for a photograph."""
+    settings = options(*arguments)
+    inputs, plan = prepare(Image.new("RGB", (width, height)), [SWIRLS], settings)
+    assert plan.sizes == scale_sizes(inputs, settings)
+    return list(plan.sizes)
+
+
+@pytest.mark.parametrize(
+    ("photograph", "arguments", "expected"),
+    [
+        ((600, 400), ["--longest=90"], [(60, 90)]),
+        ((400, 600), ["--longest=90"], [(90, 60)]),
+        ((500, 500), ["--longest=90"], [(90, 90)]),
+        ((1001, 333), ["--longest=100"], [(33, 100)]),
+        ((61, 47), ["--rows=original"], [(47, 61)]),
+        ((61, 47), ["--rows=original", "--cols=50"], [(47, 50)]),
+        ((60, 40), ["--longest=600", "--scales=3"], [(100, 150), (200, 300), (400, 600)]),
+        ((600, 400), ["--rows=original", "--scales=auto"], [(100, 150), (200, 300), (400, 600)]),
+        ((600, 400), ["--longest=288", "--recipe=cnnmrf"], [(48, 72), (96, 144), (192, 288)]),
+        ((600, 400), ["--longest=90", "--recipe=vgg16_notebook"], [(60, 90)]),
+        ((600, 400), ["--longest=60", "--recipe=instant"], [(40, 60)]),
+        ((600, 400), ["--longest=60", "--recipe=instant", "--scales=auto"], [(40, 60)]),
+    ],
+)
+def test_the_photograph_decides_the_size_where_that_is_asked_for(photograph, arguments, expected):
+    weights = [] if "--recipe=instant" in arguments else ["--weights=random"]
+    assert sizes(*photograph, *weights, *arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--longest=90", "--rows=60"], "--longest=90 takes the size from the photograph, and --rows sets it too"),
+        (["--longest=90", "--cols=60"], "and --cols sets it too"),
+        (["--longest=90", "--scales=30,60"], "and --scales sets it too"),
+        (["--rows=original", "--scales=30,60"], "--rows=original takes the size from the photograph, and --scales"),
+        (["--longest=0"], "--longest takes a whole number from 1"),
+        (["--rows=own"], "--rows takes a whole number from 1 to 100,000, or original, received 'own'"),
+    ],
+)
+def test_two_flags_for_the_size_raise_an_error(arguments, message):
+    with pytest.raises(UserError, match=message):
+        options(*arguments)
+
+
+def test_what_a_size_contradicts_is_an_error_once_the_photograph_is_known():
+    for arguments, message in (
+        (["--longest=600", "--recipe=instant", "--scales=auto"], "can't take several --scales"),
+        (["--longest=3", "--scales=4", "--weights=random"], "would halve 2 rows to nothing"),
+    ):
+        with pytest.raises(UserError, match=message):
+            sizes(60, 40, *arguments)
+
+
+def test_a_panorama_is_not_enlarged_to_a_huge_strip():
+    strip = Image.new("RGB", (4000, 60))
+    with pytest.raises(UserError, match=r"4000 x 60 .* 400 rows would have 26666 columns: .*--longest=4000"):
+        geometry.size_of(strip, 400)
+    assert geometry.size_of(strip, 60) == (60, 4000)
+    assert geometry.size_of(strip, 400, 26666) == (400, 26666)  # if that is wanted
+    assert geometry.size_of(Image.new("RGB", (20000, 1000)), 600) == (600, 12000)  # smaller than it is
+    assert geometry.size_of(Image.new("RGB", (6000, 4000)), 8000) == (8000, 12000)  # no panorama
+
+
+def test_the_record_keeps_what_was_asked_and_show_gives_it_again(tmp_path, run, fake_engine):
+    flags = ("--weights=random", "--iterations=1", "--noplots")
+    for name, asked, size in (("long", "--longest=60", (60, 40)), ("own", "--rows=original", (96, 64))):
+        reading.load(COFFEE).resize((96, 64)).save(tmp_path / "photo.png")
+        words = [str(word) for word in (tmp_path / "photo.png", SWIRLS, tmp_path / name)]
+        assert run(*words, *flags, asked).returncode == 0
+        assert Image.open(tmp_path / f"{name}.png").size == size
+        record = json.loads((tmp_path / f"{name}.json").read_text())
+        assert (record["rows"], record["cols"]) == size[::-1]
+        flag, _, value = asked.removeprefix("--").partition("=")
+        assert str(record["flags"][flag]) == value
+        shown = shlex.split(run("--show", tmp_path / f"{name}.png").stdout.splitlines()[1])[1:]
+        assert asked in shown
+        assert not [word for word in shown if word.startswith(("--rows=4", "--cols", "--scales"))]
+        assert run(*shown, "--noplots", "--resume").stdout.endswith("is complete already.\n")
+
+
+def test_an_interrupted_run_of_the_photographs_size_resumes(tmp_path, run, fake_engine):
+    words = (COFFEE, SWIRLS, tmp_path / "out", "--weights=random", "--iterations=3", "--longest=90", "--noplots")
+
+    def interrupt(step):
+        if step.index == 2:
+            raise KeyboardInterrupt
+
+    fake_engine.on_step = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        run(*words)
+    fake_engine.on_step = lambda step: None
+    assert run(*words, "--resume").returncode == 0
+    assert [point["index"] for point in json.loads((tmp_path / "out.json").read_text())["iterations"]] == [1, 2, 3]
+
+
+def test_the_features_of_an_image_in_its_own_size():
+    image = np.asarray(reading.load(COFFEE).resize((48, 32)))
+    for given in ({"rows": "original"}, {"longest": 48}):
+        maps = neural_style.features(image, ["block1_conv1"], weights="random", **given)
+        assert maps["block1_conv1"].shape[:2] == (32, 48)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("flags", [(), ("--nometadata",)])
+def test_the_density_is_what_was_asked_for_or_the_photographs(tmp_path, run, fake_engine, ending, flags):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = "camera", 300, 300
+    exif[ExifTags.Base.ResolutionUnit] = 2
+    reading.load(COFFEE).resize((96, 64)).save(tmp_path / "photo.jpg", exif=exif, dpi=(300, 300))
+
+    def written(*arguments):
+        out = tmp_path / f"out{len(list(tmp_path.iterdir()))}{ending}"
+        quick = ("--weights=random", "--rows=32", "--iterations=0", "--noplots", *flags)
+        assert run(tmp_path / "photo.jpg", SWIRLS, out, *quick, *arguments).returncode == 0
+        with Image.open(out) as image:
+            tags = image.getexif()
+            return metadata.read_dpi(image), tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.Make)
+
+    dpi, in_exif, make = written("--dpi=240")
+    assert dpi == pytest.approx((240, 240), abs=0.1)
+    assert in_exif in (240, None)  # never the photograph's
+    assert make == (None if flags else "camera")
+    dpi, _, _ = written()
+    assert dpi == (None if flags else pytest.approx((300, 300), abs=0.1))
+
+
+def test_a_picture_by_its_longest_side_and_the_fastest_recipe(tmp_path, run):
+    done = run(COFFEE, SWIRLS, tmp_path / "out.jpg", "--recipe=instant", "--longest=96", "--dpi=150")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert (image.size, image.info["dpi"]) == ((96, 64), (150, 150))
+
+
+def test_a_film_by_its_longest_side(tmp_path, run):
+    done = run(DATA / "bunny.mp4", SWIRLS, tmp_path / "out", "--recipe=instant", "--longest=64", "--last_frame=2")
+    assert done.returncode == 0, done.stderr
+    assert max(Image.open(tmp_path / "out" / "000002.png").size) == 64
+    assert json.loads((tmp_path / "out.json").read_text())["flags"]["longest"] == 64
+    done = run(DATA / "bunny.mp4", SWIRLS, tmp_path / "other", "--recipe=instant", "--dpi=300")
+    assert "--dpi is for pictures" in done.stderr

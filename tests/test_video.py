@@ -686,7 +686,7 @@ def test_one_frame_is_a_film(tmp_path, film):
         (("frames/000001.png", "picture"), ("--preview=side",), "--preview=side is for films"),
         (("http://localhost:9/film.mp4",), (), "a film has to lie on this machine: copy it"),
         (("film.mp4", "notes.mp4"), (), "neural-style did not write it"),
-        (("frames", "frames"), (), "would be overwritten"),
+        (("frames", "frames"), ("--film",), "would be overwritten"),
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(tmp_path, film, panorama, monkeypatch, capsys, words, flags, message):

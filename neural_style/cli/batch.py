@@ -1,185 +1,232 @@
-"""--manifest: paints the rows of a table, one after the other or several at once."""
+"""Many pictures: the rows of a table, or the photographs of a folder, one after the other or several at once."""
 
-import codecs
-import csv
+import dataclasses
 import functools
-import io
 import os
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from neural_style.cli import peak_memory, summary, tables
 from neural_style.cli.film import is_film
 from neural_style.cli.film_names import FilmNames
 from neural_style.cli.flags import Command
 from neural_style.cli.paint_options import PaintOptions
+from neural_style.cli.summary import Outcome
 from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
 from neural_style.pretrained import style_networks
 from neural_style.results import files
-from neural_style.settings import checked
 from neural_style.settings.settings import Settings
 from neural_style.video.clip import is_clip
 
-COLUMNS = ("content", "style", "prefix")
-SEPARATORS = (",", ";", "\t")
+PROGRESS_SECONDS = 10
+"""Seconds between two lines about the progress over all rows."""
 
 
-def run(given: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map) -> int:
-    """Paints each row that is not complete yet; a row that fails is reported, and the others continue.
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One run of a batch.
+
+    Attributes:
+      number: its line in the table, or its place among the photographs.
+      name: what the line at the end calls it, if it failed.
+      title: what messages call it.
+      words: content, styles and prefix.
+      settings: of the run.
+      prefix, ending: of its output files.
+    """
+
+    number: int
+    name: str
+    title: str
+    words: list[str]
+    settings: Settings
+    prefix: str
+    ending: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Runs that belong together.
+
+    Attributes:
+      rows: the runs.
+      unit: what a row is called: "row" or "photograph".
+      name_kind: what the names of rows are: "line", or "" where they say it themselves.
+      summary: the path of the summary; None where there is no place for one.
+    """
+
+    rows: list[Row]
+    unit: str
+    name_kind: str
+    summary: str | None
+
+
+def paint_batch(
+    batch: Batch, command_line: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map
+) -> int:
+    """Paint each row that is not complete yet; a row that fails is reported, and the others continue.
 
     Args:
-      given: the command line, whose flags apply to every row; a row's own flags win.
-      paint: of `main`, with its engine.
+      batch: the rows.
+      command_line: its flags say how they are painted.
+      paint: `main.paint`, with its engine.
       each: calls a function with each row, as `map` does: one after the other, or several at once.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
-
-    Raises:
-      UserError: the file or a row's flags can't be read; nothing is begun then.
     """
-    path = given.command.manifest
-    if path is None:
-        raise UserError("Expected a table of rows, received none: name it by --manifest.", exit_code=2)
-    if given.words:
-        raise UserError(f"--manifest names the images, and {' '.join(given.words)} was given besides.", exit_code=2)
-    jobs = _jobs(given, path)
-    for number, images, _ in jobs:
-        for image in images[:-1]:
-            if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
-                # a warning now, not an error hours later; the other rows continue
-                warn(f"{path}, line {number}: {image!r} does not exist yet.")
-    results = {"".join(_place(images)) for _, images, _ in jobs}
-    read = {image for _, images, _ in jobs for image in images[:-1] if _is_file(image)} - results
-    options = PaintOptions(given.command.resume, skip_complete=True, also_read=(*given.files, *read))
-    outcomes = list(each(functools.partial(_carry_out, path, functools.partial(paint, options=options)), jobs))
-    made, skipped = (sum(outcome is which for _, outcome in outcomes) for which in (True, False))
-    failed = sorted(number for number, outcome in outcomes if outcome is None)
-    lines = f" (line{'s' * (len(failed) > 1)} {', '.join(map(str, failed))})" if failed else ""
-    say(f"{len(jobs)} rows: {made} made, {skipped} complete already, {len(failed)} failed{lines}.")
+    command, overwrites = command_line.command, bool(command_line.given.get("overwrite"))
+    inputs = _existing_inputs(batch.rows)
+    options = PaintOptions(
+        command.resume, skip_complete=True, also_read=(*command_line.files, *inputs), takes_folders=command.film
+    )
+    is_serial = each is map
+    carry_out = functools.partial(_carry_out, functools.partial(paint, options=options), is_serial)
+    outcomes: list[Outcome] = []
+    progress = _Progress(len(batch.rows)) if is_serial else None
+    try:
+        for outcome in each(carry_out, batch.rows):
+            outcomes.append(outcome)
+            if progress:
+                progress.add(outcome)
+    finally:
+        if batch.summary:
+            summary.write(batch.summary, batch.rows, outcomes, overwrites)
+    return _finish(batch, outcomes)
+
+
+def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
+    """Say how many rows were painted; returns the exit code."""
+    counts = {result: sum(outcome.result == result for outcome in outcomes) for result in summary.RESULTS}
+    failed = {outcome.number for outcome in outcomes if outcome.result == "failed"}
+    names = [row.name for row in batch.rows if row.number in failed]
+    kind = f"{batch.name_kind}{'s' * (len(names) > 1)} " if batch.name_kind else ""
+    listed = f" ({kind}{', '.join(names)})" if names else ""
+    total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")
+    say(f"{total} {batch.unit}{plural}: {', '.join(f'{counts[each]} {each}' for each in summary.RESULTS)}{listed}.")
     return 1 if failed else 0
+
+
+def _existing_inputs(rows: Sequence[Row]) -> set[str]:
+    """The files that the rows read, except those that other rows write."""
+    results = {row.prefix + row.ending for row in rows}
+    return {image for row in rows for image in row.words[:-1] if _is_file(image)} - results
 
 
 def _is_file(image: str) -> bool:
     return storage.is_url(image) or os.path.isfile(image)
 
 
-def _carry_out(path: str, paint: Callable, job: tuple[int, list[str], Settings]) -> tuple[int, bool | None]:
-    """Paints a row; returns its line, and whether there was anything to do, None where it failed."""
-    number, images, settings = job
-    say(f"{path}, line {number}: {' '.join(images)}")
+def _carry_out(paint: Callable, measures_memory: bool, row: Row) -> Outcome:
+    """Paint a row.
+
+    Args:
+      paint: of the words and settings.
+      measures_memory: whether nothing else is painted in this process meanwhile.
+      row: the row.
+    """
+    say(f"{row.title}: {' '.join(row.words)}")
+    started = time.monotonic()
+    peak_memory.reset()
     try:
-        return number, paint(images, settings)
+        result = "made" if paint(row.words, row.settings) else "complete already"
     except Exception as error:  # the error of one row must not stop the others
         if not isinstance(error, UserError):
             traceback.print_exc()
-        warn(f"{path}, line {number}: {error}")
-        return number, None
+        warn(f"{row.title}: {error}")
+        result = "failed"
+    seconds = round(time.monotonic() - started, 2)
+    return Outcome(row.number, result, seconds, peak_memory.megabytes() if measures_memory else None)
 
 
-def _place(images: list[str]) -> tuple[str, str]:
-    """The prefix of a row's results, and the ending of what it paints."""
-    if is_film(images):
-        names = FilmNames(images[-1])
-        return names.prefix, names.ending
-    return files.split(images[-1], images[0])
+class _Progress:
+    """Say now and then how many rows are done, and how long the others will take."""
+
+    def __init__(self, total: int):
+        self._total, self._done = total, 0
+        self._seconds: list[float] = []
+        self._shown = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a row."""
+        self._done += 1
+        if outcome.result == "made":
+            self._seconds.append(outcome.seconds)
+        is_due = time.monotonic() - self._shown >= PROGRESS_SECONDS
+        if self._seconds and is_due and self._done < self._total:
+            self._shown = time.monotonic()
+            left = sum(self._seconds) / len(self._seconds) * (self._total - self._done)
+            duration = f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+            say(f"{self._done} of {self._total} done, about {duration} left.")
 
 
-def _jobs(given: Command, path: str) -> list[tuple[int, list[str], Settings]]:
-    """The line, the images and prefix, and the settings of each row."""
-    jobs = []
-    lines: dict[str, int] = {}
-    for number, row in _rows(path):
-        own = {name: value for name, value in row.items() if name not in COLUMNS and value}
-        images = [row["content"], *(style.strip() for style in row["style"].split(";")), row["prefix"]]
-        if not all(images):
-            raise UserError(
-                f"{path}, line {number}: expected content, style and prefix, received {images}.", exit_code=2
-            )
-        try:
-            place = files.key(_place(images)[0])
-            if lines.setdefault(place, number) != number:
-                raise UserError(f"the prefix {row['prefix']!r} is line {lines[place]}'s: each row needs its own.")
-            jobs.append((number, images, given.settings(images[1:-1], **own)))
-        except UserError as error:
-            raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
-    return jobs
+def make_row(
+    number: int, name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
+) -> Row:
+    """Make a row, whose output files are named by its words; see `Row` and `film.is_film`."""
+    if is_film(words, takes_folders):
+        names = FilmNames(words[-1])
+        return Row(number, name, title, words, settings, names.prefix, names.ending)
+    return Row(number, name, title, words, settings, *files.split(words[-1], words[0]))
 
 
-def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
-    """Read a table: each row's line number and its values by column.
+def read_table(command_line: Command) -> Batch:
+    """Read the table of --manifest.
 
     Raises:
-      UserError: the file can't be read, or a column is missing or given twice.
+      UserError: the file or a row's flags can't be read.
     """
-    if not _is_file(path):
-        raise UserError(f"--manifest takes a CSV file, and {path!r} is not a file.", exit_code=2)
-    try:
-        columns, lines = _table(storage.read(path))
-    except FileNotFoundError:
-        raise UserError(f"--manifest takes a CSV file, and {path!r} does not exist.", exit_code=2) from None
-    except (OSError, UnicodeError, csv.Error) as error:
+    path = command_line.command.manifest
+    if path is None:
+        raise UserError("Expected a table of rows, received none: name it by --manifest.", exit_code=2)
+    if command_line.words:
         raise UserError(
-            f"--manifest takes a CSV file, and {path!r} can't be read as one: {error}", exit_code=2
-        ) from error
-    _check_columns(path, columns)
-    if not lines:
-        raise UserError(f"{path} contains no rows: each names content, style and prefix.", exit_code=2)
-    for number, values in lines:
-        if any(values[len(columns) :]):
-            raise UserError(
-                f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
-            )
-    missing = [""] * len(columns)
-    return [(number, dict(zip(columns, [*values, *missing], strict=False))) for number, values in lines]
-
-
-def _check_columns(path: str, columns: Sequence[str]) -> None:
-    """Raise a UserError where a required column is missing, or any column is given twice."""
-    repeated = {name for name in columns if columns.count(name) > 1}
-    if repeated:
-        raise UserError(f"{path}: the column {min(repeated)} is given twice: leave out one.", exit_code=2)
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        received = ", ".join(map(checked.short, columns)) or "an empty file"
-        raise UserError(
-            f"{path}: expected the columns {', '.join(COLUMNS)} in the first line; {', '.join(missing)} is missing "
-            f"from {received}.",
-            exit_code=2,
+            f"--manifest names the images, and {' '.join(command_line.words)} was given besides.", exit_code=2
         )
+    rows: list[Row] = []
+    lines: dict[str, int] = {}
+    for number, values in tables.read_rows(path):
+        try:
+            row = _table_row(command_line, path, number, values)
+            place = files.key(row.prefix)
+            if lines.setdefault(place, number) != number:
+                raise UserError(f"the prefix {row.words[-1]!r} is line {lines[place]}'s: each row needs its own.")
+        except UserError as error:
+            raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
+        rows.append(row)
+    for row in rows:
+        _warn_of_missing_images(row)
+    return Batch(rows, "row", "line", _summary_beside(path))
 
 
-def _table(data: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The columns, and each row's line number and values, of a table as spreadsheets save it.
-
-    UTF-8, UTF-16 with its mark, or Windows' Western European; with commas, semicolons or tabs, whichever makes the
-    columns; names in any case; blanks around values and rows without any are left out.
-    """
-    text = _decoded(data)
-    separator = max(SEPARATORS, key=lambda each: len(set(COLUMNS) & set(_columns(text, each))))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    columns, rows = _columns(text, separator), []
-    next(reader, None)
-    for values in reader:
-        values = [value.strip() for value in values]
-        if any(values):
-            rows.append((reader.line_num, values))
-    return columns, rows
+def _summary_beside(table: str) -> str | None:
+    """Return the path of a table's summary; None for a URL with a query, which is no place to write to."""
+    if storage.is_url(table) and "?" in table:
+        return None
+    return f"{table[:-4] if table.lower().endswith('.csv') else table}_summary.csv"
 
 
-def _columns(text: str, separator: str) -> list[str]:
-    first = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True), [])
-    names = [name.strip().lower() for name in first]
-    while names and not names[-1]:  # a comma at the end of every line
-        names.pop()
-    return names
+def _warn_of_missing_images(row: Row) -> None:
+    """Warn now of what would be an error hours later. An earlier row may still paint it."""
+    for image in row.words[:-1]:
+        if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
+            warn(f"{row.title}: {image!r} does not exist yet.")
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252")
+def _table_row(command_line: Command, path: str, number: int, values: dict[str, str]) -> Row:
+    """The row of a line of a table; its own flags override the command line's."""
+    flags: dict[str, Any] = {name: value for name, value in values.items() if name not in tables.COLUMNS and value}
+    styles = [style.strip() for style in values["style"].split(";")]
+    words, takes_folders = [values["content"], *styles, values["prefix"]], command_line.command.film
+    if not all(words):
+        raise UserError(f"expected content, style and prefix, received {words}.")
+    if os.path.isdir(words[0]) and not is_film(words, takes_folders):
+        raise UserError(
+            f"a row takes one photograph or film, and {words[0]!r} is a folder: add --film if it holds a film's frames."
+        )
+    settings = command_line.settings(styles, **flags)
+    return make_row(number, str(number), f"{path}, line {number}", words, settings, takes_folders)

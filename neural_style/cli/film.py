@@ -1,6 +1,7 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,10 +29,19 @@ if TYPE_CHECKING:
     from neural_style.video.film import Film, Frame
 
 
-def is_film(words: Sequence[str]) -> bool:
-    """Whether the words ask for a film: by the ending of the output, or by the content."""
+def is_film(words: Sequence[str], takes_folders: bool = False) -> bool:
+    """Whether the words ask for a film: by the ending of the output, or by the content.
+
+    Args:
+      words: content, styles and output.
+      takes_folders: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
+    """
     content, output = words[0], words[-1]
-    return output.lower().endswith(writing.ENDINGS) or (clips.is_clip(content) and not content.lower().endswith(".gif"))
+    if output.lower().endswith(writing.ENDINGS):
+        return True
+    if os.path.isdir(content):
+        return takes_folders
+    return clips.is_clip(content) and not content.lower().endswith(".gif")
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
@@ -77,6 +87,8 @@ def _check_output(output: OutputSettings) -> None:
     """Raise a UserError where output is requested that only pictures have."""
     if output.tensorboard:
         raise UserError("--tensorboard shows pictures, not films: leave it out.")
+    if output.dpi:
+        raise UserError("--dpi is for pictures, not films: leave it out.")
     if output.preview not in ("none", "side"):
         raise UserError(f"--preview={output.preview} is for pictures: for films, --preview=side.")
 

@@ -30,13 +30,20 @@ class CommandSettings(Checked):
         None,
         Optional(Kind()),
         "A CSV file of runs with the columns content, style (several separated by ;), prefix, and any flag. Complete "
-        "runs are skipped. The file and its paths may be URLs (s3://…).",
+        "runs are skipped. The file and its paths may be URLs (s3://…). FILE_summary.csv lists how each went.",
+    )
+    film: bool = setting(
+        False,
+        Switch(),
+        "A folder given as CONTENT holds the frames of a film. Otherwise it holds photographs, each of which is "
+        "painted by itself, unless the output is a film (OUT.mp4).",
     )
     cluster: str | None = setting(
         None,
         Optional(Kind()),
-        "Let the workers of a Ray cluster paint the rows of --manifest, the shots of a film, or a picture's tiles with "
-        "--tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT that ray start --head prints.",
+        "Let the workers of a Ray cluster paint the rows of --manifest, the photographs of a folder, the shots of a "
+        "film, or a picture's tiles with --tile=PIXELS: local (this machine, a worker for each GPU), or the HOST:PORT "
+        "that ray start --head prints.",
     )
     help: bool = setting(False, Switch(), "Show the most common flags.")
     helpfull: bool = setting(False, Switch(), "Show every flag.")

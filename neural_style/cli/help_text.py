@@ -11,11 +11,14 @@ from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
 FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
+FOLDER = "neural-style PHOTOS/ STYLE [STYLE …] OUT/ [--flags]"
+LIST = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
 
 COMMON = (
     "recipe",
     "method",
     "rows",
+    "longest",
     "boldness",
     "alpha",
     "iterations",
@@ -30,14 +33,19 @@ COMMON = (
     "style_blend",
     "resume",
     "manifest",
+    "film",
 )
 """The flags that --help shows; --helpfull shows all."""
 
 
 def text(full: bool) -> str:
     """Describe the flags in groups, with defaults and kinds: the common ones, or all."""
-    lines = [f"Usage: {USAGE}", f"       {FILM}", ""]
-    lines += ["Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE."]
+    lines = [f"Usage: {USAGE}", f"       {FILM}", f"       {FOLDER}", f"       {LIST}", ""]
+    lines += [
+        "Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE.",
+        "Each photograph of the folder PHOTOS is painted by itself, under its own name, into the folder OUT.",
+        "A folder of frames is a film with --film, or where the output is one (OUT.mp4).",
+    ]
     for group in GROUPS:
         lines += of_group(group, None if full else COMMON)
     if not full:

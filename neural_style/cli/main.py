@@ -15,6 +15,7 @@ from neural_style.settings import recipes
 from neural_style.settings.settings import Settings
 
 if TYPE_CHECKING:
+    from neural_style.cli.batch import Batch
     from neural_style.core.run import Engine  # needs NumPy, which --help can do without
 
 COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
@@ -50,24 +51,41 @@ def _run(command_line: flags.Command) -> int:
 
         export.run(command_line.words, command.export)
     elif command.manifest:
-        return _paint_rows(command_line)
+        return _paint_batch(command_line, _read_table)
     else:
-        _paint_one(command_line)
+        return _paint_words(command_line)
     return 0
 
 
+def _paint_words(command_line: flags.Command) -> int:
+    """Paint what the words name: one photograph or film, or several photographs. Returns the exit code."""
+    from neural_style.cli import photographs  # reads images, which --help does not need
+
+    request = photographs.find_request(command_line)
+    if request is None:
+        _paint_one(command_line)
+        return 0
+    return _paint_batch(command_line, functools.partial(photographs.plan_batch, request))
+
+
+def _read_table(command_line: flags.Command) -> "Batch":
+    from neural_style.cli import batch
+
+    return batch.read_table(command_line)
+
+
 def _paint_one(command_line: flags.Command) -> None:
-    """Paints what the words name; with --cluster, workers paint a film's shots or a picture's tiles."""
+    """Paint what the words name; with --cluster, workers paint a film's shots or a picture's tiles."""
     command, words = command_line.command, command_line.words
     settings = command_line.settings(words[1:-1])
-    options = PaintOptions(resume=command.resume, also_read=tuple(command_line.files))
+    options = PaintOptions(command.resume, also_read=tuple(command_line.files), takes_folders=command.film)
     if not command.cluster:
         paint(words, settings, engine_maker(), options)
         return
     from neural_style.cli import film
     from neural_style.cluster.driver import Driver
 
-    is_film = film.is_film(_check_words(words))
+    is_film = film.is_film(_check_words(words), command.film)
     if not (is_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
         raise UserError(
             "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
@@ -79,16 +97,18 @@ def _paint_one(command_line: flags.Command) -> None:
         paint(words, settings, make_engine, options)
 
 
-def _paint_rows(command_line: flags.Command) -> int:
-    """Paints the rows of a table; with --cluster, each on a worker. Returns the exit code."""
+def _paint_batch(command_line: flags.Command, read: "Callable[[flags.Command], Batch]") -> int:
+    """Paint what `read` returns; with --cluster, each row on a worker. Returns the exit code."""
     from neural_style.cli import batch
 
+    rows = read(command_line)
     if not command_line.command.cluster:
-        return batch.run(command_line, functools.partial(paint, make_engine=engine_maker()))
+        return batch.paint_batch(rows, command_line, functools.partial(paint, make_engine=engine_maker()))
     from neural_style.cluster.driver import Driver
 
     with Driver(command_line.command.cluster) as driver:
-        return batch.run(command_line, functools.partial(paint, make_engine=driver.engine), driver.map)
+        paint_row = functools.partial(paint, make_engine=driver.engine)
+        return batch.paint_batch(rows, command_line, paint_row, driver.map)
 
 
 def paint(
@@ -97,7 +117,7 @@ def paint(
     make_engine: "Callable[[], Engine]",
     options: PaintOptions,
 ) -> bool:
-    """Paints one photograph or film and writes the output files; an interrupted run leaves its best image.
+    """Paint one photograph or film and writes the output files; an interrupted run leaves its best image.
 
     Args:
       words: content, styles and the prefix of the output files.
@@ -114,8 +134,10 @@ def paint(
     """
     from neural_style.cli import film, picture  # read images, which --help does not need
 
-    _check_words(words)
-    return (film if film.is_film(words) else picture).paint(words, settings, make_engine, options)
+    paints_film = film.is_film(_check_words(words), options.takes_folders)
+    if options.takes_folders and not paints_film:
+        raise UserError(f"--film takes a folder of frames, and {words[0]!r} is not a folder: leave out --film.")
+    return (film if paints_film else picture).paint(words, settings, make_engine, options)
 
 
 def _check_words(words: Sequence[str]) -> Sequence[str]:

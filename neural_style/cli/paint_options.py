@@ -11,11 +11,13 @@ class PaintOptions:
       resume: whether an interrupted run resumes.
       skip_complete: whether a complete run is left alone, as with `resume`.
       also_read: files besides the images that the command was read from.
+      takes_folders: whether a folder holds the frames of a film.
     """
 
     resume: bool = False
     skip_complete: bool = False
     also_read: tuple[str, ...] = ()
+    takes_folders: bool = False
 
     @property
     def keeps_complete(self) -> bool:

@@ -10,7 +10,7 @@ from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
 from neural_style.core.run import Engine, follow
 from neural_style.images import writing
-from neural_style.images.scene_building import scale_sizes
+from neural_style.images.scene_building import fit_settings, scale_sizes
 from neural_style.planning.plan import make_plan, read_inputs
 from neural_style.results import checkpoint, files, record, targets
 from neural_style.results.checkpoint import Checkpoint
@@ -26,9 +26,10 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         raise UserError("--preview=side is for films: for pictures, PREFIX_comparison.png shows the same.")
     prefix, ending = files.split(output, content)
     inputs, network_styles = read_inputs(content, styles, settings)
+    info = RunInfo.of_run(content, styles, (prefix, ending), settings)
+    settings = fit_settings(inputs, settings)
     rows, cols = scale_sizes(inputs, settings)[-1]
     writing.check_size(ending, rows, cols)
-    info = RunInfo.of_run(content, styles, (prefix, ending), settings)
     digests = record.digests(content, styles, settings)
     if options.keeps_complete and checkpoint.is_complete(info, digests):
         say(f"{prefix}{ending} is complete already.")

@@ -8,6 +8,8 @@ from PIL import Image
 from neural_style.core.errors import UserError
 from neural_style.settings.picture import MAX_SIDE
 
+STRIP_ASPECT, MAX_STRIP_SIDE = 8, 10_000
+"""An image that is wider than so many times its height is not enlarged beyond so many columns by --rows alone."""
 RGB = np.ndarray
 """[rows, cols, 3] float32, red, green, blue in 0..255."""
 
@@ -16,14 +18,17 @@ def size_of(image: Image.Image, rows: int, cols: int | None = None) -> tuple[int
     """The size (rows, cols) of a result: by default `cols` follows the image's aspect, truncated as in Keras' example.
 
     Raises:
-      UserError: the result would have more columns than the maximum.
+      UserError: the result would have more columns than the maximum, or a panorama would be enlarged to a huge strip.
     """
-    cols = cols or int(image.width * rows / image.height)
+    if cols:
+        return rows, cols
+    cols = int(image.width * rows / image.height)
+    strip = f"An image of {image.width} x {image.height} pixels at {rows} rows would have {cols} columns"
+    hint = f"choose fewer --rows, --rows=original or --longest={image.width}"
     if cols > MAX_SIDE:
-        raise UserError(
-            f"An image of {image.width} x {image.height} pixels at {rows} rows would have {cols} columns, and "
-            f"the maximum is {MAX_SIDE}: choose fewer --rows, or --cols."
-        )
+        raise UserError(f"{strip}, and the maximum is {MAX_SIDE}: {hint}.")
+    if cols > max(MAX_STRIP_SIDE, STRIP_ASPECT * rows, image.width):
+        raise UserError(f"{strip}: {hint}; --cols={cols} enlarges it all the same.")
     return rows, cols
 
 

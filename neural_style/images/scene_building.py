@@ -19,9 +19,15 @@ Size = tuple[int, int]
 """Rows and columns."""
 
 
+def fit_settings(inputs: Inputs, settings: Settings) -> Settings:
+    """The settings in the size that --longest or --rows=original mean for the photograph."""
+    return settings.fit(inputs.content.height, inputs.content.width)
+
+
 def scale_sizes(inputs: Inputs, settings: Settings) -> tuple[Size, ...]:
     """The size of each scale, coarse to fine."""
-    picture, final_rows = settings.picture, settings.picture.scale_rows[-1]
+    picture = fit_settings(inputs, settings).picture
+    final_rows = picture.known_rows
     sizes = []
     for rows in picture.scale_rows:
         cols = picture.cols and max(1, round(picture.cols * rows / final_rows))

@@ -90,20 +90,26 @@ def _options(kind: str, quality: int, carried: Mapping[Any, Any]) -> dict[str, A
         options["compression"] = "tiff_deflate"  # by libtiff, which can't write EXIF's inner folders
     elif kind in ("JPEG", "WEBP"):
         options["quality"] = quality
-    if kind == "WEBP" and "dpi" in options:
-        options["exif"] = _with_density(options.get("exif"), options.pop("dpi"))
+    if kind == "WEBP" and "dpi" in options:  # which has no other place for it
+        dpi, exif = options.pop("dpi"), options.get("exif")
+        options["exif"] = exif if exif and _has_density(exif) else with_density(exif, dpi)
     return options
 
 
-def _with_density(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """EXIF data that state the density, which WebP has no other place for."""
+def with_density(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """EXIF data that state a density, in dots per inch across and down, instead of their own."""
     tags = Image.Exif()
     if exif:
         tags.load(exif)
-    if ExifTags.Base.XResolution not in tags:
-        tags[ExifTags.Base.XResolution], tags[ExifTags.Base.YResolution] = dpi
-        tags[ExifTags.Base.ResolutionUnit] = INCHES
+    tags[ExifTags.Base.XResolution], tags[ExifTags.Base.YResolution] = dpi
+    tags[ExifTags.Base.ResolutionUnit] = INCHES
     return tags.tobytes()
+
+
+def _has_density(exif: bytes) -> bool:
+    tags = Image.Exif()
+    tags.load(exif)
+    return ExifTags.Base.XResolution in tags
 
 
 def check_size(ending: str, rows: int, cols: int) -> None:

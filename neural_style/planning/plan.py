@@ -125,6 +125,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
     Raises:
       UserError: it does not fit into memory.
     """
+    settings = scene_building.fit_settings(inputs, settings)
     sizes = scene_building.scale_sizes(inputs, settings)
     start_plan = _plan_start(inputs, settings) if settings.refines or settings.picture.starts_instant else None
     if settings.refines:

@@ -1,5 +1,6 @@
 """Writes the images of a run."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -21,23 +22,33 @@ NAMES = {"exif": "EXIF data", "icc_profile": "colour profile", "dpi": "density",
 
 
 class Writer:
-    """Writes PREFIX and further images, each with the photograph's colour profile and EXIF data."""
+    """Write PREFIX and further images, each with the photograph's colour profile and EXIF data."""
 
     def __init__(self, run: RunInfo, output: OutputSettings, info: Mapping[Any, Any]):
         """
         Args:
           run: what was requested; PNG files hold it as text for `--show`.
           output: which images to write, in which quality.
-          info: of the photograph, from Pillow: its "exif" and "icc_profile" are copied.
+          info: of the photograph, from Pillow: its "exif", "icc_profile" and "dpi" are copied.
         """
         self._prefix, self._ending, self._denoise = run.prefix, run.ending, run.flags["denoise"]
         self._output = output
-        self._metadata, self._alpha = {"icc_profile": info.get("icc_profile")}, info.get("alpha")
+        self._metadata: dict[str, Any] = {"icc_profile": info.get("icc_profile")}
+        self._alpha = info.get("alpha")
         if output.metadata:
             self._metadata |= {"exif": info.get("exif"), "dpi": info.get("dpi"), "text": json.dumps(run.as_dict())}
+        if output.dpi:
+            self._set_density(output.dpi)
         self._warned: set[str] = set()
         for name in info.get("unreadable", ()):
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
+
+    def _set_density(self, dpi: float) -> None:
+        """State a density instead of the photograph's, also in its EXIF data."""
+        self._metadata["dpi"] = (dpi, dpi)
+        if self._metadata.get("exif"):
+            with contextlib.suppress(Exception):  # what Pillow raises for a broken tag depends on the tag
+                self._metadata["exif"] = writing.with_density(self._metadata["exif"], (dpi, dpi))
 
     def add(self, step: Step) -> None:
         """Write a step's companions, its image where it is due, and the last image of a coarser scale."""

@@ -7,6 +7,7 @@ from typing import Any
 from neural_style import methods
 from neural_style.core.errors import UserError
 from neural_style.settings import checked
+from neural_style.settings.picture import ORIGINAL
 from neural_style.settings.schema import FIELDS, is_used
 
 
@@ -65,7 +66,10 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _fit_sizes(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Scales a recipe's columns and scales in proportion to the rows that were given."""
+    """Scale a recipe's columns and scales in proportion to the rows that were given."""
+    if values.get("longest") is not None or values.get("rows") == ORIGINAL:
+        _leave_size_to_photograph(values, given)
+        return
     scales = _listed_scales(values)
     if scales and "rows" not in given:
         values["rows"] = scales[-1]
@@ -74,6 +78,20 @@ def _fit_sizes(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping
         values["cols"] = max(1, round(values["cols"] * ratio))
     if scales and "scales" not in given:
         values["scales"] = tuple(sorted({max(1, round(scale * ratio)) for scale in scales}))
+
+
+def _leave_size_to_photograph(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Drop a recipe's columns, and raises a UserError where something else that is given sets the size too."""
+    flag = "--rows=original" if values.get("longest") is None else f"--longest={values['longest']}"
+    rivals = ["rows", "cols"] if values.get("longest") is not None else []
+    rivals += ["scales"] if _listed_scales(values) else []
+    for name in rivals:
+        if given.get(name) is not None:
+            raise UserError(
+                f"{flag} takes the size from the photograph, and --{name} sets it too: leave out one.", exit_code=2
+            )
+    if given.get("cols") is None:
+        values.pop("cols", None)
 
 
 def _fit_iterations(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:

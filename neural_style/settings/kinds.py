@@ -95,6 +95,27 @@ class Whole(Number):
         return int(value)
 
 
+class WholeOrWord(Whole):
+    """A whole number between two bounds, or a word that stands for one which is not known yet."""
+
+    def __init__(self, minimum: float, maximum: float, word: str):
+        super().__init__(minimum, maximum)
+        self.word = word
+
+    @property
+    def expected(self) -> str:
+        """See `Kind`."""
+        return f"{super().expected}, or {self.word}"
+
+    def read(self, value: Any) -> Any:
+        """See `Kind`."""
+        return value if isinstance(value, str) and value == self.word else super().read(value)
+
+    def text(self, value: Any) -> str:
+        """See `Kind`."""
+        return value if isinstance(value, str) else super().text(value)
+
+
 class Choice(Kind):
     """One of a few words."""
 

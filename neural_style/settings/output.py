@@ -6,7 +6,7 @@ import os
 
 from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
-from neural_style.settings.kinds import Choice, File, Optional, Switch, Whole, setting
+from neural_style.settings.kinds import Choice, File, Number, Optional, Switch, Whole, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +15,11 @@ class OutputSettings(Checked):
 
     save_every: int = setting(1, Whole(0, 10**9), "Write PREFIX_at_iteration_N every N iterations; 0 writes none.")
     output_quality: int = setting(95, Whole(1, 100), "Quality of JPEG and WebP files, 1 to 100.")
+    dpi: float | None = setting(
+        None,
+        Optional(Number(2, 100_000)),
+        "Density for print, in dots per inch, written into pictures; by default the photograph's.",
+    )
     overwrite: bool = setting(
         False,
         Switch(),

@@ -7,12 +7,25 @@ from typing import Any
 from neural_style.core import storage
 from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
-from neural_style.settings.kinds import Choice, Many, Number, Optional, Picture, Switch, Whole, WordOr, setting
+from neural_style.settings.kinds import (
+    Choice,
+    Many,
+    Number,
+    Optional,
+    Picture,
+    Switch,
+    Whole,
+    WholeOrWord,
+    WordOr,
+    setting,
+)
 
 STARTS = ("content", "style", "noise", "instant")
 """The choices of --init besides an image."""
 COARSEST = {"gentle": 320, "medium": 160, "bold": 96}
 """The fewest rows of the coarsest scale of --scales=auto, by --boldness."""
+ORIGINAL = "original"
+"""The word of --rows for the photograph's own size."""
 MAX_SIDE = 100_000
 """The most rows or columns of a picture."""
 LARGEST_IMAGE = 250
@@ -28,7 +41,16 @@ class PictureSettings(Checked):
         Whole(1, 100_000),
         "The most millions of pixels of a photograph, style or mask; a larger file is refused before it is decoded.",
     )
-    rows: int = setting(400, Whole(1, MAX_SIDE), "Height of the result, in pixels.")
+    rows: int | str = setting(
+        400,
+        WholeOrWord(1, MAX_SIDE, ORIGINAL),
+        "Height of the result, in pixels; original is the photograph's own size.",
+    )
+    longest: int | None = setting(
+        None,
+        Optional(Whole(1, MAX_SIDE)),
+        "The longer side of the result, in pixels, whichever it is; instead of --rows.",
+    )
     cols: int | None = setting(
         None,
         Optional(Whole(1, MAX_SIDE)),
@@ -143,10 +165,12 @@ class PictureSettings(Checked):
         if isinstance(self.scales, str):  # "auto"
             return
         scales = self.scales
-        if len(scales) == 1 and self.rows >> (scales[0] - 1) < 1:
-            raise UserError(f"--scales={scales[0]} would halve {self.rows} rows to nothing: name fewer scales.")
         if len(scales) > 1 and scales != tuple(sorted(set(scales))):
             raise UserError(f"--scales takes rows from coarse to fine, received {','.join(map(str, scales))}.")
+        if self.follows_photograph:
+            return
+        if len(scales) == 1 and self.known_rows >> (scales[0] - 1) < 1:
+            raise UserError(f"--scales={scales[0]} would halve {self.rows} rows to nothing: name fewer scales.")
         if len(scales) > 1 and scales[-1] != self.rows:
             raise UserError(
                 f"--scales ends at {scales[-1]} rows and --rows asks for {self.rows}: leave out one of the two."
@@ -164,12 +188,52 @@ class PictureSettings(Checked):
         return isinstance(self.init, str) and self.init == "instant"
 
     @property
+    def follows_photograph(self) -> bool:
+        """Whether the rows depend on the photograph, by --longest or --rows=original."""
+        return self.longest is not None or self.rows == ORIGINAL
+
+    @property
+    def known_rows(self) -> int:
+        """The rows of the result; a RuntimeError where the photograph decides them, see `fit`."""
+        if self.follows_photograph or not isinstance(self.rows, int):
+            raise RuntimeError("Expected settings that are fitted to the photograph: call `fit` first.")
+        return self.rows
+
+    def fit(self, height: int, width: int) -> "PictureSettings":
+        """The settings with the rows that --longest or --rows=original mean for a photograph.
+
+        A list of scales changes in proportion.
+
+        Args:
+          height, width: of the photograph, in pixels.
+        """
+        if not self.follows_photograph:
+            return self
+        rows, cols = height, self.cols
+        if self.longest is not None:
+            rows, cols = self.longest, None
+            if width > height:
+                rows, cols = max(1, round(height * self.longest / width)), self.longest
+        scales = self.scales
+        if not isinstance(scales, str) and len(scales) > 1:
+            scales = tuple(sorted({max(1, round(scale * rows / scales[-1])) for scale in scales}))
+        return dataclasses.replace(self, rows=rows, cols=cols, longest=None, scales=scales)
+
+    @property
+    def scale_count(self) -> int:
+        """The number of scales; 1 for --scales=auto where the photograph decides the rows."""
+        if isinstance(self.scales, str):
+            return 1 if self.follows_photograph else len(self.scale_rows)
+        return self.scales[0] if len(self.scales) == 1 else max(1, len(self.scales))
+
+    @property
     def scale_rows(self) -> tuple[int, ...]:
-        """The rows of each scale, coarse to fine."""
+        """The rows of each scale, coarse to fine; a RuntimeError where the photograph decides them."""
+        rows = self.known_rows
         if isinstance(self.scales, str):  # "auto"
-            count = max(1, (self.rows // COARSEST[self.boldness]).bit_length())
+            count = max(1, (rows // COARSEST[self.boldness]).bit_length())
         elif len(self.scales) == 1:
             count = self.scales[0]
         else:
-            return self.scales or (self.rows,)
-        return tuple(self.rows >> halvings for halvings in reversed(range(count)))
+            return self.scales or (rows,)
+        return tuple(rows >> halvings for halvings in reversed(range(count)))

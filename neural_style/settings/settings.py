@@ -51,7 +51,7 @@ class Settings:
                 f"--frame_blend is for methods that do not optimise, and --method={self.universal.method} does here: "
                 "leave it out."
             )
-        scales, given = len(self.picture.scale_rows), len(self.optimizer.scale_iterations)
+        scales, given = self.picture.scale_count, len(self.optimizer.scale_iterations)
         if self.method.schedule is None and given not in (0, scales) and self.picture.scales != "auto":
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
@@ -131,15 +131,20 @@ class Settings:
     @property
     def schedule(self) -> tuple[tuple[int, ...], int]:
         """The iterations of each scale, coarse to fine, and the evaluations of the loss in each iteration."""
-        scales = len(self.picture.scale_rows)
+        scales = self.picture.scale_count
         if self.method.schedule:
             iterations, evaluations = self.method.schedule(self)
             return (iterations,) * scales, evaluations
         return self.optimizer.iterations_at(scales), self.optimizer.evaluations_per_iteration
 
+    def fit(self, height: int, width: int) -> "Settings":
+        """The settings in the size that they mean for a photograph; see `PictureSettings.fit`."""
+        picture = self.picture.fit(height, width)
+        return self if picture is self.picture else dataclasses.replace(self, picture=picture)
+
     def instant(self) -> "Settings":
         """The settings of --init=instant's picture: the arbitrary network's, in the result's size."""
-        rows = self.picture.scale_rows[-1]
+        rows = self.picture.known_rows
         return dataclasses.replace(
             self,
             picture=dataclasses.replace(

@@ -9,6 +9,7 @@ from typing import Any
 from neural_style.pretrained import style_networks
 from neural_style.settings import recipes
 from neural_style.settings.kinds import Choice, Kind, Many, Optional, WordOr
+from neural_style.settings.picture import ORIGINAL
 from neural_style.settings.schema import FIELDS, is_used
 from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
@@ -123,6 +124,8 @@ def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
         value = flags.get(name)
         if isinstance(value, list):
             value = value[0] if len(value) == 1 else None
+        if value == ORIGINAL:  # the slider of rows holds numbers
+            value = None
         is_overridden = name == "iterations" and "scale_iterations" in flags
         if value is not None and not is_overridden:
             values[name] = value
