@@ -163,9 +163,7 @@ def test_keras_runs_on_tensorflow_whatever_is_configured(tmp_path, environment, 
 def test_a_folder_that_is_gone(tmp_path):
     done = in_shell("mkdir gone; cd gone; rmdir ../gone; $RUN out", tmp_path)
     assert done.returncode == 1
-    assert (
-        done.stderr == "neural-style: the folder that this was called in does not exist any more: change to another.\n"
-    )
+    assert done.stderr == "neural-style: the working folder does not exist any more: change to another.\n"
 
 
 @pytest.mark.parametrize("line", ["--manifest=pipe", "--show=pipe", "--flagfile=pipe", "--manifest=/dev/zero"])
