@@ -247,9 +247,9 @@ def test_the_network_is_small():
     [
         ("paint", {"style_scale": 9}, "at most 8 with --init=instant"),
         ("paint", {"boldness": "gentle", "scales": 2}, "--boldness=gentle takes --scales=auto"),
-        ("paint", {"frame_blend": 0.5}, "--frame_blend is of"),
+        ("paint", {"frame_blend": 0.5}, "--frame_blend is for"),
         ("wct", {"init": "instant"}, "--init=instant is for --method=optimize, and the method is wct"),
-        ("wct", {"refine": 4, "frame_blend": 0.5}, "--frame_blend is of methods that do not optimise"),
+        ("wct", {"refine": 4, "frame_blend": 0.5}, "--frame_blend is for methods that do not optimise"),
     ],
 )
 def test_options_without_effect_are_refused(recipe, given, said):

@@ -320,7 +320,7 @@ def test_the_command_paints_shows_and_exports(made, tmp_path):
         (["--style=stars,stars"], "takes each style once"),
         (["--style=stars", "--method=wct"], "which --method=wct can't use"),
         (["--style=stars", "--scales=20,40"], "A trained network can't take several --scales"),
-        (["--style=stars", "--preserve_color=match"], "--preserve_color=match (luminance it can)"),
+        (["--style=stars", "--preserve_color=match"], "--preserve_color=match"),
         (
             ["--style=stars", "--rows=4"],
             "9 rows and 9 columns, and the result would have 4 rows and 6 columns: raise --rows or --cols.",
