@@ -220,6 +220,14 @@ def test_a_mask_of_next_to_nothing_is_a_warning(tmp_path, capsys):
         masks.read_mask(reopened(tmp_path, Image.new("RGB", (9, 9)), "png"))
 
 
+@pytest.mark.parametrize(("levels", "warns"), [((0, 15, 255), True), ((0, 50, 60), True), ((0, 128, 255), False)])
+def test_a_mask_that_is_nearly_black_where_it_applies_is_a_warning(levels, warns, capsys):
+    """As of VOC's labels in grey, whose 255 is what belongs to no class."""
+    areas = np.uint8([levels[0]] * 20 + [levels[1]] * 9 + [levels[2]]).repeat(3)[None].repeat(60, axis=0)
+    masks.read_mask(areas)
+    assert ("nearly black where it applies" in capsys.readouterr().err) == warns
+
+
 @pytest.mark.parametrize(
     ("image", "ending", "with_black"),
     [
