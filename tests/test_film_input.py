@@ -305,7 +305,7 @@ def test_a_transparent_film_is_painted_into_a_transparent_one(tmp_path, film, ou
     (tmp_path / "frames").mkdir()
     for number, frame in enumerate(frames):
         frame.save(tmp_path / "frames" / f"{number}.png")
-    flags = ["--style=tahiti", "--rows=32"]
+    flags = ["--style=tahiti", "--rows=32", *(["--film"] if film == "frames" else [])]
     assert main([str(tmp_path / film), "painters", str(tmp_path / output), *flags]) == 0
     for number in range(3):
         alpha = painted_alpha(tmp_path / output, number)

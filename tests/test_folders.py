@@ -233,6 +233,34 @@ def test_a_folder_in_a_table_is_a_film_or_an_error(tmp_path, run, fake_engine):
     assert "line 2: a row takes one photograph or film" in done.stderr
 
 
+def test_a_folder_in_a_table_is_a_film_with_its_flag(tmp_path, run):
+    numbered(tmp_path / "frames")
+    (tmp_path / "pairs.csv").write_text(f"content,style,prefix\n{tmp_path}/frames,{SWIRLS},{tmp_path}/out\n")
+    done = run(f"--manifest={tmp_path}/pairs.csv", "--film", "--recipe=instant", "--rows=32")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "000002.png").exists()
+    assert [line["outcome"] for line in summary(tmp_path / "pairs_summary.csv")] == ["made"]
+
+
+@pytest.mark.parametrize(
+    ("names", "are_frames"),
+    [
+        (["1.jpg", "02.jpg"], True),
+        (["frame_1.png", "Frame 2.png"], True),
+        (["IMG_0001.jpg", "IMG_0002.jpg"], False),
+        (["1.jpg", "cat.jpg"], False),
+        (["1.jpg"], False),
+    ],
+)
+def test_which_names_are_those_of_frames(tmp_path, run, fake_engine, names, are_frames):
+    (tmp_path / "in").mkdir()
+    for name in names:
+        reading.load(COFFEE).resize((60, 40)).save(tmp_path / "in" / name)
+    done = run(tmp_path / "in", SWIRLS, tmp_path / "out", *QUICK)
+    assert done.returncode == 0
+    assert ("are numbered" in done.stderr) == are_frames
+
+
 def test_a_folder_by_the_fastest_recipe(photos, tmp_path, run):
     done = run(photos, SWIRLS, tmp_path / "out", "--recipe=instant", "--rows=64")
     assert done.returncode == 0, done.stderr

@@ -220,6 +220,14 @@ def test_a_mask_of_next_to_nothing_is_a_warning(tmp_path, capsys):
         masks.read_mask(reopened(tmp_path, Image.new("RGB", (9, 9)), "png"))
 
 
+@pytest.mark.parametrize(("levels", "warns"), [((0, 15, 255), True), ((0, 50, 60), True), ((0, 128, 255), False)])
+def test_a_mask_that_is_nearly_black_where_it_applies_is_a_warning(levels, warns, capsys):
+    """As of VOC's labels in grey, whose 255 is what belongs to no class."""
+    areas = np.uint8([levels[0]] * 20 + [levels[1]] * 9 + [levels[2]]).repeat(3)[None].repeat(60, axis=0)
+    masks.read_mask(areas)
+    assert ("nearly black where it applies" in capsys.readouterr().err) == warns
+
+
 @pytest.mark.parametrize(
     ("image", "ending", "with_black"),
     [
@@ -290,3 +298,18 @@ def test_a_map_of_classes_paints_what_its_white_mask_paints(tmp_path, run):
     change = np.abs(painted["labels"] - geometry.resize(reading.load(COFFEE), 64, 96, "lanczos")).mean(axis=(0, 2))
     assert change[:40].mean() > 20
     assert change[-40:].mean() < 1
+
+
+def test_one_colour_a_style_paints_each_region_in_its_own(tmp_path, run):
+    """As with two masks of black and white, which are these regions."""
+    left = np.arange(96)[None, :].repeat(64, axis=0) < 48
+    Image.fromarray(np.where(left[..., None], (200, 30, 30), (30, 30, 200)).astype(np.uint8)).save(tmp_path / "one.png")
+    Image.fromarray(np.where(left, 255, 0).astype(np.uint8)).save(tmp_path / "left.png")
+    Image.fromarray(np.where(left, 0, 255).astype(np.uint8)).save(tmp_path / "right.png")
+    painted = {}
+    for name, given in (("one", ["one"]), ("two", ["left", "right"])):
+        flags = f"--style_masks={','.join(f'{tmp_path}/{mask}.png' for mask in given)}"
+        done = run(COFFEE, SWIRLS, COFFEE, tmp_path / f"out_{name}", flags, "--recipe=instant", "--rows=64")
+        assert done.returncode == 0, done.stderr
+        painted[name] = np.asarray(Image.open(tmp_path / f"out_{name}.png").convert("RGB"), np.float32)
+    np.testing.assert_array_equal(painted["one"], painted["two"])

@@ -169,7 +169,12 @@ def test_the_painted_share_is_what_all_masks_leave(tmp_path, capsys):
     assert painted_share(f"--style_masks={left},{left}", styles=(SWIRLS, COFFEE)) == pytest.approx(0.5, abs=0.02)
     assert capsys.readouterr().err == ""
     assert painted_share(f"--content_mask={left}", f"--style_masks={right}") < 0.02
-    assert "--style_masks and --content_mask together leave only" in capsys.readouterr().err
+    assert "the masks together leave only" in capsys.readouterr().err
+    small = np.zeros((60, 90, 3), np.uint8)
+    small[:5, :5], small[-5:, -5:] = (200, 0, 0), (0, 0, 200)
+    Image.fromarray(small).save(tmp_path / "regions.png")
+    assert painted_share(f"--style_masks={tmp_path}/regions.png", styles=(SWIRLS, COFFEE)) < 0.02
+    assert "the masks together leave only 0.9% of the picture" in capsys.readouterr().err
 
 
 def test_wrong_masks_raise_errors(tmp_path):

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from neural_style.vgg import weights
 
 ENDINGS = (*FORMATS, ".jfif", ".bmp", ".gif", ".avif", ".jp2", *HEIF_ENDINGS, *RAW_ENDINGS)
 """Endings of the files that are a folder's photographs."""
+FRAME_NAME = re.compile(r"((frame|scene|shot)[ _-]*)?\d+", re.IGNORECASE)
+"""How the frames of a film are usually named: cameras name photographs otherwise."""
 SUMMARY = "summary.csv"
 
 
@@ -154,7 +157,7 @@ def _check_output(request: Request) -> None:
         raise UserError(
             f"{output!r} holds the frames of a film: add --film to paint {source!r} as one, or choose another folder."
         )
-    if all(Path(photograph).stem.isdigit() for photograph in request.photographs) and len(request.photographs) > 1:
+    if len(request.photographs) > 1 and all(FRAME_NAME.fullmatch(Path(path).stem) for path in request.photographs):
         warn(
             f"the pictures in {source!r} are numbered, and each is painted as a photograph. If they are a film's "
             "frames, add --film, or name a film as the output (OUT.mp4)."

@@ -84,7 +84,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inp
         None if picture.content_mask is None else masks.read_mask(picture.content_mask, limit),
         None if _is_word(picture.init) else in_profile(load(picture.init, limit), profile),
     )
-    _warn_of_disjoint_masks(inputs)
+    _warn_of_small_share(inputs)
     return inputs
 
 
@@ -121,14 +121,11 @@ def _read_style_masks(pictures: Sequence[Picture], count: int, limit: int) -> li
     return [masks.read_mask(picture, limit) for picture in pictures]
 
 
-def _warn_of_disjoint_masks(inputs: Inputs) -> None:
-    """Warn where the masks of styles and --content_mask hardly overlap, although each covers enough."""
+def _warn_of_small_share(inputs: Inputs) -> None:
+    """Warn where several masks together leave nearly nothing to be painted; `read_mask` warns of a single one."""
     share = inputs.painted_share
-    if inputs.masks and inputs.paint_mask and share < masks.SMALL_SHARE:
-        logger.warning(
-            f"--style_masks and --content_mask together leave only {share:.1%} of the picture to be painted: white is "
-            "where they apply."
-        )
+    if len(inputs.masks) + (inputs.paint_mask is not None) > 1 and share < masks.SMALL_SHARE:
+        logger.warning(f"the masks together leave only {share:.1%} of the picture to be painted in a style.")
 
 
 def _sample(mask: Image.Image) -> np.ndarray:

@@ -13,8 +13,11 @@ from neural_style.images.flat_colors import FlatColor
 from neural_style.images.reading import Picture
 from neural_style.settings.picture import LARGEST_IMAGE
 
-MAX_CLASS = 31
-"""Grey levels up to this one alone are numbers of classes: as grey they would all be nearly black."""
+MAX_CLASS = 40
+"""Grey levels up to this one alone are numbers of classes (Cityscapes has 33, NYU Depth 40): as grey they would all be
+nearly black."""
+DARK = 64
+"""A mask whose levels besides black are mostly below this one hardly applies anywhere."""
 DRAWN_DISTANCE, DRAWN_SHARE = 32, 0.95
 """Levels from black and white, and the share of pixels that lie within, of what is drawn as a mask."""
 MIN_REGION_SHARE = 0.01
@@ -45,10 +48,22 @@ def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Im
     name = _name(picture)
     if not mask.getbbox():
         raise UserError(f"The mask {name} is black all over: white is where it applies.")
+    _warn_of_faint_mask(mask, name)
+    return mask
+
+
+def _warn_of_faint_mask(mask: Image.Image, name: str) -> None:
+    """Warn of a mask that hardly applies: on little of the picture, or nowhere fully."""
     share = np.asarray(mask.resize((64, 64), Image.Resampling.BOX)).mean() / 255
+    levels = np.asarray(mask)
+    typical = np.median(levels[levels > 0])
     if share < SMALL_SHARE:
         logger.warning(f"the mask {name} covers only {share:.1%} of the picture: white is where it applies.")
-    return mask
+    elif typical < DARK:
+        logger.warning(
+            f"the mask {name} is nearly black where it applies (level {typical:.0f} of 255, so {typical / 255:.0%} of "
+            "the effect). If its levels are numbers of classes, make those white that are meant."
+        )
 
 
 def to_mask(image: Image.Image) -> Image.Image:
