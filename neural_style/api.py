@@ -52,7 +52,9 @@ class Painting:
         return iter((self.image, self.record))
 
     def save(self, path: str | os.PathLike, quality: int = 95) -> None:
-        """Write the image with the photograph's EXIF data and colour profile, which Pillow's own `save` leaves out.
+        """Write the image with the photograph's EXIF data and colour profile.
+
+        Pillow's own `save` leaves them out for some formats.
 
         Args:
           path: of a PNG, JPEG, WebP or TIFF file.
@@ -127,7 +129,8 @@ def stylize_film(
       **settings: the command line's flags by name.
 
     Returns:
-      Each frame once it is painted: `frame.image` (Pillow, 8-bit RGB), `frame.number` and `frame.facts`.
+      An iterator over the frames of the last pass, each as soon as it is painted: `frame.image` (Pillow, 8-bit RGB),
+      `frame.number` and `frame.facts`.
 
     Raises:
       UserError: what is asked for can't be done; at once where that is known before the first frame.

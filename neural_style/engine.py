@@ -135,8 +135,9 @@ class _RunFromStart:
 
     def steps(self) -> Generator[Step, None, None]:
         """See `core.run.Run`: the steps of the second run."""
-        *_, painted = self._first.steps()
-        self._run = self._make_run(painted.image)
+        for _ in self._first.steps():
+            pass
+        self._run = self._make_run(self._first.result())
         yield from self._run.steps()
 
     def best(self) -> np.ndarray | None:

@@ -320,7 +320,7 @@ def test_unsupported_settings_raise_an_error(given, message):
 
 
 def test_several_styles_raise_an_error():
-    with pytest.raises(UserError, match="--method=analogy takes one style, received 2."):
+    with pytest.raises(UserError, match="--method=analogy takes at most 1 style, received 2."):
         neural_style.stylize(COFFEE, [SWIRLS, CHELSEA], **QUICK)
 
 

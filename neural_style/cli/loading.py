@@ -43,7 +43,7 @@ def loading_tensorflow() -> Iterator[None]:
             stack.enter_context(quiet_stderr())
             stack.enter_context(_without("matplotlib.pyplot"))
             yield
-    except (ImportError, MemoryError, OSError) as error:
+    except (ImportError, MemoryError, OSError, SystemError) as error:  # the last where memory ends in the middle
         raise UserError(
             f"TensorFlow can't be loaded ({error}): it needs about 2 GB of memory and the packages that pip installs "
             "with neural-style."

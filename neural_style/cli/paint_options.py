@@ -10,7 +10,8 @@ class PaintOptions:
     Attributes:
       resume: whether an interrupted run resumes.
       skip_complete: whether a complete run is left alone, as with `resume`.
-      also_read: files besides the images that the command was read from.
+      also_read: further files that must not be overwritten: those that the command was read from, and the inputs of
+        other rows.
       takes_folders: whether a folder holds the frames of a film.
     """
 

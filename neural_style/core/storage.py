@@ -1,8 +1,7 @@
-"""Files that lie elsewhere: URLs such as s3://bucket/photo.jpg, read and written through fsspec.
+"""Remote files: URLs such as s3://bucket/photo.jpg, read and written through fsspec.
 
-What reads, looks and removes takes a path of this machine as well, so that who calls it need not tell the two apart.
-What goes wrong elsewhere is told in a sentence (UserError); a file that is not there is a FileNotFoundError, as it is
-here.
+Functions that read, look up or remove files take local paths too. Faults of a remote file system are UserErrors, except
+a FileNotFoundError.
 """
 
 import contextlib
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
     import fsspec
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-"""What a URL begins with; a drive of Windows has one letter."""
+"""The beginning of a URL; a drive of Windows has one letter."""
 
 
 def is_url(path: Any) -> TypeGuard[str]:
-    """Whether a path is the URL of a file that lies elsewhere."""
+    """Whether a path is the URL of a remote file."""
     return isinstance(path, str) and SCHEME.match(path) is not None
 
 
 def check_prefix(url: str) -> None:
-    """Raise a UserError where no results can be written to what begins with a URL."""
+    """Raise a UserError where no output files can be written to a prefix that is a URL."""
     name = url.partition("://")[2].partition("/")[2]
     if not name or "?" in url or "::" in url:
         raise UserError(f"Expected a prefix for the results' names, such as s3://bucket/out/cat, received {url!r}.")
@@ -37,14 +36,14 @@ def check_prefix(url: str) -> None:
 
 
 def key(url: str) -> str:
-    """A URL by which two spellings of one place are the same; of file://, the path."""
+    """Return the canonical form of a URL, the same for all its spellings; of file://, the path."""
     files, place = _place(url)
     named = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
     return place if named == "file" else f"{named}://{place}"
 
 
 def public(path: Any) -> Any:
-    """A URL without what may be secret: user, password and query, in which signatures stand; a path as it is."""
+    """Return a URL without user, password and query, which may contain secrets; a path unchanged."""
     if not is_url(path):
         return path
     scheme, _, rest = path.partition("://")
@@ -57,7 +56,7 @@ def check_here(path: Any, what: str) -> None:
 
     Args:
       path: of a file.
-      what: it is, of what is only read and written on this machine.
+      what: the kind of file, for the message, such as "a trained network".
     """
     if is_url(path):
         raise UserError(f"{path!r} lies elsewhere, and {what} has to lie on this machine: copy it.")
@@ -77,7 +76,7 @@ def read(path: str | os.PathLike) -> bytes:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A file to read from, wherever in it; raises as `read` does."""
+    """Open a file for reading, with random access; raise as `read` does."""
     if not is_url(path):
         with open(path, "rb") as file:
             yield file
@@ -87,7 +86,7 @@ def opened(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def exists(path: str) -> bool:
-    """Whether something is there, be it a broken link; raises as `read` does."""
+    """Whether a file, or a broken link, exists; raise a UserError where a URL can't be reached."""
     if not is_url(path):
         return os.path.lexists(path)
     with contextlib.suppress(FileNotFoundError), _reached(path) as (files, place):
@@ -96,7 +95,7 @@ def exists(path: str) -> bool:
 
 
 def matching(start: str, ending: str) -> list[str]:
-    """The files whose names begin with `start` and a digit, and end with `ending`, in order; raises as `read` does."""
+    """The files whose names begin with `start` and a digit and end with `ending`, in order; raise as `exists` does."""
     if not is_url(start):
         return sorted(glob.glob(f"{glob.escape(start)}[0-9]*{ending}"))
     folder, _, name = start.rpartition("/")
@@ -115,7 +114,7 @@ def put(file: Path, url: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file where there is one; raise as `read` does."""
+    """Remove a file where there is one; raise a UserError where a URL can't be reached."""
     if not is_url(path):
         Path(path).unlink(missing_ok=True)
         return

@@ -102,7 +102,9 @@ def _check_count(count: int, settings: Settings) -> None:
     if not count:
         raise UserError("Expected at least one style, received none.")
     if limit and count > limit:
-        raise UserError(f"--method={settings.universal.method} takes one style, received {count}.")
+        raise UserError(
+            f"--method={settings.universal.method} takes at most {limit} style{'s' * (limit > 1)}, received {count}."
+        )
     if mask_count not in (0, 1, count):
         raise UserError(
             f"--style_masks takes one mask for each of the {count} styles, or one picture with a colour for each, "

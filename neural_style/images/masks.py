@@ -147,7 +147,7 @@ def _as_levels(picture: Picture) -> Picture:
 
 
 def _name(picture: Picture) -> str:
-    return repr(os.fspath(picture)) if isinstance(picture, str | os.PathLike) else "given"
+    return repr(os.fspath(picture)) if isinstance(picture, str | os.PathLike) else f"<{type(picture).__name__}>"
 
 
 def _class_numbers(image: Image.Image) -> np.ndarray | None:

@@ -1,8 +1,9 @@
 """The terms of a loss: each with a name, the layer whose features it uses, and a weight.
 
 `prepare` runs once per scene; it computes what the term compares with, and its normalisation. An image's loss is then
-`loss(sums(features, maps), prepared)`. `sums` is additive over positions, except for the style losses that
-`settings.loss.STYLE_LOSSES` does not call summed: the sums of an image's tiles add up to those of the image.
+`loss(sums(features, maps), prepared)`. `sums` is additive over positions: the sums of an image's tiles add up to those
+of the image. Exceptions are `Checkerboard`, which only training uses, and the style losses that
+`settings.loss.STYLE_LOSSES` does not call summed.
 """
 
 import itertools

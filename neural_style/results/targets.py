@@ -111,7 +111,7 @@ def locked(prefix: str) -> Iterator[None]:
         if path.is_symlink():
             raise OSError(f"{str(path)!r} is a link")
         if elsewhere:
-            _try(f"{prefix}.neural-style.partial")
+            _check_url_writable(f"{prefix}.neural-style.partial")
         partial = files.partial_path(path)
         partial.unlink(missing_ok=True)
         partial.touch(exist_ok=False)  # fails at once where the folder takes no files
@@ -142,8 +142,8 @@ def _place_of_lock(url: str) -> Path:
     )
 
 
-def _try(url: str) -> None:
-    """Raise an OSError where no file can be written to a URL."""
+def _check_url_writable(url: str) -> None:
+    """Raise a UserError, or an OSError, where no file can be written to a URL."""
     with tempfile.NamedTemporaryFile() as empty:
         storage.put(Path(empty.name), url)
     storage.remove(url)
@@ -212,7 +212,7 @@ def _is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
             return Path(json.loads(image.info[TEXT_KEY])["prefix"]).name == name
     if record is None or Path(str(record.get("prefix", name))).name != name:
         return False
-    return bool(path != prefix + ending or path.endswith(record.get("ending", ".png")))
+    return path != prefix + ending or ending == record.get("ending", ".png")
 
 
 def _numbered_images(prefix: str, ending: str) -> list[str]:
