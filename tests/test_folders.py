@@ -134,6 +134,14 @@ def test_a_list_of_files_before_a_folder_is_photographs(photos, tmp_path, run, f
     assert json.loads((tmp_path / "out" / "a.json").read_text())["styles"] == [str(SWIRLS)]
 
 
+def test_results_may_lie_elsewhere(photos, tmp_path, run, fake_engine):
+    fsspec = pytest.importorskip("fsspec")
+    for place in ("memory://folders/out", "memory://folders/out/"):
+        assert run(photos, SWIRLS, place, *QUICK).returncode == 0
+    names = {path.rpartition("/")[2] for path in fsspec.filesystem("memory").ls("/folders/out", detail=False)}
+    assert names >= {"a.png", "b.json", "c.png", "summary.csv"}
+
+
 def test_the_style_is_not_painted_although_a_pattern_names_it(photos, tmp_path, run, fake_engine):
     """As of `*.jpg painting.jpg out/` where the painting lies among the photographs."""
     style = photos / "b.png"
@@ -182,6 +190,7 @@ def test_a_list_that_may_be_photographs_or_styles_is_an_error_that_asks(photos, 
         (("photos", "missing.png", "out"), "'missing.png' does not exist"),
         (("photos", "photos/notes.txt", "out"), "Expected an image file (PNG"),
         (("photos", SWIRLS, "out", "--weights=missing.h5"), "missing.h5"),
+        (("photos", SWIRLS, "memory://"), "Expected a prefix for the results' names"),
         (("empty", SWIRLS, "out"), "'empty' holds none: folders within it"),
         (("photos", SWIRLS, "out", "--film=maybe"), "film"),
         (("photos/a.jpg", SWIRLS, "out", "--film"), "--film takes a folder of frames, and 'photos/a.jpg' is not"),

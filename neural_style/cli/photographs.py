@@ -67,8 +67,7 @@ def find_request(command_line: Command) -> Request | None:
         return None
     photographs = [content, *others[:-1]]
     if len(photographs) == 1:
-        is_new_folder = output.endswith(("/", os.sep)) and os.path.isfile(content) and not os.path.isdir(output)
-        return Request(photographs, others, output) if is_new_folder else None
+        return Request(photographs, others, output) if os.path.isfile(content) and _is_new_folder(output) else None
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
         return Request(_without(photographs, others[-1:]), others[-1:], output)
     if _look_expanded(photographs):
@@ -130,6 +129,11 @@ def _photographs_in(folder: str) -> list[str]:
     return photographs
 
 
+def _is_new_folder(output: str) -> bool:
+    """Whether an output is a folder of this machine, by its last character, that does not exist yet."""
+    return output.endswith(("/", os.sep)) and not (os.path.isdir(output) or storage.is_url(output))
+
+
 def _without(photographs: Sequence[str], styles: Sequence[str]) -> list[str]:
     """Return the photographs that are not a style too, as in `*.jpg painting.jpg out/`; all where none is left."""
     places = {os.path.realpath(style) for style in styles}
@@ -174,9 +178,9 @@ def _holds_film(folder: str) -> bool:
 
 def _make_folder(folder: str) -> str:
     """Make a folder where there is none; returns it with a slash at its end."""
-    folder = folder.rstrip("/" + os.sep) + "/"
     if storage.is_url(folder):
-        return folder
+        return folder if folder.endswith("/") else folder + "/"
+    folder = folder.rstrip("/" + os.sep) + "/"
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
