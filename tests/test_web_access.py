@@ -20,7 +20,7 @@ import httpx
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 from neural_style.settings.web import WebSettings
-from neural_style.web import bodies, connections, controls, logins, origins, sessions, uploads
+from neural_style.web import bodies, connections, controls, cookies, logins, origins, sessions, uploads
 from neural_style.web.bodies import EventFunction
 from neural_style.web.refusal import Refusal
 from neural_style.web.server import serving
@@ -81,6 +81,52 @@ def refused(function, *arguments):
     with pytest.raises(Refusal) as error:
         function(*arguments)
     return error.value.status
+
+
+# Cookies
+
+
+def cookies_kept(*headers):
+    kept = cookies.keep_own({"headers": [(b"cookie", header) for header in headers] + [(b"host", b"localhost")]})
+    assert dict(kept["headers"])[b"host"] == b"localhost"
+    return [value for name, value in kept["headers"] if name == b"cookie"]
+
+
+def test_cookies_of_this_page_are_kept():
+    own = b"neural_style_browser=abcdefghijklmnopqrstuvwx"
+    login, other = b"access-token-unsecure-Zx1=abcdefghijklmnopqrst", b"theme=dark"
+    assert cookies_kept(other + b"; " + own, login) == [own + b"; " + login]
+    assert cookies_kept(other) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'a="' + b'\\"' * 30_000,
+        b'neural_style_browser="abcdefghijklmnopqrstuvwx"',
+        b"neural_style_browser=" + b"a" * 60_000,
+        b";" * 60_000,
+        b"neural_style_browser=abcdefghijklmnop\xff",
+        b"access-token-=abcdefghijklmnopqrst",
+    ],
+)
+def test_malformed_cookies_reach_no_parser(header):
+    assert cookies_kept(header) == []
+
+
+def test_a_logout_ends_one_login():
+    port = free_port()
+    with (
+        serving(WebSettings(port=port, password="sesame"), []),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as one,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as other,
+    ):
+        for client in (one, other):
+            assert client.post("/login", data={"username": "a", "password": "sesame"}).status_code == 200
+            assert client.get("/config").status_code == 200
+        assert one.get("/logout?all_session=true").status_code == 302
+        assert one.get("/config").status_code == 401
+        assert other.get("/config").status_code == 200
 
 
 # Files and routes
@@ -169,7 +215,8 @@ def test_an_event_of_the_page_is_passed_on():
     event = parse({**EVENT, "data": [photo, "text"], "trigger_id": 7, "batched": True, "oauth_token": "x"})
     assert event["data"] == [photo, "text"]
     assert set(event) == {"fn_index", "data", "session_hash", "trigger_id", "event_data"}
-    assert parse({**EVENT, "fn_index": 4, "data": [], "event_data": {"index": 2}})["event_data"] == {"index": 2}
+    choice = {"index": 2, "value": "a"}
+    assert parse({**EVENT, "fn_index": 4, "data": [], "event_data": choice})["event_data"] == choice
 
 
 @pytest.mark.parametrize(
@@ -203,7 +250,7 @@ def test_every_field_of_an_event_is_bounded(change):
     assert 400 <= refused(parse, {**EVENT, **change}) < 500
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 60_000, b"\xff", b'{"a": NaN}', b"9" * 60_000])
+@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 60_000, b"\xff", b'{"a": NaN}', b'{"a": 1e999}', b"9" * 60_000])
 def test_bodies_of_another_kind_are_refused(body):
     assert refused(parse, body) == 400
 
@@ -286,6 +333,20 @@ def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
         assert not tracker.is_connected("ada")
         await asyncio.sleep(0.3)
         assert forgotten == []
+
+    run_sessions(scenario, monkeypatch)
+
+
+def test_a_wait_that_is_cancelled_leaves_others_waiting(monkeypatch):
+    async def scenario(tracker, forgotten):
+        tracker.claim("ada", "cookie")
+        tracker.expect("ada")
+        left, waits = (asyncio.create_task(tracker.wait_until_connected("ada")) for _ in range(2))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.sleep(0)
+        with tracker.open_stream("ada", "cookie"):
+            assert await waits
 
     run_sessions(scenario, monkeypatch)
 
@@ -573,6 +634,18 @@ def test_origins_behind_a_proxy():
     check.check(origins.Headers({"host": "127.0.0.1:7860", "origin": "https://paint.example"}))
     assert refused(origins.OriginCheck([], False).check, origins.Headers(raw=[])) == 400
     origins.OriginCheck([], is_public=True).check(origins.Headers({"host": "a.gradio.live"}))
+
+
+def test_a_query_of_too_many_fields_is_refused(client):
+    query = "&".join(f"a{number}=1" for number in range(20))
+    assert client.get(f"/gradio_api/queue/data?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("choice", [None, {}, {"index": "0", "value": 1}, {"index": 0}])
+def test_a_choice_needs_its_index_and_value(choice):
+    event = {"fn_index": 0, "data": [], "session_hash": "ada", "event_data": choice}
+    functions = {0: EventFunction((), needs_index=True)}
+    assert refused(bodies.parse_event, json.dumps(event).encode(), functions, bool) == 400
 
 
 def test_passwords_can_be_tried_rarely():

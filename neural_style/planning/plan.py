@@ -158,7 +158,9 @@ def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
       UserError: the run does not fit into memory.
     """
     if plan.uses_litert:
-        return plan
+        if _has_litert_files(plan.network_styles):
+            return plan
+        plan = dataclasses.replace(plan, uses_litert=False)  # it was made on another machine
     precision = device.resolve_precision(plan.settings.network.precision)
     tiles = tuple(_choose_tile(plan, inputs, size, precision) for size in plan.sizes)
     start_plan = plan.start_plan and plan_for_this_machine(plan.start_plan, inputs)
@@ -205,6 +207,11 @@ def _can_use_litert(inputs: Inputs, settings: Settings, size: Size, network_styl
         return False
     if settings.network.precision != "auto" or settings.optimizer.tile != "auto":
         return False
+    return _has_litert_files(network_styles)
+
+
+def _has_litert_files(network_styles: NetworkStyles | None) -> bool:
+    """Whether this machine has LiteRT, and the network's export."""
     if network_styles and not style_networks.lite_file(network_styles.path):
         return False
     return device.has_litert()

@@ -197,7 +197,7 @@ class Many(Kind):
     @property
     def expected(self) -> str:
         """See `Kind`."""
-        count = f"exactly {self.min_count}" if self.min_count == self.max_count else f"at least {self.min_count}"
+        count = f"{self.min_count}" if self.min_count == self.max_count else f"{self.min_count} to {self.max_count}"
         number = f" ({count})" if self.min_count else ""
         return f"a list{number} separated by commas, each {self.each.expected}"
 

@@ -28,7 +28,7 @@ class UniversalSettings(Checked):
     )
     levels: tuple[int, ...] = setting(
         (4, 3, 2, 1),
-        Many(Whole(1, LEVELS), min_count=1),
+        Many(Whole(1, LEVELS), min_count=1, max_count=16),
         "For wct and adain: the levels, in order; level L means the features of blockL_conv1. Higher levels change "
         "shapes, lower ones colours and fine strokes. 4,3,2,1,4,3,2,1 runs through them twice.",
     )

@@ -1,18 +1,14 @@
 """Middleware before Gradio's server: visitors reach the page, its files and its functions, and nothing else."""
 
-import contextlib
 import json
-import re
-import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from neural_style.web import bodies
+from neural_style.web import bodies, cookies
 from neural_style.web.bodies import EventFunction
 from neural_style.web.logins import LoginLimit
 from neural_style.web.origins import OriginCheck
@@ -22,14 +18,12 @@ from neural_style.web.uploads import UploadFolder, is_plain_path
 
 API = "/gradio_api/"
 FILE = f"{API}file="
-PAGES = ("/", "/config", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
+PAGES = ("/", "/config", "/login", "/login/", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 FOLDERS = ("/assets/", "/static/", "/svelte/")
 OPEN_CALLS = ("startup-events", "login_check", "theme.css")
 """Calls of Gradio's interface that need no login and have no body. The page uses few others, see `_find_handler`.
 The rest is closed: it fetches addresses, shows the queue, records, runs code, or ends other visitors' runs."""
 MAX_LOGIN_BYTES = 4096
-COOKIE = "neural_style_browser"
-COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 CONTENT_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
 """Browsers load nothing from elsewhere: the page works without a network, and tells nobody of its visitors."""
 HEADERS = {
@@ -83,6 +77,7 @@ class FileAccessMiddleware:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
+        scope = cookies.keep_own(scope)
         send = self._add_headers(scope, send)
         try:
             self._origins.check(Headers(scope=scope))
@@ -121,6 +116,7 @@ class FileAccessMiddleware:
         return {
             f"{API}queue/data": self._stream_answers,
             f"{API}upload_progress": self._report_upload,
+            "/logout": self._log_out,
         }
 
     def _find_file_handler(self, path: str) -> Handler | None:
@@ -150,6 +146,10 @@ class FileAccessMiddleware:
 
             await self._app({**scope, "query_string": b""}, bodies.replay(body, receive), watch)
 
+    async def _log_out(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ends the login of this browser. Gradio ends those of all browsers of a user unless it is told not to."""
+        await self._app({**scope, "query_string": b"all_session=false"}, receive, send)
+
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._check_login(scope)
         path = await self._folder.receive(scope, receive)
@@ -173,7 +173,10 @@ class FileAccessMiddleware:
     async def _stream_answers(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answers of a session's functions, as they come. While it is open, the visitor is present."""
         await self._check_login(scope)
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
+        try:
+            query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
+        except ValueError as error:
+            raise Refusal(400, "Expected a session.") from error
         session = bodies.check_session(query.get("session_hash", [None])[0])
         with self._sessions.open_stream(session, _owner_of(scope)):
             await self._app({**scope, "query_string": f"session_hash={session}".encode()}, receive, send)
@@ -210,29 +213,16 @@ class FileAccessMiddleware:
                 headers.update(HEADERS)
                 if not self._is_public:
                     headers["Content-Security-Policy"] = CONTENT_POLICY
-                if scope["path"] in ("/", "/config") and _cookie_of(scope) is None:
-                    headers.append("Set-Cookie", _make_cookie(scope["scheme"] == "https"))
+                if scope["path"] in ("/", "/config") and cookies.browser_of(scope) is None:
+                    headers.append("Set-Cookie", cookies.make(scope["scheme"] == "https"))
             await send(message)
 
         return send_with_headers
 
 
-def _cookie_of(scope: Scope) -> str | None:
-    """Return the value of the browser's cookie; None without a valid one."""
-    with contextlib.suppress(ValueError):
-        value = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
-        return value if COOKIE_VALUE.fullmatch(value) else None
-    return None
-
-
-def _make_cookie(is_secure: bool) -> str:
-    secure = "; Secure" if is_secure else ""
-    return f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; HttpOnly; SameSite=Lax{secure}"
-
-
 def _owner_of(scope: Scope) -> str:
     """Return what tells a browser from others: its cookie, or without one its address."""
-    return _cookie_of(scope) or f"address {_address_of(scope)}"
+    return cookies.browser_of(scope) or f"address {_address_of(scope)}"
 
 
 def _address_of(scope: Scope) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -92,7 +93,7 @@ def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file
       Refusal: the body is malformed, exceeds a bound, or names an unknown function or a foreign file.
     """
     try:
-        event = json.loads(body, parse_constant=_refuse_constant)
+        event = json.loads(body, parse_constant=_refuse_constant, parse_float=_parse_finite)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "Expected JSON.") from error
     if not isinstance(event, dict):
@@ -116,6 +117,13 @@ def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e999
+        raise ValueError(text)
+    return number
 
 
 def _check_values(event: dict, is_own_file: Callable[[str], bool]) -> None:
@@ -172,5 +180,6 @@ def _check_inputs(inputs: Any, function: EventFunction) -> None:
 
 
 def _check_choice(choice: Any, function: EventFunction) -> None:
-    if function.needs_index and not (isinstance(choice, dict) and type(choice.get("index")) is int):
+    is_choice = isinstance(choice, dict) and type(choice.get("index")) is int and "value" in choice
+    if function.needs_index and not is_choice:
         raise Refusal(400, "Expected the chosen item.")

@@ -12,10 +12,10 @@ from typing import Any
 from PIL import Image
 
 from neural_style.core.errors import UserError
+from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
-from neural_style.images.scene_building import largest_style_pixels
 from neural_style.images.writing import TEXT_KEY
-from neural_style.planning.plan import Plan, prepare
+from neural_style.planning.plan import Plan, make_plan, read_inputs
 from neural_style.results.record import RunInfo, changed_flags, upgrade_value
 from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
@@ -61,12 +61,12 @@ class PaintRequest:
         """
         photo = pictures.read(self.photo, "the photograph", self.bounds)
         style = NETWORK if self._uses_network else pictures.read(self.painting or "", "the painting", self.bounds)
-        inputs, plan = prepare(photo, [style], self.settings)
-        self._check_pixels(inputs, plan)
-        return inputs, plan
+        inputs, network_styles = read_inputs(photo, [style], self.settings)
+        self._check_pixels(inputs)
+        return inputs, make_plan(inputs, self.settings, network_styles)
 
-    def _check_pixels(self, inputs: Inputs, plan: Plan) -> None:
-        rows, cols = plan.result_size
+    def _check_pixels(self, inputs: Inputs) -> None:
+        rows, cols = size = scene_building.scale_sizes(inputs, self.settings)[-1]
         limit = self.bounds.max_pixels
         if rows * cols > limit:
             raise UserError(
@@ -75,7 +75,7 @@ class PaintRequest:
             )
         picture = self.settings.picture
         versions = len(picture.style_scale) * len(picture.style_rotation)
-        if versions * largest_style_pixels(inputs, self.settings, plan.result_size) > MAX_STYLE_RATIO * limit:
+        if versions * scene_building.largest_style_pixels(inputs, self.settings, size) > MAX_STYLE_RATIO * limit:
             raise UserError(
                 f"Expected a painting of at most {MAX_STYLE_RATIO * limit:,} pixels in all its versions: take a "
                 "smaller --style_scale, or fewer of them."
@@ -188,8 +188,8 @@ def read_record(path: str, bounds: WebSettings) -> RecordedRun:
     Raises:
       UserError: the file is not a record, or it uses what visitors may not use.
     """
-    pictures.check_size(path, "the record", bounds)
     try:
+        pictures.check_size(path, "the record", bounds)
         with _PARSING:
             record = _load_record(path)
         flags = record["flags"]
@@ -197,6 +197,8 @@ def read_record(path: str, bounds: WebSettings) -> RecordedRun:
         names = [str(name) for name in (record["content"], record["styles"][0])]
         is_known = isinstance(recipe, str) and recipe in recipes.by_name()
         changed = changed_flags(recipe, flags) if is_known else {}
+    except UserError:
+        raise
     except Exception as error:  # a file of a visitor may be anything
         raise UserError(
             "Expected a record (.json of at most 1 MB) or a PNG that neural-style wrote, and this file does not say "

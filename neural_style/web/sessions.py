@@ -60,7 +60,7 @@ class Sessions:
         arrival = self._absent.get(session)
         if arrival is None:
             return self.is_connected(session)
-        return await arrival
+        return await asyncio.shield(arrival)  # others may wait for it too
 
     def is_connected(self, session: str) -> bool:
         """Return whether a stream of the session is open."""
