@@ -10,7 +10,7 @@ from conftest import COFFEE, DATA, SWIRLS
 from PIL import Image
 
 import neural_style
-from neural_style.planning.plan import prepare
+from neural_style.planning.plan import plan_for_this_machine, prepare
 from neural_style.pretrained import style_networks
 
 PHOTOS = [COFFEE, DATA / "chelsea.jpg", SWIRLS]
@@ -105,6 +105,14 @@ def test_without_litert_tensorflow_paints(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     assert not uses_litert(given())
     assert "runtime" not in neural_style.stylize(COFFEE, SWIRLS, recipe="instant", rows=40, engine=engine).record
+
+
+def test_a_plan_for_litert_is_changed_where_a_machine_has_none(monkeypatch):
+    inputs, plan = given()
+    assert plan_for_this_machine(plan, inputs) == plan
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    assert not plan_for_this_machine(plan, inputs).uses_litert
 
 
 def test_the_exports_are_small():

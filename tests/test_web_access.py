@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import re
@@ -255,24 +256,33 @@ def test_bodies_of_another_kind_are_refused(body):
     assert refused(parse, body) == 400
 
 
-def test_the_cost_of_parsing_grows_no_faster_than_its_input():
+@pytest.fixture
+def no_garbage_collection():
+    """Without pauses that depend on all else that this process holds."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_the_cost_of_parsing_grows_no_faster_than_its_input(no_garbage_collection):
     for unit in ('{"":{}},', "[],", '"a",', "1,"):
         count = bodies.MAX_BYTES // len(unit) - 10
         body = f'{{"data":[{unit * count}1]}}'.encode()
-        start = time.process_time()
+        start = time.thread_time()
         assert refused(parse, body) == 400
-        assert time.process_time() - start < 0.1
+        assert time.thread_time() - start < 0.1
 
 
 def test_paths_are_checked_without_the_disk(tmp_path, monkeypatch):
     folder = UploadFolder(str(tmp_path), MB)
     monkeypatch.setattr(os, "lstat", None)
     monkeypatch.setattr(os.path, "realpath", None)
-    start = time.process_time()
+    start = time.thread_time()
     assert folder.contains(f"{tmp_path}/a/b.png")
     for path in ("/a" * 490_000, f"{tmp_path}/" + "a/" * 10_000, f"{tmp_path}/\0", f"{tmp_path}/../x", f"{tmp_path}"):
         assert not folder.contains(path)
-    assert time.process_time() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 @pytest.mark.parametrize("size", [60_000, 490_000])
