@@ -44,8 +44,9 @@ def loading_tensorflow() -> Iterator[None]:
             stack.enter_context(_without("matplotlib.pyplot"))
             yield
     except (ImportError, MemoryError, OSError, SystemError) as error:  # the last where memory ends in the middle
+        reason = str(error) or type(error).__name__
         raise UserError(
-            f"TensorFlow can't be loaded ({error}): it needs about 2 GB of memory and the packages that pip installs "
+            f"TensorFlow can't be loaded ({reason}): it needs about 2 GB of memory and the packages that pip installs "
             "with neural-style."
         ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a trace for each size of picture
