@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, options, pair, prepared
+from conftest import COFFEE, SWIRLS, options, pair, prepared, slow
 from PIL import Image
 
 import neural_style
@@ -74,7 +74,7 @@ def test_every_term_falls_from_a_noise_start():
     assert all(end.terms[name] < start.terms[name] for name in start.terms)
 
 
-@pytest.mark.parametrize("color", ["none", "match", "luminance"])
+@pytest.mark.parametrize("color", ["match", slow("none"), slow("luminance")])
 def test_pictures_of_one_colour_can_be_painted(color):
     flat, grey = np.full((40, 48, 3), (40, 90, 200), np.uint8), np.asarray(Image.open(COFFEE).convert("L"))
     options = dict(recipe="offline", precision="float32", preserve_color=color, recolor_content=False)

@@ -271,6 +271,7 @@ def _losses(process):
     return json.loads(out.strip().splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_losses_of_one(tmp_path):
     """Two devices of one machine, and two machines (here processes) that TF_CONFIG names."""
     import json
@@ -368,6 +369,7 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert np.abs(quick.array - exact.array).mean() < 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_not_overwritten_and_resumes_at_another_rate(photos):
     words = [SWIRLS, "one.keras", *SMALL, "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     line = [sys.executable, "-m", "neural_style", "train", *map(str, words), "--steps=5000"]
@@ -397,6 +399,7 @@ def test_an_interrupted_training_is_not_overwritten_and_resumes_at_another_rate(
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(photos):
     words = [*SMALL, "--steps=180", "--batch=1", "--content_layers=block1_conv2", "--style_layers=block1_conv1"]
     assert command(photos, SWIRLS, "whole.keras", *words).returncode == 0
