@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import COFFEE, FAKE_PROGRAM, PROGRAM, SWIRLS
 from PIL import Image
+
+from neural_style.cli import loading
 
 QUICK = ["--weights=random", "--rows=32", "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 SHORT = [*QUICK, "--iterations=1", "--evaluations_per_iteration=2", "--noplots"]
@@ -180,3 +183,8 @@ def test_too_little_memory_for_tensorflow(tmp_path, kilobytes):
     assert done.returncode == 1
     assert done.stderr.startswith("neural-style: TensorFlow can't be loaded (")
     assert done.stderr.count("\n") == 1
+
+
+def test_tensorflow_can_be_loaded_by_another_thread_as_by_the_page():
+    with ThreadPoolExecutor() as pool:
+        pool.submit(loading.load_tensorflow).result()

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -21,7 +22,13 @@ def install_handlers() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Defers signals: libraries in C and C++ do not survive one while they load."""
+    """Defers signals: libraries in C and C++ do not survive one while they load.
+
+    In another thread than the main one nothing is done: Python's handlers never interrupt it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     received: list[int] = []
     before = {number: signal.getsignal(number) for number in _known(*ENDING)}
     caught = [number for number, handler in before.items() if callable(handler)]
