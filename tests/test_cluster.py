@@ -39,7 +39,8 @@ STARTED: list[subprocess.Popen] = []
 NODE = {"num_cpus": 1, "object_store_memory": 200_000_000}
 
 
-def test_without_ray_the_extra_is_named(monkeypatch, capsys):
+def test_without_ray_the_extra_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(table(tmp_path / "rows", 1))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["--manifest=pairs.csv", "--cluster=local"]) == 1
     assert capsys.readouterr().err.endswith("needs the package ray: pip install 'neural-style[cluster]'.\n")
@@ -76,13 +77,15 @@ def test_a_file_is_sent_if_the_worker_has_none_with_the_same_contents(tmp_path):
         pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
     ],
 )
-def test_a_wrong_command_is_an_error(arguments, message, capsys):
+def test_a_wrong_command_is_an_error(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(table(tmp_path / "rows", 1))
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
 @needs_ray
-def test_an_address_at_which_another_program_listens_is_an_error(capsys):
+def test_an_address_at_which_another_program_listens_is_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(table(tmp_path / "rows", 1))
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert main(["--manifest=pairs.csv", f"--cluster=127.0.0.1:{other.getsockname()[1]}"]) == 1
     assert "is no Ray cluster that can be reached (no answer within 10 seconds)" in capsys.readouterr().err
@@ -167,6 +170,11 @@ def alone(tmp_path_factory):
     return pictures(folder), records(folder)
 
 
+def write_times(folder):
+    """When each file was written, except for the summary of the last run."""
+    return {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "pairs_summary.csv"}
+
+
 @needs_ray
 def test_a_worker_with_other_versions_is_refused(cluster, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(table(tmp_path / "rows", 1))
@@ -186,10 +194,10 @@ def test_rows_are_painted_as_on_one_machine_and_a_failed_row_stops_no_other(clus
     assert "line 6: Expected an image file, but 'missing.png' does not exist" in err
     assert (pictures(folder), records(folder)) == alone
 
-    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    written = write_times(folder)
     code, out, _ = run_command(folder, "--iterations=6", f"--cluster={cluster.address}")
     assert out.endswith("5 rows: 0 made, 4 complete already, 1 failed (line 6).\n")
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    assert write_times(folder) == written
 
 
 @needs_ray
