@@ -140,9 +140,9 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
         sizes,
         iterations,
         evaluations,
-        precision="float32",  # this and the tiles are decided by `plan_for_this_machine`, except for LiteRT
+        precision="float32",  # this, the tiles and LiteRT are decided by `plan_for_this_machine`
         tiles=(None,) * len(sizes),
-        uses_litert=_can_use_litert(inputs, settings, sizes[-1], network_styles),
+        uses_litert=False,
         network_styles=network_styles,
         adaptation_size=sizes[0],
         start_origin=style_networks.arbitrary_origin() if settings.picture.starts_instant else None,
@@ -152,19 +152,21 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
 
 
 def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
-    """Decides what depends on the machine: precision and tiles.
+    """Decides what depends on the machine: whether LiteRT paints, precision and tiles.
+
+    Args:
+      plan: just made, or made on another machine.
+      inputs: the images.
 
     Raises:
       UserError: the run does not fit into memory.
     """
-    if plan.uses_litert:
-        if _has_litert_files(plan.network_styles):
-            return plan
-        plan = dataclasses.replace(plan, uses_litert=False)  # it was made on another machine
+    if _can_use_litert(plan, inputs):
+        return dataclasses.replace(plan, uses_litert=True, precision="float32", tiles=(None,) * len(plan.sizes))
     precision = device.resolve_precision(plan.settings.network.precision)
     tiles = tuple(_choose_tile(plan, inputs, size, precision) for size in plan.sizes)
     start_plan = plan.start_plan and plan_for_this_machine(plan.start_plan, inputs)
-    return dataclasses.replace(plan, precision=precision, tiles=tiles, start_plan=start_plan)
+    return dataclasses.replace(plan, uses_litert=False, precision=precision, tiles=tiles, start_plan=start_plan)
 
 
 def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
@@ -197,21 +199,17 @@ def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int 
     return method.auto_tile if largest > MAX_UNTILED_PIXELS else None
 
 
-def _can_use_litert(inputs: Inputs, settings: Settings, size: Size, network_styles: NetworkStyles | None) -> bool:
+def _can_use_litert(plan: Plan, inputs: Inputs) -> bool:
     """Whether LiteRT can paint.
 
     TensorFlow paints large pictures in bands, styles by mask, with a precision or tile that is asked for, networks
     without an export, and everything where LiteRT is not installed.
     """
-    if not settings.method.litert_run or inputs.masks or math.prod(size) > MAX_UNTILED_PIXELS:
+    settings, network_styles = plan.settings, plan.network_styles
+    if not settings.method.litert_run or inputs.masks or math.prod(plan.result_size) > MAX_UNTILED_PIXELS:
         return False
     if settings.network.precision != "auto" or settings.optimizer.tile != "auto":
         return False
-    return _has_litert_files(network_styles)
-
-
-def _has_litert_files(network_styles: NetworkStyles | None) -> bool:
-    """Whether this machine has LiteRT, and the network's export."""
     if network_styles and not style_networks.lite_file(network_styles.path):
         return False
     return device.has_litert()
