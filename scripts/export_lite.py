@@ -5,7 +5,7 @@ python scripts/export_lite.py
 
 from neural_style.feedforward import network, published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.pretrained import style_networks
+from neural_style.pretrained import exports, style_networks
 from neural_style.training import export
 
 
@@ -17,7 +17,7 @@ def main() -> None:
         style_networks.LITE_TRANSFORMER: export.arbitrary_transformer(painter),
     }
     for path in style_networks.by_name().values():
-        files[path.with_suffix(style_networks.LITE)] = export.tflite(network.load(path), half=True)
+        files[path.with_suffix(exports.ENDING)] = export.tflite(network.load(path), half=True)
     for path, data in files.items():
         path.write_bytes(data)
         print(f"Wrote {path}: {len(data):,} bytes.")

@@ -25,6 +25,7 @@ from neural_style.feedforward.painter import Painter
 from neural_style.images import geometry, reading
 from neural_style.pretrained import style_networks
 from neural_style.training import export
+from neural_style.vgg import torch_files as torch_reader
 
 STYLES = ("waves", "stars")
 
@@ -456,7 +457,7 @@ def test_a_file_torch_did_not_write_is_refused_before_its_styles_are_checked(tmp
 def test_another_torch_network_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not hold the network of pytorch/examples"):
         network.load(DATA / "torch_zip.pth")
-    tensors = torch_files.read(DATA / "johnson.pth")
+    tensors = torch_reader.load(DATA / "johnson.pth")
     del tensors["in4.bias"]
     with pytest.raises(UserError, match=r"in4\.bias"):
         torch_files.fill(network.load(DATA / "johnson.pth").layers, tensors, tmp_path)

@@ -8,9 +8,9 @@ from test_masks import half
 from test_objective import objective
 
 from neural_style.images.scene import Region, Scene
-from neural_style.optimize.halos import HaloedTiles, add_halo, cut_maps, relative_box
+from neural_style.optimize.halos import HaloedTiles, cut_maps, relative_box
 from neural_style.settings import vgg_layers
-from neural_style.vgg.tiles import cut, tiles
+from neural_style.vgg.tiles import cut, tiles, widen
 
 
 def summed(weights, given, image, size, **changes):
@@ -23,7 +23,7 @@ def summed(weights, given, image, size, **changes):
     def added(size):
         total, gradient, (rows, cols) = None, np.zeros((1, *image.shape)), image.shape[:2]
         for tile in tiles(rows, cols, size):
-            box, own_maps = add_halo(tile, rows, cols, reach), cut_maps(whole.loss, maps, tile)
+            box, own_maps = widen(tile.box, reach, rows, cols), cut_maps(whole.loss, maps, tile)
             seen, own = cut(image[None].astype(float), box), relative_box(tile.box, box)
             content = cut(given.content[None].astype(float), box)
             own_maps |= alone.measure(content, own, own_maps)[1]

@@ -7,10 +7,8 @@ from pathlib import Path
 from neural_style.cli.loading import loading_tensorflow
 from neural_style.cli.terminal import say
 from neural_style.core.errors import UserError
-from neural_style.pretrained import style_networks
+from neural_style.pretrained import exports, style_networks
 from neural_style.results import targets
-
-TFLITE = ".tflite"
 
 
 def run(words: Sequence[str], output: str) -> None:
@@ -28,9 +26,9 @@ def run(words: Sequence[str], output: str) -> None:
         received = " ".join(words) or "none"
         raise UserError(f"--export takes one trained network, such as painters, received {received}.", exit_code=2)
     path = Path(output)
-    if path.suffix.lower() not in ("", TFLITE):
+    if path.suffix.lower() not in ("", exports.ENDING):
         raise UserError(
-            f"--export writes {TFLITE} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
+            f"--export writes {exports.ENDING} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
         )
     targets.check_new(path)
     styles = style_networks.facts(network)["styles"]

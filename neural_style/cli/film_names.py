@@ -12,6 +12,7 @@ from neural_style.results import files, record, targets
 from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 from neural_style.video import writing
+from neural_style.video.store import Store
 
 
 class FilmNames:
@@ -64,7 +65,8 @@ class FilmNames:
 
     def is_complete(self, earlier: Mapping) -> bool:
         """Whether a film's record says that it is complete, and its output exists."""
-        frames = [self.frames / f"{frame['number']:06d}.png" for frame in earlier["frames"]]
+        store = Store(self.frames)
+        frames = [store.path(frame["number"]) for frame in earlier["frames"]]
         return bool(earlier.get("complete")) and all(map(os.path.exists, [self.output] if self.ending else frames))
 
     def check(self, inputs: Sequence[str], output: OutputSettings, earlier: Mapping | None) -> None:

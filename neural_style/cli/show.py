@@ -15,7 +15,7 @@ from neural_style.images.writing import TEXT_KEY
 from neural_style.pretrained import style_networks
 from neural_style.results.record import changed_flags
 from neural_style.settings import recipes
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, as_flag
 
 
 def text(path: str) -> str:
@@ -48,7 +48,7 @@ def text(path: str) -> str:
             "record."
         )
     options = [] if recipe is None else [f"--recipe={recipe}"]
-    options += [_flag(name, value) for name, value in flags.items() if _shown(name)]
+    options += [as_flag(name, value) for name, value in flags.items() if _shown(name)]
     command = [*options, *dashes, *words] if dashes else [*words, *options]
     named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
     return f"# neural-style {named}\nneural-style {shlex.join(command)}"
@@ -90,8 +90,3 @@ def _made(path: str) -> dict[str, Any]:
 def _shown(name: str) -> bool:
     """Whether a flag of a record changes the picture."""
     return FIELDS[name][0] != "output"
-
-
-def _flag(name: str, value: Any) -> str:
-    kind = FIELDS[name][1].metadata["kind"]
-    return f"--{name}={kind.text(value)}"

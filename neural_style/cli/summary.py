@@ -66,10 +66,10 @@ def write(path: str, rows: Sequence[Row], outcomes: Sequence[Outcome], overwrite
     """
     by_number = {outcome.number: outcome for outcome in outcomes}
     try:
-        if storage.exists(path) and not (overwrites or _is_ours(path)):
-            raise UserError(f"{path!r} is another program's: rename it, or say --overwrite.")
         earlier = _read_earlier(path)
-        lines = [_line(row, by_number.get(row.number), earlier.get(_name(row), {})) for row in rows]
+        if earlier is None and storage.exists(path) and not overwrites:
+            raise UserError(f"{path!r} is another program's: rename it, or say --overwrite.")
+        lines = [_line(row, by_number.get(row.number), (earlier or {}).get(_name(row), {})) for row in rows]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
@@ -120,18 +120,12 @@ def _film_cost(frames: Sequence[Mapping[str, Any]]) -> tuple[float | None, int |
     return (sum(frame["loss"] for frame in frames) / len(frames), evaluations) if evaluations else (None, None)
 
 
-def _read_earlier(path: str) -> dict[str, dict[str, str]]:
-    """The lines of an earlier summary by prefix; none where there is no summary of ours."""
-    if not (storage.exists(path) and _is_ours(path)):
-        return {}
-    reader = csv.DictReader(io.StringIO(storage.read(path).decode("utf-8"), newline=""))
-    return {line["prefix"]: line for line in reader}
-
-
-def _is_ours(path: str) -> bool:
-    """Whether a file is a summary, by its first line."""
+def _read_earlier(path: str) -> dict[str, dict[str, str]] | None:
+    """The lines of an earlier summary by prefix; None where there is no file whose first line is a summary's."""
     try:
-        first = storage.read(path).decode("utf-8").partition("\n")[0]
+        text = storage.read(path).decode("utf-8")
     except (OSError, UnicodeDecodeError):
-        return False
-    return first.rstrip("\r") == ",".join(COLUMNS)
+        return None
+    if text.partition("\n")[0].rstrip("\r") != ",".join(COLUMNS):
+        return None
+    return {line["prefix"]: line for line in csv.DictReader(io.StringIO(text, newline=""))}

@@ -12,7 +12,8 @@ import numpy as np
 
 from neural_style.core.log import quiet_stderr
 from neural_style.feedforward import margins, published
-from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun, Paint
+from neural_style.feedforward.margins import Paint
+from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun
 from neural_style.images.scene import Scene
 from neural_style.pretrained import style_networks
 

@@ -24,6 +24,7 @@ from neural_style.core.version import __version__
 from neural_style.feedforward import torch_files
 from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, build_model
 from neural_style.pretrained import style_networks
+from neural_style.vgg import torch_files as torch_reader
 
 PICTURE_SIDE = 256
 """Maximum side of the styles' pictures in the file."""
@@ -118,7 +119,7 @@ def load(path: Path) -> Network:
             f"{', '.join(ARCHITECTURES)}."
         )
     if path.suffix.lower() in style_networks.TORCH:
-        tensors = torch_files.read(path)
+        tensors = torch_reader.load(path)
         network = initialize(facts["architecture"], torch_files.network_width(tensors, path), facts["styles"], seed=0)
         assert isinstance(network.layers, Johnson)  # the only architecture of torch's files, see `facts`
         torch_files.fill(network.layers, tensors, path)

@@ -8,14 +8,12 @@ import numpy as np
 
 from neural_style.core.step import Step
 from neural_style.feedforward.flatness import keep_flat
+from neural_style.feedforward.margins import Paint
 from neural_style.images import color, geometry, writing
 from neural_style.images.scene import Scene, shares_of
 from neural_style.images.scene_building import build_scene
 from neural_style.planning.base_run import BaseRun
 from neural_style.pretrained.style_networks import NetworkStyles
-
-Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A network: RGB [rows, cols, 3] in 0..255 and the weight of each style [1, rows or 1, cols or 1, styles] to RGB."""
 
 
 class OnePassRun(BaseRun):

@@ -6,7 +6,8 @@ from typing import Any
 from neural_style.feedforward import network as networks
 from neural_style.feedforward import published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun, Paint
+from neural_style.feedforward.margins import Paint
+from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun
 from neural_style.feedforward.painter import Painter
 from neural_style.images.scene import Scene
 from neural_style.planning import device

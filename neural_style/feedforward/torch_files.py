@@ -8,7 +8,6 @@ import numpy as np
 from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson
 from neural_style.feedforward.layers import GAIN, GREY
-from neural_style.vgg import torch_files as torch_reader
 
 
 def layer_names(blocks: int) -> list[tuple[str, str | None]]:
@@ -23,20 +22,11 @@ def layer_names(blocks: int) -> list[tuple[str, str | None]]:
     return [*down, *residual, *up]
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Read the tensors of a file by their names.
-
-    Raises:
-      UserError: the file was not written by torch, or is damaged.
-    """
-    return torch_reader.load(path)
-
-
 def network_width(tensors: Mapping[str, np.ndarray], path: Path) -> float:
     """The share of the published number of channels that the network of a file has.
 
     Args:
-      tensors: of `read`.
+      tensors: of `vgg.torch_files.load`.
       path: of the file, for messages.
 
     Raises:
@@ -56,7 +46,7 @@ def fill(network: Johnson, tensors: Mapping[str, np.ndarray], path: Path) -> Non
 
     Args:
       network: the network.
-      tensors: of `read`.
+      tensors: of `vgg.torch_files.load`.
       path: of the file, for messages.
 
     Raises:

@@ -15,9 +15,6 @@ from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import Settings
 
-MASK_SAMPLES = 64
-"""Rows and columns to which masks are reduced before their share of the picture is measured."""
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inputs:
@@ -51,11 +48,11 @@ class Inputs:
     @property
     def painted_share(self) -> float:
         """The share of the result that the masks leave to be painted in a style; 1 without masks."""
-        share = np.ones((MASK_SAMPLES, MASK_SAMPLES))
+        share = np.ones((masks.SAMPLES, masks.SAMPLES))
         if self.masks:
-            share = sum(map(_sample, self.masks), 0 * share).clip(0, 1)
+            share = sum(map(masks.sample, self.masks), 0 * share).clip(0, 1)
         if self.paint_mask:
-            share = share * _sample(self.paint_mask)
+            share = share * masks.sample(self.paint_mask)
         return float(share.mean())
 
 
@@ -128,11 +125,6 @@ def _warn_of_small_share(inputs: Inputs) -> None:
     share = inputs.painted_share
     if len(inputs.masks) + (inputs.paint_mask is not None) > 1 and share < masks.SMALL_SHARE:
         logger.warning(f"the masks together leave only {share:.1%} of the picture to be painted in a style.")
-
-
-def _sample(mask: Image.Image) -> np.ndarray:
-    """A mask in 0..1, reduced to a few pixels."""
-    return np.asarray(mask.resize((MASK_SAMPLES, MASK_SAMPLES), Image.Resampling.BOX)) / 255
 
 
 def _style_weights(blend: Sequence[float], count: int) -> list[float]:

@@ -24,6 +24,8 @@ MIN_REGION_SHARE = 0.01
 """A colour on less of a picture may be the blend of two others at their edge."""
 SMALL_SHARE = 0.02
 """A mask that covers less of the picture is worth a warning."""
+SAMPLES = 64
+"""Rows and columns to which a mask is reduced before its share of the picture is measured."""
 
 
 def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Image:
@@ -54,7 +56,7 @@ def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Im
 
 def _warn_of_faint_mask(mask: Image.Image, name: str) -> None:
     """Warn of a mask that hardly applies: on little of the picture, or nowhere fully."""
-    share = np.asarray(mask.resize((64, 64), Image.Resampling.BOX)).mean() / 255
+    share = sample(mask).mean()
     levels = np.asarray(mask)
     typical = np.median(levels[levels > 0])
     if share < SMALL_SHARE:
@@ -64,6 +66,11 @@ def _warn_of_faint_mask(mask: Image.Image, name: str) -> None:
             f"the mask {name} is nearly black where it applies (level {typical:.0f} of 255, so {typical / 255:.0%} of "
             "the effect). If its levels are numbers of classes, make those white that are meant."
         )
+
+
+def sample(mask: Image.Image) -> np.ndarray:
+    """A mask in 0..1, reduced to [SAMPLES, SAMPLES], for its share of the picture."""
+    return np.asarray(mask.resize((SAMPLES, SAMPLES), Image.Resampling.BOX)) / 255
 
 
 def to_mask(image: Image.Image) -> Image.Image:

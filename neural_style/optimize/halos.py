@@ -21,18 +21,6 @@ from neural_style.vgg.tiles import Box, Tile, cut
 from neural_style.vgg.weight_files import Weights
 
 
-def add_halo(tile: Tile, rows: int, cols: int, reach: int) -> Box:
-    """Return the box of a tile with its halo.
-
-    Args:
-      tile: of an image of `rows` x `cols` pixels.
-      rows, cols: of the image, where the halo ends.
-      reach: width of the halo in pixels, see `vgg_layers.reach`.
-    """
-    top, left, bottom, right = tile.box
-    return max(0, top - reach), max(0, left - reach), min(rows, bottom + reach), min(cols, right + reach)
-
-
 def relative_box(inner: Box, outer: Box) -> np.ndarray:
     """Return `inner` in coordinates of `outer`, which contains it: [4] int32."""
     top, left = outer[:2]

@@ -157,12 +157,8 @@ class TiledObjective:
     def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
         """Compute loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
         sums, inputs = self._sum(image, constants)
-        with tf.GradientTape() as tape:
-            tape.watch(sums)
-            values = self.loss.values(sums, constants.prepared)
-            total = self.loss.total(values)
-        gradient = self._differentiate(image, inputs, constants, tape.gradient(total, sums))
-        return float(total), gradient[0], {name: float(value) for name, value in values.items()}
+        total, values, slopes = differentiate_by_sums(self.loss, sums, constants.prepared)
+        return total, self._differentiate(image, inputs, constants, slopes)[0], values
 
     def _sum(self, image: np.ndarray, constants: _Constants) -> tuple[dict, dict[Tile, dict]]:
         """The first pass: the terms' sums over all tiles, and each tile's inputs."""
@@ -270,6 +266,24 @@ class TiledObjective:
             for slope, border in zip(tf.nest.flatten([below, right]), borders, strict=True)
         ]
         return tape.gradient([total, *borders], sources, [tf.ones_like(total), *border_slopes])
+
+
+def differentiate_by_sums(loss: Loss, sums: Any, prepared: Any) -> tuple[float, dict[str, float], Any]:
+    """Compute the loss of an image from its terms' sums over all tiles.
+
+    Args:
+      loss: of the image.
+      sums: of `Loss.sums`, added up over the tiles.
+      prepared: of `Loss.prepare`.
+
+    Returns:
+      The loss, its terms by name, and its gradient by the sums, as nested as these.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(sums)
+        values = loss.values(sums, prepared)
+        total = loss.total(values)
+    return float(total), {name: float(value) for name, value in values.items()}, tape.gradient(total, sums)
 
 
 def weighted_sum(sums: Any, slopes: Any, dtype: tf.DType) -> tf.Tensor:

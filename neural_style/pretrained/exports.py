@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 ENDING = ".tflite"
+"""Of TFLite files."""
 
 
 def cache_folder() -> Path:

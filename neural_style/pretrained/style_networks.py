@@ -1,7 +1,6 @@
 """Finds trained networks and reads their descriptions, without TensorFlow."""
 
 import dataclasses
-import difflib
 import io
 import json
 import os
@@ -18,6 +17,7 @@ from neural_style.core import storage
 from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
 from neural_style.pretrained import exports
+from neural_style.settings.combining import did_you_mean
 from neural_style.settings.feedforward import NETWORK_METHOD
 from neural_style.settings.settings import Settings
 
@@ -25,9 +25,9 @@ BUILT_IN = Path(__file__).parent.parent / "feedforward" / "networks"
 """The folder of the bundled networks, which are found by name."""
 ARBITRARY = BUILT_IN / "arbitrary.safetensors"
 """The arbitrary style network's weights (`scripts/convert_arbitrary.py`)."""
-LITE = ".tflite"
-"""Ending of the exported network beside a bundled one."""
-LITE_PREDICTOR, LITE_TRANSFORMER = (BUILT_IN / f"arbitrary_{part}{LITE}" for part in ("predictor", "transformer"))
+LITE_PREDICTOR, LITE_TRANSFORMER = (
+    BUILT_IN / f"arbitrary_{part}{exports.ENDING}" for part in ("predictor", "transformer")
+)
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
 """Endings of our own files, and of those of pytorch/examples' fast_neural_style."""
 PICKLE = b"\x80"
@@ -53,7 +53,7 @@ def arbitrary_origin() -> str:
 def lite_file(path: Path) -> Path | None:
     """Return the path of a network's export for LiteRT: a bundled one, or one that its training made; else None."""
     if path.parent == BUILT_IN:
-        export = path.with_suffix(LITE)
+        export = path.with_suffix(exports.ENDING)
     elif path.suffix.lower() == KERAS and path.is_file():
         export = exports.path_of(path)
     else:
@@ -152,9 +152,9 @@ def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
 def _check_names(styles: Sequence[Any]) -> None:
     for word in styles:
         if isinstance(word, str) and not Path(word).suffix and not os.path.exists(word):
-            like = difflib.get_close_matches(word, by_name(), n=1)
-            if like:
-                raise UserError(f"{word!r} is neither a file nor a trained network. Did you mean {like[0]}?")
+            hint = did_you_mean(word, by_name())
+            if hint:
+                raise UserError(f"{word!r} is neither a file nor a trained network.{hint}")
 
 
 def facts(path: Path) -> dict[str, Any]:
@@ -225,9 +225,7 @@ def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[i
         return list(range(len(names)))
     for name in wanted:
         if name not in names:
-            like = difflib.get_close_matches(name, names, n=1)
-            hint = f" Did you mean {like[0]}?" if like else ""
-            raise UserError(f"--style takes one or several of {known}, received {name!r}.{hint}")
+            raise UserError(f"--style takes one or several of {known}, received {name!r}.{did_you_mean(name, names)}")
     if len(set(wanted)) < len(wanted):
         raise UserError(f"--style takes each style once, received {','.join(wanted)}.")
     return [list(names).index(name) for name in wanted]

@@ -1,7 +1,7 @@
 """From a recipe's values and those given to the values of a run, and what is asked for in vain."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neural_style import methods
@@ -112,7 +112,7 @@ def _listed_scales(values: Mapping[str, Any]) -> tuple[int, ...]:
     return scales if isinstance(scales, tuple) and len(scales) > 1 else ()
 
 
-def did_you_mean(name: str, known: Mapping[str, Any]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The sentence that proposes another name, where one of `known` is like it; else nothing."""
     like = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {like[0]}?" if like else ""

@@ -1,6 +1,7 @@
 """Every setting by its name."""
 
 import dataclasses
+from typing import Any
 
 from neural_style import methods
 from neural_style.settings.analogy import AnalogySettings
@@ -26,6 +27,11 @@ PARTS = {
 }
 FIELDS = {field.name: (part, field) for part, cls in PARTS.items() for field in dataclasses.fields(cls)}
 """Each setting's part and field, by its name."""
+
+
+def as_flag(name: str, value: Any) -> str:
+    """Write a setting as on the command line: --rows=300."""
+    return f"--{name}={FIELDS[name][1].metadata['kind'].text(value)}"
 
 
 def is_used(name: str, method: str, refine: int) -> bool:

@@ -19,9 +19,6 @@ from neural_style.feedforward.network import Network, load
 Function = Callable[..., tf.Tensor]
 
 
-TFLITE = ".tflite"
-
-
 def export_network(source: Path, target: Path) -> None:
     """Export a network's file as a TFLite file, or as a SavedModel where the target has no ending.
 

@@ -11,7 +11,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.vgg_layers import level_layer
 from neural_style.universal.decoder import Decoder, reach
 from neural_style.vgg import model
-from neural_style.vgg.tiles import Box
+from neural_style.vgg.tiles import Box, widen
 
 IMAGE = tf.TensorSpec((1, None, None, 3), tf.float64)
 
@@ -49,7 +49,7 @@ class Codec:
           Features by level, [rows / stride, cols / stride, channels] float32 (float64 for that dtype).
         """
         halo = vgg_layers.reach(self._settings.network, [level_layer(max(levels))])
-        outer = widen(box, halo, image.shape)
+        outer = widen(box, halo, *image.shape[:2])
         pixels = _crop(image, outer).astype(np.float64)[np.newaxis]
         features = self._encoder(tuple(sorted(set(levels))))(pixels)
         return {
@@ -59,7 +59,7 @@ class Codec:
 
     def decoder_box(self, box: Box, level: int, shape: Sequence[int]) -> Box:
         """The box whose features `decode` needs for `box`, in an image of `shape`."""
-        return widen(box, reach(self._settings.network, level), shape)
+        return widen(box, reach(self._settings.network, level), *shape[:2])
 
     def decode(self, features: tf.Tensor, outer: Box, box: Box, level: int) -> np.ndarray:
         """Decode features to a part of an image.
@@ -100,12 +100,6 @@ class Codec:
             return tf.cast(decoder(tf.cast(features, self._dtype)), tf.float32)
 
         return decode
-
-
-def widen(box: Box, pixels: int, shape: Sequence[int]) -> Box:
-    """A box with `pixels` more on each side, within an image of `shape`."""
-    top, left, bottom, right = box
-    return max(0, top - pixels), max(0, left - pixels), min(shape[0], bottom + pixels), min(shape[1], right + pixels)
 
 
 def _crop(image: np.ndarray, box: Box) -> np.ndarray:

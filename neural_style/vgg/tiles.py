@@ -55,6 +55,12 @@ def tiles(rows: int, cols: int, size: int) -> list[Tile]:
     ]
 
 
+def widen(box: Box, pixels: int, rows: int, cols: int) -> Box:
+    """Add `pixels` on each side of a box, within an image of `rows` x `cols`."""
+    top, left, bottom, right = box
+    return max(0, top - pixels), max(0, left - pixels), min(rows, bottom + pixels), min(cols, right + pixels)
+
+
 def cut(maps: np.ndarray, box: Box) -> np.ndarray:
     """Cut the box out of maps [1, rows, cols, channels]."""
     top, left, bottom, right = box

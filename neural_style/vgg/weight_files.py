@@ -11,6 +11,7 @@ import numpy as np
 
 from neural_style.core.errors import UserError
 from neural_style.core.hdf5 import check_self_contained
+from neural_style.core.names import natural_key
 from neural_style.settings import vgg_layers
 from neural_style.settings.network import TORCH_ENDINGS, check_weight_file
 from neural_style.vgg import torch_files
@@ -104,13 +105,8 @@ def _read_h5(path: Path) -> dict:
             f"Expected a Keras weight file (.h5 or .weights.h5), but {str(path)!r} can't be read as one: {error}"
         ) from error
 
-    layers = sorted(kernels, key=_natural_key)
+    layers = sorted(kernels, key=natural_key)
     return {layer: (kernels[layer], biases[layer]) for layer in layers if layer in biases}
-
-
-def _natural_key(name: str) -> list[int | str]:
-    """A key that sorts numbers within names by value."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _may_be_vgg(shape: tuple[int, ...]) -> bool:

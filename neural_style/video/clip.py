@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import glob
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 from neural_style.core import storage
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
+from neural_style.core.names import natural_key
 from neural_style.images import color, reading
 from neural_style.settings.video import VideoSettings
 from neural_style.video import decoding
@@ -164,15 +164,10 @@ def is_clip(path: str) -> bool:
 
 def _open_images(path: str) -> Clip:
     paths = glob.glob(os.path.join(glob.escape(path), "*") if os.path.isdir(path) else path)
-    images = sorted((name for name in paths if name.lower().endswith(IMAGE_ENDINGS)), key=_numbers_in_order)
+    images = sorted((name for name in paths if name.lower().endswith(IMAGE_ENDINGS)), key=natural_key)
     if not images:
         raise UserError(f"Expected a folder or pattern of frames ({', '.join(IMAGE_ENDINGS)}), and {path!r} has none.")
     return Clip(None, images, DEFAULT_RATE, len(images), reading.load(images[0]).size[::-1])
-
-
-def _numbers_in_order(path: str) -> list:
-    """A key that sorts numbers in names as numbers: frame_2 before frame_10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def _estimate_count(container: Any, stream: Any, rate: Fraction) -> int | None:

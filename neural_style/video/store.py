@@ -55,7 +55,7 @@ class Store:
           UserError: it can't be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial, text = self.folder / f".{number:06d}.partial", PngImagePlugin.PngInfo()
+        partial, text = self.folder / f".{number:0{DIGITS}d}.partial", PngImagePlugin.PngInfo()
         text.add_text(KEY, json.dumps(facts))
         alpha = image.info.get("alpha")
         layers = image if alpha is None else add_alpha(image, alpha)

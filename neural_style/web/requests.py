@@ -20,7 +20,7 @@ from neural_style.results.record import RunInfo, changed_flags, upgrade_value
 from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import File, Kind, Many, Optional, Picture, WordOr
-from neural_style.settings.schema import FIELDS
+from neural_style.settings.schema import FIELDS, as_flag
 from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
 from neural_style.web import pictures
@@ -162,7 +162,7 @@ def _parse_flag(word: str) -> tuple[str, Any]:
 
 def format_flags(values: Mapping[str, Any]) -> str:
     """Write flags as on the command line; the inverse of `parse_flags`."""
-    return shlex.join(f"--{name}={FIELDS[name][1].metadata['kind'].text(value)}" for name, value in values.items())
+    return shlex.join(as_flag(name, value) for name, value in values.items())
 
 
 @dataclasses.dataclass(frozen=True)

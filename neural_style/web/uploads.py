@@ -177,6 +177,12 @@ class _Meter:
         self.byte_count = 0
 
     async def receive(self) -> Message:
+        """Receive a part of the request.
+
+        Raises:
+          Refusal: the request is too large, or the folder is full.
+          TimeoutError: nothing arrives for `CHUNK_SECONDS`.
+        """
         message = await asyncio.wait_for(self._receive(), CHUNK_SECONDS)
         count = len(message.get("body", b""))
         self.byte_count += count
