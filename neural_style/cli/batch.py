@@ -66,7 +66,7 @@ class Batch:
 
 
 def paint_batch(
-    batch: Batch, command_line: Command, paint: Callable, each: Callable[[Callable, Sequence], Iterable] = map
+    batch: Batch, command_line: Command, paint: Callable, map_rows: Callable[[Callable, Sequence], Iterable] = map
 ) -> int:
     """Paint each row that is not complete yet; a row that fails is reported, and the others continue.
 
@@ -74,7 +74,7 @@ def paint_batch(
       batch: the rows.
       command_line: its flags say how they are painted.
       paint: `main.paint`, with its engine.
-      each: calls a function with each row, as `map` does: one after the other, or several at once.
+      map_rows: calls a function with each row, as `map` does: one after the other, or several at once.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
@@ -84,12 +84,12 @@ def paint_batch(
     options = PaintOptions(
         command.resume, skip_complete=True, also_read=(*command_line.files, *inputs), takes_folders=command.film
     )
-    is_serial = each is map
+    is_serial = map_rows is map
     carry_out = functools.partial(_carry_out, functools.partial(paint, options=options), is_serial)
     outcomes: list[Outcome] = []
     progress = _Progress(len(batch.rows)) if is_serial else None
     try:
-        for outcome in each(carry_out, batch.rows):
+        for outcome in map_rows(carry_out, batch.rows):
             outcomes.append(outcome)
             if progress:
                 progress.add(outcome)
@@ -107,7 +107,8 @@ def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
     kind = f"{batch.name_kind}{'s' * (len(names) > 1)} " if batch.name_kind else ""
     listed = f" ({kind}{', '.join(names)})" if names else ""
     total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")
-    say(f"{total} {batch.unit}{plural}: {', '.join(f'{counts[each]} {each}' for each in summary.RESULTS)}{listed}.")
+    counted = ", ".join(f"{count} {result}" for result, count in counts.items())
+    say(f"{total} {batch.unit}{plural}: {counted}{listed}.")
     return 1 if failed else 0
 
 

@@ -62,14 +62,14 @@ def find_request(command_line: Command) -> Request | None:
         return None
     content, *others, output = words
     if os.path.isdir(content):
-        return Request(_without(_photographs_in(content), others), others, output, content)
+        return Request(_leave_out_styles(_photographs_in(content), others), others, output, content)
     if flags.get("style_blend") or flags.get("style_masks"):
         return None
     photographs = [content, *others[:-1]]
     if len(photographs) == 1:
         return Request(photographs, others, output) if os.path.isfile(content) and _is_new_folder(output) else None
     if output.endswith(("/", os.sep)) or os.path.isdir(output):
-        return Request(_without(photographs, others[-1:]), others[-1:], output)
+        return Request(_leave_out_styles(photographs, others[-1:]), others[-1:], output)
     if _look_expanded(photographs):
         raise UserError(
             f"It can't be known whether {photographs[1]!r} is a photograph or a style. To paint {len(photographs)} "
@@ -134,7 +134,7 @@ def _is_new_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) and not (os.path.isdir(output) or storage.is_url(output))
 
 
-def _without(photographs: Sequence[str], styles: Sequence[str]) -> list[str]:
+def _leave_out_styles(photographs: Sequence[str], styles: Sequence[str]) -> list[str]:
     """Return the photographs that are not a style too, as in `*.jpg painting.jpg out/`; all where none is left."""
     places = {os.path.realpath(style) for style in styles}
     return [path for path in photographs if os.path.realpath(path) not in places] or list(photographs)

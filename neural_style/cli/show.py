@@ -31,12 +31,12 @@ def text(path: str) -> str:
     if network:
         return _of_network(network)
     try:
-        made = _made(path)
-        words = [made["content"], *made["styles"], made["prefix"] + made["ending"].removesuffix(".png")]
+        record = _read_record(path)
+        words = [record["content"], *record["styles"], record["prefix"] + record["ending"].removesuffix(".png")]
         dashes = ["--"] if any(word.startswith("-") for word in words) else []
-        recipe, version = made["flags"].get("recipe"), made["versions"]["neural_style"]
+        recipe, version = record["flags"].get("recipe"), record["versions"]["neural_style"]
         known = recipe is None or recipe in recipes.by_name()
-        flags = changed_flags(recipe, made["flags"]) if known else {}
+        flags = changed_flags(recipe, record["flags"]) if known else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
@@ -48,7 +48,7 @@ def text(path: str) -> str:
             "record."
         )
     options = [] if recipe is None else [f"--recipe={recipe}"]
-    options += [as_flag(name, value) for name, value in flags.items() if _shown(name)]
+    options += [as_flag(name, value) for name, value in flags.items() if _changes_picture(name)]
     command = [*options, *dashes, *words] if dashes else [*words, *options]
     named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
     return f"# neural-style {named}\nneural-style {shlex.join(command)}"
@@ -60,25 +60,26 @@ def _of_network(path: Path) -> str:
     width = f", width {facts['width']:g}" if facts["width"] else ""
     lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]
     lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
-    made = facts["training"]
-    while isinstance(made, dict) and isinstance(made.get("flags"), dict):
-        flags = [f"--{name}={value}" for name, value in made["flags"].items() if value not in (None, False)]
+    training = facts["training"]
+    while isinstance(training, dict) and isinstance(training.get("flags"), dict):
+        flags = [f"--{name}={value}" for name, value in training["flags"].items() if value not in (None, False)]
+        photographs, seconds = training.get("photographs"), training.get("seconds")
         lines += [
-            f"# trained on {made.get('photographs')} photographs in {made.get('seconds')} s{_end(made)}",
+            f"# trained on {photographs} photographs in {seconds} s{_final_loss(training)}",
             f"# neural-style train STYLE ... {shlex.quote(path.name)} {shlex.join(flags)}",
         ]
-        made = made.get("before")
+        training = training.get("before")
     return printable("\n".join(lines))
 
 
-def _end(made: dict[str, Any]) -> str:
+def _final_loss(training: dict[str, Any]) -> str:
     """The loss at the end of a training."""
-    points = made.get("losses")
+    points = training.get("losses")
     last = points[-1] if isinstance(points, list) and points else {}
     return f", loss {last['loss']:.4g}" if isinstance(last, dict) and isinstance(last.get("loss"), float) else ""
 
 
-def _made(path: str) -> dict[str, Any]:
+def _read_record(path: str) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise ValueError
     if Path(path).suffix.lower() == ".json":
@@ -87,6 +88,6 @@ def _made(path: str) -> dict[str, Any]:
         return json.loads(image.info.get(TEXT_KEY, "null"))
 
 
-def _shown(name: str) -> bool:
+def _changes_picture(name: str) -> bool:
     """Whether a flag of a record changes the picture."""
     return FIELDS[name][0] != "output"

@@ -38,15 +38,16 @@ class Model:
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         """Its one output, of its inputs by name; their sizes may differ from call to call."""
         with quiet_stderr():
-            (found,) = self._signature(**{name: values.astype(np.float32) for name, values in inputs.items()}).values()
-        return found
+            outputs = self._signature(**{name: values.astype(np.float32) for name, values in inputs.items()})
+        (output,) = outputs.values()
+        return output
 
 
 class LiteRun(OnePassRun):
     """By a trained network."""
 
     def _model(self, path: Path) -> Model:
-        return self._cache.get(("lite", path), lambda: Model(path), lambda made: NBYTES)
+        return self._cache.get(("lite", path), lambda: Model(path), lambda model: NBYTES)
 
     def _load_network(self, scene: Scene) -> tuple[Paint, int, dict[str, Any]]:
         path = self._network_styles.path

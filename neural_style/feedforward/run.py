@@ -22,7 +22,7 @@ class Run(OnePassRun):
         path, precision = self._network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
         key = ("painter", str(path), version, precision)
-        painter = self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda made: made.nbytes)
+        painter = self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda painter: painter.nbytes)
         band, facts = self._band()
         return functools.partial(painter.paint, band=band), len(painter.network.styles), facts
 
@@ -42,7 +42,7 @@ class ArbitraryRun(ArbitraryStyleRun, Run):
         def make() -> ArbitraryPainter:
             return ArbitraryPainter(published.read(), count, precision)
 
-        painter = self._cache.get(("arbitrary", count, precision), make, lambda made: made.nbytes)
+        painter = self._cache.get(("arbitrary", count, precision), make, lambda painter: painter.nbytes)
         painter.set_styles(self._style_vectors(scene, painter.style_vector))
         band, facts = self._band()
         paint = functools.partial(painter.paint, band=band, shifts=self._settings.feedforward.shifts)

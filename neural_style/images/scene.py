@@ -72,8 +72,8 @@ class Scene:
 
     def blend_warped_frames(self, painted: np.ndarray) -> np.ndarray:
         """`painted` [rows, cols, 3] mixed with what earlier frames have here, by their weights; a picture as it is."""
-        for each in self.warped_frames:
-            painted = painted + each.weights[..., np.newaxis] * (each.image - painted)
+        for frame in self.warped_frames:
+            painted = painted + frame.weights[..., np.newaxis] * (frame.image - painted)
         return painted
 
     def wrap_objective(self, objective: Callable) -> Callable:

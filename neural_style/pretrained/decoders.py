@@ -59,15 +59,15 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     own = sorted(Path(folder).glob(f"*{ENDING}")) if folder else []
     if folder is not None and not own:
         raise UserError(f"--decoders takes a folder of decoders, and {folder!r} contains no {ENDING} file.")
-    wanted, found = encoder(network, seed), {}
+    encoder_facts, by_level = encoder(network, seed), {}
     for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
         facts = facts_of(path)
-        if facts.items() >= wanted.items():
-            found[int(facts["level"])] = path
-    missing = sorted(set(levels) - set(found))
+        if facts.items() >= encoder_facts.items():
+            by_level[int(facts["level"])] = path
+    missing = sorted(set(levels) - set(by_level))
     if missing:
-        raise UserError(_missing(missing[0], network, sorted(found), folder))
-    return {level: found[level] for level in levels}
+        raise UserError(_missing(missing[0], network, sorted(by_level), folder))
+    return {level: by_level[level] for level in levels}
 
 
 def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder: str | None) -> str:

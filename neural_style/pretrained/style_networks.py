@@ -171,18 +171,24 @@ def facts(path: Path) -> dict[str, Any]:
         if first != PICKLE and not zipfile.is_zipfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} is not a file that torch wrote.")
         return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
-    said = member(path, FACTS, 2**20)
+    text = member(path, FACTS, 2**20)
     try:
-        found = json.loads(said)
-        names = found["styles"]
-        whole = {"architecture", "width", "styles", "training"} <= set(found) and isinstance(found["training"], dict)
-        known = isinstance(found["architecture"], str) and isinstance(names, list)
-        named = names and all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
-        if not (whole and known and named and isinstance(found["width"], int | float) and 0 < found["width"] <= 4):
-            raise ValueError("its description is incomplete")
+        description = json.loads(text)
+        _check_description(description)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unfit(path, error) from error
-    return found
+    return description
+
+
+def _check_description(description: Any) -> None:
+    """Raise a ValueError, or another error, where a network's description is incomplete."""
+    names, width = description["styles"], description["width"]
+    has_names = isinstance(names, list) and names and all(isinstance(name, str) and name for name in names)
+    is_repeated = has_names and len(set(names)) < len(names)
+    has_width = isinstance(width, int | float) and 0 < width <= 4
+    has_others = isinstance(description["architecture"], str) and isinstance(description["training"], dict)
+    if not (has_names and has_width and has_others) or is_repeated:
+        raise ValueError("its description is incomplete")
 
 
 def member(path: Path, name: str, max_bytes: int = LARGEST) -> bytes:

@@ -163,8 +163,8 @@ class Report:
         board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
 
     def _write_state(self, step: Step) -> None:
-        found = Checkpoint(self._info, self._digests, self._record.scales, step.state(), self._frames)
-        checkpoint.save(self._prefix, found)
+        state = Checkpoint(self._info, self._digests, self._record.scales, step.state(), self._frames)
+        checkpoint.save(self._prefix, state)
         self._has_state = True
 
     def _write_record(self) -> None:

@@ -77,13 +77,15 @@ class Objective:
         Returns:
           Each term by its name: [batch], weighted.
         """
-        contents, found = self._encoder(images), self._encoder(tf.cast(painted, tf.float64))
+        content_features, painted_features = self._encoder(images), self._encoder(tf.cast(painted, tf.float64))
         batch = images.shape[0]
-        rows = zip(_rows(contents, batch), _rows(found, batch), tf.unstack(which, batch), strict=True)
-        each = [self._one(*row) for row in rows]
-        return {term.name: tf.concat([one[term.name] for one in each], axis=0) for term in self._loss.terms}
+        rows = zip(
+            _rows(content_features, batch), _rows(painted_features, batch), tf.unstack(which, batch), strict=True
+        )
+        terms = [self._terms_of_one(*row) for row in rows]
+        return {term.name: tf.concat([one[term.name] for one in terms], axis=0) for term in self._loss.terms}
 
-    def _one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _terms_of_one(self, content: Mapping, painted: Mapping, which: tf.Tensor) -> dict[str, tf.Tensor]:
         style = tf.nest.map_structure(lambda stacked: tf.gather(stacked, which), self._styles)
         empty = self._loss.maps(self._scene, content["image"].dtype)
         measured = self._loss.measure(content, empty)
