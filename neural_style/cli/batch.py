@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from neural_style.cli import peak_memory, summary, tables
-from neural_style.cli.film import is_film
-from neural_style.cli.film_names import FilmNames
+from neural_style.cli.film_names import FilmNames, is_film
 from neural_style.cli.flags import Command
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.summary import Outcome
@@ -168,7 +167,7 @@ class _Progress:
 def make_row(
     number: int, name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
 ) -> Row:
-    """Make a row, whose output files are named by its words; see `Row` and `film.is_film`."""
+    """Make a row, whose output files are named by its words; see `Row` and `is_film`."""
     if is_film(words, takes_folders):
         names = FilmNames(words[-1])
         return Row(number, name, title, words, settings, names.prefix, names.ending)

@@ -1,7 +1,6 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,21 +26,6 @@ from neural_style.video import writing
 
 if TYPE_CHECKING:
     from neural_style.video.film import Film, Frame
-
-
-def is_film(words: Sequence[str], takes_folders: bool = False) -> bool:
-    """Whether the words ask for a film: by the ending of the output, or by the content.
-
-    Args:
-      words: content, styles and output.
-      takes_folders: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
-    """
-    content, output = words[0], words[-1]
-    if output.lower().endswith(writing.ENDINGS):
-        return True
-    if os.path.isdir(content):
-        return takes_folders
-    return clips.is_clip(content) and not content.lower().endswith(".gif")
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:

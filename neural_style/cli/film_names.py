@@ -1,4 +1,4 @@
-"""The names of a film's output files."""
+"""Which words ask for a film, and the names of its output files."""
 
 import contextlib
 import json
@@ -11,8 +11,24 @@ from neural_style.core.errors import UserError
 from neural_style.results import files, record, targets
 from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
+from neural_style.video import clip as clips
 from neural_style.video import writing
 from neural_style.video.store import Store
+
+
+def is_film(words: Sequence[str], takes_folders: bool = False) -> bool:
+    """Whether the words ask for a film: by the ending of the output, or by the content.
+
+    Args:
+      words: content, styles and output.
+      takes_folders: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
+    """
+    content, output = words[0], words[-1]
+    if output.lower().endswith(writing.ENDINGS):
+        return True
+    if os.path.isdir(content):
+        return takes_folders
+    return clips.is_clip(content) and not content.lower().endswith(".gif")
 
 
 class FilmNames:

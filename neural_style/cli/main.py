@@ -82,18 +82,18 @@ def _paint_one(command_line: flags.Command) -> None:
     if not command.cluster:
         paint(words, settings, engine_maker(), options)
         return
-    from neural_style.cli import film
+    from neural_style.cli.film_names import is_film
     from neural_style.cluster.driver import Driver
 
-    is_film = film.is_film(_check_words(words), command.film)
-    if not (is_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
+    paints_film = is_film(_check_words(words), command.film)
+    if not (paints_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
         raise UserError(
             "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
             "optimised with --tile=PIXELS: name one of them, or leave it out.",
             exit_code=2,
         )
     with Driver(command.cluster) as driver:
-        make_engine = driver.engine if is_film else engine_maker(make_tiled_objective=driver.tiled)
+        make_engine = driver.engine if paints_film else engine_maker(make_tiled_objective=driver.tiled)
         paint(words, settings, make_engine, options)
 
 
@@ -132,12 +132,13 @@ def paint(
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the files are written.
     """
-    from neural_style.cli import film, picture  # read images, which --help does not need
+    from neural_style.cli.film_names import is_film  # reads images, which --help does not need
 
-    paints_film = film.is_film(_check_words(words), options.takes_folders)
+    paints_film = is_film(_check_words(words), options.takes_folders)
     if options.takes_folders and not paints_film:
         raise UserError(f"--film takes a folder of frames, and {words[0]!r} is not a folder: leave out --film.")
-    return (film if paints_film else picture).paint(words, settings, make_engine, options)
+    painter = importlib.import_module("neural_style.cli.film" if paints_film else "neural_style.cli.picture")
+    return painter.paint(words, settings, make_engine, options)
 
 
 def _check_words(words: Sequence[str]) -> Sequence[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neural_style.cli.batch import Batch, make_row
-from neural_style.cli.film import is_film
+from neural_style.cli.film_names import is_film
 from neural_style.cli.flags import Command
 from neural_style.cli.terminal import say, warn
 from neural_style.core import storage

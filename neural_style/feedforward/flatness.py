@@ -35,7 +35,7 @@ def keep_flat(paint: Paint) -> Paint:
 
 def _contrast(image: np.ndarray) -> np.float32:
     """0 for a flat picture, 1 for one with enough contrast, and a smooth step between."""
-    deviation = image.std(axis=(0, 1), dtype=np.float64).max()
+    deviation = max(image[..., channel].std() for channel in range(3))  # faster than along two axes
     position = np.clip((deviation - FLAT) / (VARIED - FLAT), 0, 1)
     return np.float32(position**2 * (3 - 2 * position))
 

@@ -3,6 +3,7 @@
 It computes in float32, with weights that are kept in float16 (`scripts/export_lite.py`).
 """
 
+import hashlib
 import importlib.metadata
 import os
 from pathlib import Path
@@ -71,7 +72,8 @@ class LiteArbitraryRun(ArbitraryStyleRun, LiteRun):
         )
 
         def predict(painting: np.ndarray) -> np.ndarray:
-            return predictor(painting=painting[np.newaxis] / 255)[0]
+            key = ("style vector", hashlib.sha256(np.ascontiguousarray(painting).data).digest())
+            return self._cache.get(key, lambda: predictor(painting=painting[np.newaxis] / 255)[0], lambda vector: vector.nbytes)
 
         pairs = published.parameters(published.read_affine(), self._style_vectors(scene, predict))
         parameters = np.concatenate([values for pair in pairs for values in pair], axis=1)

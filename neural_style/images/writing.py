@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +83,8 @@ def _options(kind: str, quality: int, carried: Mapping[Any, Any]) -> dict[str, A
     """The options of Pillow's `save`."""
     options = {name: carried[name] for name in ("exif", "icc_profile", "dpi") if name in carried}
     if kind == "PNG":
-        options["compress_level"] = 4  # a thousandth larger than with Pillow's 6, in half the time
+        # Half the time of zlib's default strategy; a painted picture is as small, a photograph 4 % larger.
+        options |= {"compress_level": 4, "compress_type": zlib.Z_RLE}
         if "text" in carried:
             options["pnginfo"] = PngInfo()
             options["pnginfo"].add_itxt(TEXT_KEY, carried["text"])

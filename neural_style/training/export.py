@@ -13,10 +13,13 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from neural_style.feedforward.arbitrary import ArbitraryPainter
-from neural_style.feedforward.layers import EPSILON, InstanceNormalization, moments
+from neural_style.feedforward.layers import EPSILON, Convolution, InstanceNormalization, moments
 from neural_style.feedforward.network import Network, load
 
 Function = Callable[..., tf.Tensor]
+
+STRIP = 16
+"""Rows of a map that a large kernel convolves at a time in a TFLite file."""
 
 
 def export_network(source: Path, target: Path) -> None:
@@ -44,7 +47,11 @@ def tflite(network: Network, half: bool = False) -> bytes:
       network: the network.
       half: whether weights are stored in float16; the arithmetic is float32 in any case.
     """
-    return _convert_to_tflite(network.layers.__call__, _signature(len(network.styles)), "painting", half)
+
+    def paint(image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+        return network.layers(image, style, _compute)
+
+    return _convert_to_tflite(paint, _signature(len(network.styles)), "painting", half)
 
 
 def arbitrary_predictor(painter: ArbitraryPainter) -> bytes:
@@ -70,10 +77,11 @@ def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
 
         def apply(layer: keras.layers.Layer, x: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
             if not isinstance(layer, InstanceNormalization):
-                return layer.call(x, *inputs)
+                return _compute(layer, x, *inputs)
             gamma, beta = styles[layer.name]
             mean, variance = moments(x)
-            normalized = (x - mean) * (tf.math.rsqrt(variance + EPSILON) * gamma) + beta
+            scale = tf.math.rsqrt(variance + EPSILON) * gamma
+            normalized = x * scale + (beta - mean * scale)
             return tf.nn.relu(normalized) if layer.relu else normalized
 
         return painter.network.layers(image, None, apply)
@@ -83,6 +91,23 @@ def arbitrary_transformer(painter: ArbitraryPainter) -> bytes:
         tf.TensorSpec((1, 2 * sum(channels)), tf.float32, "parameters"),
     ]
     return _convert_to_tflite(paint, signature, "painting", half=True)
+
+
+def _compute(layer: keras.layers.Layer, x: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
+    """Apply a layer, a convolution with a large kernel in strips.
+
+    LiteRT keeps a pointer for each position of a map and of a kernel: 300 MB for 9x9 at 512 x 768, which take longer
+    to write than the picture to paint. All images of a batch share theirs, so the strips are stacked into one.
+    """
+    if not isinstance(layer, Convolution) or layer.size <= 3 or layer.stride > 1:
+        return layer.call(x, *inputs)
+    rows = tf.shape(x)[1]
+    count = (rows + STRIP - 1) // STRIP
+    indices = tf.range(count)[:, tf.newaxis] * STRIP + tf.range(-layer.border, STRIP + layer.border)
+    indices = tf.abs(tf.minimum(indices, rows - 1 + layer.border))  # reflected above; nothing needs rows further below
+    indices = tf.where(indices < rows, indices, 2 * (rows - 1) - indices)  # reflected below
+    convolved = layer.call(tf.gather(x[0], indices), above=0, below=0)
+    return tf.reshape(convolved, (1, count * STRIP, -1, layer.filters))[:, :rows]
 
 
 def _write_saved_model(function: Function, signature: Sequence[tf.TensorSpec], output: str, folder: Path) -> None:

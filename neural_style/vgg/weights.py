@@ -1,7 +1,6 @@
 """The sources of VGG weights: ImageNet, HED, a file, learning from the images, or random numbers."""
 
 import os
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +109,8 @@ def imagenet_is_available(network: str) -> bool:
     """Return whether the ImageNet weights are cached, or their server answers within `REACH_SECONDS`."""
     if imagenet_path(network).exists():
         return True
+    import urllib.request  # slow, and seldom needed
+
     request = urllib.request.Request(IMAGENET_URL.format(network, network), method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=REACH_SECONDS):
