@@ -1,6 +1,7 @@
 """Loads TensorFlow when it is first needed, quietly."""
 
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def loading_tensorflow() -> Iterator[None]:
             stack.enter_context(signals.deferred())
             stack.enter_context(quiet_stderr())
             stack.enter_context(_without("matplotlib.pyplot"))
+            stack.enter_context(_uncollected())
             yield
     except (ImportError, MemoryError, OSError, SystemError) as error:  # the last where memory ends in the middle
         reason = str(error) or type(error).__name__
@@ -79,6 +81,18 @@ def _announced(text: str) -> Iterator[None]:
         yield
     finally:
         print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage among the many objects of an import, which would take half a second."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager
