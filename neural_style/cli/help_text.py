@@ -2,11 +2,11 @@
 
 import dataclasses
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neural_style.cli.flags import GROUPS
-from neural_style.settings import checked, recipes
+from neural_style.settings import checked
 from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
@@ -57,17 +57,17 @@ def text(full: bool) -> str:
     return "\n".join(lines)
 
 
-def of_group(group: type, names: Sequence[str] | None = None, recipe: str | None = None) -> list[str]:
+def of_group(group: type, names: Sequence[str] | None = None, said: Mapping[str, Any] | None = None) -> list[str]:
     """Describe the flags of a class of settings under its title.
 
     Args:
       group: the class.
       names: of the flags; None for all.
-      recipe: whose values are shown as the defaults.
+      said: values that are shown as the defaults instead of the settings' own, by name.
     """
     shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
     title = ["", f"{(group.__doc__ or group.__name__).splitlines()[0].rstrip('.')}:"] if shown else []
-    said = recipes.read(recipe) if recipe else {}
+    said = said or {}
     defaults = [checked.read(field, said[field.name]) if field.name in said else field.default for field in shown]
     return title + [line for each in zip(shown, defaults, strict=True) for line in _flag_help(*each)]
 

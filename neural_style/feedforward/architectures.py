@@ -1,5 +1,5 @@
 """Architectures of networks that paint: Johnson et al. 2016 with conditional instance normalisation, a deeper one of
-this project, Zhang & Dana 2017, and the transformer of Ghiasi et al. 2017.
+this project, Zhang & Dana 2017, Dumoulin et al. 2017 as published, and the transformer of Ghiasi et al. 2017.
 
 Each forward pass is written once. Its argument `apply` determines how a layer is applied: to tensors, or in bands of
 rows (`feedforward.bands`).
@@ -228,6 +228,33 @@ class Msg:
         return apply(self._to_image, apply(self._last, x), image)
 
 
+class Dumoulin:
+    """Dumoulin et al. 2017 in the size that TensorFlow's mobile demo has: 115 thousand weights, and 990 for each style.
+
+    Every convolution is normalised, the last one too, before a sigmoid. Narrower than the paper's network: 32 channels
+    up to the enlargements, then 8 and 4; six residual blocks instead of five.
+    """
+
+    BLOCKS = 6
+
+    def __init__(self, styles: int, width: float):
+        """See `Johnson`; at width 1 it fits the published weights (`scripts/convert_dumoulin.py`)."""
+        channels, eight, four = (_scale_channels(count, width) for count in (32, 8, 4))
+        specs = [PartSpec(channels, 9), PartSpec(channels, 3, stride=2), PartSpec(channels, 3, stride=2)]
+        specs += _residual_specs(channels, self.BLOCKS)
+        specs += [PartSpec(eight, 3, doubled=True), PartSpec(four, 3, doubled=True), PartSpec(3, 9, relu=False)]
+        self.parts = _build_parts(specs, styles)
+        """All convolutions with their normalisations, in order."""
+        self._to_image = ToImage(sigmoid=True, name="shown")
+
+    def __call__(self, image: Any, style: Any, apply: Apply = _compute) -> Any:
+        """Paint; see `Johnson.__call__`. The result is in 0..255."""
+        x = _apply_parts(self.parts[:3], image, style, apply)
+        x = _apply_residual_blocks(self.parts[3:-3], x, style, apply)
+        x = _apply_parts(self.parts[-3:], x, style, apply)
+        return apply(self._to_image, x, image)
+
+
 class Ghiasi:
     """The transformer of Ghiasi et al. 2017, in the size of Magenta's mobile version.
 
@@ -262,7 +289,12 @@ class Ghiasi:
         return apply(self._to_image, x, image)
 
 
-ARCHITECTURES: dict[str, Callable[[int, float], Johnson | Msg]] = {"johnson": Johnson, "deep": Deep, "msg": Msg}
+ARCHITECTURES: dict[str, Callable[[int, float], Johnson | Msg | Dumoulin]] = {
+    "johnson": Johnson,
+    "deep": Deep,
+    "msg": Msg,
+    "dumoulin": Dumoulin,
+}
 """The architectures that can be trained, by --architecture."""
 
 
@@ -271,7 +303,7 @@ def _call(layer: keras.layers.Layer, *inputs: Any) -> Any:
     return layer(*inputs)
 
 
-def build_model(network: Johnson | Msg | Ghiasi, styles: int) -> keras.Model:
+def build_model(network: Johnson | Msg | Dumoulin | Ghiasi, styles: int) -> keras.Model:
     """Build the Keras model of [image, style] that shares a network's layers; this creates their weights."""
     image, style = keras.Input((None, None, 3), name="image"), keras.Input((1, 1, styles), name="style")
     return keras.Model([image, style], network(image, style, _call), name=type(network).__name__.lower())

@@ -56,10 +56,12 @@ class LiteRun(OnePassRun):
         assert lite_file is not None  # else the plan does not use LiteRT
         model = self._model(lite_file)
 
-        def paint(image: np.ndarray, style: np.ndarray) -> np.ndarray:
+        def one_pass(image: np.ndarray, style: np.ndarray) -> np.ndarray:
             return model(image=image[np.newaxis], style=style)[0]
 
-        return paint, len(style_networks.facts(path)["styles"]), _facts()
+        description = style_networks.facts(path)
+        paint = margins.with_margin(one_pass, description["architecture"], self._settings.feedforward.shifts)
+        return paint, len(description["styles"]), _facts()
 
 
 class LiteArbitraryRun(ArbitraryStyleRun, LiteRun):

@@ -1,5 +1,6 @@
-"""Paints by passes of the arbitrary style network: mirrored margins, no lattice, the mean of shifted passes."""
+"""Paints by passes with mirrored margins and without the lattice, and as the mean of shifted passes."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,8 +12,24 @@ MARGIN = 32
 SHIFTS = ((0, 0), (2, 2), (1, 3), (3, 1))
 """Rows and columns by which the passes are shifted, each to another place in the lattice."""
 
+WITH_MARGIN = ("dumoulin",)
+"""Architectures of trained networks that always paint with a margin."""
+
 Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A network: RGB [rows, cols, 3] in 0..255 and weights [1, rows or 1, cols or 1, styles] to RGB."""
+
+
+def with_margin(paint: Paint, architecture: str, shifts: int) -> Paint:
+    """Return how a trained network paints: with a margin where its architecture or several passes need one.
+
+    Args:
+      paint: the network.
+      architecture: its architecture's name.
+      shifts: see `mean_of_passes`.
+    """
+    if architecture not in WITH_MARGIN and shifts == 1:
+        return paint
+    return functools.partial(mean_of_passes, paint, shifts=shifts)
 
 
 def mean_of_passes(paint: Paint, image: np.ndarray, style: np.ndarray, shifts: int) -> np.ndarray:

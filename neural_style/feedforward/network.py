@@ -10,7 +10,7 @@ import json
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,16 @@ from PIL import Image
 from neural_style.core.errors import UserError
 from neural_style.core.hdf5 import check_self_contained
 from neural_style.core.version import __version__
-from neural_style.feedforward import torch_files
-from neural_style.feedforward.architectures import ARCHITECTURES, Ghiasi, Johnson, Msg, build_model
+from neural_style.feedforward import onnx_files, torch_files
+from neural_style.feedforward.architectures import ARCHITECTURES, Dumoulin, Ghiasi, Johnson, Msg, build_model
+from neural_style.pretrained import onnx_files as onnx_reader
 from neural_style.pretrained import style_networks
 from neural_style.vgg import torch_files as torch_reader
 
 PICTURE_SIDE = 256
 """Maximum side of the styles' pictures in the file."""
+STYLE_VARIABLES = ("gamma", "beta", "grams")
+"""Names of the variables that have a row for each style."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Network:
       styles: the styles' names, in the order of its tables.
     """
 
-    layers: Johnson | Msg | Ghiasi
+    layers: Johnson | Msg | Dumoulin | Ghiasi
     model: keras.Model
     architecture: str
     width: float
@@ -71,6 +74,15 @@ def initialize(architecture: str, width: float, styles: Sequence[str], seed: int
         elif variable.name == "matrix":
             variable.assign(rng.uniform(0, 0.02, variable.shape))
     return Network(layers, model, architecture, width, tuple(styles))
+
+
+def with_styles(network: Network, numbers: Sequence[int]) -> Network:
+    """A network of the same layers that has only the styles of these numbers, in this order."""
+    chosen = initialize(network.architecture, network.width, [network.styles[number] for number in numbers], seed=0)
+    for variable, all_styles in zip(chosen.model.weights, network.model.weights, strict=True):
+        is_of_styles = variable.name in STYLE_VARIABLES
+        variable.assign(all_styles.numpy()[list(numbers)] if is_of_styles else all_styles)
+    return chosen
 
 
 def save(path: Path, network: Network, pictures: Sequence[Image.Image], training: dict[str, Any]) -> None:
@@ -107,7 +119,7 @@ def _small_jpeg(picture: Image.Image) -> bytes:
 
 
 def load(path: Path) -> Network:
-    """Read a network: one of ours, or of pytorch/examples' fast_neural_style.
+    """Read a network: one of ours, of pytorch/examples' fast_neural_style, or Dumoulin et al.'s in ONNX.
 
     Raises:
       UserError: the file is not a network, or its weights do not fit its description.
@@ -119,11 +131,12 @@ def load(path: Path) -> Network:
             f"{', '.join(ARCHITECTURES)}."
         )
     if path.suffix.lower() in style_networks.TORCH:
-        tensors = torch_reader.load(path)
-        network = initialize(facts["architecture"], torch_files.network_width(tensors, path), facts["styles"], seed=0)
-        assert isinstance(network.layers, Johnson)  # the only architecture of torch's files, see `facts`
-        torch_files.fill(network.layers, tensors, path)
-        return network
+        return _fast_neural_style(torch_reader.load(path), path)
+    if path.suffix.lower() == onnx_reader.ENDING:
+        file = onnx_reader.read(path)
+        return (
+            _published(file, facts, path) if file.style_count else _fast_neural_style(onnx_files.as_torch(file), path)
+        )
     network = initialize(facts["architecture"], float(facts["width"]), facts["styles"], seed=0)
     hdf5 = style_networks.member(path, style_networks.WEIGHTS)
     try:
@@ -134,6 +147,22 @@ def load(path: Path) -> Network:
             f"({network.architecture}, width {network.width:g}, {len(network.styles)} styles): "
             f"{' '.join(str(error).split())[:200]}"
         ) from error
+    return network
+
+
+def _fast_neural_style(tensors: Mapping[str, np.ndarray], path: Path) -> Network:
+    """The network of pytorch/examples with the tensors of a file."""
+    network = initialize("johnson", torch_files.network_width(tensors, path), [path.stem], seed=0)
+    assert isinstance(network.layers, Johnson)
+    torch_files.fill(network.layers, tensors, path)
+    return network
+
+
+def _published(file: onnx_reader.OnnxFile, facts: Mapping[str, Any], path: Path) -> Network:
+    """Dumoulin et al.'s network with the tensors of a file."""
+    network = initialize(facts["architecture"], facts["width"], facts["styles"], seed=0)
+    assert isinstance(network.layers, Dumoulin)
+    onnx_files.fill_dumoulin(network.layers, file.tensors, path)
     return network
 
 

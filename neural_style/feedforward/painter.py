@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from neural_style.feedforward import margins
 from neural_style.feedforward.bands import Bands
 from neural_style.feedforward.network import Network
 
@@ -49,8 +50,9 @@ class Painter:
         return tf.cast(self.network.layers(tf.cast(image, self._dtype), style), tf.float32)
 
 
-def paint_sheet(network: Network, image: np.ndarray) -> np.ndarray:
-    """Paint a photograph [rows, cols, 3] in every style, side by side: [rows, styles cols, 3] uint8."""
-    painter, count = Painter(network, "float32"), len(network.styles)
-    paintings = [painter.paint(image, tf.one_hot([number], count)[:, None, None]) for number in range(count)]
-    return np.concatenate(paintings, axis=1).clip(0, 255).round().astype(np.uint8)
+def paint_sheet(network: Network, image: np.ndarray, count: int | None = None) -> np.ndarray:
+    """Paint a photograph [rows, cols, 3] in the first `count` styles, by default all: [rows, styles cols, 3] uint8."""
+    painter = Painter(network, "float32")
+    paint = margins.with_margin(painter.paint, network.architecture, shifts=1)
+    weights = np.eye(len(network.styles), dtype=np.float32)[:count, np.newaxis, np.newaxis, np.newaxis]
+    return np.concatenate([paint(image, style) for style in weights], axis=1).clip(0, 255).round().astype(np.uint8)

@@ -1,15 +1,16 @@
 """Runs in one pass by TensorFlow: a trained network's, and the arbitrary style network's."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
+from neural_style.feedforward import margins, published
 from neural_style.feedforward import network as networks
-from neural_style.feedforward import published
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.margins import Paint
 from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun
 from neural_style.feedforward.painter import Painter
-from neural_style.images.scene import Scene
+from neural_style.images.scene import Scene, shares_of
 from neural_style.planning import device
 from neural_style.pretrained import style_networks
 
@@ -21,16 +22,33 @@ class Run(OnePassRun):
         """Read the network once for each version of its file."""
         path, precision = self._network_styles.path, self._plan.precision
         version = path.stat().st_mtime_ns if path.exists() else 0
-        key = ("painter", str(path), version, precision)
-        painter = self._cache.get(key, lambda: Painter(networks.load(path), precision), lambda painter: painter.nbytes)
+        numbers = self._network_styles.numbers if _has_masks(scene) else None
+        key = ("painter", str(path), version, precision, numbers)
+
+        def make() -> Painter:
+            network = networks.load(path)
+            return Painter(networks.with_styles(network, numbers) if numbers else network, precision)
+
+        painter = self._cache.get(key, make, lambda painter: painter.nbytes)
         band, facts = self._band()
-        return functools.partial(painter.paint, band=band), len(painter.network.styles), facts
+        network, shifts = painter.network, self._settings.feedforward.shifts
+        paint = margins.with_margin(functools.partial(painter.paint, band=band), network.architecture, shifts)
+        return paint, len(network.styles), facts
+
+    def _style_numbers(self, scene: Scene) -> Sequence[int]:
+        """With masks the network has only the styles that are used: a map of weights has a channel for each style."""
+        numbers = super()._style_numbers(scene)
+        return range(len(numbers)) if _has_masks(scene) else numbers
 
     def _band(self) -> tuple[int | None, dict[str, Any]]:
         """The rows that are painted at once, None for all, and the facts of the run."""
         band = self._plan.tiles[-1]
         precision = "float32" if band else self._plan.precision
         return band, {"device": device.describe_device(), "precision": precision, "tile": band}
+
+
+def _has_masks(scene: Scene) -> bool:
+    return shares_of(scene.regions) is not None
 
 
 class ArbitraryRun(ArbitraryStyleRun, Run):

@@ -9,6 +9,9 @@ from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 
+MAX_WIDTH = 4
+"""Maximum share of the published number of channels."""
+
 
 def layer_names(blocks: int) -> list[tuple[str, str | None]]:
     """The names of each convolution and its normalisation in these files, in order.
@@ -35,7 +38,10 @@ def network_width(tensors: Mapping[str, np.ndarray], path: Path) -> float:
     first = tensors.get(f"{layer_names(0)[0][0]}.bias")
     if first is None or first.ndim != 1:
         raise UserError(_unfit(path, "its first convolution is missing"))
-    return len(first) / 32
+    width = len(first) / 32
+    if not 0 < width <= MAX_WIDTH:
+        raise UserError(_unfit(path, f"its first convolution has {len(first)} filters"))
+    return width
 
 
 def fill(network: Johnson, tensors: Mapping[str, np.ndarray], path: Path) -> None:

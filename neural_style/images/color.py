@@ -52,7 +52,11 @@ def match(image: np.ndarray, reference: np.ndarray, method: str, palette: Palett
     Returns:
       [rows, cols, 3] float32, not clipped.
     """
-    source, target = palette or palette_of([image]), palette_of([reference])
+    return map_colors(image, palette or palette_of([image]), palette_of([reference]), method)
+
+
+def map_colors(image: np.ndarray, source: Palette, target: Palette, method: str) -> np.ndarray:
+    """Map `image` from one palette to another; see `match`."""
     left, stretches, right = np.linalg.svd(TRANSFORMS[method](source.covariance, target.covariance))
     transform = (left * np.minimum(stretches, STRETCH)) @ right
     matched = (image.reshape(-1, 3) / 255.0 - source.mean) @ transform.T + target.mean

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from neural_style.core import storage
 from neural_style.core.archives import read_member
 from neural_style.core.errors import UserError
-from neural_style.pretrained import exports
+from neural_style.pretrained import exports, onnx_files
 from neural_style.settings.combining import did_you_mean
 from neural_style.settings.feedforward import NETWORK_METHOD
 from neural_style.settings.settings import Settings
@@ -30,6 +30,8 @@ LITE_PREDICTOR, LITE_TRANSFORMER = (
 )
 KERAS, TORCH = ".keras", (".pth", ".pt", ".model")
 """Endings of our own files, and of those of pytorch/examples' fast_neural_style."""
+FOREIGN = (*TORCH, onnx_files.ENDING)
+"""Endings of networks that other programs trained, which keep no pictures of their styles."""
 PICKLE = b"\x80"
 """The first byte of torch's files before they were zips."""
 FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
@@ -99,8 +101,8 @@ def choose_styles(styles: Sequence[Any], settings: Settings) -> NetworkStyles | 
 
 
 def read_picture(path: Path, number: int) -> Image.Image:
-    """Read the small picture that a network's file keeps of a style; a grey one where the file is torch's."""
-    if path.suffix.lower() in TORCH:
+    """Read the small picture that a network's file keeps of a style; a grey one where another program wrote it."""
+    if path.suffix.lower() in FOREIGN:
         return Image.new("RGB", (64, 64), "grey")
     packed = member(path, f"{PICTURES}/{number}.jpg", 2**24)
     try:
@@ -120,7 +122,7 @@ def find(word: Any) -> Path | None:
     if not isinstance(word, str | os.PathLike):
         return None
     path = Path(word)
-    if path.suffix.lower() in (KERAS, *TORCH):
+    if path.suffix.lower() in (KERAS, *FOREIGN):
         storage.check_here(word, "a trained network")
         return path
     return None if os.path.isfile(path) else by_name().get(os.fspath(word))  # Path.is_file() raises for a long name
@@ -163,6 +165,8 @@ def facts(path: Path) -> dict[str, Any]:
     Raises:
       UserError: it can't be read, or is not a network of this kind.
     """
+    if path.suffix.lower() == onnx_files.ENDING:
+        return onnx_files.facts(path)
     if path.suffix.lower() in TORCH:
         if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")

@@ -24,6 +24,6 @@ class FeedforwardSettings(Checked):
     shifts: int = setting(
         1,
         Whole(1, 4),
-        "Of arbitrary: the mean of so many passes over the photograph, shifted by some pixels. More leave less of "
-        "the network's fine lattice in textures, and take as many times the time.",
+        "The mean of so many passes over the photograph, shifted by some pixels. More leave less of the network's fine "
+        "lattice in textures, and take as many times the time.",
     )

@@ -6,7 +6,7 @@ from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, Number, Optional, Switch, Whole, setting
 from neural_style.settings.universal import LEVELS
 
-ARCHITECTURES = ("johnson", "deep", "msg")
+ARCHITECTURES = ("johnson", "deep", "msg", "dumoulin")
 ENERGIES = ("crop", "styles")
 
 
@@ -19,7 +19,9 @@ class TrainingSettings(Checked):
         Optional(Whole(1, LEVELS)),
         "Train a decoder of this level, of the features of blockL_conv1, instead of a network.",
     )
-    photos: str | None = setting(None, Optional(File()), "A folder of photographs to learn from.")
+    photos: str | None = setting(
+        None, Optional(File()), "A folder of photographs to learn from. With --add_to a few come along."
+    )
     init_from: str | None = setting(
         None,
         Optional(File()),
@@ -36,6 +38,10 @@ class TrainingSettings(Checked):
     seed: int = setting(0, Whole(0, 2**32 - 1), "Seed of the initial kernels and of the crops.")
 
 
+OF_WHOLE_NETWORKS = ("style_loss", "normalization", "tv_exponent", "content_energy", "strategy")
+"""Settings that are not used where styles are added to a network."""
+
+
 @dataclasses.dataclass(frozen=True)
 class StylesSettings(Checked):
     """Networks that paint."""
@@ -45,7 +51,14 @@ class StylesSettings(Checked):
         Choice(ARCHITECTURES),
         "johnson: Johnson et al. 2016 with a γ and β for each style (Dumoulin et al. 2017). deep: the same with five "
         "more residual blocks at an eighth of the size, for larger strokes. msg: styles enter through their Gram "
-        "matrices (Zhang & Dana 2017).",
+        "matrices (Zhang & Dana 2017). dumoulin: as Dumoulin et al. 2017 was published, narrower.",
+    )
+    add_to: str | None = setting(
+        None,
+        Optional(File()),
+        "Add the styles to this trained network (a file or painters): its convolutions and its other styles stay as "
+        "they are, and only γ and β of the new styles are learned, in a few minutes. It is the way of training where "
+        "none of --architecture, --width and --init_from is given.",
     )
     width: float = setting(
         0.5,
@@ -55,8 +68,7 @@ class StylesSettings(Checked):
     only_styles: bool = setting(
         False,
         Switch(),
-        "Learn only γ and β of the styles, and leave the convolutions of --init_from as they are, which serve them too "
-        "after a tenth of the steps (Dumoulin et al. 2017, section 3.3).",
+        "Leave the other styles of --add_to's network out of the new file.",
     )
     style_size: int = setting(
         600, Whole(32, 4096), "Rows and columns of the style images, on average: larger ones give larger strokes."
@@ -81,7 +93,10 @@ class StylesSettings(Checked):
         "seconds. With it the network paints in a second from the shell; without it, TensorFlow is loaded first.",
     )
     shows: str | None = setting(
-        None, Optional(File()), "A photograph that is painted in every style every --shows_every steps, beside MODEL."
+        None,
+        Optional(File()),
+        "A photograph that is painted in every new style every --shows_every steps, beside MODEL. With --add_to one "
+        "comes along, and the picture is MODEL_preview.png.",
     )
     shows_every: int = setting(1000, Whole(1, 10**7), "Steps from one picture of --shows to the next.")
     tensorboard: str | None = setting(

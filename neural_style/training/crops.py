@@ -26,18 +26,19 @@ MAX_SHORT_SIDE = 10
 class Crops:
     """Endless batches of random crops."""
 
-    def __init__(self, paths: Sequence[Path], side: int, batch: int, seed: int):
+    def __init__(self, paths: Sequence[Path], side: int, batch: int, seed: int, of_one_photograph: bool = False):
         """
         Args:
           paths: photographs. A file that can't be read is skipped with one warning; one smaller than a crop is skipped.
           side: side of a crop in pixels. A square of `side` to `MAX_SHRINKING` times it is shrunk to that.
           batch: number of crops in a batch.
           seed: seed of the choice of photographs, positions, sizes and mirrorings.
+          of_one_photograph: whether the crops of a batch are of one photograph.
 
         Raises:
           UserError: none of the photographs is as large as a crop.
         """
-        self._side, self._batch, self._seed = side, batch, seed
+        self._side, self._batch, self._seed, self._of_one = side, batch, seed, of_one_photograph
         self._paths = [path for path in paths if _is_large_enough(path, side)]
         if not self._paths:
             raise UserError(f"--photos holds no image of at least {side} rows and columns (--crop).")
@@ -59,12 +60,17 @@ class Crops:
     def batch(self, step: int) -> np.ndarray:
         """The batch of a step [batch, side, side, 3] float64 in 0..255."""
         rng = np.random.default_rng((self._seed, int(step)))
-        return np.stack([self._crop(rng) for _ in range(self._batch)])
+        if self._of_one:
+            photograph = self._random_photograph(rng)
+            return np.stack([self._crop(photograph, rng) for _ in range(self._batch)])
+        return np.stack([self._crop(self._random_photograph(rng), rng) for _ in range(self._batch)])
 
-    def _crop(self, rng: np.random.Generator) -> np.ndarray:
+    def _random_photograph(self, rng: np.random.Generator) -> Image.Image:
+        return self._photograph(int(rng.integers(len(self._paths))))
+
+    def _crop(self, photograph: Image.Image, rng: np.random.Generator) -> np.ndarray:
         """A random crop [side, side, 3] float64."""
         side = self._side
-        photograph = self._photograph(int(rng.integers(len(self._paths))))
         size = int(rng.integers(side, min(*photograph.size, int(MAX_SHRINKING * side)) + 1))
         left = int(rng.integers(photograph.width - size + 1))
         top = int(rng.integers(photograph.height - size + 1))

@@ -1,7 +1,7 @@
 """The job of training a decoder for universal style transfer."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neural_style.core.cache import Cache
@@ -10,12 +10,18 @@ from neural_style.core.log import logger
 from neural_style.core.version import __version__
 from neural_style.pretrained import decoders
 from neural_style.results import files
+from neural_style.settings import recipes
 from neural_style.training.job import TrainingJob, train
 
 if TYPE_CHECKING:
     from neural_style.training.decoder_training import DecoderProgress
 
-ENDING, RECIPE = decoders.ENDING, "wct"
+ENDING = decoders.ENDING
+
+
+def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
+    """The flags that the command line overrides, as text by name."""
+    return recipes.read("wct")
 
 
 def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:

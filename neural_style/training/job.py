@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 REPORTING = ("tensorboard", "shows", "shows_every", "export")
 """Flags that do not change what is trained."""
-CHANGEABLE = (*REPORTING, "rate")
-"""Flags that may differ when a training resumes: a lower rate helps where the loss was not finite."""
+CHANGEABLE = (*REPORTING, "rate", "add_to")
+"""Flags that may differ when a training resumes: a lower rate helps where the loss was not finite. Of the network of
+--add_to, name and contents are compared as of other files."""
 SAVE_EVERY = 100
-"""Steps from one saved state to the next, and from one logged line to the next."""
+"""Steps from one saved state to the next, and from one logged line to the next; a quarter of it in short trainings."""
+SHORT = 1000
+"""Maximum number of steps of a short training."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,15 +59,21 @@ class TrainingJob:
         """The file that keeps the state of an interrupted training."""
         return Path(f"{self.path}.state")
 
-    def crops(self) -> "Crops":
-        """The batches that the training learns from.
+    @property
+    def preview(self) -> Path:
+        """The picture that shows the progress of --add_to."""
+        return self.path.with_name(f"{self.path.stem}_preview.png")
+
+    def crops(self, of_one_photograph: bool = False) -> "Crops":
+        """The batches that the training learns from; see `Crops`.
 
         Raises:
           UserError: no photograph is as large as a crop.
         """
         from neural_style.training.crops import Crops  # needs NumPy and Pillow, which help does not
 
-        return Crops(self.photos, self.training.crop, self.training.batch, self.training.seed)
+        settings = self.training
+        return Crops(self.photos, settings.crop, settings.batch, settings.seed, of_one_photograph)
 
     def identity(self, *groups: Checked, inputs: Sequence[str] = ()) -> dict[str, str]:
         """What a training must have in common with the interrupted one that it resumes, as text by name.
@@ -98,7 +107,7 @@ class Report(Protocol):
 
 def is_due(step: int, steps: int) -> bool:
     """Whether a line is logged after a step of `steps`."""
-    return step % SAVE_EVERY == 0 or step == steps
+    return step % (SAVE_EVERY if steps > SHORT else SAVE_EVERY // 4) == 0 or step == steps
 
 
 def train(
@@ -145,10 +154,15 @@ def _do_steps(
         report.add(progress)
         if is_due(step, steps):
             seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
-            time_left = f", {seconds_left / 60:.0f} minutes left" if step < steps else ""
+            time_left = f", {_duration(seconds_left)} left" if step < steps else ""
             logger.info(f"step {step} of {steps}: {report.text()}{time_left}")
         if is_due(step, steps) and step < steps:
             _save_state(job, training, identity)
+
+
+def _duration(seconds: float) -> str:
+    """A time in words: seconds below two minutes, else minutes."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _resume(job: TrainingJob, training: "Training", identity: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """The job of training a network that paints in a few styles."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,20 @@ from neural_style.core.log import logger
 from neural_style.images import geometry, reading
 from neural_style.pretrained import exports, style_networks
 from neural_style.results import files
-from neural_style.settings import vgg_layers
+from neural_style.settings import recipes, vgg_layers
 from neural_style.settings.feedforward import MIN_SIDE
 from neural_style.settings.loss import STYLE_LOSSES
 from neural_style.training.job import TrainingJob, train
 from neural_style.training.network_report import NetworkReport
 
-ENDING, RECIPE = style_networks.KERAS, "networks"
+ENDING = style_networks.KERAS
 SHOWN_ROWS = 256
 """Rows of the pictures that --shows writes."""
+
+
+def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
+    """The flags that the command line overrides, as text by name."""
+    return recipes.read("networks")
 
 
 def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
@@ -37,10 +42,10 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       KeyboardInterrupt: after the state is saved.
     """
     earlier_training = _check_start(job)
-    names = _style_names(job)
+    names = style_names(job)
     pictures = [reading.load(word) for word in job.words]
-    styles = [_fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
-    photograph = _load_shown(job.styles.shows) if job.styles.shows else None
+    styles = [fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
+    photograph = load_shown(job.styles.shows) if job.styles.shows else None
     _check_loss(job)
     identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=job.words)
     crops = job.crops()
@@ -61,11 +66,11 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     train(job, training, identity, crops, report, finish)
     report.plot()
     if job.styles.export:
-        _export(job.path)
+        export_for_litert(job.path)
     logger.info(f"Wrote {job.path}: {', '.join(names)}; {report.text()}")
 
 
-def _export(path: Path) -> None:
+def export_for_litert(path: Path) -> None:
     """Export a network for LiteRT; a failure is a warning, since TensorFlow can paint with the network."""
     try:
         from neural_style.feedforward.network import load
@@ -83,13 +88,10 @@ def _check_start(job: TrainingJob) -> dict[str, Any] | None:
     """Return how the network of --init_from was trained, if there is one.
 
     Raises:
-      UserError: it is not a network, or its architecture or width is not the requested one, or --only_styles can't be
-        used with it.
+      UserError: it is not a network, or its architecture or width is not the requested one.
     """
     path = job.training.init_from
     facts = style_networks.facts(Path(path)) if path else None
-    if job.styles.only_styles:
-        _check_only_styles(path, facts)
     if facts is None:
         return None
     for name in ("architecture", "width"):
@@ -99,15 +101,7 @@ def _check_start(job: TrainingJob) -> dict[str, Any] | None:
     return facts["training"]
 
 
-def _check_only_styles(path: str | None, facts: dict[str, Any] | None) -> None:
-    """Raise a UserError where --only_styles has no network to start from, or one without γ and β."""
-    if facts is None:
-        raise UserError("--only_styles keeps the convolutions of --init_from=MODEL.keras: name that file.")
-    if facts["architecture"] == "msg":
-        raise UserError(f"--only_styles is of johnson and deep, and {path!r} is msg: leave it out.")
-
-
-def _style_names(job: TrainingJob) -> list[str]:
+def style_names(job: TrainingJob) -> list[str]:
     """The styles' names: those of their files without endings.
 
     Raises:
@@ -115,7 +109,7 @@ def _style_names(job: TrainingJob) -> list[str]:
     """
     names = [Path(word).stem for word in job.words]
     if not names:
-        raise UserError("Expected at least one STYLE before MODEL.keras, received none.", exit_code=2)
+        raise UserError("Expected at least one PAINTING before MODEL.keras, received none.", exit_code=2)
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise UserError(f"Styles are named by their files, and two are called {duplicates[0]!r}: rename one.")
@@ -127,7 +121,7 @@ def _style_names(job: TrainingJob) -> list[str]:
     return names
 
 
-def _fit_style(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
+def fit_style(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
     """Resize a style to about --style_size squared pixels, [rows, cols, 3].
 
     Where the loss compares styles of one size only, the picture's middle square is taken.
@@ -150,7 +144,7 @@ def _middle_square(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + side, top + side))
 
 
-def _load_shown(path: str) -> np.ndarray:
+def load_shown(path: str) -> np.ndarray:
     """The photograph of --shows [rows, cols, 3]; a UserError where it is too narrow."""
     picture = reading.load(path)
     size = geometry.size_of(picture, SHOWN_ROWS, None)

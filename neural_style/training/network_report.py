@@ -10,6 +10,7 @@ from PIL import Image
 from neural_style.results import files, plots
 from neural_style.results.record import by_kind
 from neural_style.results.tensorboard import Board
+from neural_style.settings.training import OF_WHOLE_NETWORKS
 from neural_style.training.job import REPORTING, TrainingJob, is_due
 
 if TYPE_CHECKING:
@@ -20,16 +21,24 @@ if TYPE_CHECKING:
 class NetworkReport:
     """Collects the losses of a training and writes what shows them."""
 
-    def __init__(self, job: TrainingJob, network: "Network", photograph: np.ndarray | None, earlier_training: Any):
+    def __init__(
+        self,
+        job: TrainingJob,
+        network: "Network",
+        photograph: np.ndarray | None,
+        earlier_training: Any,
+        shown_styles: int | None = None,
+    ):
         """
         Args:
           job: the request.
           network: the network that is trained.
-          photograph: [rows, cols, 3], painted in every style now and then; None paints nothing.
+          photograph: [rows, cols, 3], painted in every trained style now and then; None paints nothing.
           earlier_training: the record of the network that this training starts from, if any.
+          shown_styles: how many of the first styles are painted; None paints all.
         """
         self._job, self._network, self._photograph = job, network, photograph
-        self._earlier_training = earlier_training
+        self._earlier_training, self._shown_styles = earlier_training, shown_styles
         self._board = Board(job.styles.tensorboard) if job.styles.tensorboard else None
         self._new: list[NetworkProgress] = []
         self._points: list[dict[str, Any]] = []
@@ -42,8 +51,12 @@ class NetworkReport:
             self._add_point()
             if self._board:
                 self._board.add(progress.step, {"loss": progress.loss, **by_kind(progress.terms)})
-        if self._photograph is not None and progress.step % self._job.styles.shows_every == 0:
+        if self._photograph is not None and self._is_shown(progress.step):
             self._write_picture(self._photograph, progress.step)
+
+    def _is_shown(self, step: int) -> bool:
+        settings = self._job.styles
+        return step % settings.shows_every == 0 or bool(settings.add_to and step == self._job.training.steps)
 
     def _add_point(self) -> None:
         """Add the means of the steps since the last point."""
@@ -64,8 +77,10 @@ class NetworkReport:
         """Write the photograph in every style, side by side, beside the network's file."""
         from neural_style.feedforward import painter
 
-        sheet = painter.paint_sheet(self._network, photograph)
-        path = f"{self._job.path.with_suffix('')}_at_step_{step}.png"
+        sheet = painter.paint_sheet(self._network, photograph, self._shown_styles)
+        job = self._job
+        numbered = job.path.with_name(f"{job.path.stem}_at_step_{step}.png")
+        path = job.preview if job.styles.add_to else numbered
         files.write_whole(path, lambda partial: Image.fromarray(sheet).save(partial, "PNG"))
         if self._board:
             self._board.add(step, {}, sheet)
@@ -82,14 +97,17 @@ class NetworkReport:
 
     def _flags(self) -> dict[str, str]:
         """The flags that determine the training, as text by name."""
+        unused = (*REPORTING, *(OF_WHOLE_NETWORKS if self._job.styles.add_to else ()))
         flags = {}
         for group in (self._job.training, self._job.styles, self._job.loss, self._job.network):
             for field in dataclasses.fields(group):
                 value = getattr(group, field.name)
-                if value is not None and field.name not in REPORTING:
+                if value is not None and field.name not in unused:
                     flags[field.name] = field.metadata["kind"].text(value)
-        # These two may be of the network that the training started from.
-        flags["architecture"], flags["width"] = self._network.architecture, f"{self._network.width:g}"
+        for name in ("architecture", "width"):
+            flags.pop(name)
+        if not self._job.styles.add_to:  # they may be of the network that the training started from
+            flags["architecture"], flags["width"] = self._network.architecture, f"{self._network.width:g}"
         return flags
 
     def plot(self) -> None:

@@ -1,5 +1,6 @@
 """Builds the training of a network from settings."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,23 +9,23 @@ import tensorflow as tf
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.feedforward.network import Network, initialize, load
+from neural_style.feedforward.network import STYLE_VARIABLES, Network, initialize, load, with_styles
 from neural_style.losses.loss import Loss
 from neural_style.losses.terms import Checkerboard, make_terms
 from neural_style.planning import device
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
+from neural_style.training.crops import Crops
 from neural_style.training.descent import Descent
 from neural_style.training.network_training import NetworkTraining, Objective
+from neural_style.training.style_training import StyleObjective, StyleTraining
 from neural_style.vgg import adaptation, model, weights
 
 ADAM_RATIO = 4.0
 """Adam's learning rate as a share of --rate.
 
 Adam updates the last layer, and γ and β, of which a style's own get gradients only from crops in that style."""
-STYLE_VARIABLES = ("gamma", "beta")
-"""Names of the variables that each style has of its own."""
 STRATEGIES = {"mirrored": tf.distribute.MirroredStrategy, "multi_worker": tf.distribute.MultiWorkerMirroredStrategy}
 
 
@@ -59,11 +60,60 @@ def start_training(
         terms.append(Checkerboard(styles_settings.checkerboard_weight))
     objective = Objective(encoder, Loss(terms), styles, training.crop, styles_settings.content_energy)
     variables = network.model.trainable_variables
-    if styles_settings.only_styles:
-        variables = [variable for variable in variables if variable.name in STYLE_VARIABLES]
     last_layer = [variable.path for variable in variables if variable.path.startswith("last/")]
     descent = Descent(variables, training.steps, training.rate, ADAM_RATIO, last_layer)
     return network, NetworkTraining(network.layers, variables, objective, styles, descent, precision, strategy)
+
+
+def start_style_training(
+    training: TrainingSettings,
+    styles_settings: StylesSettings,
+    loss: LossSettings,
+    vgg: NetworkSettings,
+    names: Sequence[str],
+    styles: Sequence[np.ndarray],
+    crops: Crops | None,
+    cache: Cache,
+) -> tuple[Network, StyleTraining]:
+    """Add styles to a network, before its own, and build their training before the first step.
+
+    Each begins as the nearest of the network's own styles, by the style terms of its paintings of a few crops.
+
+    Args:
+      training, styles_settings, loss, vgg, names, styles, cache: see `start_training`.
+      crops: what the training learns from; None where a state is restored, so that no beginning is needed.
+
+    Raises:
+      UserError: the weights are not available.
+    """
+    assert styles_settings.add_to is not None  # the job of this training has one
+    start = load(Path(styles_settings.add_to))
+    kept = () if styles_settings.only_styles else start.styles
+    precision = device.resolve_precision(vgg.precision)
+    _, kernels, _ = weights.cached(vgg, training.seed, cache)
+    kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
+    encoder = model.build(vgg, kernels, loss.layers, precision)
+    objective = StyleObjective(encoder, loss, styles_settings.checkerboard_weight, styles)
+    nearest = [0] * len(names)
+    if crops is not None:
+        nearest = _nearest_styles(start, objective, tf.constant(crops.batch(0), tf.float32))
+    chosen = with_styles(start, [*nearest, *range(len(kept))])
+    network = dataclasses.replace(chosen, styles=(*names, *kept))
+    variables = [variable for variable in network.model.trainable_variables if variable.name in STYLE_VARIABLES]
+    descent = Descent(variables, training.steps, training.rate)
+    return network, StyleTraining(network, variables, objective, styles, descent, precision)
+
+
+def _nearest_styles(network: Network, objective: StyleObjective, images: tf.Tensor) -> list[int]:
+    """The number of the network's style that is nearest to each of the objective's styles."""
+
+    @tf.function(autograph=False)
+    def losses_of(style: tf.Tensor) -> tf.Tensor:
+        return objective.style_losses(network.layers(images, style))
+
+    weights_of_styles = tf.eye(len(network.styles))[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    losses = [losses_of(tf.repeat(style, images.shape[0], axis=0)).numpy() for style in weights_of_styles]
+    return [int(number) for number in np.argmin(losses, axis=0)]
 
 
 def _build_network(training: TrainingSettings, styles_settings: StylesSettings, names: Sequence[str]) -> Network:
@@ -73,8 +123,7 @@ def _build_network(training: TrainingSettings, styles_settings: StylesSettings, 
     start = load(Path(training.init_from))
     network = initialize(start.architecture, start.width, names, training.seed)
     for variable, start_variable in zip(network.model.weights, start.model.weights, strict=True):
-        is_new = styles_settings.only_styles and variable.name in STYLE_VARIABLES
-        if variable.shape == start_variable.shape and not is_new:
+        if variable.shape == start_variable.shape:
             variable.assign(start_variable)
     return network
 

