@@ -129,7 +129,7 @@ def _build_job(
     if given.get("decoder"):
         _check_decoder_flags(given)
     training, styles, loss, network = (
-        _read_settings(group, {**kind.defaults(words), **given})
+        read_settings(group, {**kind.defaults(words), **given})
         for group in (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
     )
     _check_words(words, training, kind.ENDING, usage)
@@ -154,7 +154,7 @@ def _check_decoder_flags(given: Mapping[str, str]) -> None:
         raise UserError(f"--{unused[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2)
 
 
-def _read_settings(group: type[Checked], values: Mapping[str, Any]) -> Any:
+def read_settings(group: type[Checked], values: Mapping[str, Any]) -> Any:
     """Read the settings of a group from flags by name."""
     names = [field.name for field in dataclasses.fields(group)]
     return group(**{name: values[name] for name in names if name in values})

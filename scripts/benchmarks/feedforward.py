@@ -9,7 +9,7 @@ from universal import in_turns
 SIZES = [(512, 512), (1080, 1920)]
 ARBITRARY_SIZE = (512, 768)
 ARCHITECTURE = "deep"
-"""That of the network that comes along."""
+"""That of whole networks."""
 CROP, BATCH, WIDTH = 128, 4, 0.5
 PRECISIONS = ("float32", "bfloat16")
 
@@ -18,7 +18,7 @@ def measure(pair: list[str]) -> dict[str, dict[str, float]]:
     """Paints and trains in turns with PyTorch's same network; medians of rounds."""
     painting = measure_painting(pair)
     training = measure_training(pair)
-    return {"painting": painting, "training": training}
+    return {"painting": painting, "training": training, "style": measure_style(pair)}
 
 
 def measure_painting(pair: list[str]) -> dict[str, float]:
@@ -111,6 +111,53 @@ def measure_training(pair: list[str]) -> dict[str, float]:
             f"{precision}: {BATCH / seconds['neural_style']:.1f} and {BATCH / seconds['PyTorch']:.1f} images/s", seconds
         )
         found[precision] = seconds
+    return found
+
+
+def measure_style(pair: list[str]) -> dict[str, dict[str, float]]:
+    """Measure a step of the training of a style of one's own, by precision: two crops of 224 pixels."""
+    import tensorflow as tf
+    from torch_feedforward import StyleTrainer, TransformerNet, as_torch
+
+    from neural_style.cli.train import read_settings
+    from neural_style.core.cache import Cache
+    from neural_style.images import geometry, reading
+    from neural_style.pretrained import style_networks
+    from neural_style.settings.loss import LossSettings
+    from neural_style.settings.network import NetworkSettings
+    from neural_style.settings.training import StylesSettings, TrainingSettings
+    from neural_style.training import network_setup, style_job
+    from neural_style.training.crops import Crops
+    from neural_style.vgg import weights
+
+    flags = {**style_job.defaults(["one", "model"]), "add_to": str(style_networks.by_name()["painters"])}
+    flags |= {"weights": "random", "only_styles": "true"}
+    training, how, loss = (read_settings(group, flags) for group in (TrainingSettings, StylesSettings, LossSettings))
+    painting = geometry.resize(reading.load(pair[1]), 256, 320)
+    photographs = sorted(style_job.PHOTOGRAPHS.glob("*.jpg"))
+    crops = Crops(photographs, training.crop, training.batch, 0, of_one_photograph=True)
+    images, found = tf.constant(crops.batch(0)), {}
+    print("\n| a step of the training of a style of one's own | neural_style | PyTorch | times faster |")
+    print("|---|---|---|---|")
+    for precision in PRECISIONS:
+        vgg = read_settings(NetworkSettings, flags | {"precision": precision})
+        network, ours = network_setup.start_style_training(
+            training, how, loss, vgg, ["one"], [painting], None, Cache(2e9)
+        )
+        contents = ours.contents(images, [0, 0])
+        copied, (_, kernels) = TransformerNet(network.layers, 0), weights.resolve(vgg, 0)
+        theirs = StyleTrainer(copied, kernels, loss, how.checkerboard_weight, painting, precision == "bfloat16")
+        wanted = sum(float(values.mean()) for values in ours.losses(images, [0, 0]).values())
+        got = float(theirs.loss(as_torch(images.numpy()), as_torch(contents)).detach())
+        if abs(got / wanted - 1) > (1e-3 if precision == "float32" else 0.03):
+            sys.exit(f"benchmark: the losses are {wanted} and {got}: not the same work.")
+        batch = as_torch(images.numpy())
+        contenders = {
+            "neural_style": lambda ours=ours: ours.run(images),
+            "PyTorch": lambda theirs=theirs, batch=batch: theirs.step(batch),
+        }
+        found[precision] = in_turns(contenders)
+        tell(precision, found[precision])
     return found
 
 

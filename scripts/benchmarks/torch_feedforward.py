@@ -1,13 +1,14 @@
 """A trained network in PyTorch, painting and in training: a contender of `scripts/benchmark feedforward`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from neural_style.feedforward.architectures import Deep, Ghiasi, Johnson
+from neural_style.feedforward.architectures import Deep, Dumoulin, Ghiasi, Johnson
 from neural_style.feedforward.layers import GAIN, GREY
 from neural_style.images.preprocessing import CAFFE_MEAN
 from neural_style.losses.terms import CELL, WINDOW
@@ -20,14 +21,15 @@ LAST = torch.channels_last
 class TransformerNet(nn.Module):
     """pytorch/examples' network, our deeper one, or the arbitrary network's transformer, with the weights of ours."""
 
-    def __init__(self, network: Johnson | Ghiasi, style: int):
+    def __init__(self, network: Johnson | Dumoulin | Ghiasi, style: int):
         """
         Args:
           network: whose weights are taken.
           style: whose γ and β are.
         """
         super().__init__()
-        self._blocks, self._before, self._sigmoid = network.BLOCKS, network.BLOCKS, isinstance(network, Ghiasi)
+        self._blocks, self._before = network.BLOCKS, network.BLOCKS
+        self._sigmoid = isinstance(network, Dumoulin | Ghiasi)
         self._steps, self._deeper = self._made(network.parts, style, ""), None
         if isinstance(network, Deep):
             self._before, self._deeper = network.BLOCKS_BEFORE, self._made(network.deep_parts, style, "deep_")
@@ -166,6 +168,40 @@ class Trainer:
             x = F.relu(F.conv2d(F.pad(x, [1, 1, 1, 1], mode="replicate"), *self._kernels[name]))
             found[name] = x
         return found
+
+
+class StyleTrainer(Trainer):
+    """The same on the loss of a style of one's own, which updates γ and β alone."""
+
+    def __init__(self, network: TransformerNet, *arguments: Any):
+        """See `Trainer`."""
+        super().__init__(network, *arguments)
+        for parameter in network.parameters():
+            parameter.requires_grad_(parameter.dim() == 1)
+        for name, module in network.named_modules():
+            if name.startswith("convolution"):
+                module.bias.requires_grad_(False)
+        self._adam = torch.optim.Adam([each for each in network.parameters() if each.requires_grad], 3e-2)
+
+    def loss(self, images: torch.Tensor, contents: torch.Tensor | None = None) -> torch.Tensor:
+        """The mean loss of a batch of one photograph; `contents` are its crops in the painting's colours."""
+        contents = images if contents is None else contents
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            with torch.no_grad():
+                wanted = self._features(contents)
+            painted = self._network(images)
+            found = self._features(painted)
+        image, loss = painted.float(), self._loss
+        down, across = (image[:, :, 1:] - image[:, :, :-1]).abs(), (image[..., 1:] - image[..., :-1]).abs()
+        total = loss.tv_weight * (down.mean() + across.mean()) / 255
+        total = total + self._checkerboard * _checkerboard(image).mean()
+        for name, weight in loss.layer_weights("content").items():
+            a, b = found[name].float(), wanted[name].float()
+            total = total + loss.content_weight * weight * ((a - b) ** 2).mean() / b.var((0, 2, 3), correction=0).mean()
+        for name, weight in loss.layer_weights("style").items():
+            gram, target = _gram(found[name]).mean(0) / found[name][0, 0].numel(), self._targets[name][0]
+            total = total + loss.style_weight * weight * ((gram - target) ** 2).sum() / (target**2).sum()
+        return total
 
 
 def _gram(features: torch.Tensor) -> torch.Tensor:
