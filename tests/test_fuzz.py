@@ -5,6 +5,7 @@ are the same in every run, unless the environment holds FUZZ_RANDOM=1.
 """
 
 import contextlib
+import csv
 import dataclasses
 import functools
 import io
@@ -13,7 +14,9 @@ import random
 import resource
 import tempfile
 import time
+import warnings
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -21,10 +24,12 @@ import pytest
 from fake_engine import FakeEngine
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from neural_style.cli.flags import GROUPS
+from neural_style.cli.loading import load_tensorflow
 from neural_style.cli.main import main
+from neural_style.images.flat_colors import BLACK
 from neural_style.settings import kinds, recipes, vgg_layers
 
 BASE = ["--weights=random", "--network=vgg16", "--rows=24", "--iterations=1", "--evaluations_per_iteration=2"]
@@ -113,23 +118,54 @@ def folder():
             os.chdir(before)
 
 
-def check(arguments, *inputs):
-    """Runs a command; `inputs` are files that it must not change."""
+def observe(arguments, *inputs):
+    """Runs a command, and checks what holds for all.
+
+    Args:
+      arguments: the command line.
+      *inputs: files that it must not change.
+
+    Returns:
+      The exit code, and what it wrote to standard output and standard error.
+    """
     before = {path: path.read_bytes() for path in map(Path, ("photo.png", "style.png", "mask.png", *inputs))}
     hidden = set(Path(".").rglob(".*"))
     out, err, started, peak = io.StringIO(), io.StringIO(), time.process_time(), _peak()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), written_by_libraries() as chatter:
         code = main(arguments)
     event(f"exit code {code}")
     foreign = [line for line in err.getvalue().splitlines() if not line.startswith("neural-style: ")]
     assert code in (0, 1, 2), (arguments, code)
     assert not foreign, (arguments, foreign)
+    assert not chatter, (arguments, chatter)
     assert code or out.getvalue(), arguments
-    assert code == 0 or err.getvalue().count("\n") <= 2, (arguments, err.getvalue())
-    assert not set(Path(".").rglob(".*.neural-style.*")) - hidden, arguments
+    assert not set(Path(".").rglob(".*")) - hidden, arguments
     assert all(path.read_bytes() == data for path, data in before.items()), arguments
     assert time.process_time() - started < CPU_SECONDS, arguments
     assert _peak() - peak < BYTES, arguments
+    return code, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def written_by_libraries():
+    """A list that in the end holds Python's warnings, and the lines that C and C++ wrote to file descriptor 2."""
+    lines, own = [], os.dup(2)
+    with tempfile.TemporaryFile() as file, warnings.catch_warnings(record=True) as warned:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(own, 2)
+            os.close(own)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines()
+            lines += [f"{each.filename}:{each.lineno}: {each.message}" for each in warned]
+
+
+def check(arguments, *inputs):
+    """Runs a command for one picture, whose errors are one line; returns its exit code."""
+    code, _, err = observe(arguments, *inputs)
+    assert code == 0 or err.count("\n") <= 2, (arguments, err)
     return code
 
 
@@ -176,19 +212,28 @@ EXIF += [b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08\0\x05"]
 """First bytes of EXIF data: nothing, an orientation in letters, and truncated tables."""
 SIDES = st.sampled_from([1, 2, 3, 7, 24, 100, 1000, 10_000])
 MODES = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F"])
+HEADER_BYTES = 800
+"""Bytes at the beginning and at the end of files where their headers are."""
 HARM = st.sampled_from(["none", "cut", "flip", "both"])
+
+
+def harmed(data, harm, rng):
+    """A file's bytes after some bits are flipped, mostly in its headers, or the end is cut off, or both."""
+    data = bytearray(data)
+    if harm in ("flip", "both"):
+        for _ in range(rng.randint(1, 8)):
+            places = range(len(data))[rng.choice([slice(None), slice(HEADER_BYTES), slice(-HEADER_BYTES, None)])]
+            data[rng.choice(places)] ^= 1 << rng.randrange(8)
+    if harm in ("cut", "both"):
+        data = data[: rng.randrange(len(data))]
+    return bytes(data)
 
 
 def images(mode, width, height, ending, harm, seed):
     assume(width * height <= 10**6 and width <= 200 * height)  # the widest possible picture takes minutes
-    data, rng = bytearray(encoded(mode, (width, height), ending, seed)), random.Random(seed)
-    if harm in ("flip", "both"):
-        for _ in range(rng.randint(1, 8)):
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    if harm in ("cut", "both"):
-        data = data[: rng.randrange(len(data))]
+    rng = random.Random(seed)
     with folder():
-        Path("drawn").write_bytes(data)
+        Path("drawn").write_bytes(harmed(encoded(mode, (width, height), ending, seed), harm, rng))
         words = ["photo.png", "style.png", "out"]
         words[rng.randrange(2)] = "drawn"
         mask = ["--content_mask=drawn"] if rng.random() < 0.3 else []
@@ -224,6 +269,191 @@ def check_batch(arguments):
     assert all(line.startswith("neural-style: ") for line in err.getvalue().splitlines()), err.getvalue()
 
 
+def spreadsheets(names, encoding, separator, newline, written, blank, harm, seed):
+    """A table as a spreadsheet saves it; where it is whole, each row is painted under its own name."""
+    rng, file = random.Random(seed), io.StringIO(newline="")
+    header, quoting, decoration = written
+    prefixes = [f"{name}{number}" for number, name in enumerate(names) if can_be_written(name, encoding)]
+    columns = rng.sample([*header, *[""] * (blank == "column")], len(header) + (blank == "column"))
+    writer = csv.writer(file, delimiter=separator, lineterminator=newline, quoting=quoting)
+    writer.writerow([decoration.format(name) for name in columns])
+    for prefix in prefixes:
+        style = rng.choice(["style.png", "style.png; mask.png"])
+        row = dict(zip(header, ["photo.png", style, prefix, "24"], strict=False))
+        cells = [decoration.format(row.get(name, "")) for name in columns]
+        writer.writerow(cells[:-1] if harm == "cell" else cells)
+        if blank == "row":
+            writer.writerow([""] * rng.choice([0, len(columns)]))
+    table = file.getvalue().replace("a", "\0", 1) if harm == "null" else file.getvalue()
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""
+    data = f"{mark}{table}".encode(encoding)
+    with folder():
+        Path("drawn.csv").write_bytes(harmed(data, harm, rng))
+        code, out, err = observe(["--manifest=drawn.csv", *BASE], "drawn.csv")
+        if harm == "none" and separator != "|" and prefixes:
+            assert code == 0, (data, err)
+            assert all(Path(f"{prefix}.png").exists() for prefix in prefixes), (data, out)
+
+
+def can_be_written(text, encoding):
+    try:
+        return bool(text.encode(encoding))
+    except UnicodeEncodeError:
+        return False
+
+
+HEADERS = [["content", "style", "prefix"], ["Content", "STYLE", "Prefix", "Rows"]]
+SPREADSHEETS = dict(
+    names=st.lists(st.sampled_from(["dark", "b c", "Gemälde", "“€”", "猫", "a;b,c"]), min_size=1, max_size=4),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "cp1252", "latin-1"]),
+    separator=st.sampled_from([",", ";", "\t", ";", ",", "|"]),
+    newline=st.sampled_from(["\r\n", "\n", "\r"]),
+    written=st.tuples(
+        st.sampled_from(HEADERS), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["{}", " {} "])
+    ),
+    blank=st.sampled_from(["none", "row", "column"]),
+    harm=st.sampled_from(["none", "none", "none", "cell", "null", "cut", "flip", "both"]),
+    seed=st.integers(0, 10**6),
+)
+
+LOOKS = {
+    "numbers": np.uint8([[level] * 3 for level in range(6)]),
+    "white": np.uint8([[0] * 3, *[[255] * 3] * 5]),
+    "greys": np.uint8([[51 * level] * 3 for level in range(6)]),
+    "colors": np.uint8([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128], [255, 255, 255]]),
+    "without black": np.uint8([[250, 220, 40], [40, 200, 60], [200, 40, 60], [40, 60, 220], [90] * 3, [255] * 3]),
+}
+"""The colours of classes 0 to 5."""
+PAINTINGS = [["style.png"], ["mask.png", "style.png"], ["style.png", "mask.png", "photo.png"]]
+"""One to three; in this order they are not taken for a folder's photographs."""
+
+
+class Mask(NamedTuple):
+    """A mask to draw.
+
+    Attributes:
+      size: rows and columns.
+      grid: rows and columns of regions.
+      count: of classes at most.
+      look: the colours of its classes.
+      mode: Pillow's, or a photograph without its background.
+      ending: of its file.
+    """
+
+    size: tuple
+    grid: tuple
+    count: int
+    look: str
+    mode: str
+    ending: str
+
+
+def draw_mask(mask, rng):
+    """An image, and the class of each of its pixels."""
+    cells = [np.arange(side) * count // side for side, count in zip(mask.size, mask.grid, strict=True)]
+    labels = rng.integers(0, mask.count, mask.grid, np.uint8)[np.ix_(*cells)]
+    colors = LOOKS[mask.look]
+    if mask.mode == "1":
+        return Image.fromarray(labels > 0), labels
+    if mask.mode == "P":
+        image = Image.fromarray(labels, "P")
+        image.putpalette(colors.ravel().tolist())
+        return image, labels
+    if mask.mode == "I;16":
+        return Image.fromarray(colors[..., 0][labels] * np.uint16(257)), labels
+    if mask.mode == "cut-out":
+        layers = rng.integers(0, 256, (*mask.size, 4), np.uint8)
+        layers[..., 3] = np.where(labels, 255, 0)
+        return Image.fromarray(layers), labels
+    return Image.fromarray(colors[labels]).convert(mask.mode), labels
+
+
+def masks(base, mask, purpose, count, blend, seed):
+    """Paints with masks: the command succeeds where they apply somewhere, and each style has a region.
+
+    Args:
+      base: the first flags.
+      mask: what is drawn.
+      purpose: what for: "content", a mask for "each" style, or "one" for all of them.
+      count: of styles.
+      blend: whether there are weights of the styles, and as many.
+      seed: of what is drawn.
+    """
+    rng, names, usable = np.random.default_rng(seed), [], blend != "wrong"
+    splits = purpose == "one" and count > 1
+    with folder():
+        for number in range(count if purpose == "each" else 1):
+            image, labels = draw_mask(mask, rng)
+            names.append(f"drawn{number}.{mask.ending}")
+            save_mask(image, names[-1])
+            usable &= has_regions(image, count) if splits else applies(mask, labels)
+        flags = [f"--{'content_mask' if purpose == 'content' else 'style_masks'}={','.join(names)}"]
+        weights = {"none": [], "right": ["1" + ",2" * (count - 1)], "wrong": ["0,0"]}[blend]
+        flags += [f"--style_blend={each}" for each in weights]
+        code, _, err = observe(["photo.png", *PAINTINGS[count - 1], "out", *base, *flags], *names)
+        assert code == 0 or not usable, (mask, err)
+        assert code or usable or splits, mask  # colours that are alike may be taken as one
+        if code == 0 and purpose == "content" and base == INSTANT:
+            check_kept(mask, labels)
+
+
+def save_mask(image, name):
+    """Writes an image into a file that keeps its levels."""
+    assume(image.mode != "I;16" or name.endswith(("png", "tif")))
+    assume(image.mode not in ("LA", "RGBA") or not name.endswith(("gif", "bmp")))
+    try:
+        image.save(name, lossless=True)
+    except Exception:  # a mode that the format does not take
+        assume(False)
+
+
+def applies(mask, labels):
+    """Whether a mask is white anywhere."""
+    return mask.look == "without black" and mask.mode not in ("1", "cut-out") or labels.any()
+
+
+def has_regions(image, count):
+    """Whether an image has a colour for each style, perhaps besides black."""
+    if image.mode == "I;16":
+        pixels = np.asarray(image).reshape(-1, 1) // 257
+    else:
+        layers = np.asarray(image.convert("RGBA")).reshape(-1, 4)
+        pixels = layers[layers[:, 3] > 0, :3]
+    colors = np.unique(pixels, axis=0)
+    return len(colors) == count or (len(colors) == count + 1 and colors.max(axis=-1).min() <= BLACK)
+
+
+def check_kept(mask, labels):
+    """Checks that the photograph stays where all that is near is class 0.
+
+    It does not look where any class may be the background, nor where an enlarged mask has soft edges.
+    """
+    if mask.look == "without black" or min(mask.size) < 32:
+        return
+    applied = Image.fromarray(np.where(labels, 255, 0).astype(np.uint8)).resize((32, 24), Image.Resampling.BOX)
+    kept = np.asarray(applied.filter(ImageFilter.MaxFilter(9))) == 0
+    photograph, painted = (np.asarray(Image.open(name).convert("RGB"), float) for name in ("photo.png", "out.png"))
+    assert np.abs(photograph - painted)[kept].max(initial=0) <= 1, mask
+
+
+MASKS = dict(
+    mask=st.builds(
+        Mask,
+        size=st.sampled_from([(60, 90), (24, 32), (200, 40), (7, 5), (1, 300), (300, 1), (1, 1)]),
+        grid=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        count=st.sampled_from([3, 2, 6, 1]),
+        look=st.sampled_from(sorted(LOOKS)),
+        mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "cut-out"]),
+        ending=st.sampled_from(["png", "png", "tif", "gif", "webp", "bmp"]),
+    ),
+    purpose=st.sampled_from(["content", "each", "one", "one"]),
+    count=st.integers(1, 3),
+    blend=st.sampled_from(["none", "right", "right", "wrong"]),
+    seed=st.integers(0, 10**6),
+)
+INSTANT = ["--recipe=instant", "--rows=24"]
+
+
 ROWS = st.lists(st.lists(CELL, min_size=1, max_size=5), max_size=4)
 IMAGES = dict(
     mode=MODES,
@@ -255,10 +485,37 @@ def with_fake_engine(check):
     return run
 
 
+def with_real_engine(check):
+    """A check whose commands paint with TensorFlow, which has looked for a GPU, and written what it found, before."""
+
+    @functools.wraps(check)
+    def run(**drawn):
+        load_tensorflow()
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
+        check(**drawn)
+
+    return run
+
+
+def masks_by_default(**drawn):
+    masks(BASE, **drawn)
+
+
+def masks_by_instant(**drawn):
+    masks(INSTANT, **drawn)
+
+
 test_commands = DEFAULT(given(**COMMANDS)(with_fake_engine(commands)))
 test_images = DEFAULT(given(**IMAGES)(with_fake_engine(images)))
 test_tables = DEFAULT(given(**TABLES)(with_fake_engine(tables)))
-test_a_few_commands = FEW(given(**COMMANDS)(commands))
-test_many_commands = pytest.mark.slow(settings(LONG, max_examples=500)(given(**COMMANDS)(commands)))
-test_many_images = pytest.mark.slow(LONG(given(**IMAGES)(images)))
-test_many_tables = pytest.mark.slow(LONG(given(**TABLES)(tables)))
+test_a_few_commands = FEW(given(**COMMANDS)(with_real_engine(commands)))
+test_many_commands = pytest.mark.slow(settings(LONG, max_examples=500)(given(**COMMANDS)(with_real_engine(commands))))
+test_many_images = pytest.mark.slow(LONG(given(**IMAGES)(with_real_engine(images))))
+test_many_tables = pytest.mark.slow(LONG(given(**TABLES)(with_real_engine(tables))))
+test_masks = DEFAULT(given(**MASKS)(with_fake_engine(masks_by_default)))
+test_a_few_masks = FEW(given(**MASKS)(with_real_engine(masks_by_instant)))
+test_many_masks = pytest.mark.slow(LONG(given(**MASKS)(with_real_engine(masks_by_instant))))
+test_spreadsheets = DEFAULT(given(**SPREADSHEETS)(with_fake_engine(spreadsheets)))
+test_many_spreadsheets = pytest.mark.slow(LONG(given(**SPREADSHEETS)(with_real_engine(spreadsheets))))

@@ -36,6 +36,8 @@ PICKLE = b"\x80"
 """The first byte of torch's files before they were zips."""
 FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
 """Members of a .keras file: its description, its weights, and the folder of its styles' pictures."""
+NAMED = 8
+"""Maximum number of styles that a message names."""
 LARGEST = 512 * 2**20
 """The most bytes that a member of a file may unpack to."""
 
@@ -228,7 +230,9 @@ def chosen(names: Sequence[str], wanted: Sequence[str], blended: bool) -> list[i
     Raises:
       UserError: a name is unknown, given twice, or missing.
     """
-    known = ", ".join(names)
+    known = ", ".join(names[:NAMED])
+    if len(names) > NAMED:
+        known += f" and {len(names) - NAMED} more (neural-style --show=NETWORK lists them)"
     if not wanted:
         if len(names) > 1 and not blended:
             raise UserError(f"This network paints in {len(names)} styles: choose by --style={names[0]} (or {known}).")
