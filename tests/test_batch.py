@@ -90,6 +90,7 @@ def test_the_cache_is_limited():
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),
         (["a,,c"], "content,style,prefix", "line 2: expected content, style and prefix"),
         (["a,b,c,d"], "content,style,prefix", "line 2: more values than columns"),
+        (["a,b,c\0d"], "content,style,prefix", "line 2: a value contains a NUL character"),
     ],
 )
 def test_an_invalid_table_raises_an_error_before_any_work(tmp_path, rows, header, message):

@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -251,3 +252,44 @@ def test_a_painted_film_has_its_sound_and_its_last_frame_whole(tmp_path):
     assert sound_end(out) == pytest.approx(3.0, abs=0.05)
     with av.open(str(out)) as film:
         assert [frame.time for frame in film.decode(video=0)] == pytest.approx(VARYING, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("given", "ending", "heard"), [("mkv", "mp4", False), ("avi", "mp4", False), ("mkv", "mov", True)]
+)
+def test_sound_that_a_format_refuses_with_its_first_packet_is_left_out(tmp_path, capsys, given, ending, heard):
+    """The header of an MP4 is written with the first packet: PCM from Matroska failed after all frames were painted."""
+    source = write_film(tmp_path / f"film.{given}", EVEN, 1.2, 2, codecs=["pcm_s16le"])
+    with av.open(str(copied(tmp_path / f"out.{ending}", source))) as film:
+        assert bool(film.streams.audio) == heard
+        assert sum(1 for _ in film.decode(video=0)) == len(EVEN)
+    assert ("the film is silent: its sound (pcm_s16le)" in capsys.readouterr().err) == (not heard)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_damaged_sound_costs_its_packets_and_not_the_film(tmp_path, capsys, ending):
+    source = Path(write_film(tmp_path / "film.ts", EVEN, 1.2, 2))
+    data = bytearray(source.read_bytes())
+    syncs = [at for at in range(len(data) - 1) if data[at : at + 2] in (b"\xff\xf1", b"\xff\xf0")]
+    for at in syncs[len(syncs) // 2 :: 3]:
+        data[at] ^= 0x40
+    source.write_bytes(data)
+    with av.open(str(copied(tmp_path / f"out.{ending}", str(source)))) as film:
+        assert sum(1 for _ in film.decode(video=0)) == len(EVEN)
+        assert film.streams.audio
+    assert capsys.readouterr().err.count("damaged and left out") == 1
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
+def test_a_title_in_another_encoding_does_not_matter(tmp_path, ending):
+    source = tmp_path / f"film.{ending}"
+    with av.open(str(source), "w") as output:
+        output.metadata["title"] = "Café"
+        video = output.add_stream("libx264", rate=20)
+        video.height, video.width, video.pix_fmt = 32, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        for packet in encode_pictures(video, EVEN, 1.2):
+            output.mux(packet)
+    source.write_bytes(source.read_bytes().replace("Café".encode(), b"Caf\xe9 "))
+    with av.open(str(copied(tmp_path / "out.mp4", str(source)))) as film:
+        assert sum(1 for _ in film.decode(video=0)) == len(EVEN)

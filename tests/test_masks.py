@@ -162,6 +162,19 @@ def test_maps_of_classes_are_white_but_for_the_background(tmp_path, image, endin
     assert thirds(masks.read_mask(reopened(tmp_path, image, ending))) == [255, 0, 255]
 
 
+def test_a_gif_of_classes_without_the_first_keeps_them(tmp_path):
+    """GIF drops the palette's entries that are not used, so that indices change."""
+    greys = np.arange(256, dtype=np.uint8).repeat(3)
+    assert thirds(masks.read_mask(reopened(tmp_path, palette_image(LABELS + 1, greys), "gif"))) == [255, 255, 255]
+
+
+def test_a_picture_of_regions_that_is_transparent_all_over_is_told(tmp_path, recwarn):
+    path = reopened(tmp_path, Image.new("RGBA", (8, 8)), "png")
+    with pytest.raises(UserError, match="is transparent all over"):
+        masks.split_regions(path, 2)
+    assert not recwarn.list
+
+
 def test_without_black_the_darkest_colour_is_the_background():
     assert thirds(masks.read_mask(np.uint8([[60, 0, 0], [255, 255, 255], [0, 200, 0]])[LABELS])) == [255, 0, 255]
     assert thirds(masks.read_mask(np.full((60, 90, 3), (0, 0, 200), np.uint8))) == [255, 255, 255]

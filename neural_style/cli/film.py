@@ -1,5 +1,6 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
+import errno
 import json
 import tempfile
 import time
@@ -198,7 +199,7 @@ class _FilmReport:
         sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
         seconds = self._shown_at(following) - self._shown_at(last)
         files.write_whole(
-            path, lambda partial: writing.write(partial, frames, self._rate, quality, sound, ending, seconds)
+            path, lambda partial: _write_or_tell(path, partial, frames, self._rate, quality, sound, ending, seconds)
         )
         if path == self._names.output:
             self._written = record.digest([path])
@@ -229,6 +230,18 @@ class _FilmReport:
             write()
         except Exception as error:  # whatever it is, the frames count more
             warn(f"the film is written without {name}: {error}")
+
+
+def _write_or_tell(path: str, partial: Any, *film: Any) -> None:
+    """Write a film under a temporary name; a UserError where FFmpeg can't. See `writing.write`."""
+    import av
+
+    try:
+        writing.write(partial, *film)
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        raise UserError(f"FFmpeg can't write {path!r} ({error.strerror}): choose another ending.") from error
 
 
 def _means(facts: Sequence[Mapping[str, Any]]) -> dict[str, float]:

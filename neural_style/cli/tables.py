@@ -35,12 +35,20 @@ def read_rows(path: str) -> list[tuple[int, dict[str, str]]]:
     if not lines:
         raise UserError(f"{path} contains no rows: each names content, style and prefix.", exit_code=2)
     for number, values in lines:
-        if any(values[len(columns) :]):
-            raise UserError(
-                f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
-            )
+        _check_values(path, number, values, len(columns))
     missing = [""] * len(columns)
     return [(number, dict(zip(columns, [*values, *missing], strict=False))) for number, values in lines]
+
+
+def _check_values(path: str, number: int, values: Sequence[str], columns: int) -> None:
+    if any(values[columns:]):
+        raise UserError(
+            f"{path}, line {number}: more values than columns: quote a value that contains a comma.", exit_code=2
+        )
+    if any("\0" in value for value in values):
+        raise UserError(
+            f"{path}, line {number}: a value contains a NUL character: save the table as text.", exit_code=2
+        )
 
 
 def _check_columns(path: str, columns: Sequence[str]) -> None:

@@ -109,6 +109,11 @@ def split_regions(picture: Picture, count: int, max_megapixels: int = LARGEST_IM
         classes = _class_numbers(upright)
         rgb, alpha = _colors(upright) if classes is None else (np.repeat(classes[..., np.newaxis], 3, axis=-1), None)
     visible = np.full(rgb.shape[:2], True) if alpha is None else alpha > 127
+    if not visible.any():
+        raise UserError(
+            f"Expected a picture of {count} flat colours, and {_name(picture)} is transparent all over: give each "
+            "region one colour."
+        )
     regions, background = _choose_regions(rgb[visible], count, _name(picture))
     nearest, _ = flat_colors.nearest_color(rgb, [flat.color for flat in (*regions, *background)])
     nearest[~visible] = len(regions)
@@ -160,16 +165,19 @@ def _name(picture: Picture) -> str:
 def _class_numbers(image: Image.Image) -> np.ndarray | None:
     """The numbers of classes [rows, cols] that an image holds; None where it holds colours or grey levels.
 
-    A palette's indices are numbers of classes only where its colours are all nearly black.
+    A palette's numbers are its greys where these are nearly black, or its indices where all colours are.
     """
     if image.mode not in ("L", "P", "I") and not image.mode.startswith("I;16"):
         return None
     if "transparency" in image.info:
         return None
     levels = np.asarray(image.convert("RGB")) if image.mode == "P" else np.asarray(image)
-    if not 0 < levels.max() <= MAX_CLASS and not (image.mode == "P" and levels.max() == 0):
+    if image.mode == "P" and levels.max() == 0:
+        return np.asarray(image).astype(np.uint8)
+    if not 0 < levels.max() <= MAX_CLASS:
         return None
-    return np.asarray(image).astype(np.uint8)
+    is_numbered = image.mode == "P" and (levels == levels[..., :1]).all()  # GIF drops indices that are not used
+    return levels[..., 0].astype(np.uint8) if is_numbered else np.asarray(image).astype(np.uint8)
 
 
 def _colors(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -141,7 +141,7 @@ def open_clip(path: str) -> Clip:
     import av
 
     try:
-        with av.open(decoding.file_url(path)) as container:
+        with decoding.open_film(path) as container:
             stream = decoding.video_stream(container)
             rate = Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
             count = stream.frames or _estimate_count(container, stream, rate)

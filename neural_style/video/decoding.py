@@ -49,14 +49,19 @@ def decode(path: str | os.PathLike, rate: Fraction, warn: Callable[[str], Any]) 
       rate: frames a second, for frames without times.
       warn: is called with a sentence about what is corrupt and left out.
     """
-    import av
-
-    with av.open(file_url(path)) as container:
+    with open_film(path) as container:
         stream, clock = video_stream(container), _Clock(rate)
         stream.thread_type = "AUTO"
         for frame in _deinterlace(_decoded(container, stream, path, warn)):
             start, end = clock.place(frame)
             yield FilmFrame(start, end, functools.partial(upright, frame, stream.sample_aspect_ratio))
+
+
+def open_film(path: str | os.PathLike) -> Any:
+    """Open a film for reading (PyAV); titles in another encoding than UTF-8 do not matter."""
+    import av
+
+    return av.open(file_url(path), metadata_errors="replace")
 
 
 def file_url(path: str | os.PathLike) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 from neural_style.core.log import logger
-from neural_style.video.decoding import file_url
+from neural_style.video.decoding import open_film
 from neural_style.video.formats import open_in_memory
 
 MIN_LEAD = 0.1
@@ -45,11 +45,9 @@ class SoundCopier:
           ending: of the output's format.
           stack: closes the source.
         """
-        import av
-
         self._output, self._end, self._waiting = output, sound.end, None
-        source = stack.enter_context(av.open(file_url(sound.path)))
-        streams = copyable_streams(source, ending)
+        source = stack.enter_context(open_film(sound.path))
+        streams = copyable_streams(source, sound.path, ending)
         self._tracks = {stream.index: _Track(output, stream) for stream in streams}
         self.lead = _lead(sound) if sound.with_lead and any(each.type == "audio" for each in streams) else 0.0
         """Seconds of sound before the first picture."""
@@ -65,7 +63,7 @@ class SoundCopier:
                 return
             self._waiting = None
             if at >= self._start - ROUNDING and (self._end is None or at < self._end):
-                self._tracks[packet.stream.index].copy(packet, self._start)
+                self._tracks[packet.stream.index].copy_or_leave_out(packet, self._start)
 
     def copy_rest(self) -> None:
         """Copy what remains, which may last longer than the pictures."""
@@ -79,6 +77,7 @@ class _Track:
         self._output, self._stream = output, output.add_stream_from_template(stream)
         self._stream.metadata.update({key: stream.metadata[key] for key in KEPT_METADATA if key in stream.metadata})
         self._last: int | None = None
+        self._is_damaged = False
 
     def copy(self, packet: Any, start: float) -> None:
         """Copy a packet, shifted so that `start` becomes 0. No format takes packets that go back in time."""
@@ -89,15 +88,27 @@ class _Track:
             packet.stream = self._stream
             self._output.mux(packet)
 
+    def copy_or_leave_out(self, packet: Any, start: float) -> None:
+        """Copy a packet; one that the format refuses, since it is damaged, is left out with one warning a track."""
+        import av
 
-def copyable_streams(source: Any, ending: str) -> list[Any]:
+        try:
+            self.copy(packet, start)
+        except av.error.FFmpegError as error:
+            if not self._is_damaged:
+                logger.warning(f"a part of the film's sound is damaged and left out ({error.strerror}).")
+            self._is_damaged = True
+
+
+def copyable_streams(source: Any, path: str, ending: str) -> list[Any]:
     """The sound tracks and subtitles that a format takes; a warning names those that it does not.
 
     Args:
       source: the film (PyAV).
+      path: of the film.
       ending: of the format.
     """
-    refused = [stream for stream in _audible(source) if not _takes(ending, stream)]
+    refused = [stream for stream in _audible(source) if not _takes(ending, path, stream)]
     copied = [stream for stream in _audible(source) if stream not in refused]
     if source.streams.audio and not any(stream.type == "audio" for stream in copied):
         codecs = ", ".join(stream.codec_context.name for stream in refused if stream.type == "audio")
@@ -122,14 +133,17 @@ def _describe_refusal(stream: Any, source: Any, ending: str) -> str:
     return f"subtitles {number} ({codec}) are left out: {ending} does not take them."
 
 
-def _takes(ending: str, stream: Any) -> bool:
-    """Whether a format takes a stream; some refuse it only when the header is written."""
+def _takes(ending: str, path: str, stream: Any) -> bool:
+    """Whether a format takes a stream of a film; some refuse it only with the header, or with the first packet."""
     import av
 
     try:
-        with open_in_memory(ending) as output:
-            output.add_stream_from_template(stream)
+        with open_film(path) as source, open_in_memory(ending) as output:
+            track = _Track(output, stream)
             output.start_encoding()
+            first = next((packet for packet in source.demux(source.streams[stream.index]) if _is_heard(packet)), None)
+            if first is not None:
+                track.copy(first, start=0)
     except (ValueError, av.error.FFmpegError):
         return False
     return True
@@ -137,9 +151,7 @@ def _takes(ending: str, stream: Any) -> bool:
 
 def _lead(sound: Sound) -> float:
     """The seconds by which a film's sound begins before `sound.start`; 0 where that is hardly anything."""
-    import av
-
-    with av.open(file_url(sound.path)) as source:
+    with open_film(sound.path) as source:
         first = next((packet for packet in source.demux(*source.streams.audio) if _is_heard(packet)), None)
         # Neither is None: `_is_heard` excludes packets without a time, and every packet of a file has a time base.
         lead = 0.0 if first is None else sound.start - float(cast(int, first.pts) * cast(Fraction, first.time_base))
