@@ -333,7 +333,7 @@ def test_the_command_trains_a_network_that_paints(photos):
     assert (done.returncode, done.stderr) == (0, "")
     assert "step 100 of 100: loss" in done.stdout
     assert "Wrote two.keras: swirls, chelsea; loss" in done.stdout
-    assert sorted(os.listdir(photos)) == ["board", "photos", "two.keras", "two_at_step_60.png"]
+    assert sorted(os.listdir(photos)) == ["board", "photos", "two.keras", "two_at_step_60.png", "two_losses.png"]
     with Image.open(photos / "two_at_step_60.png") as shown:
         assert shown.size == (2 * 384, 256)
     (events,) = (photos / "board").iterdir()

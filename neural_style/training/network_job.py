@@ -96,7 +96,7 @@ def _check_start(job: TrainingJob) -> dict[str, Any] | None:
         return None
     for name in ("architecture", "width"):
         if name in job.given and facts[name] != getattr(job.styles, name):
-            actual = facts[name] or "its own"
+            actual = "its own" if facts[name] is None else str(facts[name]).removesuffix(".0")
             raise UserError(f"--{name}={job.given[name]}, and {path!r} has {actual}: leave it out.")
     return facts["training"]
 
