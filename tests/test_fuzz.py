@@ -62,6 +62,8 @@ CPU_SECONDS, BYTES = 60, 2e9
 DEFAULT = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FEW = settings(DEFAULT, max_examples=8)
 LONG = settings(DEFAULT, max_examples=250, derandomize="FUZZ_RANDOM" not in os.environ)
+HUNDRED = settings(LONG, max_examples=100)
+"""For commands that paint several pictures or films."""
 
 
 def values(field, chance):
@@ -516,6 +518,6 @@ test_many_images = pytest.mark.slow(LONG(given(**IMAGES)(with_real_engine(images
 test_many_tables = pytest.mark.slow(LONG(given(**TABLES)(with_real_engine(tables))))
 test_masks = DEFAULT(given(**MASKS)(with_fake_engine(masks_by_default)))
 test_a_few_masks = FEW(given(**MASKS)(with_real_engine(masks_by_instant)))
-test_many_masks = pytest.mark.slow(LONG(given(**MASKS)(with_real_engine(masks_by_instant))))
+test_many_masks = pytest.mark.slow(HUNDRED(given(**MASKS)(with_real_engine(masks_by_instant))))
 test_spreadsheets = DEFAULT(given(**SPREADSHEETS)(with_fake_engine(spreadsheets)))
-test_many_spreadsheets = pytest.mark.slow(LONG(given(**SPREADSHEETS)(with_real_engine(spreadsheets))))
+test_many_spreadsheets = pytest.mark.slow(HUNDRED(given(**SPREADSHEETS)(with_real_engine(spreadsheets))))

@@ -16,7 +16,7 @@ import pytest
 from fake_engine import FakeEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from test_fuzz import BASE, DEFAULT, LONG, folder, harmed, observe, with_real_engine
+from test_fuzz import BASE, DEFAULT, HUNDRED, LONG, folder, harmed, observe, with_real_engine
 
 from neural_style.core.errors import UserError
 from neural_style.video.film import Film
@@ -468,4 +468,4 @@ def films_by_instant(**drawn):
 
 test_films = DEFAULT(given(room=ROOM, **FILMS)(films_with_fake_engine))
 test_many_films = pytest.mark.slow(LONG(given(room=ROOM, **FILMS)(films_with_fake_engine)))
-test_many_films_by_instant = pytest.mark.slow(LONG(given(**FILMS)(with_real_engine(films_by_instant))))
+test_many_films_by_instant = pytest.mark.slow(HUNDRED(given(**FILMS)(with_real_engine(films_by_instant))))
