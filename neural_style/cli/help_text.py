@@ -57,18 +57,20 @@ def text(full: bool) -> str:
     return "\n".join(lines)
 
 
-def of_group(group: type, names: Sequence[str] | None = None, said: Mapping[str, Any] | None = None) -> list[str]:
+def of_group(
+    group: type, names: Sequence[str] | None = None, changed_defaults: Mapping[str, Any] | None = None
+) -> list[str]:
     """Describe the flags of a class of settings under its title.
 
     Args:
       group: the class.
       names: of the flags; None for all.
-      said: values that are shown as the defaults instead of the settings' own, by name.
+      changed_defaults: values that are shown as the defaults instead of the settings' own, by name.
     """
     shown = [field for field in dataclasses.fields(group) if names is None or field.name in names]
     title = ["", f"{(group.__doc__ or group.__name__).splitlines()[0].rstrip('.')}:"] if shown else []
-    said = said or {}
-    defaults = [checked.read(field, said[field.name]) if field.name in said else field.default for field in shown]
+    changed = changed_defaults or {}
+    defaults = [checked.read(field, changed[field.name]) if field.name in changed else field.default for field in shown]
     return title + [line for each in zip(shown, defaults, strict=True) for line in _flag_help(*each)]
 
 

@@ -100,8 +100,9 @@ def _help() -> str:
         "With --architecture, --width or --init_from it trains a whole network instead, which takes hours; with",
         "--decoder a decoder for --method=wct and adain. The defaults below are those of the first.",
     ]
+    defaults = style_job.defaults(["PAINTING", "MODEL.keras"])
     for group in GROUPS:
-        lines += help_text.of_group(group, said=style_job.defaults(["PAINTING", "MODEL.keras"]))
+        lines += help_text.of_group(group, changed_defaults=defaults)
     return "\n".join(lines)
 
 
@@ -128,8 +129,9 @@ def _build_job(
     """
     if given.get("decoder"):
         _check_decoder_flags(given)
+    flags_by_name = {**kind.defaults(words), **given}
     training, styles, loss, network = (
-        read_settings(group, {**kind.defaults(words), **given})
+        read_settings(group, flags_by_name)
         for group in (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
     )
     _check_words(words, training, kind.ENDING, usage)

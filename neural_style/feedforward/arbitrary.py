@@ -6,7 +6,6 @@ version, int8. Here they are dequantised, and everything is computed in floating
 """
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,8 +19,6 @@ from neural_style.feedforward.painter import Painter
 STRIDES = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
 """Strides of the predictor's blocks."""
 RELU6 = 6.0
-CACHED_VECTORS = 64
-"""Maximum number of style vectors that a painter keeps."""
 
 
 class Predictor:
@@ -92,7 +89,6 @@ class ArbitraryPainter(Painter):
         names = tuple(f"style_{number}" for number in range(1, styles + 1))
         super().__init__(Network(layers, build_model(layers, styles), "ghiasi", 1.0, names), dtype)
         self.predictor, self._weights = Predictor(weights), weights
-        self._vectors: dict[bytes, np.ndarray] = {}
         self.normalizations = [part.normalization for part in layers.parts if part.normalization is not None]
         for name, part in zip(published.CONVOLUTIONS, layers.parts, strict=True):
             kernel = weights[f"transformer.{name}.kernel"]
@@ -105,14 +101,8 @@ class ArbitraryPainter(Painter):
         return super().nbytes + sum(values.nbytes for values in self._weights.values())
 
     def style_vector(self, painting: np.ndarray) -> np.ndarray:
-        """The style vector [100] of a painting [rows, cols, 3] float32 in 0..255; cached for the frames of a film."""
-        key = hashlib.sha256(np.ascontiguousarray(painting).data).digest()
-        if key not in self._vectors:
-            if len(self._vectors) >= CACHED_VECTORS:
-                self._vectors.clear()
-            batch = tf.constant(painting[np.newaxis] / np.float32(255), tf.float32)
-            self._vectors[key] = self.predictor(batch)[0].numpy()
-        return self._vectors[key]
+        """The style vector [100] of a painting [rows, cols, 3] float32 in 0..255."""
+        return self.predictor(tf.constant(painting[np.newaxis] / np.float32(255), tf.float32))[0].numpy()
 
     def set_styles(self, vectors: Sequence[np.ndarray]) -> None:
         """Set the transformer's styles by their style vectors."""

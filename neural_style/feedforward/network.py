@@ -124,6 +124,8 @@ def load(path: Path) -> Network:
     Raises:
       UserError: the file is not a network, or its weights do not fit its description.
     """
+    if path.suffix.lower() == onnx_reader.ENDING:
+        return _load_onnx(path)
     facts = style_networks.facts(path)
     if facts["architecture"] not in ARCHITECTURES:
         raise UserError(
@@ -132,11 +134,6 @@ def load(path: Path) -> Network:
         )
     if path.suffix.lower() in style_networks.TORCH:
         return _fast_neural_style(torch_reader.load(path), path)
-    if path.suffix.lower() == onnx_reader.ENDING:
-        file = onnx_reader.read(path)
-        return (
-            _published(file, facts, path) if file.style_count else _fast_neural_style(onnx_files.as_torch(file), path)
-        )
     network = initialize(facts["architecture"], float(facts["width"]), facts["styles"], seed=0)
     hdf5 = style_networks.member(path, style_networks.WEIGHTS)
     try:
@@ -158,8 +155,12 @@ def _fast_neural_style(tensors: Mapping[str, np.ndarray], path: Path) -> Network
     return network
 
 
-def _published(file: onnx_reader.OnnxFile, facts: Mapping[str, Any], path: Path) -> Network:
-    """Dumoulin et al.'s network with the tensors of a file."""
+def _load_onnx(path: Path) -> Network:
+    """The network of an ONNX file: pytorch/examples', or Dumoulin et al.'s."""
+    file = onnx_reader.read(path)
+    if not file.style_count:
+        return _fast_neural_style(onnx_files.as_torch(file), path)
+    facts = onnx_reader.facts(file, path)
     network = initialize(facts["architecture"], facts["width"], facts["styles"], seed=0)
     assert isinstance(network.layers, Dumoulin)
     onnx_files.fill_dumoulin(network.layers, file.tensors, path)

@@ -1,5 +1,6 @@
 """Runs in one pass: the photograph, then what a network makes of it. They need no TensorFlow themselves."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -77,12 +78,14 @@ class ArbitraryStyleRun(OnePassRun):
     def _style_vectors(self, scene: Scene, predict: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
         """Predicts each region's style vector: the mean of its paintings', and with --alpha of the photograph's.
 
+        The paintings' are cached for the next photograph or frame.
+
         Args:
           scene: with the paintings in the size that the predictor sees.
           predict: maps a painting [rows, cols, 3] in 0..255 to its style vector.
         """
         vectors = [
-            np.average([predict(painting) for painting in region.styles], axis=0, weights=region.blend)
+            np.average([self._cached_vector(painting, predict) for painting in region.styles], 0, region.blend)
             for region in scene.regions
         ]
         alpha = self._settings.universal.alpha
@@ -93,6 +96,11 @@ class ArbitraryStyleRun(OnePassRun):
         assert side is not None  # every method whose network sees paintings has one
         photograph_vector = predict(geometry.resize(photograph, side, side, "lanczos"))
         return [alpha * vector + (1 - alpha) * photograph_vector for vector in vectors]
+
+    def _cached_vector(self, painting: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        digest = hashlib.sha256(np.ascontiguousarray(painting).data).digest()
+        key = ("style vector", type(self), digest)  # LiteRT's weights are rounded
+        return self._cache.get(key, lambda: predict(painting), lambda vector: vector.nbytes)
 
 
 def expand_style_weights(shares: np.ndarray, numbers: Sequence[int], count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.margins import Paint
 from neural_style.feedforward.one_pass import ArbitraryStyleRun, OnePassRun
 from neural_style.feedforward.painter import Painter
-from neural_style.images.scene import Scene, shares_of
+from neural_style.images.scene import Scene
 from neural_style.planning import device
 from neural_style.pretrained import style_networks
 
@@ -48,7 +48,7 @@ class Run(OnePassRun):
 
 
 def _has_masks(scene: Scene) -> bool:
-    return shares_of(scene.regions) is not None
+    return any(region.mask is not None for region in scene.regions)
 
 
 class ArbitraryRun(ArbitraryStyleRun, Run):

@@ -8,9 +8,7 @@ import numpy as np
 from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Johnson
 from neural_style.feedforward.layers import GAIN, GREY
-
-MAX_WIDTH = 4
-"""Maximum share of the published number of channels."""
+from neural_style.pretrained.style_networks import MAX_WIDTH
 
 
 def layer_names(blocks: int) -> list[tuple[str, str | None]]:

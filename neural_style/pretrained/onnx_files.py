@@ -84,9 +84,9 @@ def _numbers(tensor: Any) -> np.ndarray:
     return numpy_helper.to_array(tensor)
 
 
-def facts(path: Path) -> dict[str, Any]:
+def facts(file: OnnxFile, path: Path) -> dict[str, Any]:
     """The description of a file's network; see `style_networks.facts`. Published styles have no names, but numbers."""
-    count = read(path).style_count
+    count = file.style_count
     if count:
         return {
             "architecture": "dumoulin",

@@ -36,6 +36,8 @@ PICKLE = b"\x80"
 """The first byte of torch's files before they were zips."""
 FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
 """Members of a .keras file: its description, its weights, and the folder of its styles' pictures."""
+MAX_WIDTH = 4
+"""Maximum share of the published number of channels that a network of a file has."""
 NAMED = 8
 """Maximum number of styles that a message names."""
 LARGEST = 512 * 2**20
@@ -168,7 +170,7 @@ def facts(path: Path) -> dict[str, Any]:
       UserError: it can't be read, or is not a network of this kind.
     """
     if path.suffix.lower() == onnx_files.ENDING:
-        return onnx_files.facts(path)
+        return onnx_files.facts(onnx_files.read(path), path)
     if path.suffix.lower() in TORCH:
         if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
@@ -191,7 +193,7 @@ def _check_description(description: Any) -> None:
     names, width = description["styles"], description["width"]
     has_names = isinstance(names, list) and names and all(isinstance(name, str) and name for name in names)
     is_repeated = has_names and len(set(names)) < len(names)
-    has_width = isinstance(width, int | float) and 0 < width <= 4
+    has_width = isinstance(width, int | float) and 0 < width <= MAX_WIDTH
     has_others = isinstance(description["architecture"], str) and isinstance(description["training"], dict)
     if not (has_names and has_width and has_others) or is_repeated:
         raise ValueError("its description is incomplete")

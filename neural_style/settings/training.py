@@ -20,7 +20,7 @@ class TrainingSettings(Checked):
         "Train a decoder of this level, of the features of blockL_conv1, instead of a network.",
     )
     photos: str | None = setting(
-        None, Optional(File()), "A folder of photographs to learn from. With --add_to a few come along."
+        None, Optional(File()), "A folder of photographs to learn from. With --add_to a few are bundled."
     )
     init_from: str | None = setting(
         None,
@@ -96,7 +96,7 @@ class StylesSettings(Checked):
         None,
         Optional(File()),
         "A photograph that is painted in every new style every --shows_every steps, beside MODEL. With --add_to one "
-        "comes along, and the picture is MODEL_preview.png.",
+        "is bundled, and the picture is MODEL_preview.png.",
     )
     shows_every: int = setting(1000, Whole(1, 10**7), "Steps from one picture of --shows to the next.")
     tensorboard: str | None = setting(

@@ -15,6 +15,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from neural_style.feedforward.arbitrary import ArbitraryPainter
 from neural_style.feedforward.layers import EPSILON, Convolution, InstanceNormalization, moments
 from neural_style.feedforward.network import Network, load
+from neural_style.vgg.border import mirrored_range
 
 Function = Callable[..., tf.Tensor]
 
@@ -101,11 +102,11 @@ def _compute(layer: keras.layers.Layer, x: tf.Tensor, *inputs: tf.Tensor) -> tf.
     """
     if not isinstance(layer, Convolution) or layer.size <= 3 or layer.stride > 1:
         return layer.call(x, *inputs)
-    rows = tf.shape(x)[1]
+    rows, border = tf.shape(x)[1], layer.border
     count = (rows + STRIP - 1) // STRIP
-    indices = tf.range(count)[:, tf.newaxis] * STRIP + tf.range(-layer.border, STRIP + layer.border)
-    indices = tf.abs(tf.minimum(indices, rows - 1 + layer.border))  # reflected above; nothing needs rows further below
-    indices = tf.where(indices < rows, indices, 2 * (rows - 1) - indices)  # reflected below
+    padded_rows = mirrored_range(rows, (border, border), "REFLECT")
+    of_strips = tf.range(count)[:, tf.newaxis] * STRIP + tf.range(STRIP + 2 * border)
+    indices = tf.gather(padded_rows, tf.minimum(of_strips, rows + 2 * border - 1))  # what is below the map is cropped
     convolved = layer.call(tf.gather(x[0], indices), above=0, below=0)
     return tf.reshape(convolved, (1, count * STRIP, -1, layer.filters))[:, :rows]
 

@@ -43,8 +43,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     """
     earlier_training = _check_start(job)
     names = style_names(job)
-    pictures = [reading.load(word) for word in job.words]
-    styles = [fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
+    pictures, styles = load_styles(job, names)
     photograph = load_shown(job.styles.shows) if job.styles.shows else None
     _check_loss(job)
     identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=job.words)
@@ -121,7 +120,17 @@ def style_names(job: TrainingJob) -> list[str]:
     return names
 
 
-def fit_style(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
+def load_styles(job: TrainingJob, names: Sequence[str]) -> tuple[list[Image.Image], list[np.ndarray]]:
+    """The paintings as they are, and [rows, cols, 3] in the size of --style_size.
+
+    Raises:
+      UserError: one can't be read, or would be too small for the loss.
+    """
+    pictures = [reading.load(word) for word in job.words]
+    return pictures, [_fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
+
+
+def _fit_style(picture: Image.Image, name: str, job: TrainingJob) -> np.ndarray:
     """Resize a style to about --style_size squared pixels, [rows, cols, 3].
 
     Where the loss compares styles of one size only, the picture's middle square is taken.
@@ -152,9 +161,15 @@ def load_shown(path: str) -> np.ndarray:
     return geometry.resize(picture, *size, "lanczos")
 
 
+def check_crop(job: TrainingJob) -> None:
+    """Raise a UserError where crops are too small for the loss."""
+    side = job.training.crop
+    vgg_layers.check_size(side, side, job.loss.min_side, "a crop", "raise --crop, or choose shallower layers")
+
+
 def _check_loss(job: TrainingJob) -> None:
     """Raise a UserError where crops are too small for the loss, or --content_energy has no effect."""
-    side, normalization = job.training.crop, job.loss.normalization
-    vgg_layers.check_size(side, side, job.loss.min_side, "a crop", "raise --crop, or choose shallower layers")
+    check_crop(job)
+    normalization = job.loss.normalization
     if "content_energy" in job.given and normalization != "scale":
         raise UserError(f"--content_energy is of --normalization=scale, and that is {normalization}: leave it out.")

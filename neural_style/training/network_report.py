@@ -97,16 +97,16 @@ class NetworkReport:
 
     def _flags(self) -> dict[str, str]:
         """The flags that determine the training, as text by name."""
-        unused = (*REPORTING, *(OF_WHOLE_NETWORKS if self._job.styles.add_to else ()))
+        adds_styles = bool(self._job.styles.add_to)
+        # Architecture and width may be of the network that the training started from.
+        unused = {*REPORTING, "architecture", "width", *(OF_WHOLE_NETWORKS if adds_styles else ())}
         flags = {}
         for group in (self._job.training, self._job.styles, self._job.loss, self._job.network):
             for field in dataclasses.fields(group):
                 value = getattr(group, field.name)
                 if value is not None and field.name not in unused:
                     flags[field.name] = field.metadata["kind"].text(value)
-        for name in ("architecture", "width"):
-            flags.pop(name)
-        if not self._job.styles.add_to:  # they may be of the network that the training started from
+        if not adds_styles:
             flags["architecture"], flags["width"] = self._network.architecture, f"{self._network.width:g}"
         return flags
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -52,9 +53,7 @@ def start_training(
     strategy = _build_strategy(styles_settings.strategy, training.batch)
     network = _build_network(training, styles_settings, names)
     precision = device.resolve_precision(vgg.precision)
-    _, kernels, _ = weights.cached(vgg, training.seed, cache)
-    kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
-    encoder = model.build(vgg, kernels, loss.layers, precision)
+    encoder = _build_encoder(vgg, loss, precision, styles, training.seed, cache)
     terms = make_terms(loss)
     if styles_settings.checkerboard_weight:
         terms.append(Checkerboard(styles_settings.checkerboard_weight))
@@ -90,9 +89,7 @@ def start_style_training(
     start = load(Path(styles_settings.add_to))
     kept = () if styles_settings.only_styles else start.styles
     precision = device.resolve_precision(vgg.precision)
-    _, kernels, _ = weights.cached(vgg, training.seed, cache)
-    kernels = adaptation.adapt_weights(vgg, kernels, styles, training.seed, loss.layers)
-    encoder = model.build(vgg, kernels, loss.layers, precision)
+    encoder = _build_encoder(vgg, loss, precision, styles, training.seed, cache)
     objective = StyleObjective(encoder, loss, styles_settings.checkerboard_weight, styles)
     nearest = [0] * len(names)
     if crops is not None:
@@ -102,6 +99,15 @@ def start_style_training(
     variables = [variable for variable in network.model.trainable_variables if variable.name in STYLE_VARIABLES]
     descent = Descent(variables, training.steps, training.rate)
     return network, StyleTraining(network, variables, objective, styles, descent, precision)
+
+
+def _build_encoder(
+    vgg: NetworkSettings, loss: LossSettings, precision: str, styles: Sequence[np.ndarray], seed: int, cache: Cache
+) -> keras.Model:
+    """The VGG that compares paintings; see `start_training`."""
+    _, kernels, _ = weights.cached(vgg, seed, cache)
+    kernels = adaptation.adapt_weights(vgg, kernels, styles, seed, loss.layers)
+    return model.build(vgg, kernels, loss.layers, precision)
 
 
 def _nearest_styles(network: Network, objective: StyleObjective, images: tf.Tensor) -> list[int]:

@@ -8,18 +8,17 @@ from typing import Any
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
-from neural_style.images import reading
 from neural_style.pretrained import style_networks
 from neural_style.results import files, targets
-from neural_style.settings import recipes, vgg_layers
+from neural_style.settings import recipes
 from neural_style.settings.training import OF_WHOLE_NETWORKS
 from neural_style.training.job import TrainingJob, train
-from neural_style.training.network_job import export_for_litert, fit_style, load_shown, style_names
+from neural_style.training.network_job import check_crop, export_for_litert, load_shown, load_styles, style_names
 from neural_style.training.network_report import NetworkReport
 
 ENDING = style_networks.KERAS
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
-"""The photographs to learn from that come along."""
+"""The bundled photographs to learn from."""
 SHOWN = Path(__file__).parent.parent / "samples" / "kodim15.jpg"
 """The photograph that shows the progress."""
 STEPS = 300
@@ -66,8 +65,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     facts = style_networks.facts(trunk)
     names = style_names(job)
     _check(job, facts, names)
-    pictures = [reading.load(word) for word in job.words]
-    styles = [fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
+    pictures, styles = load_styles(job, names)
     photograph = load_shown(job.styles.shows) if job.styles.shows else None
     kept = 0 if job.styles.only_styles else len(facts["styles"])
     pictures += [style_networks.read_picture(trunk, number) for number in range(kept)]
@@ -93,8 +91,10 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     if job.styles.export:
         export_for_litert(job.path)
     logger.info(f"Wrote {job.path}: {', '.join(names)}; {report.text()}")
-    words = ["neural-style", "PHOTO", str(job.path), "OUT"]
-    logger.info(f"Paint with: {shlex.join(words + [f'--style={names[0]}'] * (len(network.styles) > 1))}")
+    command = ["neural-style", "PHOTO", str(job.path), "OUT"]
+    if len(network.styles) > 1:
+        command.append(f"--style={names[0]}")
+    logger.info(f"Paint with: {shlex.join(command)}")
 
 
 def _trunk(job: TrainingJob) -> Path:
@@ -114,12 +114,11 @@ def _check(job: TrainingJob, facts: Mapping[str, Any], names: Sequence[str]) -> 
     trunk = job.styles.add_to
     if facts["architecture"] == "msg":
         raise UserError(f"--add_to takes a network whose styles have γ and β, and {trunk!r} is msg: name another.")
-    known = [] if job.styles.only_styles else [name for name in names if name in facts["styles"]]
-    if known:
+    taken = [] if job.styles.only_styles else [name for name in names if name in facts["styles"]]
+    if taken:
         raise UserError(
-            f"{trunk!r} has a style {known[0]!r} already: rename the painting's file, or add --only_styles."
+            f"{trunk!r} has a style {taken[0]!r} already: rename the painting's file, or add --only_styles."
         )
-    side = job.training.crop
-    vgg_layers.check_size(side, side, job.loss.min_side, "a crop", "raise --crop, or choose shallower layers")
+    check_crop(job)
     if job.styles.shows and not job.resume:
         targets.check_new(job.preview)

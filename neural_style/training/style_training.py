@@ -43,13 +43,10 @@ class StyleObjective:
           checkerboard_weight: weight of `functions.checkerboard`.
           styles: RGB [rows, cols, 3] in 0..255.
         """
-        self._encoder = encoder
-        self._contents, self._styles = loss.layer_weights("content"), loss.layer_weights("style")
-        self._content_weight, self._style_weight = loss.content_weight, loss.style_weight
-        self._tv_weight, self._checkerboard_weight = loss.tv_weight, checkerboard_weight
+        self._encoder, self._loss, self._checkerboard_weight = encoder, loss, checkerboard_weight
         features = [encoder(style[None].astype(np.float64)) for style in styles]
         self._targets = {
-            layer: tf.concat([_mean_gram(maps[layer]) for maps in features], axis=0) for layer in self._styles
+            layer: tf.concat([_mean_gram(maps[layer]) for maps in features], axis=0) for layer in loss.style_layers
         }
 
     def __call__(self, contents: tf.Tensor, painted: tf.Tensor, which: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -63,17 +60,18 @@ class StyleObjective:
         Returns:
           Each term by its name: [batch], weighted. Style's is the same for each image.
         """
+        loss = self._loss
         content_features, painted_features = self._encoder(contents), self._encoder(tf.cast(painted, tf.float64))
         terms = {
-            f"content/{layer}": self._content_weight
+            f"content/{layer}": loss.content_weight
             * weight
             * _difference(painted_features[layer], content_features[layer])
-            for layer, weight in self._contents.items()
+            for layer, weight in loss.layer_weights("content").items()
         }
         for name, distances in self._style_terms(painted_features).items():
             terms[name] = tf.repeat(distances[which[0]], contents.shape[0])
         image = tf.cast(painted, tf.float32)
-        terms["total_variation"] = self._tv_weight * _mean_variation(image / 255)
+        terms["total_variation"] = loss.tv_weight * _mean_variation(image / 255)
         terms["checkerboard"] = self._checkerboard_weight * functions.checkerboard(image, CELL, WINDOW)
         return terms
 
@@ -84,15 +82,17 @@ class StyleObjective:
     def _style_terms(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Each style term by its name, for each of the new styles: [styles], weighted."""
         return {
-            f"style/{layer}": self._style_weight * weight * _gram_distance(_mean_gram(features[layer]), targets)
-            for (layer, weight), targets in zip(self._styles.items(), self._targets.values(), strict=True)
+            f"style/{layer}": self._loss.style_weight
+            * weight
+            * _gram_distance(_mean_gram(features[layer]), self._targets[layer])
+            for layer, weight in self._loss.layer_weights("style").items()
         }
 
 
 def _mean_gram(features: tf.Tensor) -> tf.Tensor:
     """The Gram matrix [1, channels, channels] of all positions of features together, divided by their number."""
-    flat = tf.reshape(tf.cast(features, tf.float32), [1, -1, features.shape[-1]])
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
+    together = tf.reshape(tf.cast(features, tf.float32), [1, 1, -1, features.shape[-1]])
+    return functions.gram_matrix(together) / functions.positions(together)
 
 
 def _gram_distance(gram: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -19,8 +19,8 @@ def pad_mirrored(x: tf.Tensor, rows: tuple[int, int], cols: tuple[int, int], mod
     @tf.custom_gradient
     def padded(x: tf.Tensor):
         shape = tf.shape(x)
-        row_indices = _mirrored_range(shape[1], rows, mode)
-        col_indices = _mirrored_range(shape[2], cols, mode)
+        row_indices = mirrored_range(shape[1], rows, mode)
+        col_indices = mirrored_range(shape[2], cols, mode)
         positions = row_indices[:, tf.newaxis] * shape[2] + col_indices
         result = tf.gather(tf.reshape(x, [shape[0], -1, x.shape[-1]]), positions, axis=1)
         paddings = [[0, 0], rows, cols, [0, 0]]
@@ -29,7 +29,7 @@ def pad_mirrored(x: tf.Tensor, rows: tuple[int, int], cols: tuple[int, int], mod
     return padded(x)
 
 
-def _mirrored_range(size: tf.Tensor, added: tuple[int, int], mode: str) -> tf.Tensor:
+def mirrored_range(size: tf.Tensor, added: tuple[int, int], mode: str) -> tf.Tensor:
     """The indices of the rows or columns at -before … size + after - 1."""
     indices = tf.range(-added[0], size + added[1])
     skipped = int(mode == "REFLECT")

@@ -94,7 +94,7 @@ class _Track:
 
         try:
             self.copy(packet, start)
-        except av.error.FFmpegError as error:
+        except av.error.InvalidDataError as error:  # a full disk is another error
             if not self._is_damaged:
                 logger.warning(f"a part of the film's sound is damaged and left out ({error.strerror}).")
             self._is_damaged = True

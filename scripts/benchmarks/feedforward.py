@@ -132,33 +132,37 @@ def measure_style(pair: list[str]) -> dict[str, dict[str, float]]:
 
     flags = {**style_job.defaults(["one", "model"]), "add_to": str(style_networks.by_name()["painters"])}
     flags |= {"weights": "random", "only_styles": "true"}
-    training, how, loss = (read_settings(group, flags) for group in (TrainingSettings, StylesSettings, LossSettings))
+    training, styles_settings, loss = (
+        read_settings(group, flags) for group in (TrainingSettings, StylesSettings, LossSettings)
+    )
     painting = geometry.resize(reading.load(pair[1]), 256, 320)
     photographs = sorted(style_job.PHOTOGRAPHS.glob("*.jpg"))
     crops = Crops(photographs, training.crop, training.batch, 0, of_one_photograph=True)
-    images, found = tf.constant(crops.batch(0)), {}
+    images, seconds = tf.constant(crops.batch(0)), {}
     print("\n| a step of the training of a style of one's own | neural_style | PyTorch | times faster |")
     print("|---|---|---|---|")
     for precision in PRECISIONS:
         vgg = read_settings(NetworkSettings, flags | {"precision": precision})
         network, ours = network_setup.start_style_training(
-            training, how, loss, vgg, ["one"], [painting], None, Cache(2e9)
+            training, styles_settings, loss, vgg, ["one"], [painting], None, Cache(2e9)
         )
         contents = ours.contents(images, [0, 0])
         copied, (_, kernels) = TransformerNet(network.layers, 0), weights.resolve(vgg, 0)
-        theirs = StyleTrainer(copied, kernels, loss, how.checkerboard_weight, painting, precision == "bfloat16")
-        wanted = sum(float(values.mean()) for values in ours.losses(images, [0, 0]).values())
-        got = float(theirs.loss(as_torch(images.numpy()), as_torch(contents)).detach())
-        if abs(got / wanted - 1) > (1e-3 if precision == "float32" else 0.03):
-            sys.exit(f"benchmark: the losses are {wanted} and {got}: not the same work.")
+        theirs = StyleTrainer(
+            copied, kernels, loss, styles_settings.checkerboard_weight, painting, precision == "bfloat16"
+        )
+        our_loss = sum(float(values.mean()) for values in ours.losses(images, [0, 0]).values())
+        their_loss = float(theirs.loss(as_torch(images.numpy()), as_torch(contents)).detach())
+        if abs(their_loss / our_loss - 1) > (1e-3 if precision == "float32" else 0.03):
+            sys.exit(f"benchmark: the losses are {our_loss} and {their_loss}: not the same work.")
         batch = as_torch(images.numpy())
         contenders = {
             "neural_style": lambda ours=ours: ours.run(images),
             "PyTorch": lambda theirs=theirs, batch=batch: theirs.step(batch),
         }
-        found[precision] = in_turns(contenders)
-        tell(precision, found[precision])
-    return found
+        seconds[precision] = in_turns(contenders)
+        tell(precision, seconds[precision])
+    return seconds
 
 
 def measure_arbitrary(pair: list[str]) -> dict[str, dict[str, float]]:
