@@ -163,6 +163,8 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
     if first is None:
         length = f"it has {clip.count}" if clip.count else "it is shorter"
         raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {length}.")
+    # Each frame would be trimmed by itself, so films keep their frames.
+    settings = dataclasses.replace(settings, picture=dataclasses.replace(settings.picture, trim_frame=False))
     return clip, *prepare(first, styles, settings)
 
 

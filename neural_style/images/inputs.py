@@ -1,6 +1,7 @@
 """The images of a run as they were given, before they are resized."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from neural_style.core.log import logger
 from neural_style.images import color, geometry, masks
 from neural_style.images.reading import Picture, images_in, in_profile, load
 from neural_style.images.scene import WarpedFrame
+from neural_style.images.trimming import Frame, find_frame, trim
 from neural_style.settings.network import NORMALIZERS, NetworkSettings
 from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import Settings
@@ -70,15 +72,18 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inp
     picture, limit = settings.picture, settings.picture.largest_image
     if settings.network.normalize_weights not in NORMALIZERS:
         images_in(settings.network.normalize_weights, "normalize_weights")
-    photograph = load(content, limit)
+    whole = load(content, limit)
+    frame = find_frame(whole) if picture.trim_frame else Frame()
+    crop = functools.partial(trim, frame=frame, reference=whole.size)
+    photograph = crop(whole)
     _check_count(len(styles), settings)
     profile = photograph.info.get("icc_profile")
     inputs = Inputs(
         photograph,
         [in_profile(load(style, limit), profile) for style in styles],
         _style_weights(picture.style_blend, len(styles)),
-        _read_style_masks(picture.style_masks, len(styles), limit),
-        None if picture.content_mask is None else masks.read_mask(picture.content_mask, limit),
+        [crop(mask) for mask in _read_style_masks(picture.style_masks, len(styles), limit)],
+        None if picture.content_mask is None else crop(masks.read_mask(picture.content_mask, limit)),
         None if _is_word(picture.init) else in_profile(load(picture.init, limit), profile),
     )
     _warn_of_small_share(inputs)

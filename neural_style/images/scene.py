@@ -50,6 +50,7 @@ class Scene:
         `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
       warped_frames: what a film's earlier frames have here; nothing in a picture.
+      margin: pixels around all of these that `composite` crops; see `with_margin`.
     """
 
     content: np.ndarray
@@ -59,16 +60,46 @@ class Scene:
     background: np.ndarray | None = None
     chroma: np.ndarray | None = None
     warped_frames: Sequence[WarpedFrame] = ()
+    margin: int = 0
 
     @property
     def styles(self) -> list[np.ndarray]:
         """Every style image of every region."""
         return [style for region in self.regions for style in region.styles]
 
+    def with_margin(self, margin: int) -> "Scene":
+        """Mirror everything but the styles around its border.
+
+        Args:
+          margin: pixels on each side.
+        """
+        if not margin:
+            return self
+
+        def mirror(image: np.ndarray | None) -> np.ndarray | None:
+            return None if image is None else mirror_border(image, margin)
+
+        return Scene(
+            mirror_border(self.content, margin),
+            [dataclasses.replace(region, mask=mirror(region.mask)) for region in self.regions],
+            mirror_border(self.start, margin),
+            mirror(self.paint_mask),
+            mirror(self.background),
+            mirror(self.chroma),
+            [
+                WarpedFrame(mirror_border(frame.image, margin), mirror_border(frame.weights, margin))
+                for frame in self.warped_frames
+            ],
+            margin,
+        )
+
     def composite(self, painted: np.ndarray) -> np.ndarray:
-        """What is shown of `painted` [rows, cols, 3]: the photograph where it stays, and its chroma."""
+        """What is shown of `painted` [rows, cols, 3]: the photograph where it stays, its chroma, and no margin."""
         shown = masks.blend(self._beneath, painted, self.paint_mask)
-        return shown if self.chroma is None else shown + self.chroma
+        if self.chroma is not None:
+            shown = shown + self.chroma
+        rows, cols = shown.shape[:2]
+        return shown[self.margin : rows - self.margin, self.margin : cols - self.margin]
 
     def blend_warped_frames(self, painted: np.ndarray) -> np.ndarray:
         """`painted` [rows, cols, 3] mixed with what earlier frames have here, by their weights; a picture as it is."""
@@ -85,6 +116,11 @@ class Scene:
     @property
     def _beneath(self) -> np.ndarray:
         return self.content if self.background is None else self.background
+
+
+def mirror_border(image: np.ndarray, margin: int) -> np.ndarray:
+    """Mirror an image [rows, cols, ...] by `margin` pixels on each side, without repeating the border itself."""
+    return np.pad(image, [(margin, margin), (margin, margin), *[(0, 0)] * (image.ndim - 2)], "reflect")
 
 
 def shares_of(regions: Sequence[Region]) -> np.ndarray | None:

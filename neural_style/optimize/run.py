@@ -49,7 +49,7 @@ class Run:
         `steps` does so, while it holds the cache.
         """
         plan, image = self._plan, None
-        scene = build_scene(self._inputs, self._settings, plan.sizes[0])
+        scene = self._build_scene(0)
         origin, kernels, key = self._weights(scene)
         facts = {"device": device.describe_device(), "precision": plan.precision, "weights": origin}
         if plan.start_origin:
@@ -59,13 +59,17 @@ class Run:
             raise UserError(DAMAGED_STATE)
         for scale in range(resumed["scale"], len(plan.sizes)):
             if scale:
-                scene = build_scene(self._inputs, self._settings, plan.sizes[scale], image)
+                scene = self._build_scene(scale, image)
             session = self._start_session(scale, scene, kernels, key, facts)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session
             yield session
             image = session.result()
+
+    def _build_scene(self, scale: int, coarser: np.ndarray | None = None) -> Scene:
+        scene = build_scene(self._inputs, self._settings, self._plan.sizes[scale], coarser)
+        return scene.with_margin(self._settings.optimizer.margin)
 
     def _start_session(
         self, scale: int, scene: Scene, kernels: model.Weights, key: tuple | None, facts: Mapping[str, Any]

@@ -188,8 +188,9 @@ def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int 
     settings, method = plan.settings, plan.settings.run_method
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
     if method.memory_check == "evaluation":
+        rows, cols = (side + 2 * settings.optimizer.margin for side in size)
         versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
-        return memory.choose_tile(*size, precision, settings, largest_style, versions)
+        return memory.choose_tile(rows, cols, precision, settings, largest_style, versions)
     tile = settings.optimizer.tile
     if tile == "none" and method.memory_check == "forward":
         memory.check_forward(*size, precision, settings, "--tile=auto, or fewer rows")

@@ -24,6 +24,12 @@ class OptimizerSettings(Checked):
         "Compute the features of content and style once; --noreuse_constant_rows sends the whole batch through the "
         "network at every evaluation, as Keras' example does. The loss is the same.",
     )
+    margin: int = setting(
+        0,
+        Whole(0, 1000),
+        "Pixels that are mirrored around the photograph at each scale, painted with it, and cropped. The network sees "
+        "an image's border in another way than its inside, and without a margin this shows as dots and ridges there.",
+    )
     iterations: int = setting(10, Whole(0, 10**9), "Iterations; 0 measures the start and writes it.")
     scale_iterations: tuple[int, ...] = setting(
         (),

@@ -72,6 +72,11 @@ class PictureSettings(Checked):
     resample: str = setting(
         "nearest", Choice(["nearest", "lanczos"]), "How images are resized: as Keras does, or smoothly."
     )
+    trim_frame: bool = setting(
+        False,
+        Switch(),
+        "Leave out a frame of a few flat pixels around the photograph, as scans have it. Films keep theirs.",
+    )
     style_blend: tuple[float, ...] = setting(
         (),
         Many(Number(0, 1e6)),

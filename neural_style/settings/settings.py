@@ -96,10 +96,10 @@ class Settings:
             return
         if isinstance(self.optimizer.tile, int):
             raise UserError("--noreuse_constant_rows stacks whole images and can't be tiled: leave out one of the two.")
-        if picture.style_frame != "stretch" or picture.style_scale != (1.0,):
+        if picture.style_frame != "stretch" or picture.style_scale != (1.0,) or self.optimizer.margin:
             raise UserError(
                 "--noreuse_constant_rows stacks content and style into one batch, which needs them in one size: leave "
-                "out --style_frame=aspect and --style_scale, or --noreuse_constant_rows."
+                "out --style_frame=aspect, --style_scale and --margin, or --noreuse_constant_rows."
             )
 
     @property
