@@ -61,7 +61,7 @@ def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
     assert np.sum(function(image)[1] * direction) == pytest.approx((up - down) / 2e-4, rel=1e-5)
 
 
-@pytest.mark.parametrize("style_loss", ["gram", "linear", "polynomial", "batch_norm"])
+@pytest.mark.parametrize("style_loss", ["gram", "linear", "polynomial", "batch_norm", "bures"])
 def test_a_style_of_another_size_is_the_same_style(vgg19, style_loss):
     """A flat colour is the same style however large; without zero padding no border tells the sizes apart."""
     content, _ = pair(32, 32)

@@ -185,7 +185,7 @@ def test_wrong_masks_raise_errors(tmp_path):
         read(f"--style_masks={black}", styles=(SWIRLS, COFFEE))
     with pytest.raises(UserError, match="one mask for each of the 2 styles, or one picture .* received 3"):
         read(f"--style_masks={black},{black},{black}", styles=(SWIRLS, COFFEE))
-    with pytest.raises(UserError, match="needs --style_loss=gram"):
+    with pytest.raises(UserError, match="needs --style_loss=gram or bures"):
         read(f"--style_masks={black}", "--style_loss=linear", "--normalization=scale")
 
 

@@ -220,6 +220,7 @@ def test_the_photographs_that_come_along_are_small():
             "--add_to adds styles to a network as it is",
         ),
         (["a.png", "out.keras", "--style_loss=mrf"], "--style_loss is of the training of whole networks"),
+        (["a.png", "out.keras", "--matching_weight=1"], "--matching_weight is for painting, not for training"),
         (["a.png", "out.keras", "--strategy=mirrored"], "--strategy is of the training of whole networks"),
         (["out.keras"], "Expected at least one PAINTING before MODEL.keras"),
         (["nowhere.png", "out.keras"], "'nowhere.png' does not exist"),

@@ -38,14 +38,14 @@ def test_every_normalization(vgg19, normalization):
     assert_same(vgg19, 32, scene(content, [style]), (content + style) / 2, normalization=normalization)
 
 
-@pytest.mark.parametrize("style_loss", ["linear", "polynomial", "batch_norm"])
+@pytest.mark.parametrize("style_loss", ["linear", "polynomial", "batch_norm", "bures"])
 def test_every_additive_style_loss(vgg19, style_loss):
     content, style = pair(50, 70)
     changes = dict(style_loss=style_loss, normalization="scale")
     assert_same(vgg19, 32, scene(content, [style]), (content + style) / 2, **changes)
 
 
-@pytest.mark.parametrize("style_loss", ["gaussian", "mrf"])
+@pytest.mark.parametrize("style_loss", ["gaussian", "mrf", "sliced_wasserstein", "earth_mover"])
 def test_other_style_losses_refuse_tiles(style_loss):
     with pytest.raises(UserError, match=f"--style_loss={style_loss} is no sum over positions"):
         Settings.read(tile=512, style_loss=style_loss, normalization="scale")

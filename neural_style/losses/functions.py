@@ -122,6 +122,15 @@ def positions(features: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), widen(features[:0]).dtype)
 
 
+def moments(features: tf.Tensor) -> tf.Tensor:
+    """Sum each channel and its squares: [batch, 2, channels] float64.
+
+    Variances are differences of these; in float32 few digits would remain.
+    """
+    features = tf.cast(features, tf.float64)
+    return tf.stack([tf.reduce_sum(features, axis=[1, 2]), tf.reduce_sum(tf.square(features), axis=[1, 2])], axis=1)
+
+
 def energy(sums: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Compute the sum of squares of centred features, at least `FLATTEST` of that of the features themselves.
 

@@ -22,7 +22,8 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses.functions import positions
-from neural_style.losses.terms import IMAGE_WITH_MARGIN, Measurement, Term, make_terms
+from neural_style.losses.term import IMAGE_WITH_MARGIN, Measurement, Term
+from neural_style.losses.terms import make_terms
 from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
 

@@ -1,72 +1,21 @@
-"""The terms of a loss: each with a name, the layer whose features it uses, and a weight.
-
-`prepare` runs once per scene; it computes what the term compares with, and its normalisation. An image's loss is then
-`loss(sums(features, maps), prepared)`. `sums` is additive over positions: the sums of an image's tiles add up to those
-of the image. Exceptions are `Checkerboard`, which only training uses, and the style losses that
-`settings.loss.STYLE_LOSSES` does not call summed.
-"""
+"""The terms of a loss; `term.Term` says what each has."""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses import functions, normalization, regions, style
+from neural_style.losses.matching_term import Matching
+from neural_style.losses.term import Measurement, Term
 from neural_style.settings.loss import LossSettings
 
-IMAGE_WITH_MARGIN = "image with margin"
-"""The features' key of a tile's image with one more row and column, for terms with a `margin`."""
 CELL = 4
 """Rows and columns, in pixels, of the checkerboard's cells: the stride of the deepest maps of a trained network."""
 WINDOW = 8
 """Rows and columns, in cells, of the checkerboard's windows: light and dark parts may have different patterns."""
-
-
-class Measurement(NamedTuple):
-    """What `Term.prepare` needs to know of an image.
-
-    Attributes:
-      value: of `Term.measure`.
-      count: positions of the layer.
-      channels: of the layer.
-    """
-
-    value: Any
-    count: tf.Tensor
-    channels: int
-
-
-class Term(Protocol):
-    """A term of the loss.
-
-    Attributes:
-      name: such as "style/block1_conv1"; the part before the slash is its kind.
-      layer: whose features it uses, or "image".
-      margin: rows and columns below and to the right of a tile that `sums` needs too.
-      compares_content: whether its maps are the content's features.
-    """
-
-    name: str
-    layer: str
-    margin: int
-    compares_content: bool
-
-    def maps(self, scene: Scene, dtype: tf.DType) -> Any:
-        """Return the maps [1, rows, cols, …] at the layer that `sums` needs, which tiles cut out; or None."""
-
-    def measure(self, features: tf.Tensor, maps: Any) -> Any:
-        """Measure what `prepare` needs of an image; additive over positions as `sums` is."""
-
-    def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> Any:
-        """Compute the tensors that `loss` needs, from the content image and from each of `scene.styles`."""
-
-    def sums(self, features: tf.Tensor, maps: Any) -> Any:
-        """Sum over the positions of the layer's features [batch, rows, cols, channels]."""
-
-    def loss(self, sums: Any, prepared: Any) -> tf.Tensor:
-        """Compute the weighted loss of each image: [batch]."""
 
 
 class Content:
@@ -86,7 +35,7 @@ class Content:
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""
-        return style.moments(features) if self._normalization == "scale" else tf.zeros([1])
+        return functions.moments(features) if self._normalization == "scale" else tf.zeros([1])
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
         """Compute the factor; for "scale" it is 1 / the energy of the content's features."""
@@ -122,7 +71,7 @@ class Style:
 
     def measure(self, features: tf.Tensor, maps: Sequence[tf.Tensor | None] | None) -> list[Any]:
         """Compute the statistic of each region, or of the whole image without maps."""
-        return [self._statistic.sums(regions.masked(features, weights)) for weights in maps or [None]]
+        return [self._statistic.sums(features, weights) for weights in maps or [None]]
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> dict[str, Any]:
         """Compute the target and weight of each region, the content's positions, and the factor."""
@@ -241,7 +190,7 @@ class Temporal:
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""
-        return style.moments(features) if self._normalization == "scale" else tf.zeros([1])
+        return functions.moments(features) if self._normalization == "scale" else tf.zeros([1])
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
         """Compute the factor."""
@@ -302,6 +251,9 @@ def make_terms(settings: LossSettings, warped_frames: int = 0) -> list[Term]:
         terms.append(Content(layer, settings.content_weight * weight, kind))
     for layer, weight in settings.layer_weights("style").items():
         terms.append(Style(layer, settings.style_weight * weight, kind, settings.style_loss))
+    if settings.matching_weight:
+        for layer in settings.matching_layers:
+            terms.append(Matching(layer, settings.matching_weight / len(settings.matching_layers)))
     terms.append(TotalVariation(settings.tv_weight, settings.tv_exponent, kind))
     for number in range(warped_frames):
         terms.append(Temporal(number, settings.temporal_weight, kind))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.losses.loss import Loss, make_loss
-from neural_style.losses.terms import IMAGE_WITH_MARGIN
+from neural_style.losses.term import IMAGE_WITH_MARGIN
 from neural_style.optimize.tiled_objective import for_any_size, weighted_sum
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings

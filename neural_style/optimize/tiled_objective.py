@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses.loss import Loss, make_loss
-from neural_style.losses.terms import IMAGE_WITH_MARGIN
+from neural_style.losses.term import IMAGE_WITH_MARGIN
 from neural_style.optimize.objective import LossFunction, network_bytes
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings

@@ -19,20 +19,25 @@ class StyleLoss(NamedTuple):
       summed: whether it depends on sums over positions, so that an image can be evaluated tile by tile.
       normalizations: the choices of --normalization that it allows.
       side: rows and columns of a layer that it needs.
+      regional: whether it can compare a region of a style mask.
     """
 
     summed: bool
     normalizations: tuple[str, ...]
     side: int = 1
+    regional: bool = False
 
 
 STYLE_LOSSES = {
-    "gram": StyleLoss(True, NORMALIZATIONS),
+    "gram": StyleLoss(True, NORMALIZATIONS, regional=True),
+    "bures": StyleLoss(True, FOR_ANY_LOSS, regional=True),
     "linear": StyleLoss(True, FOR_ANY_LOSS),
     "polynomial": StyleLoss(True, FOR_ANY_LOSS),
     "gaussian": StyleLoss(False, FOR_ANY_LOSS),
     "batch_norm": StyleLoss(True, FOR_ANY_LOSS),
     "mrf": StyleLoss(False, FOR_ANY_LOSS, side=3),
+    "sliced_wasserstein": StyleLoss(False, FOR_ANY_LOSS),
+    "earth_mover": StyleLoss(False, FOR_ANY_LOSS),
 }
 """The choices of --style_loss; `losses.style` computes them."""
 
@@ -51,6 +56,17 @@ class LossSettings(Checked):
         8.0,
         WEIGHT,
         "For films: weight of the difference from earlier frames that are warped by the motion: higher flickers less.",
+    )
+    matching_weight: float = setting(
+        0.0,
+        WEIGHT,
+        "Weight of the matching term: each feature is to point where the style's feature points that is most like the "
+        "photograph's. It makes strokes long and keeps objects, and leaves contrast to the style term.",
+    )
+    matching_layers: tuple[str, ...] = setting(
+        ("block3_conv1", "block4_conv1"),
+        Many(Kind(), min_count=1),
+        "Convolutions of the matching term, which share its weight.",
     )
     tv_exponent: float = setting(
         1.25,
@@ -78,9 +94,10 @@ class LossSettings(Checked):
     style_loss: str = setting(
         "gram",
         Choice(STYLE_LOSSES),
-        "How style is compared: by Gram matrices; as distributions of features, with the linear, polynomial or "
-        "Gaussian kernel or batch-norm statistics; or by matching 3x3 patches (Markov random fields). All but gram "
-        "want --normalization=scale or none.",
+        "How style is compared: by Gram matrices; by means and covariances (bures); as distributions of features, "
+        "with the linear, polynomial or Gaussian kernel, batch-norm statistics or sorted projections "
+        "(sliced_wasserstein); by matching features (earth_mover) or 3x3 patches (mrf, Markov random fields). All but "
+        "gram want --normalization=scale or none.",
     )
     normalization: str = setting(
         "keras",
@@ -100,7 +117,7 @@ class LossSettings(Checked):
                     f"--{kind}_layer_weights takes one number for each of the {len(layers)} layers of "
                     f"--{kind}_layers, received {len(weights)}."
                 )
-        if not (self.content_weight or self.style_weight or self.tv_weight):
+        if not (self.content_weight or self.style_weight or self.tv_weight or self.matching_weight):
             raise UserError("--content_weight, --style_weight and --tv_weight are all 0: nothing would be painted.")
         allowed = STYLE_LOSSES[self.style_loss].normalizations
         if self.normalization not in allowed:
@@ -112,7 +129,14 @@ class LossSettings(Checked):
     @property
     def layers(self) -> tuple[str, ...]:
         """Every layer whose features are compared."""
-        return self.content_layers + self.style_layers
+        return self.content_layers + self.style_layers + (self.matching_layers if self.matching_weight else ())
+
+    @property
+    def whole_images_only(self) -> str | None:
+        """The flag whose term is no sum over positions, so that tiles would not add up; None where all are sums."""
+        if not STYLE_LOSSES[self.style_loss].summed:
+            return f"--style_loss={self.style_loss}"
+        return f"--matching_weight={self.matching_weight:g}" if self.matching_weight else None
 
     @property
     def min_side(self) -> int:

@@ -39,11 +39,13 @@ class Settings:
     recipe: str | None = None
 
     def __post_init__(self):
-        for kind in ("content", "style"):
+        for kind in ("content", "style", "matching"):
             vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
-        if self.picture.style_masks and self.loss.style_loss != "gram":
+        if self.picture.style_masks and not STYLE_LOSSES[self.loss.style_loss].regional:
+            regional = " or ".join(name for name, loss in STYLE_LOSSES.items() if loss.regional)
             raise UserError(
-                f"--style_masks needs --style_loss=gram, received {self.loss.style_loss}: leave out one of the two."
+                f"--style_masks needs --style_loss={regional}, received {self.loss.style_loss}: leave out one of the "
+                "two."
             )
         self._check_method()
         if self.optimizes and self.video.frame_blend:
@@ -76,7 +78,7 @@ class Settings:
             )
 
     def _check_tile(self) -> None:
-        tile, loss = self.optimizer.tile, self.loss.style_loss
+        tile, flag = self.optimizer.tile, self.loss.whole_images_only
         if not (isinstance(tile, int) and self.optimizes):
             return
         least = vgg_layers.smallest_tile(self.network.network, self.loss.layers)
@@ -84,10 +86,9 @@ class Settings:
             raise UserError(
                 f"--tile takes auto, none or a size of at least {least} pixels with these layers, received {tile}."
             )
-        if not STYLE_LOSSES[loss].summed:
+        if flag:
             raise UserError(
-                f"--style_loss={loss} is no sum over positions and can't be taken tile by tile: use --tile=none, or "
-                "another style loss."
+                f"{flag} is no sum over positions and can't be taken tile by tile: use --tile=none, or leave it out."
             )
 
     def _check_batch(self) -> None:
@@ -125,8 +126,7 @@ class Settings:
     @property
     def tileable(self) -> bool:
         """Whether an image may be taken tile by tile."""
-        loss = STYLE_LOSSES[self.loss.style_loss]
-        return loss.summed and self.optimizer.reuse_constant_rows and self.method.tileable
+        return not self.loss.whole_images_only and self.optimizer.reuse_constant_rows and self.method.tileable
 
     @property
     def schedule(self) -> tuple[tuple[int, ...], int]:
