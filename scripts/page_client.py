@@ -32,9 +32,9 @@ def serving(*flags: str) -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 def upload(client: httpx.Client, path: Path) -> str:
-    """Uploads a file; returns its path on the server."""
+    """Uploads a file; returns its path on the server. Raises httpx.HTTPStatusError if the page refuses it."""
     files = {"files": (path.name, path.read_bytes())}
-    (stored,) = client.post("/gradio_api/upload", files=files).json()
+    (stored,) = client.post("/gradio_api/upload", files=files).raise_for_status().json()
     return stored
 
 

@@ -64,7 +64,7 @@ def visit(address: str, number: int, end: float, tally: Tally) -> None:
     """Uploads two pictures, then asks until the time is over."""
     with httpx.Client(base_url=address, timeout=120) as client:
         client.get("/")
-        function, form = fill_form(client, PHOTO, PAINTING)
+        function, form = fill_patiently(client, tally)
         turn = 0
         while time.monotonic() < end:
             rows = SIZES[(number + turn) % len(SIZES)]
@@ -78,6 +78,16 @@ def visit(address: str, number: int, end: float, tally: Tally) -> None:
                 tally.pictures.append((rows, client.get(png).content))
             else:
                 time.sleep(1)
+
+
+def fill_patiently(client: httpx.Client, tally: Tally) -> tuple[int, list]:
+    """Fills in the form, again and again while the page is too busy to take the files."""
+    while True:
+        try:
+            return fill_form(client, PHOTO, PAINTING)
+        except httpx.HTTPStatusError as error:
+            tally.sentences[f"upload: status {error.response.status_code}"] += 1
+            time.sleep(1)
 
 
 def count_correct(pictures: list[tuple[int, bytes]]) -> int:

@@ -98,3 +98,10 @@ def test_missing_files_raise_an_error_when_settings_are_built_by_hand():
 
 def test_dir_lists_the_public_names():
     assert dir(neural_style) == sorted(neural_style.__all__)
+
+
+def test_other_layers_than_the_recipes_share_the_weight_equally():
+    made = Settings.read("paint", style_layers="block1_conv1,block3_conv1")
+    assert made.loss.layer_weights("style") == {"block1_conv1": 0.5, "block3_conv1": 0.5}
+    kept = Settings.read("paint", style_layers=None, style_weight=3)
+    assert kept.loss.layer_weights("style") == Settings.read("paint").loss.layer_weights("style")

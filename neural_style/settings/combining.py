@@ -55,6 +55,7 @@ def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
         values["init"] = FIELDS["init"][1].default
     _fit_sizes(values, recipe, given)
     _fit_iterations(values, recipe, given)
+    _fit_layer_weights(values, given)
     return values
 
 
@@ -104,6 +105,14 @@ def _fit_iterations(values: dict[str, Any], recipe: Mapping[str, Any], given: Ma
         scales, named = values["scales"], values["scale_iterations"]
         count = len(scales) if len(scales) > 1 else (scales or (1,))[0]
         values["scale_iterations"] = ((named[0],) * count + named)[-count:]
+
+
+def _fit_layer_weights(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Drop a recipe's weights of layers where other layers are given: these share the weight equally."""
+    for kind in ("content", "style"):
+        layers, weights = f"{kind}_layers", f"{kind}_layer_weights"
+        if given.get(layers) is not None and given.get(weights) is None:
+            values.pop(weights, None)
 
 
 def _listed_scales(values: Mapping[str, Any]) -> tuple[int, ...]:

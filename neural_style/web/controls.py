@@ -43,7 +43,7 @@ NAMES = (
     "weights",
 )
 """The settings that have a control, in the page's order."""
-FIRST_RECIPES = (DEFAULT_RECIPE, "paint", "feedforward", "wct", "adain", "analogy")
+FIRST_RECIPES = (DEFAULT_RECIPE, "paint", "best", "feedforward", "wct", "adain", "analogy")
 """The recipes at the top of the list."""
 
 

@@ -22,6 +22,7 @@ PAINT = "--recipe=paint --weights=hed --rows=320"
 RECIPES = {
     "instant": ("--recipe=instant --rows=320", "any painting in 0.1 s"),
     "paint": (PAINT, ""),
+    "best": (PAINT.replace("paint", "best"), "paint with matching and more iterations"),
     "keras": (f"--recipe=keras {PUBLISHED}", ""),
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
     "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
