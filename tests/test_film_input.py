@@ -1,6 +1,7 @@
 """Films as cameras and editors write them: colours, fields, times, and frames that can't be shown."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -9,8 +10,10 @@ from av.stream import Disposition
 from conftest import DATA
 from PIL import Image
 
+from neural_style.cli.film_names import FilmNames
 from neural_style.cli.main import main
 from neural_style.images import reading
+from neural_style.settings.output import OutputSettings
 from neural_style.settings.video import VideoSettings
 from neural_style.video import clip, film_colors, writing
 
@@ -323,3 +326,10 @@ def painted_alpha(path, number):
     with Image.open(path) as film:
         film.seek(number)
         return np.asarray(film.convert("RGBA"))[..., 3]
+
+
+@pytest.mark.parametrize("output", ["./frames", "a//frames", "frames/"])
+def test_an_existing_empty_folder_of_frames_may_be_written_as_any_path(output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(output).mkdir(parents=True)
+    FilmNames(output).check(["film.mp4"], OutputSettings(), None)

@@ -93,3 +93,23 @@ def test_matching_alone_is_painted():
         ).steps()
     )
     assert steps[-1].loss < steps[0].loss
+
+
+def test_shares_decide_where_regions_overlap(vgg19):
+    """Of two regions that are everywhere, the one of nearly all the share has nearly all the effect."""
+    content, style = pair(32, 48)
+    other = np.ascontiguousarray(style[::-1] // 2)
+    masks = [np.full((32, 48), share, np.float32) for share in (0.98, 0.02)]
+    regions = [Region([image], [1.0], 1.0, mask) for image, mask in zip([style, other], masks, strict=True)]
+    found = matching(vgg19)
+    both = found.bind_scene(Scene(content, regions, content))(content)[1]
+    alone = found.bind_scene(scene(content, [style]))(content)[1]
+    assert np.linalg.norm(both - alone) < 0.1 * np.linalg.norm(alone)
+
+
+def test_what_masks_hardly_cover_is_hardly_matched(vgg19):
+    content, style = pair(32, 48)
+    faint = Scene(content, [Region([style], [1.0], 1.0, np.full((32, 48), 0.01, np.float32))], content)
+    found = matching(vgg19)
+    covered = found.bind_scene(scene(content, [style]))(content)[0]
+    assert float(found.bind_scene(faint)(content)[0]) == pytest.approx(0.01 * float(covered), rel=1e-3)

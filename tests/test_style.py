@@ -231,3 +231,34 @@ def test_nearest_features_are_those_of_smallest_centred_angle(rng):
     found = matching.nearest_features(x, tf.reshape(style, [-1, 4]))
     centred = cosines(x - flat(x).mean(0), style - flat(style).mean(0))
     np.testing.assert_array_equal(flat(found), flat(style)[centred.argmin(axis=1)])
+
+
+@pytest.mark.parametrize("count", [8, 400])
+def test_an_image_that_is_the_style_is_at_the_minimum_of_bures(rng, count):
+    """Also where most directions have hardly any variance, or the positions are fewer than the channels."""
+    spread = 1 / np.arange(1, 65) ** 2
+    style = tf.constant(rng.standard_normal((1, count, 1, 64)) * spread, tf.float32)
+    wanted = target("bures", style, style)
+    scale = np.trace(covariance(style)) / 64
+
+    def value_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = distance_to("bures", x, wanted)
+        return float(value), float(tf.norm(tape.gradient(value, x)))
+
+    value, slope = value_and_gradient(style)
+    _, slope_elsewhere = value_and_gradient(style * 1.5)
+    assert value == pytest.approx(0, abs=1e-4 * scale)
+    assert slope < 1e-2 * slope_elsewhere
+
+
+def test_masks_in_bfloat16_do_not_change_the_mean(rng):
+    """The weights of a third of the positions are the root of 3, which bfloat16 rounds."""
+    x = tf.cast(features(rng, rows=30, cols=30) + 10, tf.bfloat16)
+    weights = np.zeros((1, 30, 30, 1), np.float32)
+    weights[:, :10] = np.sqrt(3)
+    mean, found = bures.mean_and_covariance(bures.second_moments(x, tf.constant(weights)) / 900.0)
+    inside = tf.cast(x, tf.float64)[:, :10]
+    np.testing.assert_allclose(mean[0], flat(inside).mean(0), rtol=1e-4)
+    np.testing.assert_allclose(found[0], covariance(inside), atol=0.05)

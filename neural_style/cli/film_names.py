@@ -95,7 +95,7 @@ class FilmNames:
                     f"{path!r} exists already, and neural-style did not write it as a part of {self.output!r}: choose "
                     "another name, or say --overwrite."
                 )
-            if os.path.isdir(path) != (path == str(self.frames)) or os.path.islink(path):
+            if os.path.isdir(path) != (Path(path) == self.frames) or os.path.islink(path):
                 raise UserError(f"{path!r} is in the way of an output file: choose another name.")
 
     def _output_paths(self, output: OutputSettings) -> Iterable[str]:
@@ -111,6 +111,6 @@ class FilmNames:
             return os.path.isdir(path) and not os.listdir(path)
         if path == self.output and self.ending and os.path.isfile(path):
             return earlier["ending"] == self.ending and earlier.get("written") in (None, record.digest([path]))
-        if path == str(self.frames) and self.ending:
+        if Path(path) == self.frames and self.ending:
             return not earlier.get("complete")  # a complete film keeps no frames
         return True

@@ -31,7 +31,7 @@ class WarpedFrame:
 
     Attributes:
       image: RGB [rows, cols, 3] float32, about 0..255.
-      weights: [rows, cols] in 0..1: how far it can be trusted where it has come to.
+      weights: [rows, cols] in 0..1, the confidence in each pixel: 0 where it was hidden or is wrongly warped.
     """
 
     image: np.ndarray
@@ -49,7 +49,7 @@ class Scene:
       background: RGB [rows, cols, 3], what shows outside `paint_mask`: the photograph before --recolor_content; None is
         `content`.
       chroma: [rows, cols, 3], what is added to the luminance that is painted; None paints in colour.
-      warped_frames: what a film's earlier frames have here; nothing in a picture.
+      warped_frames: earlier painted frames of a film, warped to this one; empty for a picture.
       margin: pixels around all of these that `composite` crops; see `with_margin`.
     """
 

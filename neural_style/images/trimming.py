@@ -33,8 +33,8 @@ class Frame:
 def find_frame(photograph: Image.Image) -> Frame:
     """Find the frame of a few flat pixels around a photograph, as scans have it.
 
-    A line along the border belongs to the frame if it and all lines outside it are flat, and there is a step in grey
-    between it and the next line.
+    On each side the frame ends at the innermost step in grey that has only flat lines outside it. Pictures with a side
+    under four times the limit are not examined.
 
     Args:
       photograph: RGB.

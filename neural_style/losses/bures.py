@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from neural_style.losses import regions
 from neural_style.losses.functions import TINY, widen
 
 FLOOR = 1e-4
-"""Added to the variances, as a share of the style's mean variance, so that every covariance has an inverse."""
-SMALLEST = 1e-7
-"""The smallest eigenvalue, as a share of the largest: smaller ones are rounding."""
+"""Added to the variances, as a share of the style's mean variance, so that covariances have an inverse."""
+SMALLEST = 1e-14
+"""The smallest eigenvalue of products of covariances, as a share of the largest: smaller ones are rounding."""
 
 
 class NormalTarget(NamedTuple):
-    """A style as a normal distribution of features.
+    """A style as a normal distribution of features, in float64.
 
     Attributes:
       mean: [1, channels].
@@ -40,25 +41,29 @@ def second_moments(features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.
       [batch, channels + 1, channels] of `widen`'s type: sum(w^2 f f^T), and below it sum(w^2 f).
     """
     shape, channels = tf.shape(features), features.shape[-1]
-    squares = tf.ones([1, 1, 1, 1], features.dtype) if weights is None else tf.square(tf.cast(weights, features.dtype))
-    count = tf.reduce_sum(widen(tf.broadcast_to(squares, [1, shape[1], shape[2], 1])))
+    squares = None if weights is None else tf.square(widen(weights))
+    positions = tf.cast(shape[1] * shape[2], widen(features[:0]).dtype)
+    count = positions if squares is None else tf.reduce_sum(squares)
 
     @tf.custom_gradient
     def sum_products(features: tf.Tensor) -> tf.Tensor:
-        total = tf.reduce_sum(widen(features * squares), axis=[1, 2])[:, tf.newaxis]
-        mean = tf.cast(total / tf.maximum(count, TINY), features.dtype)
-        centred = tf.reshape((features - mean[:, tf.newaxis]) * tf.sqrt(squares), [shape[0], -1, channels])
-        mean = widen(mean)
+        wide = widen(features) if squares is None else widen(features) * squares
+        total = tf.reduce_sum(wide, axis=[1, 2])[:, tf.newaxis]
+        rounded = tf.cast(total / tf.maximum(count, TINY), features.dtype)
+        centred, mean = features - rounded[:, tf.newaxis], widen(rounded)
+        flat = tf.reshape(regions.masked(centred, weights), [shape[0], -1, channels])
         # With t = sum(f) and r the rounded mean: sum(f f^T) = sum((f - r) (f - r)^T) + t r^T + r t^T - n r r^T.
         rest = tf.matmul(total - count / 2 * mean, mean, transpose_a=True)
-        products = widen(tf.matmul(centred, centred, transpose_a=True)) + rest + tf.linalg.matrix_transpose(rest)
+        products = widen(tf.matmul(flat, flat, transpose_a=True)) + rest + tf.linalg.matrix_transpose(rest)
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             by_products, by_total = upstream[:, :channels], upstream[:, channels:]
             symmetric = by_products + tf.linalg.matrix_transpose(by_products)
-            flat = tf.reshape(features, [shape[0], -1, channels])
-            slope = flat @ tf.cast(symmetric, flat.dtype) + tf.cast(by_total, flat.dtype)
-            return tf.reshape(slope, shape) * squares
+            # f symmetric + by_total nearly cancel: what belongs to the mean is added up before it is rounded.
+            constant = tf.cast(by_total + mean @ symmetric, features.dtype)
+            slope = tf.reshape(centred, [shape[0], -1, channels]) @ tf.cast(symmetric, features.dtype) + constant
+            slope = tf.reshape(slope, shape)
+            return slope if squares is None else slope * tf.cast(squares, slope.dtype)
 
         return tf.concat([products, total], axis=1), gradient
 
@@ -66,7 +71,12 @@ def second_moments(features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.
 
 
 def mean_and_covariance(moments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compute the mean [batch, channels] and covariance of `second_moments` divided by the number of positions."""
+    """Compute mean [batch, channels] and covariance [batch, channels, channels], in float64.
+
+    Args:
+      moments: of `second_moments`, divided by the number of positions.
+    """
+    moments = tf.cast(moments, tf.float64)
     products, mean = moments[:, :-1], moments[:, -1]
     return mean, products - mean[:, :, tf.newaxis] * mean[:, tf.newaxis]
 
@@ -79,13 +89,15 @@ def normal_target(moments: tf.Tensor) -> NormalTarget:
     """
     mean, covariance = mean_and_covariance(moments)
     floor = FLOOR * tf.linalg.trace(covariance) / covariance.shape[-1]
-    values, vectors = tf.linalg.eigh(_raise(covariance, floor))
+    values, vectors = tf.linalg.eigh(_add_to_diagonal(covariance, floor))
     roots = tf.sqrt(tf.maximum(values, 0))
     return NormalTarget(mean, tf.matmul(vectors * roots[:, tf.newaxis], vectors, transpose_b=True), floor)
 
 
 def bures_distance(moments: tf.Tensor, target: NormalTarget) -> tf.Tensor:
-    """Compute the squared 2-Wasserstein distance of normal distributions: [batch].
+    """Compute the squared 2-Wasserstein distance of normal distributions: [batch] of the moments' type.
+
+    Everything is in float64: eigenvalues are products of two covariances', of which float32 would lose the small ones.
 
     |m - m'|^2 + trace(C + C' - 2 (C'^1/2 C C'^1/2)^1/2) (Olkin & Pukelsheim 1982; Dowson & Landau 1982), which
     crowsonkb/style-transfer-pytorch uses for styles.
@@ -95,15 +107,15 @@ def bures_distance(moments: tf.Tensor, target: NormalTarget) -> tf.Tensor:
       target: of the style.
     """
     mean, covariance = mean_and_covariance(moments)
-    covariance = _raise(covariance, target.floor)
+    covariance = _add_to_diagonal(covariance, target.floor)
     means = tf.reduce_sum(tf.square(mean - target.mean), axis=-1)
     traces = tf.linalg.trace(covariance) + tf.reduce_sum(tf.square(target.root), axis=[1, 2])
-    return means + traces - 2 * trace_of_root(covariance, target.root)
+    return tf.cast(means + traces - 2 * trace_of_root(covariance, target.root), moments.dtype)
 
 
 @tf.custom_gradient
 def trace_of_root(covariance: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
-    """Compute trace((S C S)^1/2) for S = `root`, a constant: [batch].
+    """Compute trace((S C S)^1/2) for C = `covariance` and S = `root`, a constant: [batch].
 
     Its gradient by C is S (S C S)^-1/2 S / 2; that of the eigenvectors would divide by differences of eigenvalues.
     """
@@ -118,6 +130,6 @@ def trace_of_root(covariance: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(roots, axis=-1), gradient
 
 
-def _raise(covariance: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
-    """Add `floor` to the variances."""
+def _add_to_diagonal(covariance: tf.Tensor, floor: tf.Tensor) -> tf.Tensor:
+    """Add `floor` [batch] to the variances of a covariance [batch, channels, channels]."""
     return covariance + floor[:, tf.newaxis, tf.newaxis] * tf.eye(covariance.shape[-1], dtype=covariance.dtype)

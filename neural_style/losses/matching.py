@@ -7,7 +7,7 @@ import tensorflow as tf
 from neural_style.losses.functions import widen
 
 BLOCK = 1 << 24
-"""Maximum number of correlations held at once (64 MiB), so that memory does not grow with their product."""
+"""Correlations held at once, 64 MiB in float32: memory does not grow with the product of queries and keys."""
 
 
 def best_matches(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:

@@ -20,7 +20,8 @@ class Matching:
 
     It departs from NNST in four ways: each layer is matched by itself; once at each scale, to the content's features
     and not to a mixture with those of the painted image; the style is not rotated; and it is one term of several.
-    --normalization has no effect on it: a mean of cosines is comparable for any network and size.
+    All styles of a region compete, whatever their weights. --normalization has no effect on it: a mean of cosines is
+    comparable for any network and size.
     """
 
     margin = 0
@@ -40,18 +41,20 @@ class Matching:
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> dict[str, tf.Tensor]:
         """Match each region's content to its styles; a position of several regions gets a mixture by their shares."""
-        target, remaining = tf.zeros_like(content.value), iter(styles)
+        nearest, remaining = [], iter(styles)
         for region in scene.regions:
             samples = [
                 matching.sample_evenly(matching.flat_features(m.value), MATCHED_SAMPLE)
                 for m in itertools.islice(remaining, len(region.styles))
             ]
-            nearest = tf.math.l2_normalize(
-                matching.nearest_features(content.value, tf.concat(samples, axis=0)), axis=-1
-            )
-            share = regions.weights_at(region, self.layer, nearest.dtype)
-            target += region.weight * (nearest if share is None else tf.square(share) * nearest)
-        return {"target": tf.math.l2_normalize(target, axis=-1), "factor": self._weight / content.count}
+            matched = matching.nearest_features(content.value, tf.concat(samples, axis=0))
+            nearest.append(tf.math.l2_normalize(matched, axis=-1))
+        factor = self._weight / content.count
+        shares = regions.shares_at(scene.regions, self.layer, content.value.dtype)
+        if shares is None:
+            return {"target": nearest[0], "factor": factor * tf.ones_like(content.value[..., 0])}
+        target = tf.add_n([shares[..., i : i + 1] * features for i, features in enumerate(nearest)])
+        return {"target": target, "factor": factor * tf.reduce_sum(shares, axis=-1)}
 
     def sums(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """Return the features themselves; tiles would not add up."""
@@ -60,4 +63,4 @@ class Matching:
     def loss(self, sums: tf.Tensor, prepared: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """See `Term`."""
         distances = matching.cosine_distances(sums, prepared["target"])
-        return prepared["factor"] * tf.reduce_sum(distances, axis=[1, 2])
+        return tf.reduce_sum(prepared["factor"] * distances, axis=[1, 2])

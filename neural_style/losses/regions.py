@@ -1,8 +1,10 @@
 """Regions of styles: features are weighted by a mask before their statistics are computed."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from neural_style.images.scene import Region
+from neural_style.images.scene import Region, shares_of
 from neural_style.losses.functions import TINY, positions
 from neural_style.settings import vgg_layers
 
@@ -23,12 +25,32 @@ def weights_at(region: Region, layer: str, dtype: tf.DType) -> tf.Tensor | None:
     """
     if region.mask is None:
         return None
-    mask = tf.constant(region.mask[None, ..., None], dtype)
-    for _ in range(vgg_layers.block_of(layer) - 1):
-        mask = tf.nn.avg_pool2d(mask, 2, 2, "VALID")
+    mask = _pool(tf.constant(region.mask[None, ..., None], dtype), layer)
     return tf.sqrt(mask * (positions(mask) / tf.maximum(tf.reduce_sum(mask), TINY)))
+
+
+def shares_at(regions: Sequence[Region], layer: str, dtype: tf.DType) -> tf.Tensor | None:
+    """Compute what share each region has of each position of a layer.
+
+    Args:
+      regions: of a scene.
+      layer: such as "block3_conv1".
+      dtype: of the result.
+
+    Returns:
+      [1, rows / stride, cols / stride, regions] in 0..1; None for one region that covers the whole image.
+    """
+    shares = shares_of(regions)
+    return None if shares is None else _pool(tf.constant(shares[None], dtype), layer)
 
 
 def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     """Multiply features by the weights of a region; without weights, return them unchanged."""
     return features if weights is None else features * tf.cast(weights, features.dtype)
+
+
+def _pool(masks: tf.Tensor, layer: str) -> tf.Tensor:
+    """Average masks [1, rows, cols, masks] down to the positions of a layer, as VGG's pooling does."""
+    for _ in range(vgg_layers.block_of(layer) - 1):
+        masks = tf.nn.avg_pool2d(masks, 2, 2, "VALID")
+    return masks

@@ -34,7 +34,7 @@ class Run:
         self._session: Session | None = None
 
     def steps(self) -> Generator[Step, None, None]:
-        """The start and each iteration of each scale; after a break those that are still to come.
+        """Yield the start and each iteration of each scale; after --resume, those that are left.
 
         Raises:
           UserError: the weights can't be had, do not fit the network, or the run does not fit into memory.

@@ -24,7 +24,7 @@ MAX_UNTILED_PIXELS = 2.2e6
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a run paints: everything that follows from settings and images.
+    """How a run paints: everything that follows from settings, images and this machine.
 
     Attributes:
       settings: of the run.
@@ -32,7 +32,7 @@ class Plan:
       iterations: of each scale.
       evaluations: of the loss in each iteration, for one image.
       precision: of the arithmetic: "float32", "float64" or "bfloat16".
-      tiles: of each scale, in pixels; None where the image is taken whole.
+      tiles: the side of the square tiles at each scale, in pixels; None where the image is taken whole.
       uses_litert: whether LiteRT paints, without TensorFlow.
       network_styles: the trained network that paints, and its styles.
       adaptation_size: rows and columns of the images to which weights are adapted.
@@ -120,7 +120,7 @@ def read_inputs(content: Picture, styles: Pictures, settings: Settings) -> tuple
 
 
 def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles | None = None) -> Plan:
-    """Plans a run.
+    """Plan a run.
 
     Raises:
       UserError: it does not fit into memory.
@@ -203,8 +203,8 @@ def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int 
 def _can_use_litert(plan: Plan, inputs: Inputs) -> bool:
     """Whether LiteRT can paint.
 
-    TensorFlow paints large pictures in bands, styles by mask, with a precision or tile that is asked for, networks
-    without an export, and everything where LiteRT is not installed.
+    It can't for pictures of more than `MAX_UNTILED_PIXELS`, styles by mask, a precision or tile that is asked for, a
+    network without an export, or where it is not installed.
     """
     settings, network_styles = plan.settings, plan.network_styles
     if not settings.method.litert_run or inputs.masks or math.prod(plan.result_size) > MAX_UNTILED_PIXELS:
