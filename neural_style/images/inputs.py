@@ -74,7 +74,7 @@ def read(content: Picture, styles: Sequence[Picture], settings: Settings) -> Inp
         images_in(settings.network.normalize_weights, "normalize_weights")
     whole = load(content, limit)
     frame = find_frame(whole) if picture.trim_frame else Frame()
-    crop = functools.partial(trim, frame=frame, reference=whole.size)
+    crop = functools.partial(trim, frame=frame, photograph_size=whole.size)
     photograph = crop(whole)
     _check_count(len(styles), settings)
     profile = photograph.info.get("icc_profile")

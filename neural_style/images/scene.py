@@ -79,18 +79,19 @@ class Scene:
         def mirror(image: np.ndarray | None) -> np.ndarray | None:
             return None if image is None else mirror_border(image, margin)
 
-        return Scene(
-            mirror_border(self.content, margin),
-            [dataclasses.replace(region, mask=mirror(region.mask)) for region in self.regions],
-            mirror_border(self.start, margin),
-            mirror(self.paint_mask),
-            mirror(self.background),
-            mirror(self.chroma),
-            [
+        return dataclasses.replace(
+            self,
+            content=mirror_border(self.content, margin),
+            regions=[dataclasses.replace(region, mask=mirror(region.mask)) for region in self.regions],
+            start=mirror_border(self.start, margin),
+            paint_mask=mirror(self.paint_mask),
+            background=mirror(self.background),
+            chroma=mirror(self.chroma),
+            warped_frames=[
                 WarpedFrame(mirror_border(frame.image, margin), mirror_border(frame.weights, margin))
                 for frame in self.warped_frames
             ],
-            margin,
+            margin=margin,
         )
 
     def composite(self, painted: np.ndarray) -> np.ndarray:

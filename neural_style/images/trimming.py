@@ -9,7 +9,7 @@ MAX_SHARE, MIN_LIMIT = 0.015, 4
 """A frame is at most so wide, as a share of the shorter side; narrow pictures may have one of `MIN_LIMIT` pixels."""
 FLATNESS = 10.0
 """The largest standard deviation of grey levels along a line of a frame."""
-STEP = 12.0
+MIN_CONTRAST = 12.0
 """The smallest mean difference of grey levels between a frame's last line and the first line of the photograph."""
 MIN_SIDES = 3
 """On how many sides a frame must be found: a flat line at one side alone may be a sky or a wall."""
@@ -27,7 +27,7 @@ class Frame:
     @property
     def is_empty(self) -> bool:
         """Whether there is no frame."""
-        return not (self.left or self.top or self.right or self.bottom)
+        return not any(dataclasses.astuple(self))
 
 
 def find_frame(photograph: Image.Image) -> Frame:
@@ -52,17 +52,17 @@ def find_frame(photograph: Image.Image) -> Frame:
     return frame if sides >= MIN_SIDES else Frame()
 
 
-def trim(image: Image.Image, frame: Frame, reference: tuple[int, int]) -> Image.Image:
+def trim(image: Image.Image, frame: Frame, photograph_size: tuple[int, int]) -> Image.Image:
     """Crop a frame.
 
     Args:
       image: the photograph, or a mask of any size that covers it.
       frame: of the photograph.
-      reference: columns and rows of the photograph.
+      photograph_size: columns and rows of the photograph.
     """
     if frame.is_empty:
         return image
-    across, down = image.width / reference[0], image.height / reference[1]
+    across, down = image.width / photograph_size[0], image.height / photograph_size[1]
     left, right = round(frame.left * across), image.width - round(frame.right * across)
     top, bottom = round(frame.top * down), image.height - round(frame.bottom * down)
     cropped = image.crop((left, top, right, bottom))
@@ -77,6 +77,6 @@ def _width(lines: np.ndarray) -> int:
     for number in range(1, len(lines)):
         if lines[number - 1].std() > FLATNESS:
             break
-        if np.abs(lines[number] - lines[number - 1]).mean() > STEP:
+        if np.abs(lines[number] - lines[number - 1]).mean() > MIN_CONTRAST:
             width = number
     return width

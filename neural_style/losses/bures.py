@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from neural_style.losses import regions
-from neural_style.losses.functions import TINY, widen
+from neural_style.losses.functions import TINY, positions, widen
 
 FLOOR = 1e-4
 """Added to the variances, as a share of the style's mean variance, so that covariances have an inverse."""
@@ -42,8 +42,7 @@ def second_moments(features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.
     """
     shape, channels = tf.shape(features), features.shape[-1]
     squares = None if weights is None else tf.square(widen(weights))
-    positions = tf.cast(shape[1] * shape[2], widen(features[:0]).dtype)
-    count = positions if squares is None else tf.reduce_sum(squares)
+    count = positions(features) if squares is None else tf.reduce_sum(squares)
 
     @tf.custom_gradient
     def sum_products(features: tf.Tensor) -> tf.Tensor:

@@ -117,7 +117,7 @@ class BatchNorm:
 
 
 class Gaussian:
-    """The maximum mean discrepancy of a Gaussian kernel (Li et al. 2017), see `gaussian_distance`."""
+    """The maximum mean discrepancy of a Gaussian kernel (Li et al. 2017), see `discrepancies.gaussian_distance`."""
 
     def sums(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         """See `Statistic`."""
