@@ -73,6 +73,41 @@ def test_an_unreadable_state_raises_an_error(tmp_path):
         checkpoint.load(str(tmp_path / "out"))
 
 
+def write_state(path, text=None, **arrays):
+    """Write a state whose session is `text` in JSON, as a program other than ours could."""
+    header = json.dumps({"header": INFO.as_dict(), "digests": DIGESTS, "scales": [SCALE], "frames": []})
+    with open(path, "wb") as file:
+        np.savez(file, text=np.array(f'{header[:-1]}, "session": {text}}}'), **arrays)
+
+
+def test_an_array_that_is_named_many_times_is_read_once(tmp_path):
+    write_state(tmp_path / "out.state", json.dumps({"pairs": [{"array": 0}] * 50_000}), array_0=np.zeros(10_000))
+    pairs = checkpoint.load(str(tmp_path / "out")).session["pairs"]  # 4 GB if each were read
+    assert len(pairs) == 50_000
+    assert len(set(map(id, pairs))) == 1
+
+
+@pytest.mark.parametrize(
+    ("session", "arrays"),
+    [
+        ('{"losses": [NaN]}', {}),
+        ('{"losses": [-Infinity]}', {}),
+        ('{"losses": [1e999]}', {}),
+        ('{"x": {"array": 0}}', {"array_0": np.array([1, np.inf])}),
+        (r'{"sentence": "\u001b[2J"}', {}),
+        (r'{"a\nb": 1}', {}),
+        (r'{"a": ["\u009b2J"]}', {}),
+        ('{"x": {"array": 1}}', {"array_0": np.ones(2)}),
+    ],
+)
+def test_a_state_with_impossible_numbers_or_texts_is_refused(tmp_path, session, arrays):
+    write_state(tmp_path / "out.state", '{"losses": [1.5], "x": "Ä"}')
+    assert checkpoint.load(str(tmp_path / "out")).session == {"losses": [1.5], "x": "Ä"}
+    write_state(tmp_path / "out.state", session, **arrays)
+    with pytest.raises(UserError, match="it is damaged or from another program"):
+        checkpoint.load(str(tmp_path / "out"))
+
+
 def test_complete_runs_are_recognised_by_their_record(tmp_path):
     info, record = replace(INFO, prefix=str(tmp_path / "out")), tmp_path / "out.json"
 

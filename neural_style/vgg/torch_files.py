@@ -93,14 +93,6 @@ def _unwrap_parameter(tensor: Any, *ignored: Any) -> Any:
     return tensor
 
 
-def _make_dict(pairs: Iterable = ()) -> dict:
-    """Stands for collections.OrderedDict."""
-    pairs = list(pairs)
-    for key, _ in pairs:
-        _check_key(key)
-    return dict(pairs)
-
-
 def _check_key(key: Any) -> None:
     """Refuse keys such as nested tuples, whose hash can take exponential time."""
     if not isinstance(key, str | bytes | int | float | None):
@@ -111,10 +103,9 @@ NAMES = {
     ("torch._utils", "_rebuild_tensor_v2"): _make_tensor,
     ("torch._utils", "_rebuild_tensor"): _make_tensor,  # before torch 0.2
     ("torch._utils", "_rebuild_parameter"): _unwrap_parameter,
-    ("collections", "OrderedDict"): _make_dict,
     **{(module, name): dtype for module in ("torch", "torch.storage") for name, dtype in DTYPES.items()},
 }
-"""What the names in a pickle stand for; nothing is imported."""
+"""What the names in a pickle stand for, besides OrderedDict; nothing is imported."""
 
 
 class _Unpickler(pickle._Unpickler):
@@ -124,6 +115,10 @@ class _Unpickler(pickle._Unpickler):
 
     Attributes:
       storages: the dtype of each storage that the pickle has named so far, by its key.
+
+    Args:
+      file: holds the pickle.
+      size: bytes of the file.
     """
 
     # typeshed does not describe how the unpickler works: neither `stack` nor `load_setitem` and so on.
@@ -132,12 +127,25 @@ class _Unpickler(pickle._Unpickler):
         code[0]: pickle._Unpickler.dispatch[code[0]] for code in OPERATIONS
     }
 
-    def __init__(self, file: Any):
+    def __init__(self, file: Any, size: int):
         super().__init__(file)
         self.storages: dict[str, np.dtype] = {}
+        self._pairs_left = size
+
+    def _make_dict(self, pairs: Iterable = ()) -> dict:
+        """Stands for collections.OrderedDict. A list of pairs can be named again and again: each use counts."""
+        pairs = list(pairs)
+        self._pairs_left -= len(pairs)
+        if self._pairs_left < 0:
+            raise pickle.UnpicklingError("it holds one list of pairs many times")
+        for key, _ in pairs:
+            _check_key(key)
+        return dict(pairs)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a name stands for."""
+        if (module, name) == ("collections", "OrderedDict"):
+            return self._make_dict
         if (module, name) not in NAMES:
             raise pickle.UnpicklingError(f"it holds {module}.{name}, which is not a tensor")
         return NAMES[module, name]
@@ -237,7 +245,7 @@ def _read_zip(path: str | os.PathLike) -> tuple[dict, dict[str, bytes]]:
             raise ValueError("its parts claim more bytes than the file has")
         pickled = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
         folder = pickled.removesuffix("data.pkl") + "data/"
-        content = _Unpickler(io.BytesIO(read_member(archive, pickled, size))).load()
+        content = _Unpickler(io.BytesIO(read_member(archive, pickled, size)), size).load()
         storages = {
             name.removeprefix(folder): read_member(archive, name, size)
             for name in archive.namelist()
@@ -251,12 +259,12 @@ def _read_legacy(path: str | os.PathLike) -> tuple[dict, dict[str, bytes]]:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         if mapped[:2] == b"PK":
             raise ValueError("it is cut off")
-        magic, _, _ = (_Unpickler(mapped).load() for _ in range(3))  # then protocol and byte order
+        magic, _, _ = (_Unpickler(mapped, len(mapped)).load() for _ in range(3))  # then protocol and byte order
         if magic != LEGACY_MAGIC:
             raise ValueError("it does not begin as torch's files do")
-        unpickler = _Unpickler(mapped)
+        unpickler = _Unpickler(mapped, len(mapped))
         content, storages = unpickler.load(), {}
-        for key in _Unpickler(mapped).load():
+        for key in _Unpickler(mapped, len(mapped)).load():
             _check_key(key)
             count = int.from_bytes(mapped.read(8), "little")
             storages[key] = mapped.read(count * unpickler.storages[key].itemsize)
