@@ -9,6 +9,7 @@ import dataclasses
 import ipaddress
 import itertools
 import json
+import re
 import socket
 import sys
 import threading
@@ -27,6 +28,14 @@ PAINTING = DATA / "swirls.png"
 SMALL = "--rows=48"
 ATTACKERS = 4
 """Threads."""
+ADDRESSES = ("127.0.0.2", "127.0.0.3") if sys.platform == "linux" else ("", "")
+"""Addresses that attackers come from, and that they hold connections open from. Elsewhere than on Linux, a machine has
+only one of them, so visitors share the attackers' bounds."""
+MAX_HELD = 250
+"""Connections that are held open at the same time."""
+UPLOAD_HEAD = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\nContent-Type: "
+UPLOAD_HEAD += 'multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="files"; '
+UPLOAD_HEAD += 'filename="a.png"\r\n\r\n'
 TIMEOUT = 30
 
 
@@ -84,11 +93,13 @@ class Target:
         self.address = address
         self.host = host
         self.port = urlsplit(address).port
-        self.client = httpx.Client(base_url=address, timeout=TIMEOUT)
-        self.client.get("/")
+        self.client = httpx.Client(transport=_from(ADDRESSES[0]), base_url=address, timeout=TIMEOUT)
+        self._held: collections.deque[socket.socket] = collections.deque()
+        page = self.client.get("/").text
         self.paint_number, self.form = fill_form(self.client, PHOTO, PAINTING)
         self.form[-1] = SMALL
         self.record_number, _ = find_function(self.client.get("/config").json(), "again", "upload")
+        self.asset = re.search(r"/assets/[^\"]+[.]js", page).group()
 
     def post_event(self, **fields: object) -> httpx.Response:
         """Calls the function that paints, with some fields replaced."""
@@ -98,9 +109,31 @@ class Target:
 
     def send_raw(self, text: bytes, wait: float = 0) -> None:
         """Opens a connection, sends something, and breaks off."""
-        with socket.create_connection((self.host, self.port), timeout=TIMEOUT) as connection:
+        with self._connect(ADDRESSES[0]) as connection:
             connection.sendall(text)
             time.sleep(wait)
+
+    def hold_raw(self, text: bytes) -> None:
+        """Opens a connection, sends something, and holds the connection open without reading the answer."""
+        connection = self._connect(ADDRESSES[1])
+        self._held.append(connection)
+        if len(self._held) > MAX_HELD:
+            self._held.popleft().close()
+        connection.sendall(text)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.client.close()
+        while self._held:
+            self._held.pop().close()
+
+    def _connect(self, source: str) -> socket.socket:
+        return socket.create_connection((self.host, self.port), TIMEOUT, source_address=(source, 0))
+
+
+def _from(address: str) -> httpx.HTTPTransport:
+    """Returns what makes connections from an address of this machine."""
+    return httpx.HTTPTransport(local_address=address or None)
 
 
 def _send_long_path(target: Target, number: int) -> httpx.Response:
@@ -122,9 +155,36 @@ def _join_without_stream(target: Target, number: int) -> httpx.Response:
 
 
 def _break_off_upload(target: Target, number: int) -> None:
-    head = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n"
-    head += 'Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="files"; '
-    target.send_raw(head.encode() + b'filename="a.png"\r\n\r\n' + bytes(300_000))
+    target.send_raw(UPLOAD_HEAD.encode() + bytes(300_000))
+
+
+def _stall_upload(target: Target, number: int) -> None:
+    target.hold_raw(UPLOAD_HEAD.encode() + bytes(number % 2000))
+
+
+def _stall_body(target: Target, number: int) -> None:
+    path = ("gradio_api/queue/join", "login", "config")[number % 3]
+    target.hold_raw(f"POST /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n[".encode())
+
+
+def _leave_answers_unread(target: Target, number: int) -> None:
+    target.hold_raw(f"GET {target.asset} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 300)
+
+
+def _hold_stream(target: Target, number: int) -> None:
+    """Opens the stream of a session that asked for something, and leaves it open."""
+    session = f"idle{number}"
+    event = {"fn_index": target.record_number, "data": [None], "session_hash": session}
+    body = json.dumps(event)
+    head = "POST /gradio_api/queue/join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n{body}"
+    target.hold_raw(
+        f"{head}GET /gradio_api/queue/data?session_hash={session} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    )
+
+
+def _fill_folder(target: Target, number: int) -> httpx.Response:
+    return target.client.post("/gradio_api/upload", files={"files": ("a.png", bytes(15_000_000))})
 
 
 def _upload_many_files(target: Target, number: int) -> httpx.Response:
@@ -137,6 +197,13 @@ def _upload_record(target: Target, number: int) -> httpx.Response:
     files = {"files": ("record.json", b'{"":' * 10 + b'{"":{}},' * 100_000)}
     (stored,) = target.client.post("/gradio_api/upload", files=files).json()
     return ask(target.client, target.record_number, [describe_file(stored)], f"record{number}")
+
+
+def _read_without_stream(target: Target, number: int) -> httpx.Response:
+    """Has pictures read for a visitor who is not there."""
+    config = target.client.get("/config").json()
+    check_number, values = find_function(config, "photo", "upload")
+    return ask(target.client, check_number, [target.form[0], *values[1:]], f"reader{number}")
 
 
 def _open_half(target: Target, number: int) -> None:
@@ -179,7 +246,7 @@ def _cancel_others(target: Target, number: int) -> httpx.Response:
 
 def _read_others_stream(target: Target, number: int) -> httpx.Response:
     path = ("queue/data?session_hash=visitor", "heartbeat/visitor", "queue/data?session_hash=nobody")[number % 3]
-    with httpx.Client(base_url=target.address, timeout=TIMEOUT) as other:
+    with httpx.Client(transport=_from(ADDRESSES[0]), base_url=target.address, timeout=TIMEOUT) as other:
         return other.get(f"/gradio_api/{path}")
 
 
@@ -191,6 +258,12 @@ ATTACKS: tuple[Callable, ...] = (
     _break_off_upload,
     _upload_many_files,
     _upload_record,
+    _read_without_stream,
+    _stall_upload,
+    _stall_body,
+    _leave_answers_unread,
+    _hold_stream,
+    _fill_folder,
     _open_half,
     _use_foreign_name,
     _try_password,
@@ -238,7 +311,7 @@ def attack(address: str, seconds: float, max_requests: int, process: psutil.Proc
     is_over.set()
     for thread in watchers:
         thread.join()
-    target.client.close()
+    target.close()
     return figures
 
 

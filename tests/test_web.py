@@ -310,6 +310,23 @@ def test_one_is_painted_and_others_wait_in_their_places(queue):
     queue.stop("nobody")
 
 
+def test_one_network_leaves_places_to_others(engine):
+    queue = JobQueue([engine], max_waiting=3)
+    try:
+        first = Job(paint_request(**LONG))
+        queue.join("a", first, "one")
+        until(lambda: first.points)
+        for visitor in "bc":
+            queue.join(visitor, Job(paint_request(**LONG)), "one")
+        with pytest.raises(UserError, match="2 visitors of your network are waiting"):
+            queue.check("d", "one")
+        queue.stop("b")
+        queue.check("d", "one")
+        queue.join("e", Job(paint_request(**LONG)), "other")
+    finally:
+        queue.close()
+
+
 def test_stop_keeps_the_best_picture(queue):
     one = Job(paint_request(**LONG))
     queue.join("a", one)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import COFFEE, SWIRLS
+from PIL import Image
 
 pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
 import httpx
@@ -21,15 +22,27 @@ import httpx
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 from neural_style.settings.web import WebSettings
-from neural_style.web import bodies, connections, controls, cookies, logins, origins, sessions, uploads
+from neural_style.web import (
+    bodies,
+    connections,
+    controls,
+    cookies,
+    logins,
+    origins,
+    pictures,
+    sessions,
+    shares,
+    uploads,
+)
 from neural_style.web.bodies import EventFunction
 from neural_style.web.refusal import Refusal
 from neural_style.web.server import serving
 from neural_style.web.sessions import Sessions
+from neural_style.web.shares import Shares
 from neural_style.web.uploads import UploadFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-from page_client import answers, ask, describe_file, fill_form, find_function, free_port, upload
+from page_client import answers, ask, describe_file, fill_form, find_function, free_port, paint, upload
 
 SECRET = "/etc/passwd"
 SMALL = "--rows=32 --scales=1 --scale_iterations=1 --evaluations_per_iteration=2 --weights=random"
@@ -334,10 +347,10 @@ def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
         tracker.claim("ada", "cookie")
         tracker.expect("ada")
         assert not tracker.is_connected("ada")
-        with tracker.open_stream("ada", "cookie"):
+        with tracker.open_stream("ada", "cookie", "network"):
             assert await tracker.wait_until_connected("ada")
             assert tracker.is_connected("ada")
-            with tracker.open_stream("ada", "cookie"):
+            with tracker.open_stream("ada", "cookie", "network"):
                 pass
             assert tracker.is_connected("ada")
         assert not tracker.is_connected("ada")
@@ -355,7 +368,7 @@ def test_a_wait_that_is_cancelled_leaves_others_waiting(monkeypatch):
         await asyncio.sleep(0)
         left.cancel()
         await asyncio.sleep(0)
-        with tracker.open_stream("ada", "cookie"):
+        with tracker.open_stream("ada", "cookie", "network"):
             assert await waits
 
     run_sessions(scenario, monkeypatch)
@@ -390,16 +403,63 @@ def test_owners_and_streams_are_bounded(monkeypatch):
 
     async def scenario(tracker, forgotten):
         tracker.claim("here", "x")
-        with tracker.open_stream("here", "x"), tracker.open_stream("here", "x"):
+        with tracker.open_stream("here", "x", "network"), tracker.open_stream("here", "x", "network"):
             for number in range(9):
                 tracker.claim(f"gone{number}", "x")
             assert len(tracker._owners) == 3
-            with pytest.raises(Refusal, match="Too many streams"), tracker.open_stream("here", "x"):
+            with pytest.raises(Refusal, match="Too many streams"), tracker.open_stream("here", "x", "network"):
                 pass
-        with pytest.raises(Refusal, match="no requests"), tracker.open_stream("unknown", "x"):
+        with pytest.raises(Refusal, match="no requests"), tracker.open_stream("unknown", "x", "network"):
             pass
 
     run_sessions(scenario, monkeypatch)
+
+
+def test_one_network_leaves_streams_to_others(monkeypatch):
+    monkeypatch.setattr(sessions, "MAX_STREAMS_PER_NETWORK", 2)
+
+    async def scenario(tracker, forgotten):
+        for session in ("one", "two", "three"):
+            tracker.claim(session, "x")
+        with tracker.open_stream("one", "x", "192.0.2.1"), tracker.open_stream("two", "x", "192.0.2.1"):
+            with pytest.raises(Refusal, match="Too many streams"), tracker.open_stream("three", "x", "192.0.2.1"):
+                pass
+            assert not tracker.is_connected("three")
+            with tracker.open_stream("three", "x", "192.0.2.2"):
+                assert tracker.is_connected("three")
+        with tracker.open_stream("three", "x", "192.0.2.1"):
+            pass
+
+    run_sessions(scenario, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("localhost", "localhost", True),
+    ],
+)
+def test_networks(one, other, is_same):
+    assert (shares.network_of(one) == shares.network_of(other)) == is_same
+
+
+@pytest.mark.parametrize(("component", "file"), [("photo", COFFEE), ("again", COFFEE)])
+def test_files_are_read_only_for_visitors_who_are_there(client, config, monkeypatch, component, file):
+    """Otherwise calls without a stream would keep the reader busy."""
+    monkeypatch.setattr(sessions, "ARRIVAL_SECONDS", 0.2)
+    read = []
+    monkeypatch.setattr(pictures, "check_size", lambda path, *_: read.append(path))
+    number, values = find_function(config, component, "upload")
+    values[0] = describe_file(upload(client, file))
+    ask(client, number, values, f"{component}-ghost")
+    time.sleep(0.5)
+    assert read == []
+    ask(client, number, values, f"{component}-ada")
+    assert list(answers(client, f"{component}-ada"))[-1]["msg"] == "process_completed"
+    assert len(read) == 1
 
 
 def test_ghosts_do_not_fill_the_queue(client, form):
@@ -435,6 +495,18 @@ def test_unknown_sessions_and_functions_get_4xx(client, form):
     assert ask(client, 10**6, values, "eve").status_code == 404
 
 
+def test_a_stream_without_answers_is_refused(client, form, capfd):
+    """When the request was refused, or all its answers were sent; Gradio would wait for ever, or raise."""
+    number, values = form
+    body = json.dumps({"fn_index": number, "data": values, "session_hash": "refused"})
+    assert client.post("/gradio_api/queue/join", content=body).status_code == 422  # no type
+    ask(client, number, values, "answered")
+    assert "Painted" in json.dumps(list(answers(client, "answered"))[-1])
+    for session in ("refused", "answered"):
+        assert client.get(f"/gradio_api/queue/data?session_hash={session}").status_code == 404
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_who_closes_the_page_makes_room(client, form):
     number, values = form
     values[-1] = LONG
@@ -464,7 +536,7 @@ def form_body(*files):
     return b"".join(parts) + b"--x--\r\n"
 
 
-def send_upload(folder, *chunks, is_cut=False):
+def send_upload(folder, *chunks, is_cut=False, address="192.0.2.1"):
     """Uploads chunks of a body; `is_cut` disconnects after them."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     messages.append({"type": "http.disconnect"} if is_cut else {"type": "http.request", "body": b""})
@@ -472,7 +544,8 @@ def send_upload(folder, *chunks, is_cut=False):
     async def receive():
         return messages.pop(0)
 
-    scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    scope = {"type": "http", "headers": headers, "client": (address, 1)}
     return asyncio.run(folder.receive(scope, receive))
 
 
@@ -551,9 +624,9 @@ def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_UPLOADS", 5)
     folder = folder_with(tmp_path, 1000)
     statuses = []
-    for _ in range(12):
+    for number in range(12):
         try:
-            send_upload(folder, form_body(("a.png", bytes(900))))
+            send_upload(folder, form_body(("a.png", bytes(900))), address=f"192.0.2.{number}")
         except Refusal as error:
             statuses.append(error.status)
     assert statuses
@@ -561,6 +634,82 @@ def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
     assert sum(path.stat().st_size for path in stored_files(tmp_path)) <= 5000
     folder.sweep()
     assert folder.used_bytes == sum(path.stat().st_size for path in stored_files(tmp_path))
+
+
+def test_one_network_leaves_room_for_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_UPLOADS_OF_NETWORK", 2)
+    folder = folder_with(tmp_path, 1000)
+    body = form_body(("a.png", bytes(700)))
+    send_upload(folder, body, address="2001:db8::1")
+    send_upload(folder, body, address="2001:db8::2")
+    with pytest.raises(Refusal, match="no room"):
+        send_upload(folder, body, address="2001:db8::3")
+    send_upload(folder, body, address="2001:db9::1")
+    folder.sweep(time.time() + uploads.MAX_AGE + 60)
+    assert folder.used_bytes == 0
+    send_upload(folder, body, address="2001:db8::1")
+
+
+def test_slow_uploads_leave_places_to_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_CONCURRENT_OF_NETWORK", 2)
+    folder = folder_with(tmp_path)
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+
+    async def never():
+        await asyncio.sleep(60)
+
+    def start(address):
+        scope = {"type": "http", "headers": headers, "client": (address, 1)}
+        return asyncio.create_task(folder.receive(scope, never))
+
+    async def run():
+        tasks = [start(address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2")]
+        await asyncio.sleep(0.05)
+        assert [task.done() for task in tasks] == [False, False, True, False]
+        with pytest.raises(Refusal, match="Too many files"):
+            await tasks[2]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [start("192.0.2.1")]
+        await asyncio.sleep(0.05)
+        assert not tasks[0].done()
+        tasks[0].cancel()
+
+    asyncio.run(run())
+
+
+def test_an_upload_that_trickles_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "CHUNK_SECONDS", 0.2)
+    chunks = iter([form_body(("a.png", bytes(900)))[:100], *[b"x"] * 50])
+    received = []
+
+    async def trickle():
+        await asyncio.sleep(0.05)
+        received.append(next(chunks))
+        return {"type": "http.request", "body": received[-1], "more_body": True}
+
+    scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+    folder = folder_with(tmp_path)
+    with pytest.raises(Refusal, match="interrupted"):
+        asyncio.run(folder.receive(scope, trickle))
+    assert 3 <= len(received) <= 10
+    assert folder.used_bytes == 0
+
+
+def test_the_oldest_results_make_room_and_uploads_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_RESULTS", 3)
+    folder = folder_with(tmp_path, 1000)
+    uploaded = send_upload(folder, form_body(("a.png", bytes(900))))
+    written = []
+    for _ in range(6):
+        with folder.adding_result() as result_folder:
+            written.append(result_folder / "painted.png")
+            written[-1].write_bytes(bytes(900))
+        time.sleep(0.01)  # so that their times differ
+    assert [path.exists() for path in written] == [False] * 3 + [True] * 3
+    assert Path(uploaded).exists()
+    assert folder.used_bytes == 900
 
 
 def test_everything_goes_by_age(tmp_path):
@@ -576,7 +725,7 @@ def test_everything_goes_by_age(tmp_path):
     folder.sweep(time.time() + uploads.MAX_AGE + 60)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sample.png"]
     assert [path.name for path in stored_files(tmp_path)] == ["sample.png"]
-    assert folder.used_bytes == 4
+    assert folder.used_bytes == 0
 
 
 def test_uploads_write_nothing_elsewhere(client):
@@ -658,29 +807,46 @@ def test_a_choice_needs_its_index_and_value(choice):
     assert refused(bodies.parse_event, json.dumps(event).encode(), functions, bool) == 400
 
 
+def attempt(limit, network, browser=None, is_correct=False):
+    """Tries a password; returns whether it was looked at."""
+    try:
+        with limit.attempt(network, browser) as mark_correct:
+            if is_correct:
+                mark_correct()
+    except Refusal as refusal:
+        return refusal.status != 429
+    return True
+
+
 def test_passwords_can_be_tried_rarely():
     now = [0.0]
     limit = logins.LoginLimit(lambda: now[0])
     for _ in range(logins.MAX_FAILURES):
-        with limit.attempt("2001:db8::1"):
-            pass
-        with limit.attempt("192.0.2.1") as mark_correct:
-            mark_correct()
-    for address in ("2001:db8::1", "2001:db8::2"):
-        with pytest.raises(Refusal, match="Too many wrong passwords"), limit.attempt(address):
-            pass
+        assert attempt(limit, "one")
+        assert attempt(limit, "other", is_correct=True)
+    assert not attempt(limit, "one")
     now[0] = logins.WINDOW + 1
-    with limit.attempt("2001:db8::1"):
-        pass
+    assert attempt(limit, "one")
 
 
-def test_addresses_of_passwords_are_bounded(monkeypatch):
-    monkeypatch.setattr(logins, "MAX_ADDRESSES", 5)
+def test_who_has_logged_in_before_is_not_locked_out_by_others_of_the_network():
+    limit = logins.LoginLimit()
+    assert attempt(limit, "proxy", "ada's", is_correct=True)
+    for number in range(logins.MAX_FAILURES):
+        assert attempt(limit, "proxy", f"eve's {number}")
+    assert not attempt(limit, "proxy", "eve's new")
+    assert not attempt(limit, "proxy", None)
+    for _ in range(logins.MAX_FAILURES):
+        assert attempt(limit, "proxy", "ada's")
+    assert not attempt(limit, "proxy", "ada's")
+
+
+def test_what_the_login_limit_remembers_is_bounded(monkeypatch):
+    monkeypatch.setattr(logins, "MAX_REMEMBERED", 5)
     limit = logins.LoginLimit()
     for number in range(50):
-        with limit.attempt(f"192.0.2.{number}"):
-            pass
-    assert len(limit._failures) == 5
+        attempt(limit, f"192.0.2.{number}", f"browser {number}", is_correct=True)
+    assert len(limit._failures) == len(limit._known_browsers) == 5
 
 
 @pytest.mark.parametrize("path", ["/", "/?deep_link=../../etc", "/config", "/nothing", "/theme.css"])
@@ -714,6 +880,68 @@ def test_half_open_connections_displace_the_oldest(client):
     finally:
         for connection in half_open:
             connection.close()
+
+
+@pytest.fixture
+def few_connections(monkeypatch):
+    """Four connections of a network, besides those that are open now."""
+    limited = connections.LimitedProtocol
+    for name, of_one in (("_shares", 4), ("_proxy_shares", 6)):
+        monkeypatch.setattr(limited, name, Shares(6, of_one, "too many"))
+
+
+def count_open(addresses):
+    """Opens connections from addresses of this machine; returns how many the server keeps."""
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for address in addresses:
+            connection = socket.create_connection(("127.0.0.1", PORT), source_address=(address, 0))
+            opened.append(stack.enter_context(connection))
+        return sum(map(is_open, opened))
+
+
+def is_open(connection):
+    connection.settimeout(0.3)
+    try:
+        return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except ConnectionResetError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 on its loopback")
+def test_one_network_leaves_connections_to_others(few_connections, monkeypatch):
+    assert count_open(["127.0.0.2"] * 5 + ["127.0.0.3"]) == 5
+    time.sleep(0.2)
+    assert count_open(["127.0.0.2"] * 5) == 4  # those that were closed no longer count
+    assert count_open(["127.0.0.2", "127.0.0.3"] * 4) == 6
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.2")
+    assert count_open(["127.0.0.2"] * 8) == 6
+
+
+def count_answers(path, count, seconds_of_rest):
+    """Asks for a file many times at once, rests, and reads; returns how many answers came."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n\r\n".encode()
+    received = bytearray()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", PORT))
+        connection.sendall(request * count)
+        time.sleep(seconds_of_rest)
+        connection.settimeout(2)
+        with contextlib.suppress(ConnectionResetError, TimeoutError):
+            while part := connection.recv(1 << 16):
+                received += part
+    return received.count(b"HTTP/1.1 200")
+
+
+def test_answers_that_are_not_read_are_given_up(client, monkeypatch):
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 1)
+    upload_path = upload(client, COFFEE)  # larger than the buffers when it is asked for many times
+    path = f"/gradio_api/file={upload_path}"
+    assert count_answers(path, 10, seconds_of_rest=0) == 10
+    assert count_answers(path, 400, seconds_of_rest=3) < 400
 
 
 def test_a_password_guards_everything(monkeypatch):
@@ -765,6 +993,20 @@ def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client,
         values[-1] = flags
         ask(client, number, values, "bob")
         assert sentence in json.dumps(list(answers(client, "bob")), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(("byte_count", "is_kept"), [(60_000, True), (400_000, False)])
+def test_large_metadata_is_not_copied_to_results(client, form, tmp_path, byte_count, is_kept):
+    exif = Image.Exif()
+    exif[0x010E] = "x" * byte_count  # the description
+    with Image.open(COFFEE) as image:
+        image.save(tmp_path / "photo.png", exif=exif)
+    number, values = form
+    values[0] = describe_file(upload(client, tmp_path / "photo.png"))
+    sentence, address = paint(client, number, values, f"exif{byte_count}")
+    assert sentence.startswith("Painted")
+    png = client.get(address).content
+    assert (b"x" * 1000 in png) == is_kept
 
 
 def test_values_that_the_page_never_sends_get_a_sentence(client, form, capfd):

@@ -18,7 +18,7 @@ ENDING = ".onnx"
 LARGEST = 2**26
 """Maximum bytes of a file. Known networks have up to 27 MB."""
 MAX_STRUCTURE = 10**6
-"""Maximum bytes besides weights: parsed, nodes can take a hundred times as much. Exports of known networks have less."""
+"""Maximum bytes besides weights: parsed, nodes can take a hundred times as much. Known networks have less."""
 MODEL, GRAPH, TENSOR, WEIGHTS = range(4)
 """Parts of a file."""
 CHILDREN: Mapping[int, Mapping[int, int]] = {

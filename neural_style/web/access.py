@@ -14,6 +14,7 @@ from neural_style.web.logins import LoginLimit
 from neural_style.web.origins import OriginCheck
 from neural_style.web.refusal import Refusal
 from neural_style.web.sessions import Sessions
+from neural_style.web.shares import network_of_request
 from neural_style.web.uploads import UploadFolder, is_plain_path
 
 API = "/gradio_api/"
@@ -136,7 +137,7 @@ class FileAccessMiddleware:
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets Gradio check the password, if there were not too many attempts."""
-        with self._logins.attempt(_address_of(scope)) as mark_correct:
+        with self._logins.attempt(network_of_request(scope), cookies.browser_of(scope)) as mark_correct:
             body = await bodies.read_body(receive, MAX_LOGIN_BYTES)
 
             async def watch(message: Message) -> None:
@@ -178,7 +179,7 @@ class FileAccessMiddleware:
         except ValueError as error:
             raise Refusal(400, "Expected a session.") from error
         session = bodies.check_session(query.get("session_hash", [None])[0])
-        with self._sessions.open_stream(session, _owner_of(scope)):
+        with self._sessions.open_stream(session, _owner_of(scope), network_of_request(scope)):
             await self._app({**scope, "query_string": f"session_hash={session}".encode()}, receive, send)
 
     async def _check_login(self, scope: Scope) -> None:
@@ -221,9 +222,5 @@ class FileAccessMiddleware:
 
 
 def _owner_of(scope: Scope) -> str:
-    """Return what tells a browser from others: its cookie, or without one its address."""
-    return cookies.browser_of(scope) or f"address {_address_of(scope)}"
-
-
-def _address_of(scope: Scope) -> str:
-    return scope["client"][0] if scope.get("client") else ""
+    """Return what tells a browser from others: its cookie, or without one its network."""
+    return cookies.browser_of(scope) or f"network {network_of_request(scope)}"

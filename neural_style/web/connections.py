@@ -1,23 +1,43 @@
-"""Limits connections that send no request, or only a part of its head."""
+"""Limits connections: their number, those without a whole request, and those that do not read their answers."""
 
 import asyncio
+import contextlib
+import os
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from neural_style.web.refusal import Refusal
+from neural_style.web.shares import Shares, network_of
 
 HEADER_SECONDS = 10
 """Time to send the head of a request."""
 MAX_IDLE = 100
 """Connections that may be without a request. One more, and one is closed."""
+UNREAD_SECONDS = 30
+"""Time to read an answer that waits in full buffers."""
+MAX_CONNECTIONS = 600
+MAX_PER_NETWORK = 200
+"""A proxy that `FORWARDED_ALLOW_IPS` names is one network here, and may have all."""
 
 
 class LimitedProtocol(H11Protocol):
     """uvicorn's HTTP connection with these limits, which hold for all servers of the process together."""
 
     _idle: "dict[LimitedProtocol, asyncio.TimerHandle]" = {}
+    _shares = Shares(MAX_CONNECTIONS, MAX_PER_NETWORK, "too many connections")
+    _proxy_shares = Shares(MAX_CONNECTIONS, MAX_CONNECTIONS, "too many connections")
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Start to wait for a request."""
+        """Count the connection, and start to wait for a request."""
         super().connection_made(transport)
+        self._held = contextlib.ExitStack()
+        self._unread_timer: asyncio.TimerHandle | None = None
+        shares = self._proxy_shares if os.environ.get("FORWARDED_ALLOW_IPS") else self._shares
+        try:
+            self._held.enter_context(shares.hold(network_of(self.client[0] if self.client else "")))
+        except Refusal:
+            transport.abort()
+            return
         self._start_waiting()
         if len(self._idle) > MAX_IDLE:
             self._abort_oldest()
@@ -40,9 +60,25 @@ class LimitedProtocol(H11Protocol):
         self._start_waiting()
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """Note that the buffers are full."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Note that the answer is being read."""
+        super().resume_writing()
+        self._stop_unread_timer()
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
         self._stop_waiting()
+        self._stop_unread_timer()
+        self._held.close()
         super().connection_lost(exc)
 
     def _start_waiting(self) -> None:

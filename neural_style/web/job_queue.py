@@ -1,6 +1,7 @@
 """The queue of jobs: each engine runs one at a time, in the order in which they came."""
 
 import collections
+import math
 import threading
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ class JobQueue:
         """
         self._max_waiting = max_waiting
         self._waiting: collections.deque[Job] = collections.deque()
+        self._networks: dict[Job, str] = {}
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition(threading.RLock())
         self._is_closed = False
@@ -29,11 +31,15 @@ class JobQueue:
         for thread in self._threads:
             thread.start()
 
-    def check(self, visitor: str) -> None:
+    def check(self, visitor: str, network: str = "") -> None:
         """Check that a visitor can join.
 
+        Args:
+          visitor: the session.
+          network: of the visitor. Unless it is empty, its jobs may take half of the queue.
+
         Raises:
-          UserError: the queue is full, or already holds a job of this visitor.
+          UserError: the queue is full, or already holds a job of this visitor, or many of this network.
         """
         with self._changed:
             self._clean()
@@ -41,16 +47,24 @@ class JobQueue:
                 raise UserError("A picture of yours is already in the queue: wait for it, or stop it.")
             if len(self._waiting) >= self._max_waiting + self._idle_count:
                 raise UserError(f"The queue is full, {len(self._waiting)} are waiting: come back in a minute.")
+            count = sum(self._networks[job] == network for job in self._waiting)
+            if network and count >= self._idle_count + math.ceil(self._max_waiting / 2):
+                raise UserError(f"{count} visitors of your network are waiting: come back in a minute.")
 
-    def join(self, visitor: str, job: Job) -> None:
+    def join(self, visitor: str, job: Job, network: str = "") -> None:
         """Add a job at the end.
+
+        Args:
+          visitor, network: see `check`.
+          job: the visitor's.
 
         Raises:
           UserError: see `check`.
         """
         with self._changed:
-            self.check(visitor)
+            self.check(visitor, network)
             self._jobs[visitor] = job
+            self._networks[job] = network
             self._waiting.append(job)
             self._changed.notify()
 
@@ -87,6 +101,7 @@ class JobQueue:
             self._waiting.remove(job)
             job.cancel()
         self._jobs = {visitor: job for visitor, job in self._jobs.items() if job.outcome is None}
+        self._networks = {job: self._networks[job] for job in self._waiting}
 
     def _serve(self, engine: Engine) -> None:
         while True:

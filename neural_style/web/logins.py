@@ -2,60 +2,68 @@
 
 import collections
 import contextlib
-import ipaddress
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from neural_style.web.refusal import Refusal
 
 MAX_FAILURES = 10
-"""Wrong passwords of an address within `WINDOW`."""
+"""Wrong passwords of a network within `WINDOW`."""
 WINDOW = 60
 """Seconds."""
-MAX_ADDRESSES = 10_000
-"""Addresses that are remembered."""
+MAX_REMEMBERED = 10_000
+"""Networks, and browsers that have logged in."""
 
 
 class LoginLimit:
-    """Counts wrong passwords by address."""
+    """Counts wrong passwords by network.
+
+    A browser that has logged in before has a count of its own, so others of its network do not lock it out: those that
+    come through one proxy are one network.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._failures: collections.OrderedDict[str, list[float]] = collections.OrderedDict()
+        self._known_browsers: collections.OrderedDict[str, None] = collections.OrderedDict()
 
     @contextlib.contextmanager
-    def attempt(self, address: str) -> Iterator[Callable[[], None]]:
+    def attempt(self, network: str, browser: str | None) -> Iterator[Callable[[], None]]:
         """Count an attempt as wrong, unless the function that it gives is called.
 
         Args:
-          address: IP address of the visitor.
+          network: of the visitor, see `shares.network_of`.
+          browser: its cookie, if it has one.
 
         Raises:
-          Refusal: too many wrong passwords came from this address.
+          Refusal: too many wrong passwords came from this network, or from a browser that has logged in before.
         """
-        failures = self._recent_failures(_network_of(address))
+        is_known = browser in self._known_browsers
+        failures = self._recent_failures(f"browser {browser}" if is_known else network)
         if len(failures) >= MAX_FAILURES:
             raise Refusal(429, f"Too many wrong passwords: try again in {WINDOW} seconds.")
         now = self._clock()
         failures.append(now)  # counted at once, so that attempts at the same time count too
-        yield lambda: failures.remove(now)
 
-    def _recent_failures(self, network: str) -> list[float]:
-        failures = self._failures.setdefault(network, [])
-        self._failures.move_to_end(network)
-        if len(self._failures) > MAX_ADDRESSES:
-            self._failures.popitem(last=False)
+        def mark_correct() -> None:
+            failures.remove(now)
+            if browser is not None:
+                _remember(self._known_browsers, browser, None)
+
+        yield mark_correct
+
+    def _recent_failures(self, source: str) -> list[float]:
+        failures = _remember(self._failures, source, [])
         start = self._clock() - WINDOW
         failures[:] = [moment for moment in failures if moment > start]
         return failures
 
 
-def _network_of(address: str) -> str:
-    """Return the address, or for IPv6 the network of 64 bits that one customer usually has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
+def _remember(items: collections.OrderedDict, name: str, value: Any) -> Any:
+    """Return what is kept under a name, by default `value`; the name used longest ago goes where there are too many."""
+    value = items.setdefault(name, value)
+    items.move_to_end(name)
+    if len(items) > MAX_REMEMBERED:
+        items.popitem(last=False)
+    return value

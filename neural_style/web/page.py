@@ -3,7 +3,6 @@
 import asyncio
 import html
 import json
-import secrets
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,15 +16,21 @@ from neural_style.settings.web import WebSettings
 from neural_style.web import components, controls, curves, pictures, requests, samples
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
+from neural_style.web.refusal import Refusal
 from neural_style.web.requests import PaintRequest
 from neural_style.web.sessions import Sessions
+from neural_style.web.shares import Shares, network_of
+from neural_style.web.uploads import UploadFolder
 
 POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
 MAX_READING = 16
-"""Visitors whose files may wait to be read."""
+"""Files that may wait to be read."""
+MAX_READING_OF_NETWORK = 8
+MAX_METADATA_BYTES = 100_000
+"""EXIF data, or a colour profile, that is copied to a result. JPEG files have at most 64 KB of EXIF data."""
 VISIBLE_CONTROLS = 6
 """Controls that are visible at once; the others open with a click."""
 EVENT = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "preprocess": False}
@@ -51,12 +56,12 @@ A photograph in the style of a painting: drop two pictures, or choose from the s
 class Page:
     """The page's components, and the functions that they call."""
 
-    def __init__(self, queue: JobQueue, bounds: WebSettings, folder: Path, sessions: Sessions):
+    def __init__(self, queue: JobQueue, bounds: WebSettings, folder: UploadFolder, sessions: Sessions):
         """
         Args:
           queue: runs the jobs.
           bounds: settings of the page.
-          folder: keeps results until they are downloaded.
+          folder: keeps uploads, and results until they are downloaded.
           sessions: knows which visitors are connected.
         """
         self._queue = queue
@@ -65,7 +70,11 @@ class Page:
         self._sessions = sessions
         self._examples = samples.find_examples()
         self._reader = ThreadPoolExecutor(1, "reader")  # one file at a time, and never in Gradio's own threads
-        self._reading_count = 0
+        self._readings = Shares(
+            MAX_READING,
+            MAX_READING_OF_NETWORK,
+            "Many pictures are being read at the moment: try again in a few seconds.",
+        )
 
     def build_blocks(self) -> gr.Blocks:
         """Build all components and connects their events."""
@@ -164,31 +173,31 @@ class Page:
     def _make_picture_check(self, description: str) -> Callable:
         """Return a function that checks a picture as soon as it is dropped."""
 
-        async def check(file: Any) -> tuple[Any, str]:
+        async def check(request: gr.Request, file: Any) -> tuple[Any, Any]:
+            if not await self._sessions.wait_until_connected(request.session_hash):
+                return gr.skip(), gr.skip()
             try:
                 path = _path_of(file)
                 if path is None:
                     raise UserError(pictures.describe_unreadable(description, self._bounds))
-                await self._read(pictures.read, path, description, self._bounds)
+                await self._read(request, pictures.read, path, description, self._bounds)
             except UserError as error:
                 return None, _format_error(error)
             return gr.skip(), f"{description.capitalize()} is there."
 
         return check
 
-    async def _read(self, function: Callable, *args: Any) -> Any:
+    async def _read(self, request: gr.Request, function: Callable, *args: Any) -> Any:
         """Run work on uploaded files in the reader's thread.
 
         Raises:
-          UserError: too many visitors wait for it.
+          UserError: too many visitors, or too many of this network, wait for it.
         """
-        if self._reading_count >= MAX_READING:
-            raise UserError("Many pictures are being read at the moment: try again in a few seconds.")
-        self._reading_count += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reader, function, *args)
-        finally:
-            self._reading_count -= 1
+            with self._readings.hold(_network_of(request)):
+                return await asyncio.get_running_loop().run_in_executor(self._reader, function, *args)
+        except Refusal as refusal:
+            raise UserError(str(refusal)) from refusal
 
     def _show_recipe(self, recipe: Any) -> list[Any]:
         """Return the controls as a recipe sets them."""
@@ -217,13 +226,15 @@ class Page:
         paths = [example.photo, example.painting]
         return self._fill_form(example.recipe, example.flags, paths, f"As {example.recipe} does.")
 
-    async def _show_record(self, file: Any) -> list[Any]:
+    async def _show_record(self, request: gr.Request, file: Any) -> list[Any]:
         """Fill in the form from a record. Pictures are filled in if they are samples."""
+        if not await self._sessions.wait_until_connected(request.session_hash):
+            return self._keep_form("")
         path = _path_of(file)
         try:
             if path is None:
                 raise UserError("Expected a record (.json) or a PNG: choose one.")
-            record = await self._read(requests.read_record, path, self._bounds)
+            record = await self._read(request, requests.read_record, path, self._bounds)
         except UserError as error:
             return self._keep_form(_format_error(error))
         names = [("the photograph", record.photo), ("the painting", record.painting)]
@@ -250,11 +261,12 @@ class Page:
         if not await self._sessions.wait_until_connected(visitor):
             return
         try:
-            self._queue.check(visitor)
+            network = _network_of(request)
+            self._queue.check(visitor, network)
             paint_request = self._make_request(_path_of(photo), _path_of(painting), str(recipe), values)
-            await self._read(paint_request.prepare)  # reports errors at once, not at the end of the queue
+            await self._read(request, paint_request.prepare)  # reports errors at once, not at the end of the queue
             job = Job(paint_request)
-            self._queue.join(visitor, job)
+            self._queue.join(visitor, job, network)
         except UserError as error:
             yield [_format_error(error), *[gr.skip()] * 6]
             return
@@ -308,18 +320,26 @@ class Page:
         """Write the PNG with its text, and the record; return their paths."""
         if job.image is None:
             raise ValueError("the job has no picture yet")
-        folder = self._folder / secrets.token_hex(16)
-        folder.mkdir()
-        metadata = {name: job.info.get(name) for name in ("exif", "icc_profile")}
+        metadata: dict[str, Any] = {name: _short_metadata(job.info.get(name)) for name in ("exif", "icc_profile")}
         metadata["text"] = json.dumps(job.request.info().as_dict())
-        writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
-        (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
+        with self._folder.adding_result() as folder:
+            writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
+            (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
         return [str(folder / name) for name in ("painted.png", "painted.json")]
 
 
 def _update_buttons(is_painting: bool) -> list[Any]:
     """Enable Stop while a picture is painted, otherwise Paint."""
     return [gr.update(interactive=not is_painting), gr.update(interactive=is_painting)]
+
+
+def _network_of(request: gr.Request) -> str:
+    return network_of(request.client.host if request.client else "")
+
+
+def _short_metadata(data: bytes | None) -> bytes | None:
+    """Return metadata that a result may hold; None for larger ones."""
+    return data if data and len(data) <= MAX_METADATA_BYTES else None
 
 
 def _path_of(file: Any) -> str | None:

@@ -6,7 +6,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neural_style.core.errors import UserError
@@ -60,7 +59,7 @@ def serving(bounds: WebSettings, engines: Sequence[Engine]) -> Iterator[str]:
         sessions = Sessions()
         queue = JobQueue(engines, bounds.max_waiting)
         try:
-            page = Page(queue, bounds, Path(path), sessions)
+            page = Page(queue, bounds, folder, sessions)
             with folder.sweeping(), _launching(page, bounds, folder, sessions) as address:
                 yield address
         finally:
@@ -116,6 +115,7 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
     )
     blocks.server.config.http_protocol_class = LimitedProtocol
     sessions.forget = _make_forget(blocks)
+    sessions.has_answers = lambda session: bool(blocks._queue.pending_event_ids_session.get(session))
     folder.keep_present_files()
     try:
         yield public or local

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from neural_style.web.refusal import Refusal
+from neural_style.web.shares import Shares
 
 ARRIVAL_SECONDS = 5
 """Time to open the stream after a request."""
@@ -19,7 +20,9 @@ MAX_ABSENT = 64
 MAX_SESSIONS = 2000
 """Sessions whose owner is remembered."""
 MAX_STREAMS = 300
+MAX_STREAMS_PER_NETWORK = 100
 MAX_STREAMS_PER_SESSION = 2
+TOO_MANY = "Too many streams are open: close other tabs, or come back in a minute."
 
 
 class Sessions:
@@ -28,8 +31,11 @@ class Sessions:
     def __init__(self):
         self.forget: Callable[[str], Coroutine[Any, Any, None]] | None = None
         """Drops what the server holds for a session."""
+        self.has_answers: Callable[[str], bool] = lambda session: True
+        """Returns whether the server has answers for a session, now or later."""
         self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
         self._streams: collections.Counter[str] = collections.Counter()
+        self._shares = Shares(MAX_STREAMS, MAX_STREAMS_PER_NETWORK, TOO_MANY)
         self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
         self._tasks: set[asyncio.Task] = set()
 
@@ -67,31 +73,37 @@ class Sessions:
         return session in self._streams
 
     @contextlib.contextmanager
-    def open_stream(self, session: str, owner: str) -> Iterator[None]:
+    def open_stream(self, session: str, owner: str, network: str) -> Iterator[None]:
         """Count a session as connected for as long as the context lasts.
 
+        Args:
+          session: its name.
+          owner: the browser that asks.
+          network: the network it asks from, see `shares.network_of`.
+
         Raises:
-          Refusal: the session is unknown, belongs to another browser, or too many streams are open.
+          Refusal: the session has no requests, belongs to another browser, or too many streams are open.
         """
-        if session not in self._owners:
+        if session not in self._owners or not self.has_answers(session):
             raise Refusal(404, "This session has no requests: reload the page.")
         self.claim(session, owner)
-        if self._streams[session] >= MAX_STREAMS_PER_SESSION or self._streams.total() >= MAX_STREAMS:
-            self._remove_zero(session)
-            raise Refusal(503, "Too many streams are open: close other tabs, or come back in a minute.")
-        self._streams[session] += 1
+        if self._streams.get(session, 0) >= MAX_STREAMS_PER_SESSION:
+            raise Refusal(503, TOO_MANY)
+        with self._shares.hold(network):
+            self._streams[session] += 1
+            self._end_wait(session)
+            try:
+                yield
+            finally:
+                self._streams[session] -= 1
+                if not self._streams[session]:
+                    del self._streams[session]
+
+    def _end_wait(self, session: str) -> None:
+        """Tell those who wait for a session's stream that it is there."""
         arrival = self._absent.pop(session, None)
         if arrival is not None and not arrival.done():
             arrival.set_result(True)
-        try:
-            yield
-        finally:
-            self._streams[session] -= 1
-            self._remove_zero(session)
-
-    def _remove_zero(self, session: str) -> None:
-        if not self._streams[session]:
-            del self._streams[session]
 
     def _give_up(self, session: str, arrival: "asyncio.Future[bool]") -> None:
         """Forgets a session that has not opened its stream."""

@@ -1,6 +1,7 @@
-"""Uploaded files: their folder, its bound, and their removal by age."""
+"""Uploaded files and results: their folder, its bounds, and their removal by age."""
 
 import asyncio
+import collections
 import contextlib
 import os
 import re
@@ -19,26 +20,36 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
 from neural_style.web.refusal import Refusal
+from neural_style.web.shares import Shares, network_of_request
 
 MAX_AGE = 3600
 """Seconds after which files are removed."""
 SWEEP_SECONDS = 10
 """Seconds between two removals."""
 MAX_UPLOADS = 100
-"""The folder may hold so many times the largest upload."""
+"""Uploads may have so many times the bytes of the largest one."""
+MAX_UPLOADS_OF_NETWORK = 25
+MAX_RESULTS = 50
+"""Results and previews may have so many times the bytes of the largest upload. Beyond it, the oldest are removed."""
 MAX_CONCURRENT = 32
 """Uploads at the same time."""
+MAX_CONCURRENT_OF_NETWORK = 8
 FORM_BYTES = 10_000
 """What a form may have besides its file."""
 CHUNK_SECONDS = 20
 """Time until more of an upload must arrive."""
 TOTAL_SECONDS = 600
+MIN_BYTES_PER_SECOND = 20_000
+"""Mean speed of an upload that takes longer than `CHUNK_SECONDS`."""
 MAX_PATH_BYTES = 1000
 MAX_NAME_BYTES = 100
 
 
 class UploadFolder:
-    """A folder that holds uploads and results, up to a number of bytes and an age."""
+    """A folder that holds uploads and results, up to a number of bytes and an age.
+
+    Uploads beyond the bound are refused. Results are always written, and the oldest ones make room.
+    """
 
     def __init__(self, folder: str, max_upload: int):
         """
@@ -50,14 +61,18 @@ class UploadFolder:
         self._max_upload = max_upload
         self._permanent: set[str] = set()
         self._lock = threading.Lock()
-        self._stored_bytes = 0
-        self._arriving_bytes = 0
-        self._upload_count = 0
+        self._uploads: dict[str, tuple[str, int]] = {}
+        """The network and the bytes of each upload, by its path."""
+        self._bytes_of_network: collections.Counter[str] = collections.Counter()
+        self._used_bytes = 0
+        self._shares = Shares(
+            MAX_CONCURRENT, MAX_CONCURRENT_OF_NETWORK, "Too many files are being uploaded: try again in a minute."
+        )
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of all files, including those that are arriving."""
-        return self._stored_bytes + self._arriving_bytes
+        """Bytes of all uploads, including those that are arriving."""
+        return self._used_bytes
 
     def contains(self, path: str) -> bool:
         """Return whether a path lies within the folder. Looks at the text only, not at the disk."""
@@ -77,22 +92,20 @@ class UploadFolder:
         Raises:
           Refusal: the upload is malformed, too large, too slow or interrupted, or the folder is full.
         """
-        if self._upload_count >= MAX_CONCURRENT:
-            raise Refusal(503, "Too many files are being uploaded: try again in a minute.")
-        self._upload_count += 1
-        meter = _Meter(self, receive, self._max_upload + FORM_BYTES)
+        network = network_of_request(scope)
+        meter = _Meter(self, network, receive, self._max_upload + FORM_BYTES)
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._store_form(Request(scope, meter.receive))
+            with self._shares.hold(network):
+                async with asyncio.timeout(TOTAL_SECONDS):
+                    return await self._store_form(Request(scope, meter.receive), network)
         except (MultiPartException, HTTPException, KeyError) as error:
             raise Refusal(400, "Expected a form with one file.") from error
         except (ClientDisconnect, TimeoutError) as error:
             raise Refusal(408, "The upload was interrupted: try again.") from error
         finally:
-            self._upload_count -= 1
-            self._arriving_bytes -= meter.byte_count
+            self._count(network, -meter.byte_count)
 
-    async def _store_form(self, request: Request) -> str:
+    async def _store_form(self, request: Request, network: str) -> str:
         # Starlette keeps the file without a name until it is complete, so an interrupted upload leaves nothing.
         async with request.form(max_files=1, max_fields=4, max_part_size=FORM_BYTES) as form:
             file = form["files"]
@@ -100,48 +113,80 @@ class UploadFolder:
                 raise Refusal(400, "Expected a form with one file.")
             if file.size > self._max_upload:
                 raise Refusal(413, "The file exceeds the maximum allowed size.")
-            return await asyncio.to_thread(self._store, file.file, file.filename or "")
+            return await asyncio.to_thread(self._store, file.file, file.filename or "", network)
 
-    def _store(self, file: BinaryIO, name: str) -> str:
-        folder = Path(self._folder, secrets.token_hex(16))
-        folder.mkdir()
-        path = folder / make_safe_name(name)
+    def _store(self, file: BinaryIO, name: str, network: str) -> str:
+        path = self._new_folder() / make_safe_name(name)
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        with self._lock:
-            self._stored_bytes += path.stat().st_size
+        byte_count = path.stat().st_size
+        self._uploads[str(path)] = network, byte_count
+        self._count(network, byte_count)
         return str(path)
 
-    def count_arriving(self, byte_count: int) -> None:
-        """Count bytes of uploads that are not complete.
+    def _new_folder(self) -> Path:
+        folder = Path(self._folder, secrets.token_hex(16))
+        folder.mkdir()
+        return folder
+
+    @contextlib.contextmanager
+    def adding_result(self) -> Iterator[Path]:
+        """Give a new folder for the files of a result. Afterwards, old results are removed where there is no room."""
+        yield self._new_folder()
+        self.sweep()
+
+    def count_arriving(self, network: str, byte_count: int) -> None:
+        """Count bytes of an upload that is not complete.
 
         Raises:
-          Refusal: the folder is full.
+          Refusal: there is no room for them.
         """
-        self._arriving_bytes += byte_count
-        if self.used_bytes > MAX_UPLOADS * self._max_upload:
+        self._count(network, byte_count)
+        is_full = self._used_bytes > MAX_UPLOADS * self._max_upload
+        if is_full or self._bytes_of_network[network] > MAX_UPLOADS_OF_NETWORK * self._max_upload:
             raise Refusal(507, "There is no room for files at the moment: come back in an hour.")
 
+    def _count(self, network: str, byte_count: int) -> None:
+        with self._lock:
+            self._used_bytes += byte_count
+            self._bytes_of_network[network] += byte_count
+            if not self._bytes_of_network[network]:
+                del self._bytes_of_network[network]
+
     def sweep(self, now: float | None = None) -> None:
-        """Remove all files older than `MAX_AGE`, and empty folders, and measure the rest.
+        """Remove all files older than `MAX_AGE`, the oldest results beyond `MAX_RESULTS`, and empty folders.
 
         Args:
           now: the time in seconds since 1970; by default the present.
         """
         now = time.time() if now is None else now
-        before = self._stored_bytes
-        total = 0
-        for path in _list_files(self._folder):
+        results = []
+        for path in set(_list_files(self._folder)) - self._permanent:
             with contextlib.suppress(OSError):  # another thread may remove it too
                 status = os.lstat(path)
-                is_old = now - status.st_ctime > MAX_AGE
-                if is_old and path not in self._permanent:
-                    os.remove(path)
-                else:
-                    total += status.st_size
+                if now - status.st_ctime > MAX_AGE:
+                    self._remove(path)
+                elif path not in self._uploads:
+                    results.append((status.st_ctime, path, status.st_size))
+        self._remove_oldest(results)
         self._remove_empty_folders(now)
-        with self._lock:
-            self._stored_bytes += total - before
+
+    def _remove_oldest(self, results: list[tuple[float, str, int]]) -> None:
+        """Remove results, given as (time, path, bytes), until the rest has room."""
+        surplus = sum(size for _, _, size in results) - MAX_RESULTS * self._max_upload
+        for _, path, size in sorted(results):
+            if surplus <= 0:
+                return
+            surplus -= size
+            with contextlib.suppress(OSError):
+                self._remove(path)
+
+    def _remove(self, path: str) -> None:
+        os.remove(path)
+        upload = self._uploads.pop(path, None)
+        if upload is not None:
+            network, byte_count = upload
+            self._count(network, -byte_count)
 
     def _remove_empty_folders(self, now: float) -> None:
         for path in Path(self._folder).iterdir():
@@ -170,10 +215,12 @@ class UploadFolder:
 class _Meter:
     """Counts the bytes of a request as they arrive."""
 
-    def __init__(self, folder: UploadFolder, receive: Receive, max_bytes: int):
+    def __init__(self, folder: UploadFolder, network: str, receive: Receive, max_bytes: int):
         self._folder = folder
+        self._network = network
         self._receive = receive
         self._max_bytes = max_bytes
+        self._start = time.monotonic()
         self.byte_count = 0
 
     async def receive(self) -> Message:
@@ -181,12 +228,15 @@ class _Meter:
 
         Raises:
           Refusal: the request is too large, or the folder is full.
-          TimeoutError: nothing arrives for `CHUNK_SECONDS`.
+          TimeoutError: nothing arrives for `CHUNK_SECONDS`, or too little on average.
         """
         message = await asyncio.wait_for(self._receive(), CHUNK_SECONDS)
         count = len(message.get("body", b""))
         self.byte_count += count
-        self._folder.count_arriving(count)
+        self._folder.count_arriving(self._network, count)
+        seconds = time.monotonic() - self._start
+        if seconds > CHUNK_SECONDS and self.byte_count < MIN_BYTES_PER_SECOND * seconds:
+            raise TimeoutError
         if self.byte_count > self._max_bytes:
             raise Refusal(413, "The file exceeds the maximum allowed size.")
         return message
