@@ -123,8 +123,9 @@ def trace_of_root(covariance: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
     roots = tf.sqrt(tf.maximum(values, SMALLEST * tf.reduce_max(values, axis=-1, keepdims=True)) + TINY)
 
     def gradient(upstream: tf.Tensor):
-        inverse = tf.matmul(vectors / roots[:, tf.newaxis], vectors, transpose_b=True)
-        return upstream[:, tf.newaxis, tf.newaxis] * (root @ inverse @ root) / 2, None
+        mapped = root @ vectors
+        slope = tf.matmul(mapped / roots[:, tf.newaxis], mapped, transpose_b=True) / 2
+        return upstream[:, tf.newaxis, tf.newaxis] * slope, None
 
     return tf.reduce_sum(roots, axis=-1), gradient
 
