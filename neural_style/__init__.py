@@ -20,13 +20,14 @@ _HOMES = {
     "Settings": "settings.settings",
     "Step": "core.step",
     "UserError": "core.errors",
+    "compare": "api",
     "features": "api",
     "stylize": "api",
     "stylize_film": "api",
 }
 """Where each public name is at home."""
 
-__all__ = ["Engine", "Painting", "Settings", "Step", "UserError", "__version__", "features", "stylize", "stylize_film"]
+__all__ = [*_HOMES, "__version__"]
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,8 @@ from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures
 from neural_style.planning import device, memory
 from neural_style.planning.plan import Plan, prepare, read_settings
+from neural_style.results import measures
+from neural_style.results.measures import Figures
 from neural_style.results.record import Record, RunInfo
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
@@ -28,6 +30,9 @@ from neural_style.settings.settings import Settings
 if TYPE_CHECKING:
     from neural_style.video.clip import Clip
     from neural_style.video.film import Frame
+
+WHOLE: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False}
+"""Settings by which a picture is measured at once and as it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +203,55 @@ def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[s
     encoder = model.build(network, kernels, wanted, precision)
     maps = encoder(image[np.newaxis].astype(np.float64))
     return {name: np.asarray(values[0], np.float32) for name, values in maps.items()}
+
+
+def compare(
+    content: Picture,
+    style: Picture,
+    results: Sequence[Picture],
+    /,
+    *,
+    rows: int = 256,
+    recipe: str = "paint",
+    weights: str = "auto",
+    engine: Engine | None = None,
+) -> list[Figures]:
+    """Measure results of one photograph and one painting, by any program.
+
+    Args:
+      content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      style: the painting, likewise.
+      results: the pictures that were painted, likewise, in any size.
+      rows: height at which loss and distances are measured, so that results of different sizes can be compared. Grain
+        and border are measured in each result's own size.
+      recipe: whose loss is measured.
+      weights: source of VGG16's features, see `--weights`.
+      engine: keeps the network for the next call.
+
+    Returns:
+      The figures of each result, in order.
+
+    Raises:
+      UserError: an image can't be read, photograph and painting are the same, or the recipe has no loss.
+    """
+    if not Settings.read(recipe).optimizes:
+        raise UserError(f"--recipe={recipe} has no loss to measure: take paint, keras or another that optimises.")
+    images = [reading.load(picture) for picture in (content, style, *results)]
+    layers = (*measures.STYLE_LAYERS, *measures.CONTENT_LAYERS)
+    photograph, painting, *maps = (
+        features(image, layers, network="vgg16", weights=weights, rows=rows) for image in images
+    )
+    engine = engine or Engine()
+    found = []
+    for image, result in zip(images[2:], maps, strict=True):
+        style_distance = measures.style_distance(result, photograph, painting)
+        content_distance = measures.content_distance(result, photograph)
+        start = image.resize(geometry.size_of(images[0], rows)[::-1], Image.Resampling.LANCZOS)
+        at_start: dict[str, Any] = {"init": start, "rows": rows, "iterations": 0, **WHOLE}
+        initial = stylize(*images[:2], engine=engine, recipe=recipe, weights=weights, **at_start).record["initial"]
+        grain, border = measures.grain_and_border(image, images[0])
+        found.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
+    return found
 
 
 class _InMemory:

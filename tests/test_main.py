@@ -15,6 +15,8 @@ import pytest
 from conftest import COFFEE, PROGRAM, SWIRLS, reference, run_program
 from PIL import Image
 
+from neural_style.images import sheets
+
 QUICK = ["--weights=random", "--rows=32"]
 SMALL = [*QUICK, "--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
@@ -92,7 +94,7 @@ def not_an_image(tmp_path):
         ([COFFEE, SWIRLS, "{tmp}/out", "--content_layers=fc1"], "convolutions of vgg19", 1),
         ([COFFEE, SWIRLS, "{tmp}/out", "--content_wieght=1"], "Did you mean: content_weight", 2),
         ([COFFEE, SWIRLS], "Expected at least three arguments", 2),
-        ([], "Expected at least three arguments", 2),
+        (["--rows=32"], "Expected at least three arguments", 2),
         ([COFFEE, SWIRLS, "{tmp}/out", "--weights={tmp}/text.png"], "Expected a Keras weight file", 1),
     ],
 )
@@ -122,11 +124,66 @@ def test_auto_learns_weights_and_reports_it_when_imagenet_is_unreachable(tmp_pat
     assert json.loads((tmp_path / "out.json").read_text())["weights"] == "learned"
 
 
-def test_help_and_version_and_recipes(run):
-    assert "--style_weight" in run("--help").stdout
-    assert "--tv_exponent" in run("--helpfull").stdout
+def test_version(run):
     assert run("--version").stdout == "neural-style 0.1.0\n"
-    assert "offline" in run("--list_recipes").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["photo.jpg painting.jpg out/photo --recipe=instant", "neural-style help rows"]),
+        (["help"], ["photo.jpg painting.jpg out/photo --recipe=instant"]),
+        (["help", "rows"], ["--rows", "Height of the result"]),
+        (["help", "--margin"], ["--margin", "mirrored"]),
+        (["help", "train"], ["Usage: neural-style train"]),
+        (["--help"], ["--style_weight", "The command:", "photo.jpg painting.jpg out/photo --recipe=paint"]),
+        (["--helpfull"], ["--tv_exponent"]),
+        (["--list_recipes"], ["Begin here:", "offline", "Published"]),
+        (["compare", "--help"], ["Usage: neural-style compare", "--recipe"]),
+        (["sheet", "--help"], ["Usage: neural-style sheet", "--columns"]),
+    ],
+)
+def test_help_fits_80_columns(run, arguments, expected):
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    for text in expected:
+        assert text in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["help", "row"], "There is no flag --row. Did you mean rows?"),
+        (["help", "rows", "cols"], "Expected one flag"),
+        (["compare", "a.png"], "Expected at least three images, neural-style compare PHOTO PAINTING RESULT"),
+        (["sheet", "a.png"], "Expected neural-style sheet PHOTO NETWORK OUT.png"),
+        (["sheet", str(COFFEE), "painters", "out.txt"], "Expected a sheet that ends in"),
+        (["sheet", str(COFFEE), "painter", "out.png"], "Did you mean painters?"),
+    ],
+)
+def test_wrong_words_of_commands_get_a_sentence(run, arguments, message):
+    done = run(*arguments)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_sheet_shows_every_style(tmp_path, run):
+    done = run("sheet", COFFEE, "painters", tmp_path / "sheet.png", "--rows=32", "--columns=11")
+    assert done.returncode == 0, done.stderr
+    assert "32 styles" in done.stdout
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (11 * (48 + sheets.GAP), 3 * (32 + sheets.CAPTION_ROWS))
+    again = run("sheet", COFFEE, "painters", tmp_path / "sheet.png")
+    assert "exists already" in again.stderr
+
+
+def test_a_sheet_of_paintings(tmp_path, run):
+    done = run("sheet", COFFEE, SWIRLS, COFFEE, tmp_path / "sheet.jpg", "--rows=48", "--recipe=instant")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert sheet.width == 2 * (72 + sheets.GAP)
 
 
 def test_coarse_to_fine_with_two_styles(tmp_path, run):

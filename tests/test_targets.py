@@ -213,9 +213,9 @@ def test_replaced_states_and_remaining_images_are_reported(folder, capsys):
     assert main(["photo.png", "style.png", "out", *QUICK, "--iterations=3"]) == 0
     (folder / "out.state").write_bytes(b"of nine iterations")
     capsys.readouterr()
-    assert main(["photo.png", "style.png", "out", *QUICK]) == 0
+    assert main(["photo.png", "style.png", "out", *QUICK, "--overwrite"]) == 0
     first, second, _ = capsys.readouterr().err.split("\n", 2)
-    assert "out.state of an interrupted run is replaced; with --resume that run would have continued" in first
+    assert "out.state is of an interrupted run; with --resume that run would have continued" in first
     assert "out_at_iteration_2.png and other intermediate images of an earlier run" in second
 
 

@@ -17,7 +17,7 @@ from neural_style.cli.terminal import say, warn
 from neural_style.core.errors import UserError
 from neural_style.core.progress import ProgressBar
 from neural_style.core.run import Engine, Evaluated
-from neural_style.results import files, plots, record, targets
+from neural_style.results import earlier_results, files, plots, record, targets
 from neural_style.results.record import RunInfo
 from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
@@ -53,6 +53,9 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     writing.check(names.ending, clip.painted_rate(settings.video), plan.result_size)
     names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)
     with targets.locked(names.prefix):
+        is_replaced = earlier is not None and bool(changed) and names.is_complete(earlier)
+        if is_replaced and not (options.resume or settings.output.overwrite):
+            earlier_results.keep_film(names.output_paths(settings.output), names.prefix)
         progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
         film = make_engine().film(clip, inputs, plan, names.frames, progress.watch)
         if not (options.resume and same_frames):

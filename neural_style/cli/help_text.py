@@ -1,4 +1,4 @@
-"""The text of --help and --helpfull."""
+"""The texts of help: what to type, the common flags, all of them, and one."""
 
 import dataclasses
 import textwrap
@@ -6,13 +6,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neural_style.cli.flags import GROUPS
+from neural_style.core.errors import UserError
 from neural_style.settings import checked
+from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
 FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
 FOLDER = "neural-style PHOTOS/ STYLE [STYLE …] OUT/ [--flags]"
 LIST = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
+
+WIDTH = 79
+EXAMPLES = """\
+  neural-style photo.jpg painting.jpg out/photo --recipe=instant    at once
+  neural-style photo.jpg painting.jpg out/photo --recipe=paint      better
+  neural-style photo.jpg painting.jpg out/photo --recipe=best       the best"""
+SHORT = f"""\
+neural-style paints a photograph in the style of a painting:
+
+{EXAMPLES}
+
+The result is out/photo.png. Further help:
+
+  neural-style --help            the common flags
+  neural-style help rows         one flag, here --rows
+  neural-style --list_recipes    sets of flags by name
+  neural-style web               a page to drop pictures on
+  neural-style train --help      a style of your own
+  neural-style compare --help    figures of results
+  neural-style sheet --help      many styles side by side"""
+"""What `neural-style` alone prints."""
 
 COMMON = (
     "recipe",
@@ -42,19 +65,39 @@ def text(full: bool) -> str:
     """Describe the flags in groups, with defaults and kinds: the common ones, or all."""
     lines = [f"Usage: {USAGE}", f"       {FILM}", f"       {FOLDER}", f"       {LIST}", ""]
     lines += [
-        "Paints the photograph CONTENT, or each frame of FILM, in the manner of the painting STYLE.",
-        "Each photograph of the folder PHOTOS is painted by itself, under its own name, into the folder OUT.",
-        "A folder of frames is a film with --film, or where the output is one (OUT.mp4).",
+        "Paints the photograph CONTENT, or each frame of FILM, in the manner of the",
+        "painting STYLE. Each photograph of the folder PHOTOS is painted by itself,",
+        "under its own name, into the folder OUT. A folder of frames is a film with",
+        "--film, or where the output is one (OUT.mp4).",
+        "",
+        EXAMPLES,
     ]
-    for group in GROUPS:
+    for group in (GROUPS[-1], *GROUPS[:-1]):  # the command's own flags first
         lines += of_group(group, None if full else COMMON)
     if not full:
         lines += [
             "",
-            "--helpfull shows every flag, and --list_recipes the recipes.",
-            "neural-style train --help describes training, and neural-style web --help the page.",
+            "--helpfull shows every flag, and neural-style help FLAG one of them.",
+            "--list_recipes lists the recipes. The commands train, web, compare and sheet",
+            "have a --help of their own.",
         ]
     return "\n".join(lines)
+
+
+def of_flag(name: str) -> str:
+    """Describe a flag.
+
+    Args:
+      name: with or without dashes.
+
+    Raises:
+      UserError: there is no such flag.
+    """
+    fields = {field.name: field for group in GROUPS for field in dataclasses.fields(group)}
+    name = name.lstrip("-")
+    if name not in fields:
+        raise UserError(f"There is no flag --{name}.{did_you_mean(name, fields)}", exit_code=2)
+    return "\n".join(_flag_help(fields[name], fields[name].default))
 
 
 def of_group(
@@ -80,5 +123,5 @@ def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
     name = f"--[no]{field.name}" if switch else f"--{field.name}"
     facts = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
     stated = f" ({'; '.join(facts)})"
-    wrap = textwrap.TextWrapper(96, initial_indent="      ", subsequent_indent="      ")
+    wrap = textwrap.TextWrapper(WIDTH, initial_indent="      ", subsequent_indent="      ")
     return [f"  {name}", *wrap.wrap(f"{field.metadata['help']}{stated}")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neural_style.cli.batch import Batch
     from neural_style.core.run import Engine  # needs NumPy, which --help can do without
 
-COMMANDS = {"train": "neural_style.cli.train", "web": "neural_style.cli.web"}
+COMMANDS = {name: f"neural_style.cli.{name}" for name in ("compare", "help", "sheet", "train", "web")}
 """Commands by the first word, each in a module of its own; any other word is a picture to paint."""
 
 
@@ -26,7 +26,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command line, without the program's name; return its exit code."""
     print_log()
     try:
-        if arguments and arguments[0] in COMMANDS:
+        if not arguments:
+            say(help_text.SHORT)
+            return 0
+        if arguments[0] in COMMANDS:
             return importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
         return _run(flags.parse(arguments))
     except UserError as error:

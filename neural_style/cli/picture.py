@@ -11,12 +11,16 @@ from neural_style.core.errors import UserError
 from neural_style.core.run import Engine, follow
 from neural_style.images import writing
 from neural_style.images.scene_building import fit_settings, scale_sizes
+from neural_style.methods import METHODS
 from neural_style.planning.plan import make_plan, read_inputs
-from neural_style.results import checkpoint, files, record, targets
+from neural_style.results import checkpoint, earlier_results, files, record, targets
 from neural_style.results.checkpoint import Checkpoint
 from neural_style.results.record import RunInfo
 from neural_style.results.report import Report
 from neural_style.settings.settings import Settings
+
+COMPANIONS = frozenset(name for method in METHODS.values() for name in method.companions)
+"""The names of further images that some method writes."""
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
@@ -41,6 +45,8 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     load_for(settings)
     plan = make_plan(inputs, settings, network_styles)
     with targets.locked(prefix):
+        if state is None and not settings.output.overwrite:
+            earlier_results.keep(info, digests, COMPANIONS)
         progress = Progress(plan, state.scales if state else (), Path(prefix).name)
         run = make_engine().run(inputs, plan, state.resumed if state else None, progress.watch)
         images = [inputs.content, *inputs.styles]

@@ -25,8 +25,8 @@ MEMORY = 2e9
 """Maximum bytes of VGG weights in memory."""
 USAGE = (
     "neural-style train PAINTING [PAINTING …] MODEL.keras [--flags]",
-    "neural-style train PAINTING [PAINTING …] MODEL.keras --architecture=deep --photos=FOLDER [--flags]",
-    "neural-style train --decoder=LEVEL OUT.safetensors --photos=FOLDER [--flags]",
+    "neural-style train PAINTING … MODEL.keras --width=1 --photos=FOLDER",
+    "neural-style train --decoder=LEVEL OUT.safetensors --photos=FOLDER",
 )
 """A style of one's own, a whole network, a decoder."""
 WHOLE_NETWORK = ("architecture", "width", "init_from")
@@ -95,10 +95,12 @@ def _help() -> str:
         f"Usage: {USAGE[0]}",
         *(f"       {usage}" for usage in USAGE[1:]),
         "",
-        "Adds the style of PAINTING to the bundled network in about three minutes on two cores, and writes",
-        "MODEL.keras, which paints by: neural-style PHOTO MODEL.keras OUT --style=PAINTING.",
-        "With --architecture, --width or --init_from it trains a whole network instead, which takes hours; with",
-        "--decoder a decoder for --method=wct and adain. The defaults below are those of the first.",
+        "Adds the style of PAINTING to the bundled network in about three minutes on",
+        "two cores, and writes MODEL.keras, which paints by:",
+        "neural-style PHOTO MODEL.keras OUT --style=PAINTING",
+        "With --architecture, --width or --init_from it trains a whole network instead,",
+        "which takes hours; with --decoder a decoder for --method=wct and adain. The",
+        "defaults below are those of the first.",
     ]
     defaults = style_job.defaults(["PAINTING", "MODEL.keras"])
     for group in GROUPS:

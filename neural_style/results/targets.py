@@ -48,20 +48,18 @@ def check(
     """
     ends = [*_ends(ending, output), *(f"_{name}{ending}" for name in companions)]
     _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
-    numbered = _numbered_images(prefix, ending)
+    numbered = numbered_images(prefix, ending)
     stale = [path for path in numbered if NUMBERED[0] in path and _number(path, ending) > iterations]
     outputs = [*(prefix + end for end in ends), *(path for path in numbered if path not in stale)]
     existing = [path for path in outputs if storage.exists(path)]
-    hint = f"such as {_free(prefix, ends)!r}"
+    hint = f"such as {free_prefix(prefix, ends)!r}"
     _check_not_read(existing, inputs, hint)
     _check_no_folder(existing, hint)
     if not output.overwrite:
         _check_own(existing, prefix, ending, hint)
     if fresh and f"{prefix}.state" in existing:
-        logger.warning(
-            f"{prefix}.state of an interrupted run is replaced; with --resume that run would have continued."
-        )
-    if fresh and stale:
+        logger.warning(f"{prefix}.state is of an interrupted run; with --resume that run would have continued.")
+    if fresh and stale and (output.overwrite or storage.is_url(prefix)):  # otherwise they move with the earlier result
         logger.warning(f"{stale[0]} and other intermediate images of an earlier run stay beside the new ones.")
 
 
@@ -79,9 +77,9 @@ def _check_no_folder(existing: Sequence[str], hint: str) -> None:
 
 
 def _check_own(existing: Sequence[str], prefix: str, ending: str, hint: str) -> None:
-    record = _read_record(prefix)
+    record = read_record(prefix)
     for path in existing:
-        if not _is_own(path, prefix, ending, record):
+        if not is_own(path, prefix, ending, record):
             raise UserError(
                 f"{path!r} exists already, and neural-style did not write it as a part of {prefix!r}: choose another "
                 f"prefix, {hint}, or say --overwrite."
@@ -192,8 +190,8 @@ def same(path: str, given: str) -> bool:
     return False
 
 
-def _read_record(prefix: str) -> dict | None:
-    """The record of an earlier run with this prefix; None where PREFIX.json is not a record."""
+def read_record(prefix: str) -> dict | None:
+    """Return the record of an earlier run with this prefix; None where PREFIX.json is not a record."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         record = json.loads(storage.read(f"{prefix}.json"))
         if isinstance(record, dict) and record.keys() >= {"content", "styles", "flags", "versions"}:
@@ -201,8 +199,8 @@ def _read_record(prefix: str) -> dict | None:
     return None
 
 
-def _is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
-    """Whether neural-style wrote a file as a part of `prefix`.
+def is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
+    """Return whether neural-style wrote a file as a part of `prefix`.
 
     A PNG contains the prefix as text; for other files the record beside them counts.
     """
@@ -215,8 +213,8 @@ def _is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
     return path != prefix + ending or ending == record.get("ending", ".png")
 
 
-def _numbered_images(prefix: str, ending: str) -> list[str]:
-    """The intermediate images that exist, such as PREFIX_at_iteration_3."""
+def numbered_images(prefix: str, ending: str) -> list[str]:
+    """Return the intermediate images that exist, such as PREFIX_at_iteration_3."""
     paths = (path for word in NUMBERED for path in storage.matching(prefix + word, ending))
     return [path for path in paths if _number(path, ending) >= 0]
 
@@ -227,8 +225,8 @@ def _number(path: str, ending: str) -> int:
     return int(number) if number.isascii() and number.isdigit() else -1
 
 
-def _free(prefix: str, ends: Sequence[str]) -> str:
-    """A prefix that no file begins with yet."""
+def free_prefix(prefix: str, ends: Sequence[str]) -> str:
+    """Return a prefix that no file with one of these ends has yet."""
     number = 2
     while any(storage.exists(f"{prefix}_{number}{end}") for end in ends):
         number += 1

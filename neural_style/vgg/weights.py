@@ -146,8 +146,8 @@ def _advice(network: str) -> str:
     """The message for unavailable ImageNet weights."""
     return (
         f"The ImageNet weights of {network} are not available: Keras downloads {IMAGENET_URL.format(network, network)} "
-        f"and keeps it as {imagenet_path(network)}. Put the file there from another machine, pass one with "
-        "--weights=FILE, or learn filters from the images with --weights=learned (or --recipe=offline)"
+        f"and keeps it as {imagenet_path(network)}. Take --recipe=paint, which needs no download, pass another "
+        "file with --weights=FILE, or put that one there from another machine"
     )
 
 

@@ -4,7 +4,6 @@ import asyncio
 import html
 import json
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,18 @@ from neural_style.core.errors import UserError
 from neural_style.images import writing
 from neural_style.settings.web import WebSettings
 from neural_style.web import components, controls, curves, pictures, requests, samples
+from neural_style.web.file_reader import FileReader
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
-from neural_style.web.refusal import Refusal
 from neural_style.web.requests import PaintRequest
 from neural_style.web.sessions import Sessions
-from neural_style.web.shares import Shares, network_of
+from neural_style.web.shares import network_of
 from neural_style.web.uploads import UploadFolder
 
 POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
-MAX_READING = 16
-"""Files that may wait to be read."""
-MAX_READING_OF_NETWORK = 8
 MAX_METADATA_BYTES = 100_000
 """EXIF data, or a colour profile, that is copied to a result. JPEG files have at most 64 KB of EXIF data."""
 VISIBLE_CONTROLS = 6
@@ -69,12 +65,7 @@ class Page:
         self._folder = folder
         self._sessions = sessions
         self._examples = samples.find_examples()
-        self._reader = ThreadPoolExecutor(1, "reader")  # one file at a time, and never in Gradio's own threads
-        self._readings = Shares(
-            MAX_READING,
-            MAX_READING_OF_NETWORK,
-            "Many pictures are being read at the moment: try again in a few seconds.",
-        )
+        self._reader = FileReader()
 
     def build_blocks(self) -> gr.Blocks:
         """Build all components and connects their events."""
@@ -180,24 +171,12 @@ class Page:
                 path = _path_of(file)
                 if path is None:
                     raise UserError(pictures.describe_unreadable(description, self._bounds))
-                await self._read(request, pictures.read, path, description, self._bounds)
+                await self._reader.read(_network_of(request), pictures.read, path, description, self._bounds)
             except UserError as error:
                 return None, _format_error(error)
             return gr.skip(), f"{description.capitalize()} is there."
 
         return check
-
-    async def _read(self, request: gr.Request, function: Callable, *args: Any) -> Any:
-        """Run work on uploaded files in the reader's thread.
-
-        Raises:
-          UserError: too many visitors, or too many of this network, wait for it.
-        """
-        try:
-            with self._readings.hold(_network_of(request)):
-                return await asyncio.get_running_loop().run_in_executor(self._reader, function, *args)
-        except Refusal as refusal:
-            raise UserError(str(refusal)) from refusal
 
     def _show_recipe(self, recipe: Any) -> list[Any]:
         """Return the controls as a recipe sets them."""
@@ -234,7 +213,7 @@ class Page:
         try:
             if path is None:
                 raise UserError("Expected a record (.json) or a PNG: choose one.")
-            record = await self._read(request, requests.read_record, path, self._bounds)
+            record = await self._reader.read(_network_of(request), requests.read_record, path, self._bounds)
         except UserError as error:
             return self._keep_form(_format_error(error))
         names = [("the photograph", record.photo), ("the painting", record.painting)]
@@ -264,7 +243,9 @@ class Page:
             network = _network_of(request)
             self._queue.check(visitor, network)
             paint_request = self._make_request(_path_of(photo), _path_of(painting), str(recipe), values)
-            await self._read(request, paint_request.prepare)  # reports errors at once, not at the end of the queue
+            await self._reader.read(
+                _network_of(request), paint_request.prepare
+            )  # reports errors at once, not at the end of the queue
             job = Job(paint_request)
             self._queue.join(visitor, job, network)
         except UserError as error:

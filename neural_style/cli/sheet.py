@@ -1,0 +1,125 @@
+"""neural-style sheet: one photograph in many styles, side by side."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neural_style.cli import flags, help_text
+from neural_style.cli.loading import loading_tensorflow
+from neural_style.cli.terminal import say
+from neural_style.core.errors import UserError
+from neural_style.pretrained import style_networks
+from neural_style.settings import checked
+from neural_style.settings.kinds import Kind, Optional, Switch, Whole, setting
+from neural_style.settings.schema import PARTS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+USAGE = (
+    "neural-style sheet PHOTO NETWORK OUT.png [--flags]",
+    "neural-style sheet PHOTO PAINTING PAINTING [PAINTING …] OUT.png [--flags]",
+)
+ROWS = 256
+"""Height of a picture, unless --rows says another."""
+MAX_PICTURES = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class SheetCommand(checked.Checked):
+    """The sheet."""
+
+    columns: int | None = setting(None, Optional(Whole(1, 100)), "Pictures in a row; by default about as many as rows.")
+    recipe: str | None = setting(None, Optional(Kind()), "The recipe that paints; for paintings instant by default.")
+    help: bool = setting(False, Switch(), "Show these flags.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Paint a sheet; return the exit code.
+
+    Args:
+      arguments: of the command line, after "sheet".
+
+    Raises:
+      UserError: the command line is wrong, or a picture can't be painted.
+    """
+    words, given, _ = flags.read(arguments, (*PARTS.values(), SheetCommand))
+    own = {field.name for field in dataclasses.fields(SheetCommand)}
+    command = SheetCommand(**{name: value for name, value in given.items() if name in own})
+    if command.help:
+        say(_help())
+        return 0
+    if len(words) < 3:
+        received = " ".join(words) or "none"
+        raise UserError(f"Expected {USAGE[0]}, received {received}.", exit_code=2)
+    _paint_sheet(words, {name: value for name, value in given.items() if name not in own}, command)
+    return 0
+
+
+def _paint_sheet(words: Sequence[str], given: Mapping[str, Any], command: SheetCommand) -> None:
+    from PIL import Image
+
+    from neural_style.images import reading, sheets, writing  # need NumPy, which --help does not
+    from neural_style.results import files, targets
+
+    photo, *sources, output = words
+    looks = _find_looks(sources, given, command.recipe)
+    path = Path(output)
+    if path.suffix.lower() not in writing.FORMATS:
+        raise UserError(
+            f"Expected a sheet that ends in {', '.join(writing.FORMATS)}, received {output!r}.", exit_code=2
+        )
+    targets.check_new(path)
+    photograph = reading.load(photo)
+    pictures = list(_paint_looks(photograph, looks, {"rows": ROWS, **given}))
+    photograph = photograph.resize(pictures[0].size, Image.Resampling.LANCZOS)
+    names = ["photograph", *(name for name, _, _ in looks)]
+    sheet = sheets.make_sheet([photograph, *pictures], names, command.columns)
+    files.write_whole(output, lambda partial: writing.save(partial, writing.kind_of(output), sheet, 95, {}))
+    say(f"Wrote {output} ({sheet.height} x {sheet.width}): {len(pictures)} styles.")
+
+
+def _find_looks(
+    sources: Sequence[str], given: Mapping[str, Any], recipe: str | None
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (name, painting or network, settings) of each picture."""
+    network = style_networks.find(sources[0]) if len(sources) == 1 else None
+    if network is not None and "style" not in given:
+        names = style_networks.facts(network)["styles"]
+        return [(name, sources[0], {"style": name}) for name in names[:MAX_PICTURES]]
+    if len(sources) > MAX_PICTURES:
+        raise UserError(f"A sheet holds at most {MAX_PICTURES} pictures, received {len(sources)}.", exit_code=2)
+    return [(os.path.splitext(os.path.basename(path))[0], path, {"recipe": recipe or "instant"}) for path in sources]
+
+
+def _paint_looks(
+    photograph: "Image.Image", looks: Sequence[tuple[str, str, dict[str, Any]]], given: Mapping[str, Any]
+) -> "Iterator[Image.Image]":
+    """Paint each look of a photograph, one after the other."""
+    from neural_style import api
+    from neural_style.core.progress import ProgressBar
+    from neural_style.engine import Engine
+
+    engine = Engine(loading=loading_tensorflow)
+    bar = ProgressBar(len(looks), desc="styles")
+    for name, source, settings in looks:
+        bar.show(name)
+        yield api.stylize(photograph, source, engine=engine, **{**settings, **given}).image
+        bar.advance()
+    bar.close()
+
+
+def _help() -> str:
+    lines = [
+        f"Usage: {USAGE[0]}",
+        f"       {USAGE[1]}",
+        "",
+        "Paints a photograph in each style of a trained network, such as painters, or",
+        "in the style of each painting, and writes them side by side with their names.",
+        f"Each is {ROWS} pixels high unless --rows says another.",
+        "All flags of a picture hold.",
+        *help_text.of_group(SheetCommand),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""Sheets: pictures side by side, each above its name."""
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 6
+"""White pixels between pictures."""
+FONT_SIZE = 16
+CAPTION_ROWS = 24
+
+
+def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: int | None = None) -> Image.Image:
+    """Place pictures on white, row by row.
+
+    Args:
+      pictures: in any sizes; each cell is as large as the largest of them.
+      names: of the pictures.
+      columns: pictures in a row; by default about as many as rows.
+
+    Raises:
+      ValueError: there are no pictures, or not as many names.
+    """
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    font = ImageFont.load_default(FONT_SIZE)
+    cell_cols = max(picture.width for picture in pictures) + GAP
+    cell_rows = max(picture.height for picture in pictures) + CAPTION_ROWS
+    sheet = Image.new("RGB", (columns * cell_cols, math.ceil(len(pictures) / columns) * cell_rows), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        left, top = number % columns * cell_cols, number // columns * cell_rows
+        sheet.paste(picture, (left, top))
+        draw.text((left + 2, top + picture.height + 2), _shorten(name, font, cell_cols - GAP), "black", font)
+    return sheet
+
+
+def _shorten(name: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", cols: int) -> str:
+    """Cut a name off where it would be wider than its picture."""
+    while len(name) > 1 and font.getlength(name) > cols:
+        name = name.removesuffix("…")[:-1] + "…"
+    return name
