@@ -3,6 +3,7 @@ import json
 import shlex
 import shutil
 import types
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,16 @@ def test_an_array_that_is_named_many_times_is_read_once(tmp_path):
     pairs = checkpoint.load(str(tmp_path / "out")).session["pairs"]  # 4 GB if each were read
     assert len(pairs) == 50_000
     assert len(set(map(id, pairs))) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_is_stored_many_times_is_refused(tmp_path):
+    """Entries of an archive can have one name."""
+    write_state(tmp_path / "out.state", '{"losses": []}', array_0=np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "out.state", "a") as archive:
+        archive.writestr("array_0.npy", archive.read("array_0.npy"))
+    with pytest.raises(UserError, match="it is damaged or from another program"):
+        checkpoint.load(str(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(

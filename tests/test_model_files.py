@@ -133,6 +133,22 @@ def test_many_tensors_of_one_storage_are_refused(tmp_path):
         torch_files.load(torch_zip(tmp_path / "many.pth", dump(tensors), np.zeros(100_000)))
 
 
+@pytest.mark.usefixtures("memory")
+def test_long_numbers_are_refused_as_keys(tmp_path):
+    """The hash of a number takes as long as the number, and 4000 uses need 16 kB."""
+    number = pickle.dumps(1 << 8_000_000, 2)[2:-1]
+    with pytest.raises(UserError, match="a long number as a key"):
+        torch_files.load(
+            torch_zip(tmp_path / "keys.pth", b"\x80\x02}" + number + b"q\x00K\x01s" + b"h\x00K\x01s" * 4000 + b".")
+        )
+
+
+def test_negative_sizes_are_refused_before_they_are_multiplied(tmp_path):
+    pickled = dump({"bias": Claim(0, (-(1 << 100_000),) * 30, (0,) * 30)})
+    with pytest.raises(UserError, match="impossible sizes"):
+        torch_files.load(torch_zip(tmp_path / "negative.pth", pickled, range(4)))
+
+
 def test_enormous_sizes_are_refused(tmp_path):
     pickled = dump({"bias": Claim(0, (1 << 100_000,) * 30, (0,) * 30)})
     with pytest.raises(UserError, match="impossible sizes"):

@@ -113,6 +113,19 @@ def test_pixels_are_bounded(given, message):
         paint_request(**given).prepare()
 
 
+def test_a_jpeg_of_very_many_scans_is_not_decoded(tmp_path):
+    """Each empty scan takes as long as a whole picture."""
+    with Image.open(COFFEE) as image:
+        image.convert("L").save(tmp_path / "photo.jpg", progressive=True)
+    data = (tmp_path / "photo.jpg").read_bytes()
+    assert pictures.read(str(tmp_path / "photo.jpg"), "the photograph", BOUNDS).size == (600, 400)
+    start = data.rindex(b"\xff\xda")
+    last_scan = data[start:-2]
+    (tmp_path / "bomb.jpg").write_bytes(data[:-2] + last_scan * pictures.MAX_SCANS + data[-2:])
+    with pytest.raises(UserError, match="Expected the photograph as a picture"):
+        pictures.read(str(tmp_path / "bomb.jpg"), "the photograph", BOUNDS)
+
+
 def test_flags_are_read_as_on_the_command_line():
     found = requests.parse_flags("--pooling=avg --style_layers='block1_conv1, block2_conv1' --clip --noise_space=image")
     assert found == {
@@ -323,6 +336,22 @@ def test_one_network_leaves_places_to_others(engine):
         queue.stop("b")
         queue.check("d", "one")
         queue.join("e", Job(paint_request(**LONG)), "other")
+    finally:
+        queue.close()
+
+
+def test_networks_take_turns(engine):
+    queue = JobQueue([engine], max_waiting=8)
+    try:
+        jobs = {name: Job(paint_request(**LONG)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")}
+        queue.join("a1", jobs["a1"], "a")
+        until(lambda: jobs["a1"].points)
+        for name in ("a2", "a3", "b1", "b2", "c1"):
+            queue.join(name, jobs[name], name[0])
+        assert [queue.place(jobs[name]) for name in ("b1", "c1", "a2", "b2", "a3")] == [1, 2, 3, 4, 5]
+        queue.stop("a1")
+        until(lambda: jobs["b1"].points)
+        assert queue.place(jobs["c1"]) == 1
     finally:
         queue.close()
 

@@ -27,6 +27,7 @@ from neural_style.web import (
     connections,
     controls,
     cookies,
+    file_reader,
     logins,
     origins,
     pictures,
@@ -35,6 +36,7 @@ from neural_style.web import (
     uploads,
 )
 from neural_style.web.bodies import EventFunction
+from neural_style.web.file_reader import FileReader
 from neural_style.web.refusal import Refusal
 from neural_style.web.server import serving
 from neural_style.web.sessions import Sessions
@@ -345,7 +347,7 @@ def run_sessions(scenario, monkeypatch, arrival_seconds=0.2):
 def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
     async def scenario(tracker, forgotten):
         tracker.claim("ada", "cookie")
-        tracker.expect("ada")
+        tracker.expect("ada", "network")
         assert not tracker.is_connected("ada")
         with tracker.open_stream("ada", "cookie", "network"):
             assert await tracker.wait_until_connected("ada")
@@ -363,7 +365,7 @@ def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
 def test_a_wait_that_is_cancelled_leaves_others_waiting(monkeypatch):
     async def scenario(tracker, forgotten):
         tracker.claim("ada", "cookie")
-        tracker.expect("ada")
+        tracker.expect("ada", "network")
         left, waits = (asyncio.create_task(tracker.wait_until_connected("ada")) for _ in range(2))
         await asyncio.sleep(0)
         left.cancel()
@@ -377,7 +379,7 @@ def test_a_wait_that_is_cancelled_leaves_others_waiting(monkeypatch):
 def test_who_never_opens_a_stream_is_forgotten(monkeypatch):
     async def scenario(tracker, forgotten):
         tracker.claim("ghost", "cookie")
-        tracker.expect("ghost")
+        tracker.expect("ghost", "network")
         assert not await tracker.wait_until_connected("ghost")
         await asyncio.sleep(0.01)
         assert forgotten == ["ghost"]
@@ -386,14 +388,23 @@ def test_who_never_opens_a_stream_is_forgotten(monkeypatch):
 
 
 def test_ghosts_displace_the_oldest_ghost_and_nobody_else(monkeypatch):
-    monkeypatch.setattr(sessions, "MAX_ABSENT", 3)
+    monkeypatch.setattr(sessions, "MAX_ABSENT", 6)
+    monkeypatch.setattr(sessions, "MAX_ABSENT_OF_NETWORK", 3)
 
     async def scenario(tracker, forgotten):
+        def expect(session, network):
+            tracker.claim(session, "x")
+            tracker.expect(session, network)
+
+        expect("ada", "another network")
         for number in range(5):
-            tracker.claim(f"ghost{number}", "x")
-            tracker.expect(f"ghost{number}")
+            expect(f"ghost{number}", "network")
         await asyncio.sleep(0.01)
-        assert forgotten == ["ghost0", "ghost1"]
+        assert forgotten == ["ghost0", "ghost1"]  # and not Ada, who came before them
+        for number in range(5, 8):
+            expect(f"ghost{number}", f"network {number}")
+        await asyncio.sleep(0.01)
+        assert forgotten == ["ghost0", "ghost1", "ada"]
 
     run_sessions(scenario, monkeypatch)
 
@@ -876,7 +887,7 @@ def test_half_open_connections_displace_the_oldest(client):
         start = time.monotonic()
         assert client.get("/").status_code == 200
         assert time.monotonic() - start < 2
-        assert len(connections.LimitedProtocol._idle) <= connections.MAX_IDLE + 1
+        assert len(connections.LimitedProtocol._idle) <= connections.MAX_IDLE_OF_NETWORK + 1
     finally:
         for connection in half_open:
             connection.close()
@@ -918,6 +929,83 @@ def test_one_network_leaves_connections_to_others(few_connections, monkeypatch):
     assert count_open(["127.0.0.2", "127.0.0.3"] * 4) == 6
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.2")
     assert count_open(["127.0.0.2"] * 8) == 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 on its loopback")
+def test_idle_connections_of_one_network_do_not_displace_those_of_others(monkeypatch):
+    """Those that have sent a request before count as used, and only the newest as unused."""
+    monkeypatch.setattr(connections, "MAX_IDLE_OF_NETWORK", 10)
+    request = f"GET /theme.css HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            connection = socket.create_connection(("127.0.0.1", PORT), source_address=("127.0.0.2", 0))
+            stack.enter_context(connection).sendall(request)
+            assert connection.recv(10) == b"HTTP/1.1 2"
+        for _ in range(10):
+            assert httpx.get(f"{ADDRESS}/config", timeout=2).status_code == 200
+        newest = socket.create_connection(("127.0.0.1", PORT), source_address=("127.0.0.2", 0))
+        stack.enter_context(newest).sendall(request)
+        assert newest.recv(10) == b"HTTP/1.1 2"
+
+
+def test_upgrades_are_refused(client):
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    answer = client.get("/config", headers={**headers, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    assert answer.status_code == 200  # as if nothing had been asked
+
+
+def test_networks_take_turns_for_pages():
+    """While one network's requests are slow, those of others are answered."""
+    turns, started = shares.Turns(2), []
+
+    async def make_page(network):
+        async with turns.take(network):
+            started.append(network)
+            await asyncio.sleep(60 if network == "slow" else 0)
+
+    async def run():
+        tasks = [asyncio.create_task(make_page(network)) for network in ["slow"] * 5 + ["other"] * 3]
+        await asyncio.sleep(0.05)
+        assert started == ["slow"] * 2 + ["other"] * 3
+        tasks[0].cancel()
+        await asyncio.sleep(0.05)
+        assert started.count("slow") == 3
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(turns._semaphores) <= 1
+
+    asyncio.run(run())
+
+
+def test_networks_take_turns_for_the_reader(monkeypatch):
+    monkeypatch.setattr(file_reader, "MAX_WAITING_OF_NETWORK", 4)
+    go_on, read = threading.Event(), []
+
+    def work(name):
+        go_on.wait(10)
+        read.append(name)
+
+    async def run():
+        reader = FileReader()
+        tasks = [asyncio.create_task(reader.read("one", work, f"one {number}")) for number in range(5)]
+        await asyncio.sleep(0)
+        tasks += [asyncio.create_task(reader.read("other", work, "other"))]
+        await asyncio.sleep(0.05)
+        with pytest.raises(UserError, match="Many pictures are being read"):
+            await tasks[4]
+        tasks[1].cancel()
+        tasks[0].cancel()  # its work goes on, and the others wait for it
+        await asyncio.sleep(0.05)
+        assert read == []
+        go_on.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await reader.read("one", work, "last")
+
+    asyncio.run(run())
+    assert sorted(read) == ["last", "one 0", "one 2", "one 3", "other"]
+    assert read.index("other") <= 2
+    assert read[0] == "one 0"
 
 
 def count_answers(path, count, seconds_of_rest):

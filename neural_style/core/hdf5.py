@@ -20,8 +20,8 @@ def check_self_contained(path: str | os.PathLike, max_bytes: int = MAX_BYTES) ->
       max_bytes: bound on the bytes of all its arrays together, unpacked.
 
     Raises:
-      ValueError: a link is not a hard link, an array is stored in another file, holds objects, or has chunks larger
-        than itself, or the arrays are too large.
+      ValueError: a link is not a hard link, an array is stored in another file, compressed, holds objects, or has
+        chunks larger than itself, or the arrays are too large.
       OSError: the file can't be read as HDF5.
     """
     import h5py  # takes a tenth of a second, and most commands read no HDF5 file
@@ -49,7 +49,7 @@ def _check_link(group: Any, name: str) -> None:
     """Raise a ValueError unless the entry `name` of a group is a hard link."""
     import h5py
 
-    kind = group.id.links.get_info(name.encode()).type
+    kind = group.id.links.get_info(name if isinstance(name, bytes) else name.encode()).type
     if kind != h5py.h5l.TYPE_HARD:
         raise ValueError(f"{name!r} is a link")
 
@@ -68,6 +68,8 @@ def _checked_bytes(dataset: Any, name: str) -> int:
 
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{name!r} is stored in another file")
+    if dataset.id.get_create_plist().get_nfilters():  # HDF5 unpacks without a bound, whatever the array's size
+        raise ValueError(f"{name!r} is compressed: save it without compression")
     if h5py.check_vlen_dtype(dataset.dtype) or dataset.dtype.hasobject:
         raise ValueError(f"{name!r} holds objects of any length")
     chunk_bytes = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize

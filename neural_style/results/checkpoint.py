@@ -94,6 +94,8 @@ def _read(file: BinaryIO) -> Checkpoint:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed, so that it could hold far more than it is long")
     with np.load(file) as saved:
+        if len(set(saved.files)) < len(saved.files):
+            raise ValueError("an array is stored under the name of another")
         arrays = {name: saved[name] for name in saved.files}  # each is read once, however often the text names it
     text = str(arrays.pop("text"))
     for array in arrays.values():

@@ -33,7 +33,7 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """The first number in files of the older format."""
 MAX_DIMENSIONS = 32
 MAX_NUMBER = 1 << 62
-"""Of a tensor's offset, sizes and strides."""
+"""Of a tensor's offset, sizes and strides, and of a dict's keys."""
 OPERATIONS = (
     *(pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK, pickle.DUP),
     *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.INT, pickle.LONG, pickle.FLOAT),
@@ -83,7 +83,7 @@ def _make_tensor(storage: tuple, offset: int, shape: tuple, strides: tuple, *ign
     """Stands for torch._utils._rebuild_tensor and _rebuild_tensor_v2."""
     if max(len(shape), len(strides)) > MAX_DIMENSIONS:
         raise ValueError(f"it holds a tensor of more than {MAX_DIMENSIONS} dimensions")
-    if not all(isinstance(number, int) and number <= MAX_NUMBER for number in (offset, *shape, *strides)):
+    if not all(isinstance(number, int) and 0 <= number <= MAX_NUMBER for number in (offset, *shape, *strides)):
         raise ValueError("it holds a tensor with impossible sizes")
     return _Tensor(storage, offset, shape, strides)
 
@@ -94,9 +94,11 @@ def _unwrap_parameter(tensor: Any, *ignored: Any) -> Any:
 
 
 def _check_key(key: Any) -> None:
-    """Refuse keys such as nested tuples, whose hash can take exponential time."""
+    """Refuse keys whose hash can take long: nested tuples, and long numbers."""
     if not isinstance(key, str | bytes | int | float | None):
         raise pickle.UnpicklingError(f"it holds a dict with a {type(key).__name__} as a key")
+    if isinstance(key, int) and abs(key) > MAX_NUMBER:
+        raise pickle.UnpicklingError("it holds a dict with a long number as a key")
 
 
 NAMES = {

@@ -14,7 +14,7 @@ from neural_style.web.logins import LoginLimit
 from neural_style.web.origins import OriginCheck
 from neural_style.web.refusal import Refusal
 from neural_style.web.sessions import Sessions
-from neural_style.web.shares import network_of_request
+from neural_style.web.shares import Turns, network_of_request
 from neural_style.web.uploads import UploadFolder, is_plain_path
 
 API = "/gradio_api/"
@@ -25,6 +25,8 @@ OPEN_CALLS = ("startup-events", "login_check", "theme.css")
 """Calls of Gradio's interface that need no login and have no body. The page uses few others, see `_find_handler`.
 The rest is closed: it fetches addresses, shows the queue, records, runs code, or ends other visitors' runs."""
 MAX_LOGIN_BYTES = 4096
+MAX_PAGES_OF_NETWORK = 8
+"""Pages that Gradio makes at the same time for one network; further requests wait."""
 CONTENT_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
 """Browsers load nothing from elsewhere: the page works without a network, and tells nobody of its visitors."""
 HEADERS = {
@@ -69,6 +71,7 @@ class FileAccessMiddleware:
         self._has_password = has_password
         self._is_public = is_public
         self._logins = LoginLimit()
+        self._turns = Turns(MAX_PAGES_OF_NETWORK)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -125,7 +128,14 @@ class FileAccessMiddleware:
             return self._send_file if self._folder.contains(path.removeprefix(FILE)) else None
         is_call = path.startswith(API) and path.removeprefix(API) in OPEN_CALLS
         is_asset = path.startswith(FOLDERS) and ".." not in path
-        return self._pass_on if is_call or is_asset or path in PAGES else None
+        if is_call or path in PAGES:
+            return self._make_page
+        return self._pass_on if is_asset else None
+
+    async def _make_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets Gradio make a page, when it is the network's turn."""
+        async with self._turns.take(network_of_request(scope)):
+            await self._pass_on(scope, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets Gradio answer, without the query: it could name a file (a deep link)."""
@@ -168,7 +178,7 @@ class FileAccessMiddleware:
         event = bodies.parse_event(body, self._functions, self._folder.contains)
         session = event["session_hash"]
         self._sessions.claim(session, _owner_of(scope))
-        self._sessions.expect(session)
+        self._sessions.expect(session, network_of_request(scope))
         await self._app({**scope, "query_string": b""}, bodies.replay(json.dumps(event).encode(), receive), send)
 
     async def _stream_answers(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,8 @@ from neural_style.web.shares import Shares, network_of
 
 HEADER_SECONDS = 10
 """Time to send the head of a request."""
-MAX_IDLE = 100
-"""Connections that may be without a request. One more, and one is closed."""
+MAX_IDLE_OF_NETWORK = 80
+"""Connections of a network that may be without a request. One more, and its oldest is closed."""
 UNREAD_SECONDS = 30
 """Time to read an answer that waits in full buffers."""
 MAX_CONNECTIONS = 600
@@ -33,19 +33,22 @@ class LimitedProtocol(H11Protocol):
         self._held = contextlib.ExitStack()
         self._unread_timer: asyncio.TimerHandle | None = None
         shares = self._proxy_shares if os.environ.get("FORWARDED_ALLOW_IPS") else self._shares
+        self._network = network_of(self.client[0] if self.client else "")
         try:
-            self._held.enter_context(shares.hold(network_of(self.client[0] if self.client else "")))
+            self._held.enter_context(shares.hold(self._network))
         except Refusal:
             transport.abort()
             return
         self._start_waiting()
-        if len(self._idle) > MAX_IDLE:
-            self._abort_oldest()
+        self._abort_oldest()
 
     def _abort_oldest(self) -> None:
-        """Close the oldest idle connection, if possible one that has never sent a request."""
-        unused = (connection for connection in self._idle if connection.cycle is None)
-        oldest = next(unused, None) or next(iter(self._idle))
+        """Close an idle connection of the network where it has too many: the oldest, if possible an unused one."""
+        idle = [connection for connection in self._idle if connection._network == self._network]
+        if len(idle) <= MAX_IDLE_OF_NETWORK:
+            return
+        unused = [connection for connection in idle[:-1] if connection.cycle is None]
+        oldest = (unused or idle)[0]
         oldest._stop_waiting()
         oldest.transport.abort()
 

@@ -43,8 +43,6 @@ NAMES = (
     "weights",
 )
 """The settings that have a control, in the page's order."""
-FIRST_RECIPES = (DEFAULT_RECIPE, "paint", "best", "feedforward", "wct", "adain", "analogy")
-"""The recipes at the top of the list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,15 +132,9 @@ def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def recipe_choices() -> list[tuple[str, str]]:
     """Return the recipes as (label, name). A label is the name and a short description."""
-    lines = recipes.text().splitlines()[1:]
-    recipe_texts = dict(line.split(maxsplit=1) for line in lines)
-
-    def order(name: str) -> tuple[int, str]:
-        return FIRST_RECIPES.index(name) if name in FIRST_RECIPES else len(FIRST_RECIPES), name
-
     return [
-        (f"{name}: {recipe_texts[name].split('. ')[0].split(': ')[0]}", name)
-        for name in sorted(recipe_texts, key=order)
+        (f"{name}: {description.summary.split('. ')[0].split(': ')[0]}", name)
+        for name, description in recipes.describe().items()
     ]
 
 

@@ -1,6 +1,7 @@
 """Reads visitors' files one at a time, in a thread of its own."""
 
 import asyncio
+import collections
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +16,7 @@ MAX_WAITING_OF_NETWORK = 8
 
 
 class FileReader:
-    """Reads one file at a time, and never in Gradio's own threads."""
+    """Reads one file at a time, and never in Gradio's own threads. Networks take turns."""
 
     def __init__(self):
         self._thread = ThreadPoolExecutor(1, "reader")
@@ -24,6 +25,8 @@ class FileReader:
             MAX_WAITING_OF_NETWORK,
             "Many pictures are being read at the moment: try again in a few seconds.",
         )
+        self._waiting: collections.OrderedDict[str, collections.deque[asyncio.Future]] = collections.OrderedDict()
+        self._is_busy = False
 
     async def read(self, network: str, function: Callable, *args: Any) -> Any:
         """Return what a function of files returns.
@@ -37,6 +40,34 @@ class FileReader:
         """
         try:
             with self._shares.hold(network):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+                await self._wait_for_turn(network)
+                work = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+                work.add_done_callback(lambda _: self._start_next())  # also when nobody waits for it any more
+                return await asyncio.shield(work)
         except Refusal as refusal:
             raise UserError(str(refusal)) from refusal
+
+    async def _wait_for_turn(self, network: str) -> None:
+        if not self._is_busy:
+            self._is_busy = True
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(network, collections.deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._start_next()
+            raise
+
+    def _start_next(self) -> None:
+        """Give the turn to the network that has waited longest, or to nobody."""
+        while self._waiting:
+            network, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[network] = turns  # behind the others
+            if not turn.cancelled():
+                turn.set_result(None)
+                return
+        self._is_busy = False

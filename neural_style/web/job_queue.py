@@ -1,8 +1,9 @@
-"""The queue of jobs: each engine runs one at a time, in the order in which they came."""
+"""The queue of jobs: each engine runs one at a time, and the networks of the visitors take turns."""
 
 import collections
 import math
 import threading
+import time
 from collections.abc import Sequence
 
 from neural_style.core.errors import UserError
@@ -11,7 +12,7 @@ from neural_style.web.job import Job
 
 
 class JobQueue:
-    """Runs jobs first come, first served, one job for each visitor."""
+    """Runs one job for each visitor: those of different networks in turn, those of one network in order."""
 
     def __init__(self, engines: Sequence[Engine], max_waiting: int):
         """Start a thread for each engine.
@@ -23,6 +24,8 @@ class JobQueue:
         self._max_waiting = max_waiting
         self._waiting: collections.deque[Job] = collections.deque()
         self._networks: dict[Job, str] = {}
+        self._served_at: dict[str, float] = {}
+        """When the last job of each network started; only of networks that have jobs."""
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition(threading.RLock())
         self._is_closed = False
@@ -72,7 +75,7 @@ class JobQueue:
         """Return a waiting job's place, 1 for the next one; 0 once it has started or ended."""
         with self._changed:
             self._clean()
-            return self._waiting.index(job) + 1 if job in self._waiting else 0
+            return self._in_order().index(job) + 1 if job in self._waiting else 0
 
     def stop(self, visitor: str) -> None:
         """Stop a visitor's job. A running job keeps its best picture, a waiting one leaves the queue."""
@@ -95,13 +98,28 @@ class JobQueue:
         for thread in self._threads:
             thread.join(patience)
 
+    def _in_order(self) -> list[Job]:
+        """Return the waiting jobs in the order in which they will start: networks take turns.
+
+        Visitors of no network have the order in which they came.
+        """
+        counts: collections.Counter[str] = collections.Counter()
+        keys = {}
+        for job in self._waiting:
+            network = self._networks[job]
+            keys[job] = (counts[network], self._served_at.get(network, 0)) if network else (0, 0)
+            counts[network] += 1
+        return sorted(self._waiting, key=lambda job: keys[job])
+
     def _clean(self) -> None:
         """Remove waiting jobs that were stopped or abandoned, and forgets jobs that have ended."""
         for job in [job for job in self._waiting if job.is_abandoned]:
             self._waiting.remove(job)
             job.cancel()
         self._jobs = {visitor: job for visitor, job in self._jobs.items() if job.outcome is None}
-        self._networks = {job: self._networks[job] for job in self._waiting}
+        self._networks = {job: network for job, network in self._networks.items() if job.outcome is None}
+        networks = set(self._networks.values())
+        self._served_at = {network: time for network, time in self._served_at.items() if network in networks}
 
     def _serve(self, engine: Engine) -> None:
         while True:
@@ -109,7 +127,9 @@ class JobQueue:
                 self._changed.wait_for(lambda: self._waiting or self._is_closed)
                 if self._is_closed:
                     return
-                job = self._waiting.popleft()
+                job = self._in_order()[0]
+                self._waiting.remove(job)
+                self._served_at[self._networks[job]] = time.monotonic()
                 self._idle_count -= 1
             try:
                 job.run(engine)

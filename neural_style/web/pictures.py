@@ -12,6 +12,9 @@ from neural_style.settings.web import WebSettings
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """Formats that are decoded. Pillow would pass others, such as EPS, to programs of the system."""
 MEGA = 10**6
+START_OF_SCAN = b"\xff\xda"
+MAX_SCANS = 100
+"""Of a JPEG file; progressive ones have about ten."""
 
 _DECODING = threading.Lock()
 """One picture at a time, since many large ones would fill the memory."""
@@ -54,12 +57,21 @@ def read(path: str, description: str, bounds: WebSettings) -> Image.Image:
                     f"Expected at most {bounds.max_decoded} million pixels, and {description} has {image.width} x "
                     f"{image.height}: save it smaller."
                 )
+            _check_scans(path)
             image.load()
             return reading.load(image)
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
         raise UserError(describe_unreadable(description, bounds)) from error
+
+
+def _check_scans(path: str) -> None:
+    """Raise a ValueError for a JPEG file of very many scans, each of which costs as much time as a whole picture."""
+    with open(path, "rb") as file:
+        is_jpeg = file.read(2) == b"\xff\xd8"
+        if is_jpeg and file.read().count(START_OF_SCAN) > MAX_SCANS:  # within a scan's data the marker can't occur
+            raise ValueError("too many scans")
 
 
 def describe_unreadable(description: str, bounds: WebSettings) -> str:

@@ -114,6 +114,7 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
         state_session_capacity=MAX_SESSION_STATES,
     )
     blocks.server.config.http_protocol_class = LimitedProtocol
+    blocks.server.config.ws_protocol_class = None  # the page uses none, and their connections would not be limited
     sessions.forget = _make_forget(blocks)
     sessions.has_answers = lambda session: bool(blocks._queue.pending_event_ids_session.get(session))
     folder.keep_present_files()

@@ -17,6 +17,7 @@ ARRIVAL_SECONDS = 5
 """Time to open the stream after a request."""
 MAX_ABSENT = 64
 """Sessions that may be without a stream after a request. One more, and the oldest is forgotten."""
+MAX_ABSENT_OF_NETWORK = 16
 MAX_SESSIONS = 2000
 """Sessions whose owner is remembered."""
 MAX_STREAMS = 300
@@ -37,6 +38,8 @@ class Sessions:
         self._streams: collections.Counter[str] = collections.Counter()
         self._shares = Shares(MAX_STREAMS, MAX_STREAMS_PER_NETWORK, TOO_MANY)
         self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
+        self._networks: dict[str, str] = {}
+        """The network of each session without a stream."""
         self._tasks: set[asyncio.Task] = set()
 
     def claim(self, session: str, owner: str) -> None:
@@ -50,15 +53,24 @@ class Sessions:
         self._owners.move_to_end(session)
         self._drop_old_owners()
 
-    def expect(self, session: str) -> None:
-        """Note a request of a session, which must open its stream soon."""
+    def expect(self, session: str, network: str) -> None:
+        """Note a request of a session, which must open its stream soon.
+
+        Args:
+          session: its name.
+          network: the network it comes from, see `shares.network_of`.
+        """
         if self.is_connected(session) or session in self._absent:
             return
         loop = asyncio.get_running_loop()
         arrival = loop.create_future()
         self._absent[session] = arrival
+        self._networks[session] = network
         loop.call_later(ARRIVAL_SECONDS, self._give_up, session, arrival)
-        if len(self._absent) > MAX_ABSENT:
+        of_network = [each for each in self._absent if self._networks[each] == network]
+        if len(of_network) > MAX_ABSENT_OF_NETWORK:
+            self._give_up(of_network[0], self._absent[of_network[0]])
+        elif len(self._absent) > MAX_ABSENT:
             self._give_up(*next(iter(self._absent.items())))
 
     async def wait_until_connected(self, session: str) -> bool:
@@ -101,6 +113,7 @@ class Sessions:
 
     def _end_wait(self, session: str) -> None:
         """Tell those who wait for a session's stream that it is there."""
+        self._networks.pop(session, None)
         arrival = self._absent.pop(session, None)
         if arrival is not None and not arrival.done():
             arrival.set_result(True)
@@ -110,6 +123,7 @@ class Sessions:
         if self._absent.get(session) is not arrival:
             return
         del self._absent[session]
+        del self._networks[session]
         arrival.set_result(False)
         self._owners.pop(session, None)
         if self.forget:

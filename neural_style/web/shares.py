@@ -1,9 +1,11 @@
 """Bounds on what visitors hold at the same time: all of them together, and those of one network."""
 
+import asyncio
 import collections
 import contextlib
 import ipaddress
-from collections.abc import Iterator
+import weakref
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.types import Scope
 
@@ -44,6 +46,26 @@ class Shares:
             self._held[network] -= 1
             if not self._held[network]:
                 del self._held[network]
+
+
+class Turns:
+    """Lets each network do a few things at the same time. What comes beyond waits for its turn."""
+
+    def __init__(self, of_one: int):
+        """
+        Args:
+          of_one: how many things one network may do at the same time.
+        """
+        self._of_one = of_one
+        self._semaphores: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def take(self, network: str) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it for as long as the context lasts."""
+        semaphore = self._semaphores.get(network) or asyncio.Semaphore(self._of_one)
+        self._semaphores[network] = semaphore  # only those who wait or hold it keep it
+        async with semaphore:
+            yield
 
 
 def network_of(address: str) -> str:
