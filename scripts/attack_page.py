@@ -113,13 +113,15 @@ class Target:
             connection.sendall(text)
             time.sleep(wait)
 
-    def hold_raw(self, text: bytes) -> None:
-        """Opens a connection, sends something, and holds the connection open without reading the answer."""
+    def hold_raw(self, text: bytes, reads: bool = False) -> None:
+        """Opens a connection, sends something, and holds the connection open, by default without reading the answer."""
         connection = self._connect(ADDRESSES[1])
         self._held.append(connection)
         if len(self._held) > MAX_HELD:
             self._held.popleft().close()
         connection.sendall(text)
+        if reads:
+            connection.recv(1 << 16)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -169,6 +171,11 @@ def _stall_body(target: Target, number: int) -> None:
 
 def _leave_answers_unread(target: Target, number: int) -> None:
     target.hold_raw(f"GET {target.asset} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 300)
+
+
+def _hold_used_connection(target: Target, number: int) -> None:
+    """Leaves a connection idle that has sent a request and read the answer, as browsers do."""
+    target.hold_raw(b"GET /theme.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", reads=True)
 
 
 def _hold_stream(target: Target, number: int) -> None:
@@ -262,6 +269,7 @@ ATTACKS: tuple[Callable, ...] = (
     _stall_upload,
     _stall_body,
     _leave_answers_unread,
+    _hold_used_connection,
     _hold_stream,
     _fill_folder,
     _open_half,

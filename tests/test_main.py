@@ -27,7 +27,7 @@ def test_the_example_from_one_command(tmp_path):
     done = run_program(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    progress = r"a picture: 64 x 96: iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
+    progress = r"a picture: 64 x 96, iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
     assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a picture.json",
@@ -225,18 +225,26 @@ def test_all_output_files_in_one_run(tmp_path, run):
     assert f"{tmp_path / 'out.webp'} --rows=32" in shown
 
 
-def test_a_terminal_shows_loss_terms_and_time_left(tmp_path):
+def test_a_terminal_shows_one_bar_of_80_columns(tmp_path):
+    """Over all scales, and messages stand on lines of their own."""
+    flags = [*SMALL, "--scales=16,32", "--scale_iterations=2,1", "--weights=auto", "--network=vgg16"]
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [*PROGRAM, str(COFFEE), str(SWIRLS), str(tmp_path / "out"), *SMALL, "--iterations=1"])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        os.execv(sys.executable, [*PROGRAM, str(COFFEE), str(SWIRLS), str(tmp_path / f"{'a long name ' * 4}"), *flags])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     shown = b""
     with contextlib.suppress(OSError):  # on Linux, when the other end closes
         while chunk := os.read(terminal, 4096):
             shown += chunk
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    text = shown.decode()
-    assert re.search(
-        r"32 x 48 +\d+%\|.*\d+/21 \[\d+:\d+<\d+:\d+, loss \S+ = content \S+ style \S+ total_variation \S+\]", text
-    )
+    text = shown.decode().replace("\r\n", "\n")
+    lines = re.split("[\r\n]", text)
+    bars = [line for line in lines if "%|" in line]
+    assert re.fullmatch(r"a long name a…   0%\|.*\| 00:00, \? left", bars[0].rstrip())
+    assert re.fullmatch(r"a long name a… 100%\|█{12}\| \d+:\d+, 00:00 left, 32 x 48, loss \S+", bars[-1].rstrip())
+    shares = [int(re.search(r"(\d+)%", bar)[1]) for bar in bars]
+    assert shares == sorted(shares)
+    assert max(map(len, bars)) <= 80
+    assert [line for line in text.split("\n") if line.split("\r")[-1].startswith("Weights: ")]
+    assert text.count("\n") == 3  # the message, the finished bar, and what was written
     assert "Traceback" not in text

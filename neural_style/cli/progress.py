@@ -7,15 +7,18 @@ from neural_style.core.progress import ProgressBar
 from neural_style.core.run import Evaluated
 from neural_style.core.step import Step
 from neural_style.planning.plan import Plan
-from neural_style.results.record import by_kind
 
-BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar:12}| {elapsed}, {remaining} left{postfix}"
+MAX_NAME = 14
+"""Characters of a picture's name, so that the bar fits 80 columns."""
+MEGA = 10**6
 
 
 class Progress:
-    """A bar for each scale, which each evaluation moves on.
+    """A bar over all scales, which each evaluation moves on by the pixels of its scale.
 
-    An iteration may take half a minute, so a bar that only Steps move would stand still.
+    So the time left is that of the whole picture. An iteration may take half a minute, so a bar that only Steps move
+    would stand still.
     """
 
     def __init__(self, plan: Plan, scales: Sequence[Mapping[str, Any]] = (), name: str = ""):
@@ -25,31 +28,36 @@ class Progress:
           scales: of the record of an interrupted run that resumes.
           name: of the picture, where others may be painted at the same time.
         """
-        self._plan, self._name = plan, f"{name}: " if name else ""
-        self._scale, self._done = max(0, len(scales) - 1), len(scales[-1]["losses"]) if scales else 0
+        self._plan = plan
+        self._name = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+        self._megapixels = [rows * cols / MEGA for rows, cols in plan.sizes]
+        self._scale, done = max(0, len(scales) - 1), len(scales[-1]["losses"]) if scales else 0
         if scales and len(scales[-1]["iterations"]) == plan.iterations[self._scale]:
-            self._scale, self._done = self._scale + 1, 0
+            self._scale, done = self._scale + 1, 0
+        self._done = sum(map(self._work_of, range(self._scale)))
+        if self._scale < len(self._megapixels):
+            self._done += done * self._megapixels[self._scale]
         self._bar: ProgressBar | None = None
 
     def watch(self, evaluation: Evaluated) -> None:
         """Move on by one evaluation of the loss."""
         if self._bar is None:
-            total = 1 + self._plan.iterations[self._scale] * self._plan.evaluations_per_iteration
-            self._bar = ProgressBar(total, initial=self._done, desc=self._title, bar_format=BAR_FORMAT)
-        parts = " ".join(f"{name} {value:.3g}" for name, value in by_kind(evaluation.terms).items())
-        self._bar.show(f"loss {evaluation.loss:.4g} = {parts}", refresh=False)
-        self._bar.advance()
+            total = sum(map(self._work_of, range(len(self._megapixels))))
+            self._bar = ProgressBar(total, initial=self._done, desc=self._name or "painting", bar_format=BAR_FORMAT)
+        self._bar.show(f"{self._size}, loss {evaluation.loss:.4g}", refresh=False)
+        self._bar.advance(self._megapixels[self._scale])
 
     def add(self, step: Step) -> None:
         """Take a step; line searches that needed more evaluations than planned make the bar longer."""
         if self._bar is None:
             return
         count = step.index + step.iterations_left
-        self._bar.log(lambda: f"{self._title}: iteration {step.index} of {count}, loss {step.loss:.4g}")
-        self._bar.expect(step.iterations_left * self._plan.evaluations_per_iteration)
+        self._bar.log(lambda: f"{self._name}: {self._size}, iteration {step.index} of {count}, loss {step.loss:.4g}")
+        evaluations_left = step.iterations_left * self._plan.evaluations_per_iteration
+        later = range(self._scale + 1, len(self._megapixels))
+        self._bar.expect(evaluations_left * self._megapixels[self._scale] + sum(map(self._work_of, later)))
         if not step.iterations_left:
-            self.close()
-            self._scale, self._done = self._scale + 1, 0
+            self._scale += 1
 
     def close(self) -> None:
         """Leaves the bar as it is."""
@@ -57,7 +65,11 @@ class Progress:
             self._bar.close()
             self._bar = None
 
+    def _work_of(self, scale: int) -> float:
+        """Return the evaluations of a scale, each counted by its megapixels."""
+        return (1 + self._plan.iterations[scale] * self._plan.evaluations_per_iteration) * self._megapixels[scale]
+
     @property
-    def _title(self) -> str:
+    def _size(self) -> str:
         rows, cols = self._plan.sizes[self._scale]
-        return f"{self._name}{rows} x {cols}"
+        return f"{rows} x {cols}"

@@ -38,11 +38,19 @@ class _Printer(logging.Handler):
         (warn if record.levelno >= logging.WARNING else say)(record.getMessage())
 
 
+def _without_bars() -> contextlib.AbstractContextManager:
+    """Return a context in which progress bars are cleared, so that a line does not break them."""
+    if "tqdm" not in sys.modules:  # no bar has been shown
+        return contextlib.nullcontext()
+    return sys.modules["tqdm"].tqdm.external_write_mode(file=sys.stderr)
+
+
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is None:  # closed before Python started
         return
     try:
-        print(printable(text), file=stream, flush=True)
+        with _without_bars():
+            print(printable(text), file=stream, flush=True)
     except (OSError, ValueError):  # the disk is full, or the reader has closed the pipe
         with contextlib.suppress(OSError, ValueError):
             # Python would write the rest of the buffer again when it exits, and fail.

@@ -16,26 +16,28 @@ LOG_SECONDS = 30
 class ProgressBar:
     """A bar of tqdm that is quiet where standard error is not a terminal, or closed."""
 
-    def __init__(self, total: int | None, **options: Any):
+    def __init__(self, total: float | None, **options: Any):
         """
         Args:
-          total: how many steps there are, None where nobody knows.
+          total: how many steps there are, or how much work; None where nobody knows.
           **options: of `tqdm`.
         """
         self._bar = tqdm(total=total, disable=None if sys.stderr else True, dynamic_ncols=True, **options)
         self._logged = time.monotonic()
 
     @property
-    def total(self) -> int | None:
-        """How many steps there are."""
+    def total(self) -> float | None:
+        """How many steps there are, or how much work."""
         return self._bar.total
 
-    def advance(self) -> None:
-        """Move on by one step."""
-        self._bar.update()
+    def advance(self, amount: float = 1) -> None:
+        """Move on by one step, or by another amount of work."""
+        if self._bar.total is not None:
+            self._bar.total = max(self._bar.total, self._bar.n + amount)
+        self._bar.update(amount)
 
-    def expect(self, left: int) -> None:
-        """Corrects how many steps are left."""
+    def expect(self, left: float) -> None:
+        """Corrects how many steps, or how much work, is left."""
         self._bar.total = self._bar.n + left
 
     def show(self, status: str, refresh: bool = True) -> None:
