@@ -16,12 +16,13 @@ if "keras" not in sys.modules:
 
 _HOMES = {
     "Engine": "engine",
-    "Painting": "api",
+    "Painting": "results.painting",
     "Settings": "settings.settings",
     "Step": "core.step",
     "UserError": "core.errors",
     "compare": "api",
     "features": "api",
+    "recipes": "api",
     "stylize": "api",
     "stylize_film": "api",
 }

@@ -1,79 +1,80 @@
 """What Python calls: a picture, a film, or the features of an image."""
 
+import builtins
 import contextlib
 import dataclasses
+import functools
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 import numpy as np
 from PIL import Image
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
-from neural_style.core.run import follow
+from neural_style.core.run import Evaluated, follow
 from neural_style.core.step import Step
 from neural_style.engine import Engine
-from neural_style.images import geometry, reading, writing
+from neural_style.images import geometry, reading
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures
 from neural_style.planning import device, memory
 from neural_style.planning.plan import Plan, prepare, read_settings
 from neural_style.results import measures
 from neural_style.results.measures import Figures
+from neural_style.results.painting import InMemory, Painting
 from neural_style.results.record import Record, RunInfo
+from neural_style.settings import recipes as recipes_by_name
 from neural_style.settings import vgg_layers
+from neural_style.settings.keywords import Keywords
+from neural_style.settings.schema import FIELDS
 from neural_style.settings.settings import Settings
 
 if TYPE_CHECKING:
     from neural_style.video.clip import Clip
     from neural_style.video.film import Frame
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+FLAG = re.compile(r"--(?P<name>\w+)(?P<value>=)?")
+"""A flag in a message."""
 WHOLE: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False}
 """Settings by which a picture is measured at once and as it is."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Painting:
-    """What `stylize` returns; it unpacks as (image, record).
+def _naming_keywords(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Make a function's errors name settings as Python does: rows=300 and not --rows=300."""
 
-    Attributes:
-      image: the result, 8-bit RGB, with the photograph's EXIF and ICC profile in its `info`.
-      record: what the command line writes as PREFIX.json.
-      array: the result before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
-      companions: further images of the result by name, of a method that has any, see `Step`.
-      fields: which position corresponds to which by direction, [rows, cols, 2] int32, likewise.
-    """
+    @functools.wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> Result:
+        try:
+            return function(*args, **keywords)
+        except UserError as error:
+            error.args = (FLAG.sub(_as_keyword, str(error)), *error.args[1:])
+            raise
 
-    image: Image.Image
-    record: dict[str, Any]
-    array: np.ndarray
-    companions: Mapping[str, Image.Image] = dataclasses.field(default_factory=dict)
-    fields: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.image, self.record))
-
-    def save(self, path: str | os.PathLike, quality: int = 95) -> None:
-        """Write the image with the photograph's EXIF data and colour profile.
-
-        Pillow's own `save` leaves them out for some formats.
-
-        Args:
-          path: of a PNG, JPEG, WebP or TIFF file.
-          quality: of JPEG and WebP, 1 to 100.
-
-        Raises:
-          UserError: the ending is none of these.
-          OSError: the file can't be written.
-        """
-        if os.path.splitext(path)[1].lower() not in writing.FORMATS:
-            raise UserError(f"Expected a path that ends in {', '.join(writing.FORMATS)}, received {str(path)!r}.")
-        writing.save(path, writing.kind_of(path), self.image, quality, self.image.info)
+    return call
 
 
+def _as_keyword(match: re.Match) -> str:
+    """Return how Python calls what a message calls a flag."""
+    name, rest = match["name"], match["value"] or ""
+    if name in FIELDS or name == "recipe":
+        return name + rest
+    is_off = name.startswith("no") and name.removeprefix("no") in FIELDS
+    return f"{name.removeprefix('no')}=False" if is_off else match[0]
+
+
+def recipes() -> dict[str, recipes_by_name.Description]:
+    """Return the description of each recipe by its name, the first ones to try first."""
+    return recipes_by_name.describe()
+
+
+@_naming_keywords
 def stylize(
     content: Picture,
     styles: Pictures,
@@ -82,7 +83,8 @@ def stylize(
     callback: Callable[[Step], Any] | None = None,
     engine: Engine | None = None,
     recipe: str | None = None,
-    **settings: Any,
+    progress: bool = False,
+    **settings: Unpack[Keywords],
 ) -> Painting:
     """Paints `content` in the manner of `styles`; writes no file.
 
@@ -92,12 +94,14 @@ def stylize(
       callback: called with each `Step`, the start's first; an exception that it raises ends the run.
       engine: keeps networks and traces for the next call; without one each call makes its own.
       recipe: the name of the recipe that the settings start from.
+      progress: whether a bar shows how far the run is, also in a notebook.
       **settings: the command line's flags by name, such as rows=300, content_layers=["block4_conv2"]; None restores the
         default where a recipe sets another value. Masks and `init` may be paths, Pillow images or arrays. Flags about
         files have no effect.
 
     Returns:
-      The result; `image, record = stylize(…)` unpacks the two that most people want.
+      The result; `image, record = stylize(…)` unpacks the two that most people want. In a notebook, an interrupted cell
+      gets the best picture so far, and `is_complete` is false.
 
     Raises:
       UserError: what is asked for can't be done.
@@ -106,15 +110,39 @@ def stylize(
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
     styles, read = _read_settings(styles, recipe, settings)
     inputs, plan = prepare(content, styles, read)
-    follower = _InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback)
-    follow((engine or Engine()).run(inputs, plan), follower)
-    last, denoise = follower.last, read.picture.denoise
-    image = writing.to_image(follower.result, denoise)
-    image.info.update(inputs.content.info)
-    companions = {name: writing.to_image(companion, denoise=0) for name, companion in last.companions.items()}
-    return Painting(image, follower.record.as_dict(), follower.result.copy(), companions, last.fields)
+    watch, bar = _make_bar(plan) if progress else (None, None)
+    follower = InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback)
+    try:
+        follow((engine or Engine()).run(inputs, plan, watch=watch), follower)
+    except KeyboardInterrupt:
+        if follower.result is None or not _is_notebook():
+            raise
+    finally:
+        if bar is not None:
+            bar.close()
+    return follower.make_painting(read.picture.denoise, inputs.content.info)
 
 
+def _make_bar(plan: Plan) -> tuple[Callable[[Evaluated], None], Any]:
+    """Return a function that takes each evaluation of the loss, and the bar that it moves on."""
+    from tqdm.auto import tqdm  # looks for a notebook, which takes a while
+
+    bar = tqdm(total=sum(plan.iterations) * plan.evaluations_per_iteration, desc="painting")
+
+    def watch(evaluation: Evaluated) -> None:
+        bar.total = max(bar.total, bar.n + 1)  # line searches may need more evaluations than planned
+        bar.set_postfix(loss=f"{evaluation.loss:.4g}", refresh=False)
+        bar.update()
+
+    return watch, bar
+
+
+def _is_notebook() -> bool:
+    """Return whether a notebook or IPython runs this, where an interrupt ends a cell and not the program."""
+    return hasattr(builtins, "__IPYTHON__")
+
+
+@_naming_keywords
 def stylize_film(
     clip: str,
     styles: Pictures,
@@ -122,7 +150,7 @@ def stylize_film(
     *,
     engine: Engine | None = None,
     recipe: str | None = None,
-    **settings: Any,
+    **settings: Unpack[Keywords],
 ) -> "Iterator[Frame]":
     """Paints a film in the manner of `styles`, frame by frame.
 
@@ -173,7 +201,8 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
     return clip, *prepare(first, styles, settings)
 
 
-def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[str, np.ndarray]:
+@_naming_keywords
+def features(picture: Picture, layers: Sequence[str], **settings: Unpack[Keywords]) -> dict[str, np.ndarray]:
     """Compute VGG's features of an image.
 
     Args:
@@ -187,7 +216,8 @@ def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[s
     Raises:
       UserError: the image, a layer or the weights can't be had.
     """
-    read = Settings.read(**{**settings, "content_layers": layers})
+    named: dict[str, Any] = {**settings, "content_layers": layers}
+    read = Settings.read(**named)
     network, seed, wanted = read.network, read.picture.seed, read.loss.content_layers
     photograph = reading.load(picture, read.picture.largest_image)
     fitted = read.picture.fit(photograph.height, photograph.width)
@@ -205,6 +235,7 @@ def features(picture: Picture, layers: Sequence[str], **settings: Any) -> dict[s
     return {name: np.asarray(values[0], np.float32) for name, values in maps.items()}
 
 
+@_naming_keywords
 def compare(
     content: Picture,
     style: Picture,
@@ -252,30 +283,6 @@ def compare(
         grain, border = measures.grain_and_border(image, images[0])
         found.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
     return found
-
-
-class _InMemory:
-    """Follows a run that writes no files."""
-
-    def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
-        self.record, self._callback = record, callback
-        self.result: np.ndarray  # set by `finish`
-        self.last: Step  # set by `add`
-
-    def add(self, step: Step) -> None:
-        """See `Follower`."""
-        self.record.add(step)
-        self.last = step
-        if self._callback:
-            self._callback(dataclasses.replace(step, image=step.image.copy()))
-
-    def finish(self, result: np.ndarray) -> None:
-        """See `Follower`."""
-        self.result = result
-        self.record.end(broken_off=None)
-
-    def break_off(self, best: np.ndarray | None, reason: str) -> None:
-        """See `Follower`."""
 
 
 def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, Any]) -> tuple[list[Picture], Settings]:

@@ -7,8 +7,9 @@ import pytest
 from conftest import COFFEE, SWIRLS, options
 from PIL import Image
 
-from neural_style.cli import batch, flags, peak_memory, summary
+from neural_style.cli import batch, flags, summary
 from neural_style.cli.main import main
+from neural_style.core import peak_memory
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 

@@ -1,4 +1,13 @@
+import ast
+import builtins
+import dataclasses
+import inspect
+import io
+import re
+import runpy
 import threading
+import typing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +18,7 @@ from safetensors.numpy import save_file
 import neural_style
 from neural_style.core.errors import UserError
 from neural_style.images import geometry, reading
+from neural_style.settings.schema import FIELDS
 from neural_style.vgg import weights
 
 SMALL = dict(weights="random", rows=32, style_layers=["block1_conv1"], content_layers=["block1_conv2"])
@@ -173,3 +183,67 @@ def test_a_single_style_without_a_list_and_settings_of_a_wrong_type(engine):
 def test_features_that_do_not_fit_into_memory_raise_an_error():
     with pytest.raises(UserError, match="The features of 60000 x 90000 pixels would need about"):
         neural_style.features(COFFEE, ["block5_conv4"], weights="random", rows=60000, largest_image=1)
+
+
+def test_a_painting_shows_itself():
+    painting = neural_style.stylize(COFFEE, SWIRLS, **QUICK)
+    assert re.fullmatch(r"Painting\(32 x 48, loss \S+\)", repr(painting))
+    with Image.open(io.BytesIO(painting._repr_png_())) as shown:
+        assert (shown.format, shown.size) == ("PNG", (48, 32))
+    assert painting.is_complete
+    assert painting.record["total_seconds"] > 0
+    assert painting.record["peak_memory_mb"] > 10
+
+
+def test_a_bar_moves_with_each_evaluation(capsys):
+    neural_style.stylize(COFFEE, SWIRLS, progress=True, **QUICK)
+    assert re.search(r"painting: 100%\|.*loss=", capsys.readouterr().err)
+    neural_style.stylize(COFFEE, SWIRLS, **QUICK)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_interrupted_cell_gets_the_best_picture(monkeypatch):
+    def interrupt(step):
+        if step.index == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # in a program
+        neural_style.stylize(COFFEE, SWIRLS, callback=interrupt, **{**QUICK, "iterations": 5})
+    monkeypatch.setattr(builtins, "__IPYTHON__", True, raising=False)
+    painting = neural_style.stylize(COFFEE, SWIRLS, callback=interrupt, **{**QUICK, "iterations": 5})
+    assert not painting.is_complete
+    assert repr(painting).endswith(", interrupted)")
+    assert painting.record["broken_off"] == "KeyboardInterrupt"
+    assert len(painting.record["iterations"]) == 2
+
+
+def test_settings_are_made_by_name():
+    made = neural_style.Settings(rows=300, recipe="paint")
+    assert made == neural_style.Settings.read("paint", rows=300)
+    assert neural_style.Settings() == neural_style.Settings.read()
+    assert dataclasses.replace(made, recipe=None).picture.rows == 300
+    with pytest.raises(UserError, match="row"):
+        neural_style.Settings(row=300)
+
+
+def test_errors_name_keywords():
+    with pytest.raises(UserError, match=r"^rows takes .*, received 'x'"):
+        neural_style.stylize(COFFEE, SWIRLS, rows="x")
+    with pytest.raises(UserError, match="recipe=instant has no loss"):
+        neural_style.compare(COFFEE, SWIRLS, [COFFEE], recipe="instant")
+
+
+def test_keywords_are_those_of_the_settings():
+    generator = runpy.run_path(str(Path(__file__).parent.parent / "scripts" / "generate_keywords.py"))
+    written = generator["TARGET"].read_text()
+    assert ast.dump(ast.parse(generator["generate"]())) == ast.dump(ast.parse(written)), (
+        "run scripts/generate_keywords.py"
+    )
+    hints = inspect.signature(neural_style.stylize).parameters["settings"].annotation
+    assert set(typing.get_args(hints)[0].__annotations__) == set(FIELDS)
+
+
+def test_recipes_are_listed():
+    listed = neural_style.recipes()
+    assert list(listed)[:3] == ["instant", "paint", "best"]
+    assert "Start here" in listed["paint"].summary

@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from neural_style.cli import peak_memory, summary, tables
+from neural_style.cli import summary, tables
 from neural_style.cli.film_names import FilmNames, is_film
 from neural_style.cli.flags import Command
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.summary import Outcome
 from neural_style.cli.terminal import say, warn
-from neural_style.core import storage
+from neural_style.core import peak_memory, storage
 from neural_style.core.errors import UserError
 from neural_style.pretrained import style_networks
 from neural_style.results import files

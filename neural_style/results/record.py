@@ -7,11 +7,12 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from neural_style.core import storage
+from neural_style.core import peak_memory, storage
 from neural_style.core.step import Step
 from neural_style.core.version import __version__
 from neural_style.pretrained import style_networks
@@ -102,6 +103,7 @@ class Record:
         self._scales: list[dict[str, Any]] = json.loads(json.dumps(list(scales)))
         self._facts: Mapping[str, Any] = {}
         self._end: dict[str, Any] = {}
+        self._start = time.monotonic()
 
     @property
     def scales(self) -> Sequence[Mapping[str, Any]]:
@@ -124,8 +126,10 @@ class Record:
             scale["iterations"].append({"index": step.index, **measured, **cost})
 
     def end(self, broken_off: str | None) -> None:
-        """Record how the run ended: complete, or interrupted by `broken_off`."""
-        self._end = {"broken_off": broken_off} if broken_off else {"complete": True}
+        """Record how the run ended: complete, or interrupted by `broken_off`; and its cost since it began or resumed."""
+        how = {"broken_off": broken_off} if broken_off else {"complete": True}
+        cost = {"total_seconds": round(time.monotonic() - self._start, 2), "peak_memory_mb": peak_memory.megabytes()}
+        self._end = {**how, **cost}
 
     def as_dict(self) -> dict[str, Any]:
         """What was requested, the finest scale so far, and each scale where there are several."""

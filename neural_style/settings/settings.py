@@ -1,13 +1,14 @@
 """Everything that a run takes, from flags, Python or a recipe."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Unpack
 
 from neural_style.core.errors import UserError
 from neural_style.methods import DEFAULT, INSTANT, METHODS, Method
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings
+from neural_style.settings.keywords import Keywords
 from neural_style.settings.loss import STYLE_LOSSES, LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.optimizer import OptimizerSettings
@@ -18,9 +19,9 @@ from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.video import VideoSettings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class Settings:
-    """The settings of a run; `read` makes them from names and values.
+    """The settings of a run: Settings(rows=300) is Settings.read(rows=300).
 
     Attributes:
       picture, loss, network, optimizer, universal, feedforward, analogy, video, output: see their classes.
@@ -38,7 +39,20 @@ class Settings:
     output: OutputSettings = OutputSettings()
     recipe: str | None = None
 
-    def __post_init__(self):
+    def __init__(self, recipe: str | None = None, **given: Any):
+        """
+        Args:
+          recipe: see `read`.
+          **given: settings by name, as for `read`; or the parts that are the attributes.
+        """
+        if not all(isinstance(given.get(part), kind) for part, kind in PARTS.items()):
+            given = {part: getattr(Settings.read(recipe, **given), part) for part in PARTS}
+        for part, value in {**given, "recipe": recipe}.items():
+            object.__setattr__(self, part, value)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise a UserError where settings contradict each other."""
         for kind in ("content", "style", "matching"):
             vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
         if self.picture.style_masks and not STYLE_LOSSES[self.loss.style_loss].regional:
@@ -154,8 +168,8 @@ class Settings:
         )
 
     @classmethod
-    def read(cls, /, recipe: str | None = None, **given: Any) -> "Settings":
-        """Settings by their names, such as rows=300; what is given wins over the recipe, and that over the defaults.
+    def read(cls, /, recipe: str | None = None, **given: Unpack[Keywords]) -> "Settings":
+        """Make settings by name, such as rows=300; what is given wins over the recipe, and that over the defaults.
 
         Where the recipe names scales or columns and only --rows is given, these change in proportion; --iterations
         sets the iterations of every scale.
@@ -168,7 +182,7 @@ class Settings:
           UserError: a name is unknown, a value is not allowed, or values contradict each other.
         """
         if recipe is None and given.get("method") in METHODS:
-            recipe = METHODS[given["method"]].recipe
+            recipe = METHODS[str(given["method"])].recipe
         values = combining.combine(recipes.read(recipe) if recipe else {}, given)
         combining.check_method(values, given)
         combining.check_boldness(values, given)

@@ -1,0 +1,112 @@
+"""The result in memory: what `stylize` returns."""
+
+import dataclasses
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from neural_style.core.errors import UserError
+from neural_style.core.step import Step
+from neural_style.images import writing
+from neural_style.results.record import Record
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """What `stylize` returns; it unpacks as (image, record).
+
+    Attributes:
+      image: the result, 8-bit RGB, with the photograph's EXIF and ICC profile in its `info`.
+      record: what the command line writes as PREFIX.json.
+      array: the result before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
+      companions: further images of the result by name, of a method that has any, see `Step`.
+      fields: which position corresponds to which by direction, [rows, cols, 2] int32, likewise.
+    """
+
+    image: Image.Image
+    record: dict[str, Any]
+    array: np.ndarray
+    companions: Mapping[str, Image.Image] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run reached its end; otherwise this is the best picture before it was interrupted."""
+        return bool(self.record.get("complete"))
+
+    def __repr__(self) -> str:
+        """Describe the painting in a line."""
+        cols, rows = self.image.size
+        loss = f", loss {self.record['losses'][-1]:.4g}" if self.record.get("losses") else ""
+        return f"Painting({rows} x {cols}{loss}{'' if self.is_complete else ', interrupted'})"
+
+    def _repr_png_(self) -> bytes:
+        """Return the image as a notebook shows it."""
+        data = io.BytesIO()
+        self.image.convert("RGB").save(data, "PNG")
+        return data.getvalue()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.image, self.record))
+
+    def save(self, path: str | os.PathLike, quality: int = 95) -> None:
+        """Write the image with the photograph's EXIF data and colour profile.
+
+        Pillow's own `save` leaves them out for some formats.
+
+        Args:
+          path: of a PNG, JPEG, WebP or TIFF file.
+          quality: of JPEG and WebP, 1 to 100.
+
+        Raises:
+          UserError: the ending is none of these.
+          OSError: the file can't be written.
+        """
+        if os.path.splitext(path)[1].lower() not in writing.FORMATS:
+            raise UserError(f"Expected a path that ends in {', '.join(writing.FORMATS)}, received {str(path)!r}.")
+        writing.save(path, writing.kind_of(path), self.image, quality, self.image.info)
+
+
+class InMemory:
+    """Follows a run that writes no files."""
+
+    def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
+        self._record, self._callback = record, callback
+        self._last: Step | None = None
+        self.result: np.ndarray | None = None
+        """The last image, or the best one of an interrupted run."""
+
+    def add(self, step: Step) -> None:
+        """See `Follower`."""
+        self._record.add(step)
+        self._last = step
+        if self._callback:
+            self._callback(dataclasses.replace(step, image=step.image.copy()))
+
+    def finish(self, result: np.ndarray) -> None:
+        """See `Follower`."""
+        self.result = result
+        self._record.end(broken_off=None)
+
+    def break_off(self, best: np.ndarray | None, reason: str) -> None:
+        """See `Follower`."""
+        self.result = best
+        self._record.end(broken_off=reason)
+
+    def make_painting(self, denoise: int, info: Mapping[Any, Any]) -> Painting:
+        """Return the result.
+
+        Args:
+          denoise: see `--denoise`.
+          info: of the photograph, from Pillow.
+        """
+        if self.result is None or self._last is None:
+            raise ValueError("the run has no picture")
+        image = writing.to_image(self.result, denoise)
+        image.info.update(info)
+        companions = {name: writing.to_image(each, denoise=0) for name, each in self._last.companions.items()}
+        return Painting(image, self._record.as_dict(), self.result.copy(), companions, self._last.fields)
