@@ -52,9 +52,9 @@ def test_an_exception_in_the_callback_ends_the_run():
 @pytest.mark.parametrize(
     ("style", "options", "message"),
     [
-        (SWIRLS, {"rows": 0}, "--rows takes a whole number from 1"),
+        (SWIRLS, {"rows": 0}, "rows takes a whole number from 1"),
         (SWIRLS, {"row": 32}, "Did you mean rows"),
-        (SWIRLS, {"recipe": "kreas"}, "--recipe takes one of"),
+        (SWIRLS, {"recipe": "kreas"}, "recipe takes one of"),
         ([], {}, "at least one style"),
         (np.zeros((4, 4, 7)), {}, "received one of shape"),
     ],
@@ -163,7 +163,7 @@ def test_a_painting_is_saved_with_the_metadata_of_the_photograph(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"recipe": ["paint"]}, "--recipe takes one of"),
+        ({"recipe": ["paint"]}, "recipe takes one of"),
         ({"callback": 5}, "Expected a function of a Step as callback, received a int"),
         ({"content_weight": 0, "style_weight": 0, "tv_weight": 0}, "are all 0: nothing would be painted"),
     ],

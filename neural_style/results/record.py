@@ -126,7 +126,7 @@ class Record:
             scale["iterations"].append({"index": step.index, **measured, **cost})
 
     def end(self, broken_off: str | None) -> None:
-        """Record how the run ended: complete, or interrupted by `broken_off`; and its cost since it began or resumed."""
+        """Record how the run ended: complete, or interrupted by `broken_off`; and its cost."""
         how = {"broken_off": broken_off} if broken_off else {"complete": True}
         cost = {"total_seconds": round(time.monotonic() - self._start, 2), "peak_memory_mb": peak_memory.megabytes()}
         self._end = {**how, **cost}
