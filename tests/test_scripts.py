@@ -1,7 +1,10 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
@@ -26,3 +29,15 @@ def test_benchmark_names_what_it_can_measure():
     )
     assert f"expected {parts} or a size such as 800x600" in done.stderr
     assert "received 'speed'" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_the_first_cell_to_the_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((SCRIPTS / "first_pictures.ipynb").read_text())
+    names = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert (tmp_path / "painted.jpg").exists()
+    assert repr(names["painted"]).startswith("Painting(256 x 384, loss ")

@@ -1070,7 +1070,7 @@ def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client,
     assert client.get(png["value"]["url"]).content.startswith(b"\x89PNG")
     for flags, sentence in (
         ("--weights=/etc/passwd", "visitors can't name the server's files"),
-        ("--rows=x", "--rows takes a whole number"),
+        ("--rows=x", "rows takes a whole number"),
         (None, "Painted"),
     ):
         values[RECIPE + 1 + controls.NAMES.index("rows")] = 32

@@ -105,6 +105,7 @@ class Visitor:
             self.until(lambda name=name: self.driver.find_elements("css selector", f"#{name} img"))
 
     def choose_recipe(self, name):
+        self.open_more()
         field = self.find("#recipe input")
         self.driver.execute_script("arguments[0].focus()", field)
         field.send_keys(keys.CONTROL, "a")
@@ -113,10 +114,15 @@ class Visitor:
         self.until(lambda: field.get_property("value").startswith(f"{name}: "))
 
     def flags(self, text):
-        if not self.driver.find_elements("css selector", "#further textarea"):
-            self.click("#more button")
+        self.open_more()
         self.find("#further textarea").clear()
         self.find("#further textarea").send_keys(text)
+
+    def open_more(self):
+        """Opens the settings that are folded away."""
+        if not self.find("#more").find_elements("css selector", "#further textarea"):
+            self.click("#more button")
+        self.until(lambda: self.driver.find_elements("css selector", "#further textarea"))
 
     def press(self, name):
         self.until(self.find(f"#{name}").is_enabled)
@@ -179,6 +185,8 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     visitor.press("paint")
     first = visitor.until(visitor.shown)
     visitor.until(lambda: visitor.shown() not in ([], None, first))
+    visitor.until(lambda: visitor.driver.find_elements("css selector", "#bar progress"))
+    visitor.click("#details button")
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#curve polyline"))
     visitor.show("#paint")
     visitor.screenshot("painting")
@@ -202,12 +210,33 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     assert wrong == []
 
 
+def test_one_click_paints_the_pair_that_is_there(visit):
+    visitor = visit()
+    visitor.until(lambda: len(visitor.driver.find_elements("css selector", "#photo img, #painting img")) >= 2)
+    visitor.screenshot("opened")
+    visitor.flags("--rows=64")
+    visitor.press("paint")
+    assert visitor.says("Painted", "⚠").startswith("Painted: 64 x 9")
+
+
+def test_a_choice_selects_its_recipe(visit):
+    visitor = visit()
+    visitor.open_more()
+    best = next(
+        label for label in visitor.driver.find_elements("css selector", "#choice label") if label.text == "Best"
+    )
+    visitor.driver.execute_script("arguments[0].click()", best)
+    visitor.until(lambda: visitor.find("#recipe input").get_property("value").startswith("best: "))
+    visitor.choose_recipe("mmd")
+    visitor.until(lambda: not visitor.driver.find_elements("css selector", "#choice input:checked"))
+
+
 def test_stop_keeps_the_best_picture(visit):
     visitor = visit()
     visitor.drop()
     visitor.flags(LONG)
     visitor.press("paint")
-    visitor.until(lambda: visitor.driver.find_elements("css selector", "#curve polyline"))
+    visitor.until(lambda: visitor.driver.find_elements("css selector", "#bar progress"))
     visitor.press("stop")
     assert visitor.says("Stopped") == "Stopped. The best picture so far is kept."
     visitor.screenshot("stopped")
@@ -218,8 +247,6 @@ def test_stop_keeps_the_best_picture(visit):
 
 def test_errors_are_shown_as_sentences(visit, tmp_path):
     visitor = visit()
-    visitor.press("paint")
-    assert visitor.says("⚠").endswith("Expected a photograph and a painting: drop a photograph and a painting.")
     (tmp_path / "text.png").write_text("no picture")
     visitor.find("#photo input[type=file]").send_keys(str(tmp_path / "text.png"))
     visitor.until(lambda: "Expected the photograph as a picture" in visitor.said)
@@ -251,13 +278,13 @@ def test_two_visitors_are_painted_for_one_after_the_other(visit):
         visitor.drop()
         visitor.flags(LONG)
     first.press("paint")
-    first.until(lambda: first.driver.find_elements("css selector", "#curve polyline"))
+    first.until(lambda: first.driver.find_elements("css selector", "#bar progress"))
     second.press("paint")
     assert second.says("Place") == "Place 1 in the queue."
     second.show("#paint")
     second.screenshot("waiting")
     first.press("stop")
-    second.until(lambda: second.driver.find_elements("css selector", "#curve polyline"))
+    second.until(lambda: second.driver.find_elements("css selector", "#bar progress"))
     second.driver.quit()
     first.flags(SMALL)
     first.press("paint")
@@ -289,6 +316,7 @@ def test_the_gallery_fills_the_form(visit):
     visitor.driver.execute_script("arguments[0].click()", thumbnails[[c.text for c in captions].index("mmd")])
     visitor.says("As mmd does")
     visitor.until(lambda: visitor.driver.find_elements("css selector", "#painting img"))
+    visitor.open_more()
     assert visitor.find("#recipe input").get_property("value").startswith("mmd")
     visitor.screenshot("gallery")
 

@@ -34,7 +34,7 @@ class Progress:
         self._scale, done = max(0, len(scales) - 1), len(scales[-1]["losses"]) if scales else 0
         if scales and len(scales[-1]["iterations"]) == plan.iterations[self._scale]:
             self._scale, done = self._scale + 1, 0
-        self._done = sum(map(self._work_of, range(self._scale)))
+        self._done = sum(map(plan.work, range(self._scale)))
         if self._scale < len(self._megapixels):
             self._done += done * self._megapixels[self._scale]
         self._bar: ProgressBar | None = None
@@ -42,7 +42,7 @@ class Progress:
     def watch(self, evaluation: Evaluated) -> None:
         """Move on by one evaluation of the loss."""
         if self._bar is None:
-            total = sum(map(self._work_of, range(len(self._megapixels))))
+            total = sum(map(self._plan.work, range(len(self._megapixels))))
             self._bar = ProgressBar(total, initial=self._done, desc=self._name or "painting", bar_format=BAR_FORMAT)
         self._bar.show(f"{self._size}, loss {evaluation.loss:.4g}", refresh=False)
         self._bar.advance(self._megapixels[self._scale])
@@ -55,7 +55,7 @@ class Progress:
         self._bar.log(lambda: f"{self._name}: {self._size}, iteration {step.index} of {count}, loss {step.loss:.4g}")
         evaluations_left = step.iterations_left * self._plan.evaluations_per_iteration
         later = range(self._scale + 1, len(self._megapixels))
-        self._bar.expect(evaluations_left * self._megapixels[self._scale] + sum(map(self._work_of, later)))
+        self._bar.expect(evaluations_left * self._megapixels[self._scale] + sum(map(self._plan.work, later)))
         if not step.iterations_left:
             self._scale += 1
 
@@ -64,10 +64,6 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-    def _work_of(self, scale: int) -> float:
-        """Return the evaluations of a scale, each counted by its megapixels."""
-        return (1 + self._plan.iterations[scale] * self._plan.evaluations_per_iteration) * self._megapixels[scale]
 
     @property
     def _size(self) -> str:

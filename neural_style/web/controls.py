@@ -16,6 +16,8 @@ from neural_style.settings.web import WebSettings
 
 DEFAULT_RECIPE = "instant"
 """The recipe that the page shows first: it paints in a second or two."""
+CHOICES = {"At once": "instant", "Better": "paint", "Best": "best", "A trained style": "feedforward"}
+"""The first choice of a visitor: what it is called, and its recipe."""
 NETWORK = "painters"
 """The trained network that the page offers."""
 RANGES = {
@@ -82,7 +84,7 @@ def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | 
     controls = [_make_style_control(used["style"], values)]
     for name in NAMES[1:]:
         field = FIELDS[name][1]
-        info = _shorten(field.metadata["help"].split(". ")[0].rstrip(".") + ".")
+        info = _shorten(field.metadata["help"].split(". ")[0].rstrip(".").replace("--", "") + ".")
         default = _single_value(name, defaults)
         value = values.get(name, default)
         words = _words(field.metadata["kind"])
@@ -128,6 +130,11 @@ def control_values(flags: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and not is_overridden:
             values[name] = value
     return values
+
+
+def choice_of(recipe: str) -> str | None:
+    """Return the visitor's choice that means a recipe; None for a research recipe."""
+    return next((choice for choice, of_choice in CHOICES.items() if of_choice == recipe), None)
 
 
 def recipe_choices() -> list[tuple[str, str]]:

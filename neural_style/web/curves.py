@@ -63,3 +63,8 @@ def _draw_grid_line(power: int, position: str) -> str:
         f'<line x1="{LEFT}" x2="{WIDTH - MARGIN}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity="0.15"/>'
         f'<text x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end" fill="currentColor">1e{power}</text>'
     )
+
+
+def draw_bar(share: float) -> str:
+    """Return HTML that shows how much of the work is done, 0..1."""
+    return f'<progress max="100" value="{100 * share:.0f}" aria-label="progress" style="width: 100%"></progress>'

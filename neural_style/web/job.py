@@ -13,6 +13,7 @@ from neural_style.core.log import logger
 from neural_style.core.run import Engine, Evaluated, follow
 from neural_style.core.step import Step
 from neural_style.images import writing
+from neural_style.planning.plan import Plan
 from neural_style.results.record import Record, by_kind
 from neural_style.web.requests import PaintRequest
 
@@ -37,7 +38,9 @@ class Job:
       image: the picture so far, in the end the result; None before the first step.
       info: "exif" and "icc_profile" of the photograph, which are copied to the result.
       points: {"loss": …, kind of term: …} over the run, about evenly spaced.
-      progress: how far the run is, as a sentence.
+      progress: how far the run is, as a sentence with numbers.
+      summary: the same in plain words, with the time left.
+      share: how much of the work is done, 0..1.
       outcome: how the job ended, as a sentence; None until then.
       is_complete: whether the run reached its end.
       has_result: whether there is a picture to download.
@@ -50,6 +53,8 @@ class Job:
         self.info: dict[str, Any] = {}
         self.points: list[dict[str, float]] = []
         self.progress = ""
+        self.summary = ""
+        self.share = 0.0
         self.outcome: str | None = None
         self.is_complete = False
         self.has_result = False
@@ -61,6 +66,9 @@ class Job:
         self._seen_at = time.monotonic()
         self._deadline = math.inf
         self._shown_at = 0.0
+        self._plan: Plan | None = None
+        self._work_done = 0.0
+        self._painting_since = 0.0
 
     def mark_seen(self) -> None:
         """Note that the visitor is still there."""
@@ -85,8 +93,9 @@ class Job:
         self._deadline = start + self.request.bounds.max_seconds
         try:
             self._check()
-            self.progress = "The pictures and the network are being prepared."
+            self.progress = self.summary = "The pictures and the network are being prepared."
             inputs, plan = self.request.prepare()
+            self._plan = plan
             self.info = {str(name): value for name, value in inputs.content.info.items()}
             self._run = engine.run(inputs, plan, watch=self.watch)
             follow(self._run, self)
@@ -104,6 +113,7 @@ class Job:
     def watch(self, evaluation: Evaluated) -> None:
         """Record an evaluation. The run may end after each one."""
         self._evaluation_count += 1
+        self._count_work()
         if self._evaluation_count % self._stride == 0 and evaluation.terms:
             self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
         if len(self.points) > MAX_POINTS:
@@ -154,6 +164,23 @@ class Job:
         sentence = f"{scale}{iteration}{loss}."
         self.progress = sentence[0].upper() + sentence[1:]
 
+    def _count_work(self) -> None:
+        """Count an evaluation, and tell how long the others will take."""
+        if self._plan is None:
+            return
+        now = time.monotonic()
+        self._painting_since = self._painting_since or now
+        last = self._last_step
+        scale = (last.scale + (not last.iterations_left)) if last else 0
+        rows, cols = self._plan.sizes[min(scale, len(self._plan.sizes) - 1)]
+        self._work_done += rows * cols / 1e6
+        self.share = min(1.0, self._work_done / sum(map(self._plan.work, range(len(self._plan.sizes)))))
+        seconds = now - self._painting_since
+        if seconds > 1:  # before, it is a guess
+            self.summary = f"Painting: {_in_words(seconds * (1 / self.share - 1))} left."
+        else:
+            self.summary = "Painting …"
+
     def _check(self) -> None:
         """Raise `_RunEnded` when the run must end."""
         if self._stopped.is_set():
@@ -162,3 +189,11 @@ class Job:
             raise _RunEnded("The page was left.")
         if time.monotonic() > self._deadline:
             raise _RunEnded(f"Ended after the {self.request.bounds.max_seconds} seconds that a run may take here.")
+
+
+def _in_words(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        count = max(1, round(seconds))
+        return f"about {count} second{'s' * (count != 1)}"
+    return f"about {round(seconds / 60)} minutes"

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -25,26 +26,9 @@ POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
-MAX_METADATA_BYTES = 100_000
-"""EXIF data, or a colour profile, that is copied to a result. JPEG files have at most 64 KB of EXIF data."""
-VISIBLE_CONTROLS = 6
-"""Controls that are visible at once; the others open with a click."""
 EVENT = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "preprocess": False}
 """How the page calls its functions. No spinner hides the picture, `JobQueue` alone makes visitors wait, and Gradio
 neither opens files nor checks values: `pictures` and `requests` do."""
-CSS = """
-.gradio-container {max-width: 1300px !important; margin: auto}
-footer {display: none !important}
-.said p {font-size: 1.05em; min-height: 1.6em; overflow-wrap: anywhere}
-#shown .image-container button, #shown .image-frame {width: 100% !important}
-#shown img {width: 100% !important; max-height: 75vh; object-fit: contain}
-.thumbnails .grid-wrap {height: auto !important; min-height: 0; max-height: none !important; overflow: visible}
-.thumbnails .grid-container {grid-template-rows: none !important; grid-auto-rows: auto !important}
-.thumbnails .thumbnail-item {height: auto; min-height: 0; aspect-ratio: 1}
-.thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(56px, 1fr)) !important}
-.thumbnails.large .grid-container {grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)) !important}
-"""
-"""Shows a coarse picture as large as the final one, and galleries without scroll bars."""
 INTRODUCTION = """# neural_style
 A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
@@ -76,27 +60,38 @@ class Page:
                     with gr.Row():
                         photo = self._build_picture("photo", "Photograph", samples.find_photos())
                         painting = self._build_picture("painting", "Painting", samples.find_paintings())
-                    form = [photo, painting, *self._build_controls()]
-                    again = gr.UploadButton("Again with this: a record (.json), or a PNG of ours", elem_id="again")
+                    choice = gr.Radio(
+                        list(controls.CHOICES),
+                        value=controls.choice_of(controls.DEFAULT_RECIPE),
+                        label="How?",
+                        elem_id="choice",
+                    )
+                    with gr.Row():
+                        paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
+                        stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
                 with gr.Column():
-                    message = self._build_results(form)
+                    outputs = self._build_results()
+            message = outputs[0]
+            with gr.Accordion("Settings, and research recipes", open=False, elem_id="more"):
+                form = [photo, painting, *self._build_controls()]
+            again = gr.UploadButton("Again with this: a record (.json), or a PNG of ours", elem_id="again")
+            paint.click(self._paint, form, [*outputs, paint, stop], **EVENT)
+            stop.click(self._stop, None, message, **EVENT)
             for picture, description in ((photo, "the photograph"), (painting, "the painting")):
                 picture.upload(self._make_picture_check(description), picture, [picture, message], **EVENT)
             recipe, *settings = form[2:]
-            recipe.input(self._show_recipe, recipe, settings, **EVENT)
-            again.upload(self._show_record, again, [*form, message], **EVENT)
+            choice.input(self._show_choice, choice, [recipe, *settings], **EVENT)
+            recipe.input(self._show_recipe, recipe, [choice, *settings], **EVENT)
+            again.upload(self._show_record, again, [choice, *form, message], **EVENT)
             if self._examples:
-                self._build_gallery().select(self._show_example, None, [*form, message], **EVENT)
+                self._build_gallery().select(self._show_example, None, [choice, *form, message], **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
-    def _build_results(self, form: list[Any]) -> gr.Markdown:
-        """Build the buttons and the result; return where messages are shown."""
-        with gr.Row():
-            paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
-            stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
+    def _build_results(self) -> list[gr.components.Component]:
+        """Build what shows a run: the message, the picture, the curve, two downloads, the bar and the numbers."""
         message = gr.Markdown(self._describe_bounds(), elem_classes="said", elem_id="said")
+        bar = gr.HTML(elem_id="bar")
         result = gr.Image(label="The picture", interactive=False, format="webp", elem_id="shown", buttons=[])
-        curve = gr.HTML(elem_id="curve")
         with gr.Row():
             downloads = [
                 gr.DownloadButton(
@@ -104,9 +99,10 @@ class Page:
                 )
                 for name, description in (("png", "the PNG"), ("json", "its record"))
             ]
-        paint.click(self._paint, form, [message, result, curve, *downloads, paint, stop], **EVENT)
-        stop.click(self._stop, None, message, **EVENT)
-        return message
+        with gr.Accordion("Details", open=False, elem_id="details"):
+            numbers = gr.Markdown(elem_id="numbers")
+            curve = gr.HTML(elem_id="curve")
+        return [message, result, curve, *downloads, bar, numbers]
 
     def _describe_bounds(self) -> str:
         bounds = self._bounds
@@ -116,9 +112,10 @@ class Page:
         )
 
     def _build_picture(self, name: str, label: str, sample_paths: list[Path]) -> gr.Image:
-        """Build a picture to drop or to choose from the samples."""
+        """Build a picture to drop or to choose from the samples; the first of them is there already."""
         with gr.Column(min_width=240):
             picture = gr.Image(
+                str(sample_paths[0]) if sample_paths else None,
                 label=label,
                 height=260,
                 elem_id=name,
@@ -144,17 +141,14 @@ class Page:
         recipe = gr.Dropdown(
             controls.recipe_choices(), value=controls.DEFAULT_RECIPE, label="Method or recipe", elem_id="recipe"
         )
-        all_controls = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
-        visible = [components.build_component(control) for control in all_controls[:VISIBLE_CONTROLS]]
-        with gr.Accordion("More", open=False, elem_id="more"):
-            others = [components.build_component(control) for control in all_controls[VISIBLE_CONTROLS:]]
-            further = gr.Textbox(
-                label="Further flags",
-                info="As on the command line, such as --pooling=avg --seed=3. They override the controls.",
-                max_length=MAX_FLAGS_LENGTH,
-                elem_id="further",
-            )
-        return [recipe, *visible, *others, further]
+        shown = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
+        further = gr.Textbox(
+            label="Further flags",
+            info="As on the command line, such as --pooling=avg --seed=3. They override the controls.",
+            max_length=MAX_FLAGS_LENGTH,
+            elem_id="further",
+        )
+        return [recipe, *map(components.build_component, shown), further]
 
     def _build_gallery(self) -> gr.Gallery:
         gr.Markdown("Gallery: choose a picture to fill in its photograph, painting, recipe and flags.")
@@ -178,25 +172,39 @@ class Page:
 
         return check
 
+    def _show_choice(self, choice: Any) -> list[Any]:
+        """Return the recipe of a choice, and the controls as it sets them."""
+        recipe = controls.CHOICES.get(str(choice))
+        if recipe is None:
+            return [gr.skip()] * (len(controls.NAMES) + 2)
+        return [recipe, *self._show_recipe(recipe)[1:]]
+
     def _show_recipe(self, recipe: Any) -> list[Any]:
-        """Return the controls as a recipe sets them."""
+        """Return the choice that a recipe belongs to, and the controls as it sets them."""
         try:
             values = controls.make_controls(str(recipe), self._bounds)
         except UserError:
-            return [gr.skip()] * (len(controls.NAMES) + 1)
-        return [*map(components.update_component, values), ""]
+            return [gr.skip()] * (len(controls.NAMES) + 2)
+        return [controls.choice_of(str(recipe)), *map(components.update_component, values), ""]
 
     def _fill_form(self, recipe: str, flags: dict[str, Any], paths: list[Path | None], message: str) -> list[Any]:
-        """Return the whole form and a message."""
+        """Return the choice, the whole form and a message."""
         values = controls.control_values(flags)
         further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
         all_controls = controls.make_controls(recipe, self._bounds, values)
         files = [str(path) if path else gr.skip() for path in paths]
-        return [*files, recipe, *map(components.update_component, all_controls), further, message]
+        return [
+            controls.choice_of(recipe),
+            *files,
+            recipe,
+            *map(components.update_component, all_controls),
+            further,
+            message,
+        ]
 
     def _keep_form(self, message: str) -> list[Any]:
         """Return the form unchanged, and a message."""
-        return [gr.skip()] * (len(controls.NAMES) + 4) + [message]
+        return [gr.skip()] * (len(controls.NAMES) + 5) + [message]
 
     def _show_example(self, event: gr.SelectData) -> list[Any]:
         example = _item_at(self._examples, event.index)
@@ -249,7 +257,7 @@ class Page:
             job = Job(paint_request)
             self._queue.join(visitor, job, network)
         except UserError as error:
-            yield [_format_error(error), *[gr.skip()] * 6]
+            yield [_format_error(error), *[gr.skip()] * 8]
             return
         try:
             async for update in self._follow(visitor, job):
@@ -275,7 +283,8 @@ class Page:
 
     async def _follow(self, visitor: str, job: Job) -> AsyncIterator[list[Any]]:
         """Yield what the page shows of a job until it has ended."""
-        yield ["…", None, "", *[gr.update(value=None, interactive=False)] * 2, *_update_buttons(is_painting=True)]
+        no_downloads = [gr.update(value=None, interactive=False)] * 2
+        yield ["…", None, "", *no_downloads, "", "", *_update_buttons(is_painting=True)]
         shown_message = shown_image = None
         is_over = False
         while not is_over:
@@ -283,25 +292,28 @@ class Page:
             if self._sessions.is_connected(visitor):
                 job.mark_seen()
             place = self._queue.place(job)
-            message = f"Place {place} in the queue." if place else job.progress
+            message = f"Place {place} in the queue." if place else job.summary
             image = job.image
             is_new_image = image is not shown_image
             if message != shown_message or is_new_image:
                 drawn = [image, curves.draw_svg(job.points)] if is_new_image else [gr.skip()] * 2
-                yield [message, *drawn, *[gr.skip()] * 4]
+                yield [message, *drawn, *[gr.skip()] * 2, curves.draw_bar(job.share), job.progress, *[gr.skip()] * 2]
                 shown_message = message
                 shown_image = image
             await asyncio.sleep(0 if is_over else POLL_SECONDS)
         files = await asyncio.to_thread(self._write_files, job) if job.has_result else [None, None]
         downloads = [gr.update(value=path, interactive=bool(path)) for path in files]
         message = html.escape(str(job.outcome), quote=False) if job.has_result else _format_error(job.outcome)
-        yield [message, gr.skip(), curves.draw_svg(job.points), *downloads, *_update_buttons(is_painting=False)]
+        curve = curves.draw_svg(job.points)
+        yield [message, gr.skip(), curve, *downloads, "", gr.skip(), *_update_buttons(is_painting=False)]
 
     def _write_files(self, job: Job) -> list[str]:
         """Write the PNG with its text, and the record; return their paths."""
         if job.image is None:
             raise ValueError("the job has no picture yet")
-        metadata: dict[str, Any] = {name: _short_metadata(job.info.get(name)) for name in ("exif", "icc_profile")}
+        metadata: dict[str, Any] = {
+            name: pictures.short_metadata(job.info.get(name)) for name in ("exif", "icc_profile")
+        }
         metadata["text"] = json.dumps(job.request.info().as_dict())
         with self._folder.adding_result() as folder:
             writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
@@ -318,11 +330,6 @@ def _network_of(request: gr.Request) -> str:
     return network_of(request.client.host if request.client else "")
 
 
-def _short_metadata(data: bytes | None) -> bytes | None:
-    """Return metadata that a result may hold; None for larger ones."""
-    return data if data and len(data) <= MAX_METADATA_BYTES else None
-
-
 def _path_of(file: Any) -> str | None:
     """Return the path of an uploaded file as Gradio describes it; None without a file."""
     return file.get("path") if isinstance(file, dict) else None
@@ -335,4 +342,5 @@ def _item_at(items: list[Any], index: Any) -> Any:
 
 
 def _format_error(error: object) -> str:
-    return f"⚠️ {html.escape(str(error), quote=False)}"
+    text = re.sub(r"--(\w+)", r"\1", str(error))  # visitors have fields and not flags
+    return f"⚠️ {html.escape(text, quote=False)}"

@@ -11,6 +11,8 @@ from neural_style.settings.web import WebSettings
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """Formats that are decoded. Pillow would pass others, such as EPS, to programs of the system."""
+MAX_METADATA_BYTES = 100_000
+"""EXIF data, or a colour profile, that is copied to a result. JPEG files have at most 64 KB of EXIF data."""
 MEGA = 10**6
 START_OF_SCAN = b"\xff\xda"
 MAX_SCANS = 100
@@ -80,3 +82,8 @@ def describe_unreadable(description: str, bounds: WebSettings) -> str:
         f"Expected {description} as a picture ({', '.join(FORMATS)}) of at most {bounds.max_decoded} million pixels, "
         "and this file can't be read as one: choose another."
     )
+
+
+def short_metadata(data: bytes | None) -> bytes | None:
+    """Return metadata that a result may hold; None for larger ones."""
+    return data if data and len(data) <= MAX_METADATA_BYTES else None

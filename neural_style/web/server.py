@@ -94,7 +94,7 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
     import gradio
 
     from neural_style.web.connections import LimitedProtocol
-    from neural_style.web.page import CSS
+    from neural_style.web.style import CSS
 
     blocks = page.build_blocks()
     fonts = ["system-ui", "sans-serif"]  # Gradio's own fonts come from Google
