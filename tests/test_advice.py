@@ -23,6 +23,7 @@ def advised(initial, final, *arguments):
         (["--init=noise"], (0.01, 100), (0.01, 20), r"--content_weight by about 1000 "),
         (["--init=noise"], (100, 0.01), (1, 0.01), r"--style_weight by about 1000 "),
         (["--content_weight=0"], (0, 100), (0, 40), None),
+        (["--init=noise", "--balance=log"], (0.01, 100), (0.01, 20), None),
     ],
 )
 def test_advice(arguments, initial, final, expected):

@@ -52,6 +52,32 @@ def test_reused_constants_and_the_whole_batch_agree(vgg19, normalization):
         assert float(found[name]) == pytest.approx(float(stacked[name]), rel=1e-5)
 
 
+def parts(vgg19, given, image, **changes):
+    """Weight, loss without its weight and gradient of each kind of term, from objectives that have that kind alone."""
+    weights = {"content_weight": 0.5, "style_weight": 2.0, "tv_weight": 0.01}
+    for name, weight in weights.items():
+        alone = objective(vgg19, **{**dict.fromkeys(weights, 0.0), name: 1.0, **changes}).bind_scene(given)
+        loss, gradient, _ = alone(image)
+        yield weight, float(loss), np.asarray(gradient)
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_logarithms_balance_the_terms(vgg19, tile):
+    """The gradient is the sum of w ∇L / (L + 1e-10), as Hvass Laboratories' tutorial 15 computes it."""
+    content, style = pair(48, 64)
+    image, given = (content + style) / 2, scene(content, [style])
+    exact = dict(padding="replicate", dtype="float64", normalization="mean")
+    loss, gradient, terms = objective(vgg19, tile, balance="log", **exact).bind_scene(given)(image)
+    found = list(parts(vgg19, given, image, **exact))
+    expected = sum(weight * part / (value + 1e-10) for weight, value, part in found)
+    assert np.linalg.norm(gradient - expected) <= 1e-9 * np.linalg.norm(expected)
+    assert float(loss) == pytest.approx(sum(weight * np.log(value + 1e-10) for weight, value, _ in found), rel=1e-9)
+    plain = objective(vgg19, tile, **exact).bind_scene(given)(image)[2]
+    assert {name: float(value) for name, value in terms.items()} == {
+        name: float(value) for name, value in plain.items()
+    }
+
+
 def test_the_gradient_is_the_slope_of_the_loss(vgg19, rng):
     content, style = pair(24, 24)
     function = objective(vgg19, dtype="float64").bind_scene(scene(content, [style]))

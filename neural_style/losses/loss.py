@@ -29,6 +29,8 @@ from neural_style.settings.loss import LossSettings
 
 Features = Mapping[str, tf.Tensor]
 """Features [batch, rows, cols, channels] by layer, with the image itself as "image"."""
+LOG_FLOOR = 1e-10
+"""Added to a term before its logarithm is taken, as in the tutorial: a term that is zero has no gradient."""
 Measured = tuple[Any, tf.Tensor]
 """A term's measurement, and the number of positions of its layer."""
 
@@ -36,12 +38,15 @@ Measured = tuple[Any, tf.Tensor]
 class Loss:
     """The weighted terms of a loss. Every dict that it takes or returns has the terms' names as keys."""
 
-    def __init__(self, terms: Sequence[Term]):
+    def __init__(self, terms: Sequence[Term], log_weights: Mapping[str, float] | None = None):
         """
         Args:
           terms: each with a name of its own.
+          log_weights: the weight of each kind of term, where the logarithms of kinds are added (see `total`); None
+            where the terms are.
         """
         self.terms = tuple(terms)
+        self._log_weights = log_weights
 
     @property
     def content_layers(self) -> list[str]:
@@ -107,19 +112,31 @@ class Loss:
         """Compute the weighted loss of each term, added up over the batch: scalars."""
         return {name: tf.reduce_sum(losses) for name, losses in self.losses(sums, prepared).items()}
 
-    @staticmethod
-    def total(values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Add up the terms' values.
+    def total(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Add up the terms' values, or the weighted logarithms of each kind's sum without its weight.
 
-        They are added in float64 and rounded once: in float32 the last bits would depend on the graph's order.
+        The gradient of a logarithm is the term's, divided by its present value. So kinds have shares of the gradient
+        that only their weights decide (Hvass Laboratories' TensorFlow tutorial 15, "update_adj_content").
         """
-        terms = list(values.values())
-        return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in terms]), terms[0].dtype)
+        if self._log_weights is None:
+            return add(list(values.values()))
+        logarithms = []
+        for kind, weight in self._log_weights.items():
+            weighted = [value for name, value in values.items() if name.split("/")[0] == kind]
+            if weighted and weight:
+                logarithms.append(weight * tf.math.log(add(weighted) / weight + LOG_FLOOR))
+        return add(logarithms)
+
+
+def add(values: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Add scalars in float64, and round once: in float32 the last bits would depend on the graph's order."""
+    return tf.cast(tf.add_n([tf.cast(value, tf.float64) for value in values]), values[0].dtype)
 
 
 def make_loss(settings: LossSettings, warped_frames: int = 0) -> Loss:
     """Make the loss that the settings describe; see `terms.make_terms`."""
-    return Loss(make_terms(settings, warped_frames))
+    log_weights = settings.kind_weights if settings.balance == "log" else None
+    return Loss(make_terms(settings, warped_frames), log_weights)
 
 
 def _select_features(term: Term, features: Features) -> tf.Tensor:

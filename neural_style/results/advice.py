@@ -35,6 +35,8 @@ def advice(
       evaluations: between the two.
       painted_share: of the picture, which masks may limit.
     """
+    if flags.get("balance") == "log":  # the sizes of terms have no influence on their gradients
+        return None
     has_both = flags["content_weight"] and flags["style_weight"] and final.keys() >= {"content", "style"}
     if not (has_both and evaluations >= SETTLED) or painted_share < MASKED:
         return None

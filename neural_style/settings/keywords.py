@@ -108,6 +108,9 @@ class Keywords(TypedDict, total=False):
     the linear, polynomial or Gaussian kernel, batch-norm statistics or sorted projections (sliced_wasserstein); by
     matching features (earth_mover) or 3x3 patches (mrf, Markov random fields). All but gram want
     --normalization=scale or none."""
+    balance: Literal["none", "log"] | str | None
+    """How terms become the loss. none: they are added. log: their logarithms are added, so that each term's
+    gradient is divided by its present value, and weights say how large the terms' shares of the gradient are."""
     normalization: Literal["none", "keras", "gatys", "mean", "pytorch", "scale"] | str | None
     """The divisor of a layer's distance. keras: style by 4 * 9 * (rows * cols)^2. gatys: content by 2, style by 4
     N^2 M^2. mean: mean squares. pytorch: mean squares, Gram matrices divided by rows * cols * channels. scale:

@@ -10,6 +10,7 @@ from neural_style.settings.kinds import Choice, Kind, Many, Number, Optional, se
 
 NORMALIZATIONS = ("none", "keras", "gatys", "mean", "pytorch", "scale")
 FOR_ANY_LOSS = ("scale", "none")
+BALANCES = ("none", "log")
 
 
 class StyleLoss(NamedTuple):
@@ -99,6 +100,12 @@ class LossSettings(Checked):
         "(sliced_wasserstein); by matching features (earth_mover) or 3x3 patches (mrf, Markov random fields). All but "
         "gram want --normalization=scale or none.",
     )
+    balance: str = setting(
+        "none",
+        Choice(BALANCES),
+        "How terms become the loss. none: they are added. log: their logarithms are added, so that each term's "
+        "gradient is divided by its present value, and weights say how large the terms' shares of the gradient are.",
+    )
     normalization: str = setting(
         "keras",
         Choice(NORMALIZATIONS),
@@ -125,6 +132,17 @@ class LossSettings(Checked):
                 f"--style_loss={self.style_loss} takes --normalization={' or '.join(allowed)}, received "
                 f"{self.normalization}, which is made for Gram matrices."
             )
+
+    @property
+    def kind_weights(self) -> dict[str, float]:
+        """The weight of each kind of term, by the name that terms begin with."""
+        return {
+            "content": self.content_weight,
+            "style": self.style_weight,
+            "total_variation": self.tv_weight,
+            "matching": self.matching_weight,
+            "temporal": self.temporal_weight,
+        }
 
     @property
     def layers(self) -> tuple[str, ...]:

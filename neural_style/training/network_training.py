@@ -18,7 +18,7 @@ import tensorflow as tf
 from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Dumoulin, Ghiasi, Johnson, Msg
 from neural_style.images.scene import Region, Scene
-from neural_style.losses.loss import Loss
+from neural_style.losses.loss import Loss, add
 from neural_style.training.base import Progress, Training
 from neural_style.training.descent import Descent
 
@@ -218,7 +218,7 @@ class NetworkTraining(Training[NetworkProgress]):
                 name: tf.reduce_sum(values) / batch
                 for name, values in self._objective(contents, painted, style_numbers).items()
             }
-            loss = Loss.total(terms)
+            loss = add(list(terms.values()))
         return tape.gradient(loss, [variable.value for variable in self._variables]), terms
 
     def _shared_gradients(

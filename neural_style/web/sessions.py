@@ -17,7 +17,7 @@ ARRIVAL_SECONDS = 5
 """Time to open the stream after a request."""
 MAX_ABSENT = 64
 """Sessions that may be without a stream after a request. One more, and the oldest is forgotten."""
-MAX_ABSENT_OF_NETWORK = 16
+MAX_ABSENT_OF_NETWORK = 32
 MAX_SESSIONS = 2000
 """Sessions whose owner is remembered."""
 MAX_STREAMS = 300

@@ -33,7 +33,7 @@ MAX_RESULTS = 50
 """Results and previews may have so many times the bytes of the largest upload. Beyond it, the oldest are removed."""
 MAX_CONCURRENT = 32
 """Uploads at the same time."""
-MAX_CONCURRENT_OF_NETWORK = 8
+MAX_CONCURRENT_OF_NETWORK = 16
 FORM_BYTES = 10_000
 """What a form may have besides its file."""
 CHUNK_SECONDS = 20

@@ -32,7 +32,7 @@ RECIPES = {
         "with the recipe's own unit means, a style weight of 1000 has little effect",
     ),
     "slides": (f"--recipe=slides {PUBLISHED} --content_layers=block4_conv3", "from white noise; VGG16 has no conv4_4"),
-    "prisma": (f"--recipe=prisma {PUBLISHED}", "from grey; the content weight has no visible effect"),
+    "prisma": (f"--recipe=prisma {HED} --padding=replicate --rows=320", "from grey; HED's features as they are"),
     "pytorch_tutorial": (
         f"--recipe=pytorch_tutorial {PUBLISHED} --normalize_weights=images --preprocess=auto",
         "torchvision's features are about 1, like normalised ones",
