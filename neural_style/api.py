@@ -16,6 +16,7 @@ from PIL import Image
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.core.log import logger
 from neural_style.core.run import Evaluated, follow
 from neural_style.core.step import Step
 from neural_style.engine import Engine
@@ -24,6 +25,7 @@ from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures
 from neural_style.planning import device, memory
 from neural_style.planning.plan import Plan, prepare, read_settings
+from neural_style.planning.work import Work
 from neural_style.results import measures
 from neural_style.results.measures import Figures
 from neural_style.results.painting import InMemory, Painting
@@ -110,31 +112,44 @@ def stylize(
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
     styles, read = _read_settings(styles, recipe, settings)
     inputs, plan = prepare(content, styles, read)
-    watch, bar = _make_bar(plan) if progress else (None, None)
-    follower = InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback)
+    bar = _Bar(plan) if progress else None
+    follower = InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback, bar)
     try:
-        follow((engine or Engine()).run(inputs, plan, watch=watch), follower)
+        follow((engine or Engine()).run(inputs, plan, watch=bar.watch if bar else None), follower)
     except KeyboardInterrupt:
-        if follower.result is None or not _is_notebook():
+        if not (follower.has_picture and _is_notebook()):
             raise
+        logger.warning("interrupted: the best picture so far is returned, and its is_complete is false.")
     finally:
         if bar is not None:
             bar.close()
     return follower.make_painting(read.picture.denoise, inputs.content.info)
 
 
-def _make_bar(plan: Plan) -> tuple[Callable[[Evaluated], None], Any]:
-    """Return a function that takes each evaluation of the loss, and the bar that it moves on."""
-    from tqdm.auto import tqdm  # looks for a notebook, which takes a while
+class _Bar:
+    """A bar of tqdm, in a notebook or on a terminal, which each evaluation of the loss moves on."""
 
-    bar = tqdm(total=sum(plan.iterations) * plan.evaluations_per_iteration, desc="painting")
+    def __init__(self, plan: Plan):
+        from tqdm.auto import tqdm  # looks for a notebook, which takes a while
 
-    def watch(evaluation: Evaluated) -> None:
-        bar.total = max(bar.total, bar.n + 1)  # line searches may need more evaluations than planned
-        bar.set_postfix(loss=f"{evaluation.loss:.4g}", refresh=False)
-        bar.update()
+        self._work = Work(plan)
+        self._tqdm = tqdm(total=100, desc="painting", bar_format="{l_bar}{bar}| {elapsed}, {remaining} left{postfix}")
 
-    return watch, bar
+    def watch(self, evaluation: Evaluated) -> None:
+        """Take an evaluation."""
+        self._work.count()
+        self._tqdm.set_postfix(loss=f"{evaluation.loss:.4g}", refresh=False)
+        self._tqdm.update(max(0.0, 100 * self._work.share - self._tqdm.n))
+
+    def add(self, step: Step) -> None:
+        """Take a step."""
+        self._work.take(step)
+        if not (step.iterations_left or step.scales_left):
+            self._tqdm.update(100 - self._tqdm.n)
+
+    def close(self) -> None:
+        """Leaves the bar as it is."""
+        self._tqdm.close()
 
 
 def _is_notebook() -> bool:
@@ -244,7 +259,7 @@ def compare(
     *,
     rows: int = 256,
     recipe: str = "paint",
-    weights: str = "auto",
+    weights: str | None = None,
     engine: Engine | None = None,
 ) -> list[Figures]:
     """Measure results of one photograph and one painting, by any program.
@@ -256,7 +271,8 @@ def compare(
       rows: height at which loss and distances are measured, so that results of different sizes can be compared. Grain
         and border are measured in each result's own size.
       recipe: whose loss is measured.
-      weights: source of VGG16's features, see `--weights`.
+      weights: source of VGG16's features, see `--weights`; by default auto for the distances, and the recipe's for the
+        loss.
       engine: keeps the network for the next call.
 
     Returns:
@@ -270,7 +286,7 @@ def compare(
     images = [reading.load(picture) for picture in (content, style, *results)]
     layers = (*measures.STYLE_LAYERS, *measures.CONTENT_LAYERS)
     photograph, painting, *maps = (
-        features(image, layers, network="vgg16", weights=weights, rows=rows) for image in images
+        features(image, layers, network="vgg16", weights=weights or "auto", rows=rows) for image in images
     )
     engine = engine or Engine()
     found = []
@@ -279,7 +295,9 @@ def compare(
         content_distance = measures.content_distance(result, photograph)
         start = image.resize(geometry.size_of(images[0], rows)[::-1], Image.Resampling.LANCZOS)
         at_start: dict[str, Any] = {"init": start, "rows": rows, "iterations": 0, **WHOLE}
-        initial = stylize(*images[:2], engine=engine, recipe=recipe, weights=weights, **at_start).record["initial"]
+        if weights:
+            at_start["weights"] = weights
+        initial = stylize(*images[:2], engine=engine, recipe=recipe, **at_start).record["initial"]
         grain, border = measures.grain_and_border(image, images[0])
         found.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
     return found

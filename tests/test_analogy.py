@@ -301,15 +301,15 @@ def geometry_of(path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (dict(analogy_levels="1,2"), "--analogy_levels takes levels from coarse to fine, received 1,2."),
-        (dict(patch_sizes="3,3,3,4,5"), "--patch_sizes takes odd sizes, received 3,3,3,4,5."),
-        (dict(patch_sizes="3,3"), "--patch_sizes takes 5 numbers with --analogy_levels=5,4,3,2,1, received 2."),
-        (dict(structure_weights="1"), "--structure_weights takes 4 numbers"),
-        (dict(scales="2"), "--method=analogy can't take several --scales: leave that out."),
-        (dict(tile="256"), "--method=analogy can't take --tile: leave that out."),
-        (dict(preserve_color="luminance"), "can't take --preserve_color=luminance: leave that out."),
-        (dict(style_scale="1,2"), "can't take several of --style_scale or --style_rotation"),
-        (dict(levels="3,2"), "--levels is for --method=wct or adain, and the method is analogy: leave it out"),
+        (dict(analogy_levels="1,2"), "analogy_levels takes levels from coarse to fine, received 1,2."),
+        (dict(patch_sizes="3,3,3,4,5"), "patch_sizes takes odd sizes, received 3,3,3,4,5."),
+        (dict(patch_sizes="3,3"), "patch_sizes takes 5 numbers with analogy_levels=5,4,3,2,1, received 2."),
+        (dict(structure_weights="1"), "structure_weights takes 4 numbers"),
+        (dict(scales="2"), "method=analogy can't take several scales: leave that out."),
+        (dict(tile="256"), "method=analogy can't take tile: leave that out."),
+        (dict(preserve_color="luminance"), "can't take preserve_color=luminance: leave that out."),
+        (dict(style_scale="1,2"), "can't take several of style_scale or style_rotation"),
+        (dict(levels="3,2"), "levels is for method=wct or adain, and the method is analogy: leave it out"),
         (dict(rows="20"), "need at least 32 rows"),
     ],
 )
@@ -320,7 +320,7 @@ def test_unsupported_settings_raise_an_error(given, message):
 
 
 def test_several_styles_raise_an_error():
-    with pytest.raises(UserError, match="--method=analogy takes at most 1 style, received 2."):
+    with pytest.raises(UserError, match="method=analogy takes at most 1 style, received 2."):
         neural_style.stylize(COFFEE, [SWIRLS, CHELSEA], **QUICK)
 
 

@@ -154,12 +154,17 @@ def test_help_fits_80_columns(run, arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["help", "row"], "There is no flag --row. Did you mean rows?"),
+        (["help", "row"], "There is no flag --row of pictures. Did you mean rows?"),
         (["help", "rows", "cols"], "Expected one flag"),
         (["compare", "a.png"], "Expected at least three images, neural-style compare PHOTO PAINTING RESULT"),
         (["sheet", "a.png"], "Expected neural-style sheet PHOTO NETWORK OUT.png"),
         (["sheet", str(COFFEE), "painters", "out.txt"], "Expected a sheet that ends in"),
         (["sheet", str(COFFEE), "painter", "out.png"], "Did you mean painters?"),
+        (["sheet", str(COFFEE), "painters", str(SWIRLS), "out.png"], "is the only style of a run"),
+        (["sheet", str(COFFEE), "painters", "out.png", "--recipe=paint"], "--recipe is for paintings"),
+        (["sheet", str(COFFEE), "painters", "out.png", "--style=nothing"], "nothing"),
+        (["sheet", str(COFFEE), str(SWIRLS), "missing.jpg", "out.png"], "'missing.jpg' does not exist"),
+        (["help", "columns"], "have flags of their own"),
     ],
 )
 def test_wrong_words_of_commands_get_a_sentence(run, arguments, message):

@@ -370,8 +370,8 @@ def test_what_is_the_users_stays(tmp_path, film, monkeypatch, capsys):
     monkeypatch.setattr(Store, "save", broken)
     with pytest.raises(KeyboardInterrupt):
         main([*words, "out.mp4", *flags, "--seed=2"])
-    assert (tmp_path / "out.mp4").read_bytes() == whole
-    assert "out.mp4 is still the earlier film" in capsys.readouterr().err
+    assert (tmp_path / "out_earlier_1.mp4").read_bytes() == whole
+    assert "is kept as out_earlier_1.mp4" in capsys.readouterr().out
 
 
 def test_a_frame_that_is_damaged_is_painted_again(tmp_path, film):

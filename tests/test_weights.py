@@ -139,7 +139,7 @@ def test_without_imagenet_the_error_names_the_file_and_the_alternatives(monkeypa
     message = str(caught.value)
     assert str(tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5") in message
     assert "--weights=FILE" in message
-    assert "--weights=learned" in message
+    assert "Take --recipe=paint, which needs no download" in message
 
 
 @pytest.mark.parametrize(("network", "source"), [("vgg16", "hed"), ("vgg19", "learned")])

@@ -43,7 +43,7 @@ def run(installed, folder, *arguments):
 def test_a_package_index_gets_absolute_links():
     text = package.absolute_links((ROOT / "README.md").read_text(encoding="utf-8"), "https://example.org/main/")
     links = re.findall(r"\]\(([^)]+)\)", text)
-    assert "https://example.org/main/configs/gallery/paint_kodim15_gauguin.jpg" in links
+    assert "https://example.org/main/configs/gallery/methods/best.jpg" in links
     assert all(link.startswith("https://") for link in links)
 
 

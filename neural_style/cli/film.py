@@ -54,8 +54,8 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)
     with targets.locked(names.prefix):
         is_replaced = earlier is not None and bool(changed) and names.is_complete(earlier)
-        if is_replaced and not (options.resume or settings.output.overwrite):
-            earlier_results.keep_film(names.output_paths(settings.output), names.prefix)
+        if is_replaced and not (options.resume and same_frames) and not settings.output.overwrite:
+            earlier_results.keep_film(names.all_paths(), names.prefix, [*digests, *clip.pictures])
         progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
         film = make_engine().film(clip, inputs, plan, names.frames, progress.watch)
         if not (options.resume and same_frames):

@@ -87,7 +87,7 @@ class FilmNames:
 
     def check(self, inputs: Sequence[str], output: OutputSettings, earlier: Mapping | None) -> None:
         """Raise a UserError where an output file would replace an input or another program's file."""
-        for path in filter(os.path.lexists, self.output_paths(output)):
+        for path in filter(os.path.lexists, self._output_paths(output)):
             if any(targets.same(path, read) for read in inputs):
                 raise UserError(f"{path!r} would be overwritten, and it is an input: choose another name.")
             if not (output.overwrite or self._is_own(path, earlier)):
@@ -98,13 +98,17 @@ class FilmNames:
             if os.path.isdir(path) != (Path(path) == self.frames) or os.path.islink(path):
                 raise UserError(f"{path!r} is in the way of an output file: choose another name.")
 
-    def output_paths(self, output: OutputSettings) -> Iterable[str]:
-        """Return the paths that a film with these settings writes, the film first."""
+    def _output_paths(self, output: OutputSettings) -> Iterable[str]:
         yield from (self.output, f"{self.prefix}.json", str(self.frames))
         if output.plots:
             yield f"{self.prefix}_errors.png"
         if output.preview == "side":
             yield self.preview
+
+    def all_paths(self) -> list[str]:
+        """Return the paths of all files that a film may have written, the film first; not all exist."""
+        previews = [f"{self.prefix}_preview{ending}" for ending in writing.ENDINGS]
+        return [self.output, f"{self.prefix}.json", f"{self.prefix}_errors.png", *previews]
 
     def _is_own(self, path: str, earlier: Mapping | None) -> bool:
         """Whether an existing file is ours, and may be replaced."""

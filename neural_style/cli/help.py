@@ -26,5 +26,5 @@ def run(arguments: Sequence[str]) -> int:
     elif arguments[0] in COMMANDS:
         return importlib.import_module(COMMANDS[arguments[0]]).run(["--help"])
     else:
-        say(help_text.of_flag(arguments[0]))
+        say(help_text.of_flag(arguments[0].lstrip("-")))
     return 0

@@ -88,15 +88,15 @@ def of_flag(name: str) -> str:
     """Describe a flag.
 
     Args:
-      name: with or without dashes.
+      name: without dashes.
 
     Raises:
       UserError: there is no such flag.
     """
     fields = {field.name: field for group in GROUPS for field in dataclasses.fields(group)}
-    name = name.lstrip("-")
     if name not in fields:
-        raise UserError(f"There is no flag --{name}.{did_you_mean(name, fields)}", exit_code=2)
+        hint = did_you_mean(name, fields) or " The commands train, web, compare and sheet have flags of their own."
+        raise UserError(f"There is no flag --{name} of pictures.{hint}", exit_code=2)
     return "\n".join(_flag_help(fields[name], fields[name].default))
 
 

@@ -46,7 +46,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     plan = make_plan(inputs, settings, network_styles)
     with targets.locked(prefix):
         if state is None and not settings.output.overwrite:
-            earlier_results.keep(info, digests, COMPANIONS)
+            earlier_results.keep(info, digests, read, COMPANIONS)
         progress = Progress(plan, state.scales if state else (), Path(prefix).name)
         run = make_engine().run(inputs, plan, state.resumed if state else None, progress.watch)
         images = [inputs.content, *inputs.styles]

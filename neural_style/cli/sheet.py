@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import loading_tensorflow
@@ -34,6 +34,14 @@ class SheetCommand(checked.Checked):
     columns: int | None = setting(None, Optional(Whole(1, 100)), "Pictures in a row; by default about as many as rows.")
     recipe: str | None = setting(None, Optional(Kind()), "The recipe that paints; for paintings instant by default.")
     help: bool = setting(False, Switch(), "Show these flags.")
+
+
+class _Look(NamedTuple):
+    """A picture of a sheet: its name, the painting or network, and its own settings."""
+
+    name: str
+    source: str
+    settings: dict[str, Any]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -73,29 +81,51 @@ def _paint_sheet(words: Sequence[str], given: Mapping[str, Any], command: SheetC
         )
     targets.check_new(path)
     photograph = reading.load(photo)
-    pictures = list(_paint_looks(photograph, looks, {"rows": ROWS, **given}))
-    photograph = photograph.resize(pictures[0].size, Image.Resampling.LANCZOS)
-    names = ["photograph", *(name for name, _, _ in looks)]
-    sheet = sheets.make_sheet([photograph, *pictures], names, command.columns)
-    files.write_whole(output, lambda partial: writing.save(partial, writing.kind_of(output), sheet, 95, {}))
-    say(f"Wrote {output} ({sheet.height} x {sheet.width}): {len(pictures)} styles.")
+    sources_read = {source: _read_source(source) for source in sources}  # what can't be read is told now
+    pictures: list[Image.Image] = []
+    try:
+        pictures += _paint_looks(photograph, looks, sources_read, {"rows": ROWS, **given})
+    finally:  # what was painted before Ctrl-C or an error is written too
+        if pictures:
+            names = ["photograph", *(look.name for look in looks[: len(pictures)])]
+            small = photograph.resize(pictures[0].size, Image.Resampling.LANCZOS)
+            sheet = sheets.make_sheet([small, *pictures], names, command.columns)
+            files.write_whole(output, lambda partial: writing.save(partial, writing.kind_of(output), sheet, 95, {}))
+            say(f"Wrote {output} ({sheet.height} x {sheet.width}): {len(pictures)} styles.")
 
 
-def _find_looks(
-    sources: Sequence[str], given: Mapping[str, Any], recipe: str | None
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (name, painting or network, settings) of each picture."""
-    network = style_networks.find(sources[0]) if len(sources) == 1 else None
-    if network is not None and "style" not in given:
-        names = style_networks.facts(network)["styles"]
-        return [(name, sources[0], {"style": name}) for name in names[:MAX_PICTURES]]
-    if len(sources) > MAX_PICTURES:
-        raise UserError(f"A sheet holds at most {MAX_PICTURES} pictures, received {len(sources)}.", exit_code=2)
-    return [(os.path.splitext(os.path.basename(path))[0], path, {"recipe": recipe or "instant"}) for path in sources]
+def _read_source(source: str) -> Any:
+    """Return a painting; the name of a trained network stays as it is."""
+    from neural_style.images import reading
+
+    return source if style_networks.find(source) else reading.load(source)
+
+
+def _find_looks(sources: Sequence[str], given: Mapping[str, Any], recipe: str | None) -> list[_Look]:
+    """Return what a sheet shows.
+
+    Raises:
+      UserError: there are too many pictures, a recipe is given for a trained network, or paintings beside it.
+    """
+    style_networks.method(sources, {})  # an error where a network is not alone, or its name is misspelt
+    network = style_networks.find(sources[0])
+    if network is None:
+        chosen = {"recipe": recipe or "instant"}
+        looks = [_Look(os.path.splitext(os.path.basename(path))[0], path, chosen) for path in sources]
+    elif recipe:
+        raise UserError(
+            f"--recipe is for paintings, and {sources[0]!r} is a trained network: leave it out.", exit_code=2
+        )
+    else:
+        names = [given["style"]] if "style" in given else style_networks.facts(network)["styles"]
+        looks = [_Look(name, sources[0], {"style": name}) for name in names]
+    if len(looks) > MAX_PICTURES:
+        raise UserError(f"A sheet holds at most {MAX_PICTURES} pictures, received {len(looks)}.", exit_code=2)
+    return looks
 
 
 def _paint_looks(
-    photograph: "Image.Image", looks: Sequence[tuple[str, str, dict[str, Any]]], given: Mapping[str, Any]
+    photograph: "Image.Image", looks: Sequence[_Look], sources: Mapping[str, Any], given: Mapping[str, Any]
 ) -> "Iterator[Image.Image]":
     """Paint each look of a photograph, one after the other."""
     from neural_style import api
@@ -104,9 +134,9 @@ def _paint_looks(
 
     engine = Engine(loading=loading_tensorflow)
     bar = ProgressBar(len(looks), desc="styles")
-    for name, source, settings in looks:
-        bar.show(name)
-        yield api.stylize(photograph, source, engine=engine, **{**settings, **given}).image
+    for look in looks:
+        bar.show(look.name)
+        yield api.stylize(photograph, sources[look.source], engine=engine, **{**given, **look.settings}).image
         bar.advance()
     bar.close()
 

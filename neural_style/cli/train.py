@@ -138,6 +138,8 @@ def _build_job(
     )
     if loss.matching_weight:
         raise UserError("--matching_weight is for painting, not for training: leave it out.", exit_code=2)
+    if loss.balance != "none":
+        raise UserError("--balance is for painting, not for training: leave it out.", exit_code=2)
     _check_words(words, training, kind.ENDING, usage)
     training = dataclasses.replace(training, init_from=_find_network("init_from", training.init_from, training))
     styles = dataclasses.replace(styles, add_to=_find_network("add_to", styles.add_to, training))

@@ -15,12 +15,12 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
     """Place pictures on white, row by row.
 
     Args:
-      pictures: in any sizes; each cell is as large as the largest of them.
+      pictures: one or more, in any sizes; each cell is as large as the largest of them.
       names: of the pictures.
       columns: pictures in a row; by default about as many as rows.
 
     Raises:
-      ValueError: there are no pictures, or not as many names.
+      ValueError: there are not as many names as pictures.
     """
     columns = columns or math.ceil(math.sqrt(len(pictures)))
     font = ImageFont.load_default(FONT_SIZE)

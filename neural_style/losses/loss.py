@@ -121,9 +121,10 @@ class Loss:
         if self._log_weights is None:
             return add(list(values.values()))
         logarithms = []
-        for kind, weight in self._log_weights.items():
+        for kind in dict.fromkeys(name.split("/")[0] for name in values):
+            weight = self._log_weights[kind]
             weighted = [value for name, value in values.items() if name.split("/")[0] == kind]
-            if weighted and weight:
+            if weight:
                 logarithms.append(weight * tf.math.log(add(weighted) / weight + LOG_FLOOR))
         return add(logarithms)
 

@@ -62,11 +62,6 @@ class Plan:
         """How many evaluations an iteration should take, over both images of an analogy."""
         return self.evaluations * (2 if self.settings.run_method.evaluates_both_ways else 1)
 
-    def work(self, scale: int) -> float:
-        """Return how much a scale costs: its evaluations of the loss, each counted by its megapixels."""
-        rows, cols = self.sizes[scale]
-        return (1 + self.iterations[scale] * self.evaluations_per_iteration) * rows * cols / 1e6
-
     def for_unstarted_frame(self) -> "Plan":
         """The plan of a frame that starts as a picture does: the first of a shot, or any where no loss is minimised."""
         iterations = self.settings.video.first_iterations

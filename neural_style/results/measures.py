@@ -14,6 +14,8 @@ DIRECTIONS, QUANTILES = 128, 2048
 """Of the sliced Wasserstein distance."""
 GRID = (24, 32)
 """Positions at which self-similarity is measured, rows x columns."""
+MIN_SIDE = 32
+"""Pixels of a side of a result."""
 BORDER = 6
 """Pixels of the border."""
 FLAT_SHARE = 0.25
@@ -31,10 +33,10 @@ class Figures:
       terms: the loss by kind of term.
       style_distance: sliced Wasserstein distance from the painting, relative to the photograph's: 0 for the painting
         itself, 1 for the photograph.
-      content_distance: mean difference of self-similarity (Kolkin et al. 2019) from the photograph: 0 for the
-        photograph itself.
+      content_distance: mean difference of the self-similarity of positions (Kolkin et al. 2019) from the photograph's,
+        0..2: 0 for the photograph itself.
       grain: deviation from the mean of 3x3 pixels in flat parts, in grey levels.
-      border: the same within 6 pixels of the border, relative to the inside.
+      border: deviation from the mean of 3x3 pixels within 6 pixels of the border, relative to that of the inside.
     """
 
     loss: float
@@ -94,7 +96,13 @@ def _self_similarity(maps: np.ndarray) -> np.ndarray:
 
 
 def grain_and_border(picture: Image.Image, photograph: Image.Image) -> tuple[float, float]:
-    """Return `Figures.grain` and `Figures.border` of a picture, in its own size."""
+    """Return `Figures.grain` and `Figures.border` of a picture, in its own size.
+
+    Raises:
+      UserError: the picture is too small.
+    """
+    if min(picture.size) < MIN_SIDE:
+        raise UserError(f"Expected results of at least {MIN_SIDE} x {MIN_SIDE} pixels, received {picture.size}.")
     pixels = np.asarray(picture.convert("RGB"), np.float64)
     is_inside = np.zeros(pixels.shape[:2], bool)
     is_inside[BORDER:-BORDER, BORDER:-BORDER] = True

@@ -41,7 +41,8 @@ class Painting:
     def __repr__(self) -> str:
         """Describe the painting in a line."""
         cols, rows = self.image.size
-        loss = f", loss {self.record['losses'][-1]:.4g}" if self.record.get("losses") else ""
+        last = self.record["iterations"][-1] if self.record.get("iterations") else self.record.get("initial")
+        loss = f", loss {last['loss']:.4g}" if last and last["terms"] else ""
         return f"Painting({rows} x {cols}{loss}{'' if self.is_complete else ', interrupted'})"
 
     def _repr_png_(self) -> bytes:
@@ -74,27 +75,39 @@ class Painting:
 class InMemory:
     """Follows a run that writes no files."""
 
-    def __init__(self, record: Record, callback: Callable[[Step], Any] | None):
-        self._record, self._callback = record, callback
+    def __init__(self, record: Record, callback: Callable[[Step], Any] | None, bar: Any = None):
+        """
+        Args:
+          record: takes the steps too.
+          callback: called with each step.
+          bar: has `add`, which is called with each step; None without a bar.
+        """
+        self._record, self._callback, self._bar = record, callback, bar
         self._last: Step | None = None
-        self.result: np.ndarray | None = None
-        """The last image, or the best one of an interrupted run."""
+        self._result: np.ndarray | None = None
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a result, or the best picture of an interrupted run."""
+        return self._result is not None and self._last is not None
 
     def add(self, step: Step) -> None:
         """See `Follower`."""
         self._record.add(step)
         self._last = step
+        if self._bar:
+            self._bar.add(step)
         if self._callback:
             self._callback(dataclasses.replace(step, image=step.image.copy()))
 
     def finish(self, result: np.ndarray) -> None:
         """See `Follower`."""
-        self.result = result
+        self._result = result
         self._record.end(broken_off=None)
 
     def break_off(self, best: np.ndarray | None, reason: str) -> None:
         """See `Follower`."""
-        self.result = best
+        self._result = best
         self._record.end(broken_off=reason)
 
     def make_painting(self, denoise: int, info: Mapping[Any, Any]) -> Painting:
@@ -104,9 +117,9 @@ class InMemory:
           denoise: see `--denoise`.
           info: of the photograph, from Pillow.
         """
-        if self.result is None or self._last is None:
+        if self._result is None or self._last is None:
             raise ValueError("the run has no picture")
-        image = writing.to_image(self.result, denoise)
+        image = writing.to_image(self._result, denoise)
         image.info.update(info)
         companions = {name: writing.to_image(each, denoise=0) for name, each in self._last.companions.items()}
-        return Painting(image, self._record.as_dict(), self.result.copy(), companions, self._last.fields)
+        return Painting(image, self._record.as_dict(), self._result.copy(), companions, self._last.fields)

@@ -225,9 +225,9 @@ def _number(path: str, ending: str) -> int:
     return int(number) if number.isascii() and number.isdigit() else -1
 
 
-def free_prefix(prefix: str, ends: Sequence[str]) -> str:
-    """Return a prefix that no file with one of these ends has yet."""
-    number = 2
+def free_prefix(prefix: str, ends: Sequence[str], first: int = 2) -> str:
+    """Return PREFIX_N, which no file with one of these ends has yet; N begins at `first`."""
+    number = first
     while any(storage.exists(f"{prefix}_{number}{end}") for end in ends):
         number += 1
     return f"{prefix}_{number}"

@@ -43,12 +43,18 @@ class Settings:
         """
         Args:
           recipe: see `read`.
-          **given: settings by name, as for `read`; or the parts that are the attributes.
+          **given: settings by name, as for `read`; or the parts that are the attributes, each by default its own.
+
+        Raises:
+          UserError: see `read`.
         """
-        if not all(isinstance(given.get(part), kind) for part, kind in PARTS.items()):
-            given = {part: getattr(Settings.read(recipe, **given), part) for part in PARTS}
-        for part, value in {**given, "recipe": recipe}.items():
-            object.__setattr__(self, part, value)
+        parts = {name: value for name, value in given.items() if isinstance(value, PARTS.get(name, ()))}
+        if len(parts) < len(given):
+            made = Settings.read(recipe, **given)
+            recipe, parts = made.recipe, vars(made)
+        for part, kind in PARTS.items():
+            object.__setattr__(self, part, parts.get(part) or kind())
+        object.__setattr__(self, "recipe", recipe)
         self._check()
 
     def _check(self) -> None:

@@ -13,7 +13,7 @@ from neural_style.core.log import logger
 from neural_style.core.run import Engine, Evaluated, follow
 from neural_style.core.step import Step
 from neural_style.images import writing
-from neural_style.planning.plan import Plan
+from neural_style.planning.work import Work
 from neural_style.results.record import Record, by_kind
 from neural_style.web.requests import PaintRequest
 
@@ -66,8 +66,7 @@ class Job:
         self._seen_at = time.monotonic()
         self._deadline = math.inf
         self._shown_at = 0.0
-        self._plan: Plan | None = None
-        self._work_done = 0.0
+        self._work: Work | None = None
         self._painting_since = 0.0
 
     def mark_seen(self) -> None:
@@ -95,7 +94,7 @@ class Job:
             self._check()
             self.progress = self.summary = "The pictures and the network are being prepared."
             inputs, plan = self.request.prepare()
-            self._plan = plan
+            self._work = Work(plan)
             self.info = {str(name): value for name, value in inputs.content.info.items()}
             self._run = engine.run(inputs, plan, watch=self.watch)
             follow(self._run, self)
@@ -127,6 +126,8 @@ class Job:
         """Take a finished iteration (see `Follower`)."""
         self.record.add(step)
         self._last_step = step
+        if self._work is not None and step.terms:
+            self._work.take(step)
         self._describe_progress(step)
         self._show(step.image)
         self._check()
@@ -166,20 +167,15 @@ class Job:
 
     def _count_work(self) -> None:
         """Count an evaluation, and tell how long the others will take."""
-        if self._plan is None:
+        if self._work is None:
             return
         now = time.monotonic()
         self._painting_since = self._painting_since or now
-        last = self._last_step
-        scale = (last.scale + (not last.iterations_left)) if last else 0
-        rows, cols = self._plan.sizes[min(scale, len(self._plan.sizes) - 1)]
-        self._work_done += rows * cols / 1e6
-        self.share = min(1.0, self._work_done / sum(map(self._plan.work, range(len(self._plan.sizes)))))
+        self._work.count()
+        self.share = self._work.share
         seconds = now - self._painting_since
-        if seconds > 1:  # before, it is a guess
-            self.summary = f"Painting: {_in_words(seconds * (1 / self.share - 1))} left."
-        else:
-            self.summary = "Painting …"
+        is_guess = seconds < 1 or not self.share
+        self.summary = "Painting …" if is_guess else f"Painting: {_in_words(seconds * (1 / self.share - 1))} left."
 
     def _check(self) -> None:
         """Raise `_RunEnded` when the run must end."""

@@ -251,9 +251,8 @@ class Page:
             network = _network_of(request)
             self._queue.check(visitor, network)
             paint_request = self._make_request(_path_of(photo), _path_of(painting), str(recipe), values)
-            await self._reader.read(
-                _network_of(request), paint_request.prepare
-            )  # reports errors at once, not at the end of the queue
+            # Errors are reported at once, and not at the end of the queue.
+            await self._reader.read(network, paint_request.prepare)
             job = Job(paint_request)
             self._queue.join(visitor, job, network)
         except UserError as error:

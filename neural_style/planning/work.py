@@ -1,0 +1,66 @@
+"""How much of a run is done: evaluations of the loss, each counted by the megapixels of its scale."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neural_style.core.step import Step
+from neural_style.planning.plan import Plan
+
+
+class Work:
+    """Counts the evaluations of a run over all scales.
+
+    Attributes:
+      done, left: megapixels of evaluations.
+    """
+
+    def __init__(self, plan: Plan, scales: Sequence[Mapping[str, Any]] = ()):
+        """
+        Args:
+          plan: of the run.
+          scales: of the record of an interrupted run that resumes.
+        """
+        self._plan = plan
+        self._scale, done = max(0, len(scales) - 1), len(scales[-1]["losses"]) if scales else 0
+        if scales and len(scales[-1]["iterations"]) == plan.iterations[self._scale]:
+            self._scale, done = self._scale + 1, 0
+        is_over = self._scale == len(plan.sizes)
+        self._scale = min(self._scale, len(plan.sizes) - 1)
+        self.done = sum(map(self._work_of, range(self._scale + is_over))) + done * self._megapixels
+        self.left = max(0.0, sum(map(self._work_of, range(len(plan.sizes)))) - self.done)
+
+    def count(self) -> float:
+        """Count an evaluation; return its megapixels."""
+        self.done += self._megapixels
+        self.left = max(0.0, self.left - self._megapixels)
+        return self._megapixels
+
+    def take(self, step: Step) -> None:
+        """Correct what is left after an iteration: line searches may need more evaluations than planned, or fewer."""
+        self._scale = min(step.scale, len(self._plan.sizes) - 1)
+        evaluations_left = step.iterations_left * self._plan.evaluations_per_iteration
+        later = range(self._scale + 1, len(self._plan.sizes))
+        self.left = evaluations_left * self._megapixels + sum(map(self._work_of, later))
+        if not step.iterations_left and step.scales_left:
+            self._scale += 1
+
+    @property
+    def share(self) -> float:
+        """The share that is done, 0..1."""
+        return self.done / (self.done + self.left) if self.done else 0.0
+
+    @property
+    def size(self) -> str:
+        """Rows and columns of the scale that is being painted."""
+        rows, cols = self._plan.sizes[self._scale]
+        return f"{rows} x {cols}"
+
+    @property
+    def _megapixels(self) -> float:
+        rows, cols = self._plan.sizes[self._scale]
+        return rows * cols / 1e6
+
+    def _work_of(self, scale: int) -> float:
+        """Return how much a scale costs; its start is evaluated too."""
+        rows, cols = self._plan.sizes[scale]
+        return (1 + self._plan.iterations[scale] * self._plan.evaluations_per_iteration) * rows * cols / 1e6
