@@ -164,7 +164,7 @@ def test_help_fits_80_columns(run, arguments, expected):
         (["sheet", str(COFFEE), "painters", "out.png", "--recipe=paint"], "--recipe is for paintings"),
         (["sheet", str(COFFEE), "painters", "out.png", "--style=nothing"], "nothing"),
         (["sheet", str(COFFEE), str(SWIRLS), "missing.jpg", "out.png"], "'missing.jpg' does not exist"),
-        (["help", "columns"], "have flags of their own"),
+        (["help", "architecture"], "have flags of their own"),
     ],
 )
 def test_wrong_words_of_commands_get_a_sentence(run, arguments, message):

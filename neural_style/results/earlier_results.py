@@ -82,8 +82,8 @@ def _rename(paths: Sequence[str], prefix: str, inputs: Sequence[str]) -> None:
     for path in paths:
         if any(targets.same(path, given) for given in inputs):
             raise UserError(
-                f"{path!r} is an input, and a part of the earlier result {prefix!r}, which other flags or images replace: "
-                "choose another prefix."
+                f"{path!r} is an input, and a part of the earlier result {prefix!r}, which this run would replace: choose "
+                "another prefix."
             )
     try:
         for path, end in zip(paths, ends, strict=True):
