@@ -82,7 +82,7 @@ def _rename(paths: Sequence[str], prefix: str, inputs: Sequence[str]) -> None:
     for path in paths:
         if any(targets.same(path, given) for given in inputs):
             raise UserError(
-                f"{path!r} is an input, and a part of the earlier result {prefix!r}, which this run would replace: choose "
+                f"{path!r} is an input, and a part of the earlier result {prefix!r}, which this run replaces: choose "
                 "another prefix."
             )
     try:
