@@ -13,6 +13,8 @@ from neural_style.core.version import __version__
 
 if "keras" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that this runs on, whatever keras.json says
+if "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's start-up messages; 0 shows them
 
 _HOMES = {
     "Engine": "engine",

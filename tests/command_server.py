@@ -15,7 +15,6 @@ SLOW = {"tensorflow", "keras", "matplotlib", "scipy.ndimage", "scipy.optimize"}
 
 
 def serve():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `cli.console` does
     for line in sys.stdin:
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             child = os.fork()

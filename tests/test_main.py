@@ -131,12 +131,12 @@ def test_version(run):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["photo.jpg painting.jpg out/photo --recipe=instant", "neural-style help rows"]),
-        (["help"], ["photo.jpg painting.jpg out/photo --recipe=instant"]),
-        (["help", "rows"], ["--rows", "Height of the result"]),
+        ([], ["photo.jpg painting.jpg result --recipe=instant", "neural-style help rows"]),
+        (["help"], ["photo.jpg painting.jpg result --recipe=instant"]),
+        (["help", "rows"], ["--rows", "Height of the result", "512 in instant"]),
         (["help", "--margin"], ["--margin", "mirrored"]),
         (["help", "train"], ["Usage: neural-style train"]),
-        (["--help"], ["--style_weight", "The command:", "photo.jpg painting.jpg out/photo --recipe=paint"]),
+        (["--help"], ["--style_weight", "The command:", "photo.jpg painting.jpg result --recipe=paint"]),
         (["--helpfull"], ["--tv_exponent"]),
         (["--list_recipes"], ["Begin here:", "offline", "Published"]),
         (["compare", "--help"], ["Usage: neural-style compare", "--recipe"]),

@@ -56,11 +56,15 @@ def check_killed_runs(tmp_path, program, kills, iterations):
         loading = time.monotonic() - started
     assert process.returncode == 0
     done, killed = -1, 0
+    share = max(
+        1, sum(map(int, iterations.split(","))) // (kills + 1)
+    )  # so that the run can't end before the last kill
     for number in range(kills):
         with start(program, folder, *flags, "--resume") as process:
-            try:
-                process.wait(rng.uniform(0.8, 1.2) * loading)
-            except subprocess.TimeoutExpired:
+            end = time.monotonic() + rng.uniform(0.8, 1.2) * loading
+            while time.monotonic() < end and progress(folder) < max(done, 0) + share and process.poll() is None:
+                time.sleep(0.01)
+            if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 killed += 1
         check_every_file_is_whole(folder)

@@ -11,7 +11,6 @@ from neural_style.core.errors import Terminated
 
 def console() -> None:
     """Run the command line and end the process."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's start-up messages
     _open_streams()
     try:
         signals.install_handlers()

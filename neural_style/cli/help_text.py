@@ -7,7 +7,7 @@ from typing import Any
 
 from neural_style.cli.flags import GROUPS
 from neural_style.core.errors import UserError
-from neural_style.settings import checked
+from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import Switch
 
@@ -18,15 +18,15 @@ LIST = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
 
 WIDTH = 79
 EXAMPLES = """\
-  neural-style photo.jpg painting.jpg out/photo --recipe=instant    at once
-  neural-style photo.jpg painting.jpg out/photo --recipe=paint      better
-  neural-style photo.jpg painting.jpg out/photo --recipe=best       the best"""
+  neural-style photo.jpg painting.jpg result --recipe=instant    at once
+  neural-style photo.jpg painting.jpg result --recipe=paint      better
+  neural-style photo.jpg painting.jpg result --recipe=best       the best"""
 SHORT = f"""\
 neural-style paints a photograph in the style of a painting:
 
 {EXAMPLES}
 
-The result is out/photo.png. Further help:
+The picture is result.png. Further help:
 
   neural-style --help            the common flags
   neural-style help rows         one flag, here --rows
@@ -97,7 +97,11 @@ def of_flag(name: str) -> str:
     if name not in fields:
         hint = did_you_mean(name, fields) or " The commands train, web, compare and sheet have flags of their own."
         raise UserError(f"There is no flag --{name} of pictures.{hint}", exit_code=2)
-    return "\n".join(_flag_help(fields[name], fields[name].default))
+    lines = _flag_help(fields[name], fields[name].default)
+    values = {recipe: recipes.read(recipe).get(name) for recipe in recipes.describe()}
+    listed = ", ".join(f"{value} in {recipe}" for recipe, value in values.items() if value is not None)
+    wrap = textwrap.TextWrapper(WIDTH, initial_indent="      ", subsequent_indent="      ")
+    return "\n".join([*lines, *(wrap.wrap(f"Recipes set {listed}.") if listed else [])])
 
 
 def of_group(

@@ -57,7 +57,7 @@ SOURCES: dict[str, WeightSource] = {
         check=f"{_LOADERS}:check_hed",
         preprocessing=("caffe",),
         networks=("vgg16",),
-        reason="HED's, since ImageNet's are not cached and could not be downloaded within seconds",
+        reason="HED's, which come with neural_style, since ImageNet's are not on this machine",
     ),
     "learned": WeightSource(
         "filters learned from the two images",
