@@ -153,9 +153,11 @@ def pictures(folder):
 
 
 def records(folder):
-    """What the records hold, but for seconds."""
+    """What the records hold, but for seconds and memory."""
     found = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
     for each in found.values():
+        assert each.pop("total_seconds") > 0
+        assert each.pop("peak_memory_mb") > 0
         for iteration in each["iterations"]:
             del iteration["seconds"]
     return found
