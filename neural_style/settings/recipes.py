@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 
 from neural_style.core.errors import UserError
+from neural_style.settings.combining import did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 FOLDER = next(folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir())
@@ -33,7 +34,8 @@ def read(name: str) -> dict[str, str | bool]:
     """
     known = by_name()
     if not isinstance(name, str) or name not in known:
-        raise UserError(f"--recipe takes one of {', '.join(known)}; received {name!r}.", exit_code=2)
+        hint = did_you_mean(str(name), known)
+        raise UserError(f"--recipe takes one of {', '.join(known)}; received {name!r}.{hint}", exit_code=2)
     found = {}
     lines = known[name].read_text(encoding="utf-8").splitlines()
     for line in (line for line in lines if line.startswith("--")):
