@@ -427,7 +427,7 @@ def test_owners_and_streams_are_bounded(monkeypatch):
 
 
 def test_one_network_leaves_streams_to_others(monkeypatch):
-    monkeypatch.setattr(sessions, "MAX_STREAMS_PER_NETWORK", 2)
+    monkeypatch.setattr(sessions, "MAX_STREAMS_OF_NETWORK", 2)
 
     async def scenario(tracker, forgotten):
         for session in ("one", "two", "three"):
@@ -595,7 +595,7 @@ def test_an_interrupted_upload_leaves_nothing(tmp_path):
         with pytest.raises(Refusal, match="interrupted"):
             send_upload(folder, body, is_cut=True)
     assert stored_files(tmp_path) == []
-    assert folder.used_bytes == 0
+    assert folder.upload_bytes == 0
 
 
 def test_a_slow_upload_is_given_up(tmp_path, monkeypatch):
@@ -632,7 +632,7 @@ def test_a_large_file_is_refused_as_it_arrives(tmp_path):
 
 
 def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "MAX_UPLOADS", 5)
+    monkeypatch.setattr(uploads, "UPLOAD_ROOM", 5)
     folder = folder_with(tmp_path, 1000)
     statuses = []
     for number in range(12):
@@ -644,11 +644,11 @@ def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
     assert set(statuses) == {507}
     assert sum(path.stat().st_size for path in stored_files(tmp_path)) <= 5000
     folder.sweep()
-    assert folder.used_bytes == sum(path.stat().st_size for path in stored_files(tmp_path))
+    assert folder.upload_bytes == sum(path.stat().st_size for path in stored_files(tmp_path))
 
 
 def test_one_network_leaves_room_for_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "MAX_UPLOADS_OF_NETWORK", 2)
+    monkeypatch.setattr(uploads, "UPLOAD_ROOM_OF_NETWORK", 2)
     folder = folder_with(tmp_path, 1000)
     body = form_body(("a.png", bytes(700)))
     send_upload(folder, body, address="2001:db8::1")
@@ -656,8 +656,8 @@ def test_one_network_leaves_room_for_others(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="no room"):
         send_upload(folder, body, address="2001:db8::3")
     send_upload(folder, body, address="2001:db9::1")
-    folder.sweep(time.time() + uploads.MAX_AGE + 60)
-    assert folder.used_bytes == 0
+    folder.sweep(time.time() + uploads.MAX_AGE_SECONDS + 60)
+    assert folder.upload_bytes == 0
     send_upload(folder, body, address="2001:db8::1")
 
 
@@ -705,11 +705,11 @@ def test_an_upload_that_trickles_is_given_up(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="interrupted"):
         asyncio.run(folder.receive(scope, trickle))
     assert 3 <= len(received) <= 10
-    assert folder.used_bytes == 0
+    assert folder.upload_bytes == 0
 
 
 def test_the_oldest_results_make_room_and_uploads_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "MAX_RESULTS", 3)
+    monkeypatch.setattr(uploads, "RESULT_ROOM", 3)
     folder = folder_with(tmp_path, 1000)
     uploaded = send_upload(folder, form_body(("a.png", bytes(900))))
     written = []
@@ -720,7 +720,7 @@ def test_the_oldest_results_make_room_and_uploads_stay(tmp_path, monkeypatch):
         time.sleep(0.01)  # so that their times differ
     assert [path.exists() for path in written] == [False] * 3 + [True] * 3
     assert Path(uploaded).exists()
-    assert folder.used_bytes == 900
+    assert folder.upload_bytes == 900
 
 
 def test_everything_goes_by_age(tmp_path):
@@ -731,12 +731,12 @@ def test_everything_goes_by_age(tmp_path):
     (tmp_path / "unknown").write_bytes(b"of nobody")
     (tmp_path / "results" / "deep").mkdir(parents=True)
     (tmp_path / "results" / "deep" / "painted.png").write_bytes(b"x")
-    folder.sweep(time.time() + uploads.MAX_AGE - 60)
+    folder.sweep(time.time() + uploads.MAX_AGE_SECONDS - 60)
     assert len(stored_files(tmp_path)) == 4
-    folder.sweep(time.time() + uploads.MAX_AGE + 60)
+    folder.sweep(time.time() + uploads.MAX_AGE_SECONDS + 60)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sample.png"]
     assert [path.name for path in stored_files(tmp_path)] == ["sample.png"]
-    assert folder.used_bytes == 0
+    assert folder.upload_bytes == 0
 
 
 def test_uploads_write_nothing_elsewhere(client):

@@ -42,9 +42,9 @@ def test_visitors_are_served_while_the_page_is_attacked(folders, capfd):
     with serving(WebSettings(port=port), [Engine()]):
         figures = attack(f"http://127.0.0.1:{port}", SECONDS, 2000, psutil.Process())
         (folder,) = folders
-        uploaded = folder.used_bytes
-        folder.sweep(time.time() + uploads.MAX_AGE + 60)
-        assert folder.used_bytes < uploaded
+        uploaded = folder.upload_bytes
+        folder.sweep(time.time() + uploads.MAX_AGE_SECONDS + 60)
+        assert folder.upload_bytes < uploaded
         assert {path for path in uploads._list_files(folder._folder)} <= folder._permanent
     print(figures)
     assert figures.statuses.total() > len(ATTACKS)

@@ -37,14 +37,14 @@ class Progress:
         if self._bar is None:
             total, done = self._work.done + self._work.left, self._work.done
             self._bar = ProgressBar(total, initial=done, desc=self._name or "painting", bar_format=BAR_FORMAT)
-        self._bar.show(f"{self._work.size}, loss {evaluation.loss:.4g}", refresh=False)
+        self._bar.show(f"{self._work.size_text}, loss {evaluation.loss:.4g}", refresh=False)
         self._bar.advance(self._work.count())
 
     def add(self, step: Step) -> None:
         """Take a step."""
         if self._bar is None:
             return
-        size, count = self._work.size, step.index + step.iterations_left
+        size, count = self._work.size_text, step.index + step.iterations_left
         self._bar.log(lambda: f"{self._name}: {size}, iteration {step.index} of {count}, loss {step.loss:.4g}")
         self._work.take(step)
         self._bar.expect(self._work.left)

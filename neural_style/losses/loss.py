@@ -30,23 +30,22 @@ from neural_style.settings.loss import LossSettings
 Features = Mapping[str, tf.Tensor]
 """Features [batch, rows, cols, channels] by layer, with the image itself as "image"."""
 LOG_FLOOR = 1e-10
-"""Added to a term before its logarithm is taken, as in the tutorial: a term that is zero has no gradient."""
+"""Added to a kind's loss before its logarithm is taken, as in Hvass Laboratories' tutorial 15: log(0) is infinite."""
 Measured = tuple[Any, tf.Tensor]
-"""A term's measurement, and the number of positions of its layer."""
+"""(value, count) of a term: see `Measurement`."""
 
 
 class Loss:
-    """The weighted terms of a loss. Every dict that it takes or returns has the terms' names as keys."""
+    """The weighted terms of a loss. Dicts have the terms' names as keys, but features have layers and weights kinds."""
 
-    def __init__(self, terms: Sequence[Term], log_weights: Mapping[str, float] | None = None):
+    def __init__(self, terms: Sequence[Term], kind_weights: Mapping[str, float] | None = None):
         """
         Args:
           terms: each with a name of its own.
-          log_weights: the weight of each kind of term, where the logarithms of kinds are added (see `total`); None
-            where the terms are.
+          kind_weights: the weight of each kind of term, for --balance=log; None to add the terms themselves.
         """
         self.terms = tuple(terms)
-        self._log_weights = log_weights
+        self._kind_weights = kind_weights
 
     @property
     def content_layers(self) -> list[str]:
@@ -69,7 +68,7 @@ class Loss:
           maps: of the content image; empty for a style.
 
         Returns:
-          (measurement, number of positions) of each term. Those of tiles add up to the image's.
+          (value, count) of each term; both add up over tiles.
         """
         measured = {}
         for term in self.terms:
@@ -80,7 +79,7 @@ class Loss:
     def prepare(
         self, content: Mapping[str, Measured], styles: Sequence[Mapping[str, Measured]], scene: Scene
     ) -> dict[str, Any]:
-        """Compute each term's targets and factor.
+        """Compute what each term compares with, and its normalisation.
 
         Args:
           content: of `measure`, for the content image.
@@ -113,16 +112,18 @@ class Loss:
         return {name: tf.reduce_sum(losses) for name, losses in self.losses(sums, prepared).items()}
 
     def total(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Add up the terms' values, or the weighted logarithms of each kind's sum without its weight.
+        """Add up the terms' values; with kind weights w, add up w * log(sum / w) over the kinds instead.
+
+        `sum` is the weighted loss of a kind, so `sum / w` is its loss without the weight.
 
         The gradient of a logarithm is the term's, divided by its present value. So kinds have shares of the gradient
         that only their weights decide (Hvass Laboratories' TensorFlow tutorial 15, "update_adj_content").
         """
-        if self._log_weights is None:
+        if self._kind_weights is None:
             return add(list(values.values()))
         logarithms = []
         for kind in dict.fromkeys(name.split("/")[0] for name in values):
-            weight = self._log_weights[kind]
+            weight = self._kind_weights[kind]
             weighted = [value for name, value in values.items() if name.split("/")[0] == kind]
             if weight:
                 logarithms.append(weight * tf.math.log(add(weighted) / weight + LOG_FLOOR))
@@ -136,8 +137,8 @@ def add(values: Sequence[tf.Tensor]) -> tf.Tensor:
 
 def make_loss(settings: LossSettings, warped_frames: int = 0) -> Loss:
     """Make the loss that the settings describe; see `terms.make_terms`."""
-    log_weights = settings.kind_weights if settings.balance == "log" else None
-    return Loss(make_terms(settings, warped_frames), log_weights)
+    kind_weights = settings.kind_weights if settings.balance == "log" else None
+    return Loss(make_terms(settings, warped_frames), kind_weights)
 
 
 def _select_features(term: Term, features: Features) -> tf.Tensor:

@@ -77,8 +77,8 @@ class Run:
         """The evaluator and optimiser of a scale."""
         plan, tile = self._plan, self._plan.tiles[scale]
         bind = functools.partial(self._bind, kernels, key, scene, tile)
-        finer = functools.partial(bind, "float32") if plan.precision == "bfloat16" else None
-        evaluator = Evaluator(bind(plan.precision), scene.content.shape, finer, self._watch)
+        float32_objective = functools.partial(bind, "float32") if plan.precision == "bfloat16" else None
+        evaluator = Evaluator(bind(plan.precision), scene.content.shape, float32_objective, self._watch)
         optimizer = optimizers.make_optimizer(self._settings.optimizer, plan.evaluations, scene.content.size)
         scales_left = len(plan.sizes) - 1 - scale
         return Session(scene, evaluator, optimizer, plan.iterations[scale], scale, scales_left, {**facts, "tile": tile})
@@ -94,13 +94,13 @@ class Run:
         return self._session.result()
 
     def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
-        """Load the weights.
+        """Load the weights, and adapt them to the images where the settings ask for it.
 
         Returns:
           Where they come from, the weights, and the key by which a network of them can be cached; None where they are
-          adapted to these very images. A film's frames share the weights adapted to the first one.
+          adapted to the images of this scene. A film's frames share the weights adapted to the first one.
         """
-        network, seed, first = self._settings.network, self._settings.picture.seed, self._inputs.adaptation_inputs
+        network, seed, first_frame = self._settings.network, self._settings.picture.seed, self._inputs.adaptation_inputs
         origin, kernels, key = weights.cached(network, seed, self._cache)
         if kernels is not None and network.normalize_weights == "none":
             return origin, kernels, key
@@ -109,12 +109,12 @@ class Run:
             images = [to.content, *to.styles]
             return adaptation.adapt_weights(network, kernels, images, seed, self._settings.loss.layers)
 
-        if first is None:
+        if first_frame is None:
             return origin, adapt(scene), None
-        key = ("adapted", first, key)
+        key = ("adapted", first_frame, key)
 
         def adapt_to_first() -> model.Weights:
-            return adapt(build_scene(first, self._settings, self._plan.adaptation_size))
+            return adapt(build_scene(first_frame, self._settings, self._plan.adaptation_size))
 
         return origin, self._cache.get(key, adapt_to_first, weights.bytes_of), key
 
@@ -131,6 +131,7 @@ class Run:
             objective = self._cache.get(key, make, lambda objective: objective.nbytes)
         if settings.optimizer.reuse_constant_rows:
             return scene.wrap_objective(objective.bind_scene(scene))
+        # A tiled objective always reuses them, and has no such parameter.
         return scene.wrap_objective(objective.bind_scene(scene, reuse=False))
 
     def _make_objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:

@@ -152,7 +152,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
 
 
 def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
-    """Decides what depends on the machine: whether LiteRT paints, precision and tiles.
+    """Decide what depends on the machine: whether LiteRT paints, precision and tiles.
 
     Args:
       plan: just made, or made on another machine.
@@ -170,7 +170,10 @@ def plan_for_this_machine(plan: Plan, inputs: Inputs) -> Plan:
 
 
 def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
-    """The plan of the picture that another method paints at the coarsest scale, to start from."""
+    """Return the plan of the picture to start from, which another method paints.
+
+    It has the size of the coarsest scale for --refine, and of the result for --init=instant.
+    """
     if settings.refines:
         rows, cols = scene_building.scale_sizes(inputs, settings)[0]
         picture = dataclasses.replace(

@@ -11,22 +11,19 @@ class Work:
     """Counts the evaluations of a run over all scales.
 
     Attributes:
-      done, left: megapixels of evaluations.
+      done, left: evaluations, each times the megapixels of its scale.
     """
 
     def __init__(self, plan: Plan, scales: Sequence[Mapping[str, Any]] = ()):
         """
         Args:
           plan: of the run.
-          scales: of the record of an interrupted run that resumes.
+          scales: what the record holds of each scale ("iterations", "losses"), where the run resumes; else empty.
         """
         self._plan = plan
-        self._scale, done = max(0, len(scales) - 1), len(scales[-1]["losses"]) if scales else 0
-        if scales and len(scales[-1]["iterations"]) == plan.iterations[self._scale]:
-            self._scale, done = self._scale + 1, 0
-        is_over = self._scale == len(plan.sizes)
-        self._scale = min(self._scale, len(plan.sizes) - 1)
-        self.done = sum(map(self._work_of, range(self._scale + is_over))) + done * self._megapixels
+        complete_scales, evaluations_done = _resume_point(plan, scales)
+        self._scale = min(complete_scales, len(plan.sizes) - 1)
+        self.done = sum(map(self._work_of, range(complete_scales))) + evaluations_done * self._megapixels
         self.left = max(0.0, sum(map(self._work_of, range(len(plan.sizes)))) - self.done)
 
     def count(self) -> float:
@@ -50,7 +47,7 @@ class Work:
         return self.done / (self.done + self.left) if self.done else 0.0
 
     @property
-    def size(self) -> str:
+    def size_text(self) -> str:
         """Rows and columns of the scale that is being painted."""
         rows, cols = self._plan.sizes[self._scale]
         return f"{rows} x {cols}"
@@ -64,3 +61,13 @@ class Work:
         """Return how much a scale costs; its start is evaluated too."""
         rows, cols = self._plan.sizes[scale]
         return (1 + self._plan.iterations[scale] * self._plan.evaluations_per_iteration) * rows * cols / 1e6
+
+
+def _resume_point(plan: Plan, scales: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Return how many scales are complete, and how many evaluations the next one has had."""
+    if not scales:
+        return 0, 0
+    last = len(scales) - 1
+    if len(scales[last]["iterations"]) == plan.iterations[last]:
+        return len(scales), 0
+    return last, len(scales[last]["losses"])

@@ -18,10 +18,11 @@ KEPT = "_earlier"
 def keep(info: RunInfo, digests: Mapping[str, str], inputs: Sequence[str], companions: Iterable[str] = ()) -> None:
     """Rename the files of an earlier result, unless it was painted with the same images and flags.
 
-    What lies at a URL is not renamed, but a warning says that it is replaced.
+    Without a readable record nothing is renamed. What lies at a URL is not renamed either, but a warning says that it
+    is replaced.
 
     Args:
-      info: of the run that begins.
+      info: what the new run paints.
       digests: SHA-256 of the files that it reads.
       inputs: paths of the files that it reads.
       companions: names of further images that any method writes.
@@ -30,7 +31,7 @@ def keep(info: RunInfo, digests: Mapping[str, str], inputs: Sequence[str], compa
       UserError: a file can't be renamed, or is an input.
     """
     record = targets.read_record(info.prefix)
-    earlier = _changed(record, info, digests) if record else None
+    earlier = _earlier_run_if_changed(record, info, digests) if record else None
     if earlier is None:
         return
     paths = [
@@ -39,7 +40,7 @@ def keep(info: RunInfo, digests: Mapping[str, str], inputs: Sequence[str], compa
         if storage.exists(path) and targets.is_own(path, info.prefix, earlier.ending, record)
     ]
     result = f"{info.prefix}{earlier.ending}"
-    if not {result, f"{info.prefix}.state"} & set(paths):
+    if not {result, f"{info.prefix}.state"} & set(paths):  # previews alone are not worth keeping
         return
     if storage.is_url(info.prefix):
         logger.warning(f"{result}, painted with other flags or images, is replaced.")
@@ -47,7 +48,7 @@ def keep(info: RunInfo, digests: Mapping[str, str], inputs: Sequence[str], compa
     _rename(paths, info.prefix, inputs)
 
 
-def _changed(record: Mapping, info: RunInfo, digests: Mapping[str, str]) -> RunInfo | None:
+def _earlier_run_if_changed(record: Mapping, info: RunInfo, digests: Mapping[str, str]) -> RunInfo | None:
     """Return what an earlier record says of its run; None where that run was the same, or the record is damaged."""
     try:
         earlier = RunInfo.from_dict({**record, "prefix": info.prefix})

@@ -98,7 +98,7 @@ class Film:
         return Store(self._folder / "photographs")
 
     def _pass(self, number: int) -> Iterator[Frame]:
-        """One pass: odd ones go forward, even ones backward (section 4.3)."""
+        """One pass: odd ones go forward, even ones backward (Ruder et al. 2016, section 4.3)."""
         settings = self._settings
         before, now = self._store(number - 1) if number > 1 else None, self._store(number)
         motions = estimate_motion(self._ordered(number), self.size, settings.video, settings.picture.resample)
@@ -136,7 +136,7 @@ class Film:
         return _fill(recolored, warped or [_warp(frame.nearest, now)])
 
     def _paint_frame(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
-        """Paints a frame; returns its image and facts."""
+        """Paint a frame; return its image and facts."""
         warped, start = [], None
         if self._settings.optimizes:
             warped = [_warp(motion, now) for motion in frame.long_term]
@@ -148,7 +148,7 @@ class Film:
         plan = self._plan.for_unstarted_frame()
         inputs = dataclasses.replace(self._inputs, content=frame.image, adaptation_inputs=self._inputs)
         if start is not None:
-            # All frames have as many terms, so that they share one network and one trace.
+            # Every frame gets equally many terms (missing ones have zero weights), so that all share one trace.
             nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
             warped += [nothing] * (len(set(self._settings.video.long_term)) - len(warped))
             plan, inputs = self._plan.for_following_frame(), dataclasses.replace(inputs, start=start)
@@ -171,7 +171,7 @@ def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
     """The steps until the loss falls by less than `share` of itself with each evaluation."""
     last: Step | None = None
     for step in steps:
-        yield dataclasses.replace(step, state=dict)
+        yield dataclasses.replace(step, state=dict)  # a film does not resume from the state of an optimiser
         # Not after the first iteration, which knows no curvature yet and may hardly move.
         if (
             share

@@ -35,11 +35,12 @@ class Job:
     Attributes:
       request: what to paint.
       record: the run's record.
-      image: the picture so far, in the end the result; None before the first step.
+      image: the picture so far; in the end the result, or the best picture of an interrupted run; None before the first
+        step.
       info: "exif" and "icc_profile" of the photograph, which are copied to the result.
       points: {"loss": …, kind of term: …} over the run, about evenly spaced.
       progress: how far the run is, as a sentence with numbers.
-      summary: the same in plain words, with the time left.
+      summary: what is being done and the time left, in plain words.
       share: how much of the work is done, 0..1.
       outcome: how the job ended, as a sentence; None until then.
       is_complete: whether the run reached its end.
@@ -74,7 +75,7 @@ class Job:
         self._seen_at = time.monotonic()
 
     def stop(self) -> None:
-        """End the run after its current evaluation, or prevents its start."""
+        """End the run after its current evaluation, or prevent its start."""
         self._stopped.set()
 
     @property
@@ -87,7 +88,7 @@ class Job:
         self.outcome = "Stopped before anything was painted."
 
     def run(self, engine: Engine) -> None:
-        """Paints until the run is complete or stopped. Never raises: errors become the outcome."""
+        """Paint until the run is complete or stopped. Never raises: errors become the outcome."""
         start = time.monotonic()
         self._deadline = start + self.request.bounds.max_seconds
         try:
@@ -110,9 +111,9 @@ class Job:
         self.outcome = f"{outcome} The best picture so far is kept." if is_partial else outcome
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Record an evaluation. The run may end after each one."""
+        """Record an evaluation; raises where the run must end."""
         self._evaluation_count += 1
-        self._count_work()
+        self._update_share()
         if self._evaluation_count % self._stride == 0 and evaluation.terms:
             self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
         if len(self.points) > MAX_POINTS:
@@ -165,8 +166,8 @@ class Job:
         sentence = f"{scale}{iteration}{loss}."
         self.progress = sentence[0].upper() + sentence[1:]
 
-    def _count_work(self) -> None:
-        """Count an evaluation, and tell how long the others will take."""
+    def _update_share(self) -> None:
+        """Count an evaluation; update the share that is done, and the summary."""
         if self._work is None:
             return
         now = time.monotonic()

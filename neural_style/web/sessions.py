@@ -1,12 +1,14 @@
 """Who is connected: a visitor is present while the stream of answers to their browser tab is open.
 
 A tab sends a request, and then opens a stream for the answers. Requests whose stream is never opened are forgotten, so
-that they take no room. Each session (a tab) belongs to one browser, known by its cookie.
+that they take no room. Each session belongs to one browser, known by its cookie. A session is a browser tab here;
+elsewhere the word means one scale of a run.
 """
 
 import asyncio
 import collections
 import contextlib
+import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -21,8 +23,8 @@ MAX_ABSENT_OF_NETWORK = 32
 MAX_SESSIONS = 2000
 """Sessions whose owner is remembered."""
 MAX_STREAMS = 300
-MAX_STREAMS_PER_NETWORK = 100
-MAX_STREAMS_PER_SESSION = 2
+MAX_STREAMS_OF_NETWORK = 100
+MAX_STREAMS_OF_SESSION = 2
 TOO_MANY = "Too many streams are open: close other tabs, or come back in a minute."
 
 
@@ -36,14 +38,14 @@ class Sessions:
         """Returns whether the server has answers for a session, now or later."""
         self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
         self._streams: collections.Counter[str] = collections.Counter()
-        self._shares = Shares(MAX_STREAMS, MAX_STREAMS_PER_NETWORK, TOO_MANY)
+        self._shares = Shares(MAX_STREAMS, MAX_STREAMS_OF_NETWORK, TOO_MANY)
         self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
         self._networks: dict[str, str] = {}
         """The network of each session without a stream."""
         self._tasks: set[asyncio.Task] = set()
 
     def claim(self, session: str, owner: str) -> None:
-        """Make a new session belong to a browser.
+        """Check that a session belongs to a browser; a new one does from now on.
 
         Raises:
           Refusal: it belongs to another browser.
@@ -99,7 +101,7 @@ class Sessions:
         if session not in self._owners or not self.has_answers(session):
             raise Refusal(404, "This session has no requests: reload the page.")
         self.claim(session, owner)
-        if self._streams.get(session, 0) >= MAX_STREAMS_PER_SESSION:
+        if self._streams.get(session, 0) >= MAX_STREAMS_OF_SESSION:
             raise Refusal(503, TOO_MANY)
         with self._shares.hold(network):
             self._streams[session] += 1
@@ -119,7 +121,7 @@ class Sessions:
             arrival.set_result(True)
 
     def _give_up(self, session: str, arrival: "asyncio.Future[bool]") -> None:
-        """Forgets a session that has not opened its stream."""
+        """Forget a session that has not opened its stream."""
         if self._absent.get(session) is not arrival:
             return
         del self._absent[session]
@@ -136,5 +138,5 @@ class Sessions:
         if surplus <= 0:
             return
         idle = (name for name in self._owners if name not in self._streams and name not in self._absent)
-        for session in [name for name, _ in zip(idle, range(surplus), strict=False)]:
+        for session in list(itertools.islice(idle, surplus)):
             del self._owners[session]

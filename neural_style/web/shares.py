@@ -1,4 +1,7 @@
-"""Bounds on what visitors hold at the same time: all of them together, and those of one network."""
+"""Bounds on what visitors hold at the same time: all of them together, and those of one network.
+
+In this package a network is an IPv4 address or 64 bits of IPv6, if it is not called a trained or neural one.
+"""
 
 import asyncio
 import collections
@@ -15,21 +18,21 @@ from neural_style.web.refusal import Refusal
 class Shares:
     """Counts what is held at the same time, by network, so that one network leaves room for others."""
 
-    def __init__(self, total: int, of_one: int, message: str):
+    def __init__(self, total: int, per_network: int, message: str):
         """
         Args:
           total: what all networks may hold together.
-          of_one: what one network may hold.
+          per_network: what one network may hold.
           message: what a visitor beyond these bounds reads.
         """
         self._total = total
-        self._of_one = of_one
+        self._per_network = per_network
         self._message = message
         self._held: collections.Counter[str] = collections.Counter()
 
     @contextlib.contextmanager
     def hold(self, network: str) -> Iterator[None]:
-        """Count one more of a network for as long as the context lasts.
+        """Count one more thing that a network holds, for as long as the context lasts.
 
         Args:
           network: see `network_of`.
@@ -37,7 +40,7 @@ class Shares:
         Raises:
           Refusal: the network, or all together, hold too many.
         """
-        if self._held.total() >= self._total or self._held[network] >= self._of_one:
+        if self._held.total() >= self._total or self._held[network] >= self._per_network:
             raise Refusal(503, self._message)
         self._held[network] += 1
         try:
@@ -51,19 +54,19 @@ class Shares:
 class Turns:
     """Lets each network do a few things at the same time. What comes beyond waits for its turn."""
 
-    def __init__(self, of_one: int):
+    def __init__(self, per_network: int):
         """
         Args:
-          of_one: how many things one network may do at the same time.
+          per_network: how many things one network may do at the same time.
         """
-        self._of_one = of_one
+        self._per_network = per_network
         self._semaphores: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
 
     @contextlib.asynccontextmanager
     async def take(self, network: str) -> AsyncIterator[None]:
         """Wait for a turn, and hold it for as long as the context lasts."""
-        semaphore = self._semaphores.get(network) or asyncio.Semaphore(self._of_one)
-        self._semaphores[network] = semaphore  # only those who wait or hold it keep it
+        semaphore = self._semaphores.get(network) or asyncio.Semaphore(self._per_network)
+        self._semaphores[network] = semaphore  # a weak reference: it goes when nobody waits for it or holds it
         async with semaphore:
             yield
 

@@ -22,15 +22,15 @@ from starlette.types import Message, Receive, Scope
 from neural_style.web.refusal import Refusal
 from neural_style.web.shares import Shares, network_of_request
 
-MAX_AGE = 3600
-"""Seconds after which files are removed."""
+MAX_AGE_SECONDS = 3600
+"""When files are removed."""
 SWEEP_SECONDS = 10
 """Seconds between two removals."""
-MAX_UPLOADS = 100
-"""Uploads may have so many times the bytes of the largest one."""
-MAX_UPLOADS_OF_NETWORK = 25
-MAX_RESULTS = 50
-"""Results and previews may have so many times the bytes of the largest upload. Beyond it, the oldest are removed."""
+UPLOAD_ROOM = 100
+"""Bytes of all uploads together, as a multiple of the largest allowed one."""
+UPLOAD_ROOM_OF_NETWORK = 25
+RESULT_ROOM = 50
+"""The same for results and previews. Beyond it, the oldest are removed."""
 MAX_CONCURRENT = 32
 """Uploads at the same time."""
 MAX_CONCURRENT_OF_NETWORK = 16
@@ -64,15 +64,15 @@ class UploadFolder:
         self._uploads: dict[str, tuple[str, int]] = {}
         """The network and the bytes of each upload, by its path."""
         self._bytes_of_network: collections.Counter[str] = collections.Counter()
-        self._used_bytes = 0
+        self._upload_bytes = 0
         self._shares = Shares(
             MAX_CONCURRENT, MAX_CONCURRENT_OF_NETWORK, "Too many files are being uploaded: try again in a minute."
         )
 
     @property
-    def used_bytes(self) -> int:
+    def upload_bytes(self) -> int:
         """Bytes of all uploads, including those that are arriving."""
-        return self._used_bytes
+        return self._upload_bytes
 
     def contains(self, path: str) -> bool:
         """Return whether a path lies within the folder. Looks at the text only, not at the disk."""
@@ -83,11 +83,11 @@ class UploadFolder:
         )
 
     def keep_present_files(self) -> None:
-        """Excludes the present files, such as the samples, from removal."""
+        """Exclude the present files, such as the samples, from removal."""
         self._permanent = set(_list_files(self._folder))
 
     async def receive(self, scope: Scope, receive: Receive) -> str:
-        """Receives an upload (a multipart form with one file), and returns the path of the stored file.
+        """Receive an upload (a multipart form with one file), and return the path of the stored file.
 
         Raises:
           Refusal: the upload is malformed, too large, too slow or interrupted, or the folder is full.
@@ -103,10 +103,10 @@ class UploadFolder:
         except (ClientDisconnect, TimeoutError) as error:
             raise Refusal(408, "The upload was interrupted: try again.") from error
         finally:
-            self._count(network, -meter.byte_count)
+            self._count(network, -meter.byte_count)  # what arrived; `_store` has counted the stored file by itself
 
     async def _store_form(self, request: Request, network: str) -> str:
-        # Starlette keeps the file without a name until it is complete, so an interrupted upload leaves nothing.
+        # Starlette collects it in a temporary file without a name, so an interrupted upload leaves nothing here.
         async with request.form(max_files=1, max_fields=4, max_part_size=FORM_BYTES) as form:
             file = form["files"]
             if not isinstance(file, UploadFile):
@@ -142,19 +142,19 @@ class UploadFolder:
           Refusal: there is no room for them.
         """
         self._count(network, byte_count)
-        is_full = self._used_bytes > MAX_UPLOADS * self._max_upload
-        if is_full or self._bytes_of_network[network] > MAX_UPLOADS_OF_NETWORK * self._max_upload:
+        is_full = self._upload_bytes > UPLOAD_ROOM * self._max_upload
+        if is_full or self._bytes_of_network[network] > UPLOAD_ROOM_OF_NETWORK * self._max_upload:
             raise Refusal(507, "There is no room for files at the moment: come back in an hour.")
 
     def _count(self, network: str, byte_count: int) -> None:
         with self._lock:
-            self._used_bytes += byte_count
+            self._upload_bytes += byte_count
             self._bytes_of_network[network] += byte_count
             if not self._bytes_of_network[network]:
                 del self._bytes_of_network[network]
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove all files older than `MAX_AGE`, the oldest results beyond `MAX_RESULTS`, and empty folders.
+        """Remove all files older than `MAX_AGE_SECONDS`, the oldest results beyond `RESULT_ROOM`, and empty folders.
 
         Args:
           now: the time in seconds since 1970; by default the present.
@@ -164,7 +164,7 @@ class UploadFolder:
         for path in set(_list_files(self._folder)) - self._permanent:
             with contextlib.suppress(OSError):  # another thread may remove it too
                 status = os.lstat(path)
-                if now - status.st_ctime > MAX_AGE:
+                if now - status.st_ctime > MAX_AGE_SECONDS:
                     self._remove(path)
                 elif path not in self._uploads:
                     results.append((status.st_ctime, path, status.st_size))
@@ -173,7 +173,7 @@ class UploadFolder:
 
     def _remove_oldest(self, results: list[tuple[float, str, int]]) -> None:
         """Remove results, given as (time, path, bytes), until the rest has room."""
-        surplus = sum(size for _, _, size in results) - MAX_RESULTS * self._max_upload
+        surplus = sum(size for _, _, size in results) - RESULT_ROOM * self._max_upload
         for _, path, size in sorted(results):
             if surplus <= 0:
                 return
@@ -191,7 +191,7 @@ class UploadFolder:
     def _remove_empty_folders(self, now: float) -> None:
         for path in Path(self._folder).iterdir():
             with contextlib.suppress(OSError):  # a file, or a folder that is not empty
-                if now - path.lstat().st_ctime > MAX_AGE:
+                if now - path.lstat().st_ctime > MAX_AGE_SECONDS:
                     path.rmdir()
 
     @contextlib.contextmanager
