@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from neural_style.core.log import logger
@@ -38,11 +39,16 @@ class _Printer(logging.Handler):
         (warn if record.levelno >= logging.WARNING else say)(record.getMessage())
 
 
-def _without_bars() -> contextlib.AbstractContextManager:
-    """Return a context in which progress bars are cleared, so that a line does not break them."""
-    if "tqdm" not in sys.modules:  # no bar has been shown
-        return contextlib.nullcontext()
-    return sys.modules["tqdm"].tqdm.external_write_mode(file=sys.stderr)
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Clear the progress bars for as long as the context lasts, so that a line does not break them."""
+    progress = sys.modules.get("neural_style.core.progress")  # its import takes time, and most commands show no bar
+    bars = list(progress.ProgressBar.shown) if progress else []
+    for bar in bars:
+        bar.hide()
+    yield
+    for bar in bars:
+        bar.redraw()
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from tqdm import tqdm
 
@@ -14,7 +14,13 @@ LOG_SECONDS = 30
 
 
 class ProgressBar:
-    """A bar of tqdm that is quiet where standard error is not a terminal, or closed."""
+    """A bar of tqdm that is quiet where standard error is not a terminal, or closed.
+
+    Attributes:
+      shown: the bars that are on the terminal now.
+    """
+
+    shown: "ClassVar[list[ProgressBar]]" = []
 
     def __init__(self, total: float | None, **options: Any):
         """
@@ -24,6 +30,8 @@ class ProgressBar:
         """
         self._bar = tqdm(total=total, disable=None if sys.stderr else True, dynamic_ncols=True, **options)
         self._logged = time.monotonic()
+        if not self._bar.disable:
+            self.shown.append(self)
 
     @property
     def total(self) -> float | None:
@@ -52,4 +60,14 @@ class ProgressBar:
 
     def close(self) -> None:
         """Leaves the bar as it is."""
+        if self in self.shown:
+            self.shown.remove(self)
         self._bar.close()
+
+    def hide(self) -> None:
+        """Clear the bar's line, for a message."""
+        self._bar.clear()
+
+    def redraw(self) -> None:
+        """Draw the bar again."""
+        self._bar.refresh()
