@@ -232,22 +232,28 @@ def features(picture: Picture, layers: Sequence[str], **settings: Unpack[Keyword
       UserError: the image, a layer or the weights can't be had.
     """
     named: dict[str, Any] = {**settings, "content_layers": layers}
-    read = Settings.read(**named)
-    network, seed, wanted = read.network, read.picture.seed, read.loss.content_layers
-    photograph = reading.load(picture, read.picture.largest_image)
-    fitted = read.picture.fit(photograph.height, photograph.width)
-    size = geometry.size_of(photograph, fitted.known_rows, fitted.cols)
-    vgg_layers.check_size(*size, read.loss.min_side, "the image")
+    return _compute_features([picture], Settings.read(**named))[0]
+
+
+def _compute_features(pictures: Sequence[Picture], settings: Settings) -> list[dict[str, np.ndarray]]:
+    """Compute the features of several images by one network; see `features`."""
+    network, seed, layers = settings.network, settings.picture.seed, settings.loss.content_layers
     precision = device.resolve_precision(network.precision)
-    memory.check_forward(*size, precision, read)
-    image = geometry.resize(photograph, *size, read.picture.resample)
+    images = []
+    for picture in pictures:
+        photograph = reading.load(picture, settings.picture.largest_image)
+        fitted = settings.picture.fit(photograph.height, photograph.width)
+        size = geometry.size_of(photograph, fitted.known_rows, fitted.cols)
+        vgg_layers.check_size(*size, settings.loss.min_side, "the image")
+        memory.check_forward(*size, precision, settings)
+        images.append(geometry.resize(photograph, *size, settings.picture.resample))
     from neural_style.vgg import adaptation, model, weights  # TensorFlow takes seconds to load
 
     _, kernels = weights.resolve(network, seed)
-    kernels = adaptation.adapt_weights(network, kernels, [image], seed, wanted)
-    encoder = model.build(network, kernels, wanted, precision)
-    maps = encoder(image[np.newaxis].astype(np.float64))
-    return {name: np.asarray(values[0], np.float32) for name, values in maps.items()}
+    kernels = adaptation.adapt_weights(network, kernels, images, seed, layers)
+    encoder = model.build(network, kernels, layers, precision)
+    maps = (encoder(image[np.newaxis].astype(np.float64)) for image in images)
+    return [{name: np.asarray(values[0], np.float32) for name, values in by_layer.items()} for by_layer in maps]
 
 
 @_naming_keywords
@@ -283,24 +289,27 @@ def compare(
     """
     if not Settings.read(recipe).optimizes:
         raise UserError(f"--recipe={recipe} has no loss to measure: take paint, keras or another that optimises.")
-    images = [reading.load(picture) for picture in (content, style, *results)]
+    photograph, painting, *pictures = (reading.load(picture) for picture in (content, style, *results))
+    for picture in pictures:
+        measures.check_size(picture)
     layers = (*measures.STYLE_LAYERS, *measures.CONTENT_LAYERS)
-    photograph, painting, *maps = (
-        features(image, layers, network="vgg16", weights=weights or "auto", rows=rows) for image in images
+    vgg = Settings.read(network="vgg16", weights=weights or "auto", rows=rows, content_layers=layers)
+    of_photograph, of_painting, *of_pictures = map(
+        measures.make_profile, _compute_features([photograph, painting, *pictures], vgg)
     )
     engine = engine or Engine()
-    found = []
-    for image, result in zip(images[2:], maps, strict=True):
-        style_distance = measures.style_distance(result, photograph, painting)
-        content_distance = measures.content_distance(result, photograph)
-        start = image.resize(geometry.size_of(images[0], rows)[::-1], Image.Resampling.LANCZOS)
+    figures = []
+    for picture, profile in zip(pictures, of_pictures, strict=True):
+        style_distance = measures.style_distance(profile, of_photograph, of_painting)
+        content_distance = measures.content_distance(profile, of_photograph)
+        start = picture.resize(geometry.size_of(photograph, rows)[::-1], Image.Resampling.LANCZOS)
         at_start: dict[str, Any] = {"init": start, "rows": rows, "iterations": 0, **WHOLE}
         if weights:
             at_start["weights"] = weights
-        initial = stylize(*images[:2], engine=engine, recipe=recipe, **at_start).record["initial"]
-        grain, border = measures.grain_and_border(image, images[0])
-        found.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
-    return found
+        initial = stylize(photograph, painting, engine=engine, recipe=recipe, **at_start).record["initial"]
+        grain, border = measures.grain_and_border(picture, photograph)
+        figures.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
+    return figures
 
 
 def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, Any]) -> tuple[list[Picture], Settings]:

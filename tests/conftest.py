@@ -1,6 +1,7 @@
 """Images, weights, engines and reference values that several tests share."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,6 +90,15 @@ def fake_engine(monkeypatch):
 def pair(rows, cols):
     """Coffee and swirls, resized to rows x cols."""
     return tuple(geometry.resize(reading.load(path), rows, cols) for path in (COFFEE, SWIRLS))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, fake_engine):
+    """A working folder that holds photo.png and style.png, where a FakeEngine paints."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(COFFEE, "photo.png")
+    shutil.copy(SWIRLS, "style.png")
+    return tmp_path
 
 
 @pytest.fixture

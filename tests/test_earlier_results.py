@@ -19,15 +19,6 @@ QUICK = [
 QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch, fake_engine):
-    """A working folder that holds photo.png and style.png, where a FakeEngine paints."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(COFFEE, "photo.png")
-    shutil.copy(SWIRLS, "style.png")
-    return tmp_path
-
-
 def paint(*arguments, output="out"):
     assert main(["photo.png", "style.png", output, *QUICK, *arguments]) == 0
 

@@ -44,9 +44,9 @@ def test_the_loss_is_that_of_a_run_which_starts_there(figures):
 def test_the_style_distance_equals_one_from_sorted_projections(rng):
     """With as many positions as quantiles, quantiles are the sorted values, up to half a step."""
     one, other, third = (rng.standard_normal((128, 128, 5)) * scale for scale in (1, 2, 4))
-    layers = {name: np.zeros((2, 2, 1)) for name in measures.STYLE_LAYERS}
+    layers = {name: np.zeros((2, 2, 1)) for name in measures.CONTENT_LAYERS}
     maps = [{**layers, **dict.fromkeys(measures.STYLE_LAYERS, each)} for each in (one, other, third)]
-    found = measures.style_distance(*maps)
+    found = measures.style_distance(*map(measures.make_profile, maps))
     directions = np.random.default_rng(0).standard_normal((5, measures.DIRECTIONS))
     directions /= np.sqrt((directions**2).sum(axis=0))
     one, other, third = (np.sort(each.reshape(-1, 5) @ directions, axis=0) for each in (one, other, third))
@@ -56,11 +56,11 @@ def test_the_style_distance_equals_one_from_sorted_projections(rng):
 
 def test_self_similarity_equals_scipys_cosine_distances(rng):
     one, other = (rng.random((24, 32, 7)) for _ in range(2))
-    maps = [dict.fromkeys(measures.CONTENT_LAYERS, each) for each in (one, other)]
+    maps = [dict.fromkeys((*measures.STYLE_LAYERS, *measures.CONTENT_LAYERS), each) for each in (one, other)]
     matrices = [cdist(each.reshape(-1, 7), each.reshape(-1, 7), "cosine") for each in (one, other)]
     matrices = [matrix / matrix.sum(axis=0) for matrix in matrices]
     expected = np.abs(matrices[0] - matrices[1]).sum(axis=0).mean()
-    assert measures.content_distance(*maps) == pytest.approx(expected, rel=1e-9)
+    assert measures.content_distance(*map(measures.make_profile, maps)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_grain_and_border_see_noise_where_it_is(rng):
@@ -86,6 +86,8 @@ def test_what_can_not_be_measured_is_told():
         neural_style.compare(COFFEE, COFFEE, [COFFEE], **RANDOM)
     with pytest.raises(UserError, match="recipe=instant has no loss"):
         neural_style.compare(COFFEE, SWIRLS, [COFFEE], recipe="instant")
+    with pytest.raises(UserError, match="at least 32 x 32 pixels"):
+        neural_style.compare(COFFEE, SWIRLS, [np.zeros((12, 12, 3), np.uint8)])
 
 
 def test_the_command_prints_a_table_or_json(monkeypatch, capsys):

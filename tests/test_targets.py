@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import COFFEE, SWIRLS
+from conftest import COFFEE
 from PIL import Image
 
 from neural_style.cli.main import main
@@ -19,15 +19,6 @@ from neural_style.results import targets
 
 QUICK = ["--weights=random", "--rows=32", "--iterations=1", "--evaluations_per_iteration=2"]
 QUICK += ["--style_layers=block1_conv1", "--content_layers=block1_conv2"]
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch, fake_engine):
-    """A working folder that holds photo.png and style.png, where a FakeEngine paints."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(COFFEE, "photo.png")
-    shutil.copy(SWIRLS, "style.png")
-    return tmp_path
 
 
 def refusal(capsys, *arguments):

@@ -16,7 +16,6 @@ FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
 FOLDER = "neural-style PHOTOS/ STYLE [STYLE …] OUT/ [--flags]"
 LIST = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
 
-WIDTH = 79
 EXAMPLES = """\
   neural-style photo.jpg painting.jpg result --recipe=instant    at once
   neural-style photo.jpg painting.jpg result --recipe=paint      better
@@ -100,7 +99,7 @@ def of_flag(name: str) -> str:
     lines = _flag_help(fields[name], fields[name].default)
     values = {recipe: recipes.read(recipe).get(name) for recipe in recipes.describe()}
     listed = ", ".join(f"{value} in {recipe}" for recipe, value in values.items() if value is not None)
-    wrap = textwrap.TextWrapper(WIDTH, initial_indent="      ", subsequent_indent="      ")
+    wrap = textwrap.TextWrapper(recipes.WIDTH, initial_indent="      ", subsequent_indent="      ")
     return "\n".join([*lines, *(wrap.wrap(f"Recipes set {listed}.") if listed else [])])
 
 
@@ -127,5 +126,5 @@ def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
     name = f"--[no]{field.name}" if switch else f"--{field.name}"
     facts = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
     stated = f" ({'; '.join(facts)})"
-    wrap = textwrap.TextWrapper(WIDTH, initial_indent="      ", subsequent_indent="      ")
+    wrap = textwrap.TextWrapper(recipes.WIDTH, initial_indent="      ", subsequent_indent="      ")
     return [f"  {name}", *wrap.wrap(f"{field.metadata['help']}{stated}")]

@@ -1,5 +1,6 @@
 """neural-style sheet: one photograph in many styles, side by side."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,10 +82,11 @@ def _paint_sheet(words: Sequence[str], given: Mapping[str, Any], command: SheetC
         )
     targets.check_new(path)
     photograph = reading.load(photo)
-    sources_read = {source: _read_source(source) for source in sources}  # what can't be read is told now
+    paintings = {source: _read_source(source) for source in sources}  # an error now, and not after the first pictures
     pictures: list[Image.Image] = []
     try:
-        pictures += _paint_looks(photograph, looks, sources_read, {"rows": ROWS, **given})
+        for picture in _paint_looks(photograph, looks, paintings, {"rows": ROWS, **given}):
+            pictures.append(picture)
     finally:  # what was painted before Ctrl-C or an error is written too
         if pictures:
             names = ["photograph", *(look.name for look in looks[: len(pictures)])]
@@ -133,12 +135,11 @@ def _paint_looks(
     from neural_style.engine import Engine
 
     engine = Engine(loading=loading_tensorflow)
-    bar = ProgressBar(len(looks), desc="styles")
-    for look in looks:
-        bar.show(look.name)
-        yield api.stylize(photograph, sources[look.source], engine=engine, **{**given, **look.settings}).image
-        bar.advance()
-    bar.close()
+    with contextlib.closing(ProgressBar(len(looks), desc="styles")) as bar:
+        for look in looks:
+            bar.show(look.name)
+            yield api.stylize(photograph, sources[look.source], engine=engine, **{**given, **look.settings}).image
+            bar.advance()
 
 
 def _help() -> str:

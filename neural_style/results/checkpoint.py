@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from neural_style.core import storage
+from neural_style.core import finite_json, storage
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
 from neural_style.results.record import RunInfo, changes
@@ -105,7 +105,7 @@ def _read(file: BinaryIO) -> Checkpoint:
     def put_back(item: dict) -> Any:
         return arrays[f"array_{item['array']}"] if item.keys() == {"array"} else item
 
-    values = json.loads(text, object_hook=put_back, parse_constant=_refuse_constant, parse_float=_parse_finite)
+    values = finite_json.loads(text, object_hook=put_back)
     _check_texts(values)
     checkpoint = Checkpoint(RunInfo.from_dict(values.pop("header")), **values)
     _check(checkpoint)
@@ -123,17 +123,6 @@ def _check_texts(values: Any) -> None:
             waiting += value
         elif isinstance(value, str) and CONTROL.search(value):
             raise ValueError("a text holds control characters")
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not finite")
-
-
-def _parse_finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):  # 1e999
-        raise ValueError(f"{text} is not finite")
-    return number
 
 
 def _check(checkpoint: Checkpoint) -> None:

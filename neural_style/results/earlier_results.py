@@ -9,8 +9,6 @@ from neural_style.core.log import logger
 from neural_style.results import targets
 from neural_style.results.record import RunInfo, changes
 
-PREVIEWS = ("gif", "png", "webp", "mp4")
-ENDS = (".json", ".state", "_losses.png", "_comparison.png", *(f"_preview.{kind}" for kind in PREVIEWS))
 KEPT = "_earlier"
 """What precedes the number in the names of kept results."""
 
@@ -40,7 +38,7 @@ def keep(info: RunInfo, digests: Mapping[str, str], inputs: Sequence[str], compa
         if storage.exists(path) and targets.is_own(path, info.prefix, earlier.ending, record)
     ]
     result = f"{info.prefix}{earlier.ending}"
-    if not {result, f"{info.prefix}.state"} & set(paths):  # previews alone are not worth keeping
+    if not {result, info.prefix + targets.STATE} & set(paths):  # previews alone are not worth keeping
         return
     if storage.is_url(info.prefix):
         logger.warning(f"{result}, painted with other flags or images, is replaced.")
@@ -60,7 +58,7 @@ def _earlier_run_if_changed(record: Mapping, info: RunInfo, digests: Mapping[str
 
 def _paths(info: RunInfo, companions: Iterable[str]) -> list[str]:
     """Return the paths of all files that a run may have written; not all exist."""
-    ends = (info.ending, *ENDS, *(f"_{name}{info.ending}" for name in companions))
+    ends = [*targets.all_ends(info.ending), *(f"_{name}{info.ending}" for name in companions)]
     return [*(info.prefix + end for end in ends), *targets.numbered_images(info.prefix, info.ending)]
 
 

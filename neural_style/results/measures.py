@@ -47,43 +47,59 @@ class Figures:
     border: float
 
 
-def style_distance(
-    result: Mapping[str, np.ndarray], photograph: Mapping[str, np.ndarray], painting: Mapping[str, np.ndarray]
-) -> float:
-    """Return `Figures.style_distance`, the mean over `STYLE_LAYERS` (sliced Wasserstein distance: Bonneel et al. 2015).
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What is compared of an image, computed once.
+
+    Attributes:
+      quantiles: of the features' projections by style layer, [quantiles, directions].
+      similarities: see `_self_similarity`, by content layer.
+    """
+
+    quantiles: Mapping[str, np.ndarray]
+    similarities: Mapping[str, np.ndarray]
+
+
+def make_profile(features: Mapping[str, np.ndarray]) -> Profile:
+    """Make the profile of an image.
 
     Args:
-      result, photograph, painting: features [rows, cols, channels] by layer.
+      features: [rows, cols, channels] by layer, of `STYLE_LAYERS` and `CONTENT_LAYERS`.
+    """
+    return Profile(
+        {layer: _quantiles(features[layer]) for layer in STYLE_LAYERS},
+        {layer: _self_similarity(features[layer]) for layer in CONTENT_LAYERS},
+    )
+
+
+def style_distance(result: Profile, photograph: Profile, painting: Profile) -> float:
+    """Return `Figures.style_distance`, the mean over `STYLE_LAYERS` (sliced Wasserstein distance: Bonneel et al. 2015).
 
     Raises:
       UserError: photograph and painting are the same.
     """
     ratios = []
     for layer in STYLE_LAYERS:
-        from_photograph = _sliced_wasserstein(photograph[layer], painting[layer])
+        wanted = painting.quantiles[layer]
+        from_photograph = np.mean((photograph.quantiles[layer] - wanted) ** 2)
         if not from_photograph:
             raise UserError("Expected a photograph and a painting that differ: the two are the same picture.")
-        ratios.append(_sliced_wasserstein(result[layer], painting[layer]) / from_photograph)
+        ratios.append(np.mean((result.quantiles[layer] - wanted) ** 2) / from_photograph)
     return float(np.mean(ratios))
 
 
-def _sliced_wasserstein(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the mean squared difference of the quantiles of features [rows, cols, channels] along directions."""
-    directions = np.random.default_rng(0).standard_normal((one.shape[-1], DIRECTIONS))
+def content_distance(one: Profile, other: Profile) -> float:
+    """Return `Figures.content_distance`, the mean over `CONTENT_LAYERS`."""
+    differences = [np.abs(one.similarities[layer] - other.similarities[layer]) for layer in CONTENT_LAYERS]
+    return float(np.mean([difference.sum(axis=0).mean() for difference in differences]))
+
+
+def _quantiles(maps: np.ndarray) -> np.ndarray:
+    """Return quantiles of features [rows, cols, channels] along fixed random directions: [quantiles, directions]."""
+    directions = np.random.default_rng(0).standard_normal((maps.shape[-1], DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    quantiles = [np.quantile(maps.reshape(-1, maps.shape[-1]) @ directions, levels, axis=0) for maps in (one, other)]
-    return float(np.mean((quantiles[0] - quantiles[1]) ** 2))
-
-
-def content_distance(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
-    """Return `Figures.content_distance`, the mean over `CONTENT_LAYERS`.
-
-    Args:
-      one, other: features [rows, cols, channels] by layer.
-    """
-    differences = [np.abs(_self_similarity(one[layer]) - _self_similarity(other[layer])) for layer in CONTENT_LAYERS]
-    return float(np.mean([difference.sum(axis=0).mean() for difference in differences]))
+    return np.quantile(maps.reshape(-1, maps.shape[-1]) @ directions, levels, axis=0)
 
 
 def _self_similarity(maps: np.ndarray) -> np.ndarray:
@@ -95,14 +111,14 @@ def _self_similarity(maps: np.ndarray) -> np.ndarray:
     return distances / np.maximum(distances.sum(axis=0), 1e-12)
 
 
-def grain_and_border(picture: Image.Image, photograph: Image.Image) -> tuple[float, float]:
-    """Return `Figures.grain` and `Figures.border` of a picture, in its own size.
-
-    Raises:
-      UserError: the picture is too small.
-    """
+def check_size(picture: Image.Image) -> None:
+    """Raise a UserError where a result is too small to be measured."""
     if min(picture.size) < MIN_SIDE:
         raise UserError(f"Expected results of at least {MIN_SIDE} x {MIN_SIDE} pixels, received {picture.size}.")
+
+
+def grain_and_border(picture: Image.Image, photograph: Image.Image) -> tuple[float, float]:
+    """Return `Figures.grain` and `Figures.border` of a picture, in its own size."""
     pixels = np.asarray(picture.convert("RGB"), np.float64)
     is_inside = np.zeros(pixels.shape[:2], bool)
     is_inside[BORDER:-BORDER, BORDER:-BORDER] = True

@@ -121,5 +121,5 @@ class InMemory:
             raise ValueError("the run has no picture")
         image = writing.to_image(self._result, denoise)
         image.info.update(info)
-        companions = {name: writing.to_image(each, denoise=0) for name, each in self._last.companions.items()}
+        companions = {name: writing.to_image(companion, denoise=0) for name, companion in self._last.companions.items()}
         return Painting(image, self._record.as_dict(), self._result.copy(), companions, self._last.fields)

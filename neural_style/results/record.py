@@ -127,9 +127,9 @@ class Record:
 
     def end(self, broken_off: str | None) -> None:
         """Record how the run ended: complete, or interrupted by `broken_off`; and its cost."""
-        how = {"broken_off": broken_off} if broken_off else {"complete": True}
+        outcome = {"broken_off": broken_off} if broken_off else {"complete": True}
         cost = {"total_seconds": round(time.monotonic() - self._start, 2), "peak_memory_mb": peak_memory.megabytes()}
-        self._end = {**how, **cost}
+        self._end = {**outcome, **cost}
 
     def as_dict(self) -> dict[str, Any]:
         """What was requested, the finest scale so far, and each scale where there are several."""

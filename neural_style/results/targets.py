@@ -20,6 +20,10 @@ from neural_style.images.writing import TEXT_KEY
 from neural_style.results import files
 from neural_style.settings.output import OutputSettings
 
+PLOTS = ("_losses.png", "_comparison.png")
+STATE = ".state"
+PREVIEWS = ("_preview.webp", "_preview.gif")
+"""Ends of the names of files that not all settings write."""
 NUMBERED = ("_at_iteration_", "_scale_")
 """What precedes the number in the names of intermediate images."""
 
@@ -158,9 +162,14 @@ def _acquire(lock: filelock.FileLock) -> None:
             raise
 
 
+def all_ends(ending: str) -> list[str]:
+    """Return what follows the prefix in the names of all files that some settings write, except those with numbers."""
+    return [ending, ".json", *PLOTS, STATE, *PREVIEWS]
+
+
 def _ends(ending: str, output: OutputSettings) -> list[str]:
     """What follows the prefix in the names of a run's files, except those with numbers."""
-    also = {"_losses.png": output.plots, "_comparison.png": output.plots, ".state": output.keep_state}
+    also = {**dict.fromkeys(PLOTS, output.plots), STATE: output.keep_state}
     preview = [] if output.preview == "none" else [f"_preview.{output.preview}"]
     return [ending, ".json", *(end for end, wanted in also.items() if wanted), *preview]
 

@@ -19,6 +19,7 @@ GROUPS = {
 }
 """The groups of recipes in `text`, by the name that their headers state, and their titles."""
 WIDTH = 79
+"""Columns of help texts."""
 
 
 def by_name() -> dict[str, Path]:

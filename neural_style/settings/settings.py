@@ -50,8 +50,8 @@ class Settings:
         """
         parts = {name: value for name, value in given.items() if isinstance(value, PARTS.get(name, ()))}
         if len(parts) < len(given):
-            made = Settings.read(recipe, **given)
-            recipe, parts = made.recipe, vars(made)
+            vars(self).update(vars(Settings.read(recipe, **given)))  # which has checked them
+            return
         for part, kind in PARTS.items():
             object.__setattr__(self, part, parts.get(part) or kind())
         object.__setattr__(self, "recipe", recipe)

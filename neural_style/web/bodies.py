@@ -2,14 +2,13 @@
 
 import asyncio
 import dataclasses
-import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.types import Message, Receive
 
+from neural_style.core import finite_json
 from neural_style.web.refusal import Refusal
 
 MAX_BYTES = 65_536
@@ -93,7 +92,7 @@ def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file
       Refusal: the body is malformed, exceeds a bound, or names an unknown function or a foreign file.
     """
     try:
-        event = json.loads(body, parse_constant=_refuse_constant, parse_float=_parse_finite)
+        event = finite_json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "Expected JSON.") from error
     if not isinstance(event, dict):
@@ -113,17 +112,6 @@ def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file
         "trigger_id": trigger if type(trigger) is int else None,
         "session_hash": check_session(event.get("session_hash")),
     }
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)
-
-
-def _parse_finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):  # 1e999
-        raise ValueError(text)
-    return number
 
 
 def _check_values(event: dict, is_own_file: Callable[[str], bool]) -> None:

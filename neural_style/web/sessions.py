@@ -37,8 +37,8 @@ class Sessions:
         self.has_answers: Callable[[str], bool] = lambda session: True
         """Returns whether the server has answers for a session, now or later."""
         self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
-        self._streams: collections.Counter[str] = collections.Counter()
-        self._shares = Shares(MAX_STREAMS, MAX_STREAMS_OF_NETWORK, TOO_MANY)
+        self._streams_of_sessions = Shares(MAX_STREAMS, MAX_STREAMS_OF_SESSION, TOO_MANY)
+        self._streams_of_networks = Shares(MAX_STREAMS, MAX_STREAMS_OF_NETWORK, TOO_MANY)
         self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
         self._networks: dict[str, str] = {}
         """The network of each session without a stream."""
@@ -69,7 +69,7 @@ class Sessions:
         self._absent[session] = arrival
         self._networks[session] = network
         loop.call_later(ARRIVAL_SECONDS, self._give_up, session, arrival)
-        of_network = [each for each in self._absent if self._networks[each] == network]
+        of_network = [name for name in self._absent if self._networks[name] == network]
         if len(of_network) > MAX_ABSENT_OF_NETWORK:
             self._give_up(of_network[0], self._absent[of_network[0]])
         elif len(self._absent) > MAX_ABSENT:
@@ -84,7 +84,7 @@ class Sessions:
 
     def is_connected(self, session: str) -> bool:
         """Return whether a stream of the session is open."""
-        return session in self._streams
+        return self._streams_of_sessions.holds(session)
 
     @contextlib.contextmanager
     def open_stream(self, session: str, owner: str, network: str) -> Iterator[None]:
@@ -101,17 +101,9 @@ class Sessions:
         if session not in self._owners or not self.has_answers(session):
             raise Refusal(404, "This session has no requests: reload the page.")
         self.claim(session, owner)
-        if self._streams.get(session, 0) >= MAX_STREAMS_OF_SESSION:
-            raise Refusal(503, TOO_MANY)
-        with self._shares.hold(network):
-            self._streams[session] += 1
+        with self._streams_of_sessions.hold(session), self._streams_of_networks.hold(network):
             self._end_wait(session)
-            try:
-                yield
-            finally:
-                self._streams[session] -= 1
-                if not self._streams[session]:
-                    del self._streams[session]
+            yield
 
     def _end_wait(self, session: str) -> None:
         """Tell those who wait for a session's stream that it is there."""
@@ -137,6 +129,6 @@ class Sessions:
         surplus = len(self._owners) - MAX_SESSIONS
         if surplus <= 0:
             return
-        idle = (name for name in self._owners if name not in self._streams and name not in self._absent)
+        idle = (name for name in self._owners if not (self.is_connected(name) or name in self._absent))
         for session in list(itertools.islice(idle, surplus)):
             del self._owners[session]

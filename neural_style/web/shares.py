@@ -1,4 +1,4 @@
-"""Bounds on what visitors hold at the same time: all of them together, and those of one network.
+"""Bounds on what visitors hold at the same time: all of them together, and one network or session.
 
 In this package a network is an IPv4 address or 64 bits of IPv6, if it is not called a trained or neural one.
 """
@@ -16,39 +16,43 @@ from neural_style.web.refusal import Refusal
 
 
 class Shares:
-    """Counts what is held at the same time, by network, so that one network leaves room for others."""
+    """Counts what is held at the same time, by holder, so that one holder leaves room for others.
 
-    def __init__(self, total: int, per_network: int, message: str):
+    A holder is a network (see `network_of`) or a session.
+    """
+
+    def __init__(self, total: int, per_holder: int, message: str):
         """
         Args:
-          total: what all networks may hold together.
-          per_network: what one network may hold.
+          total: what all may hold together.
+          per_holder: what one may hold.
           message: what a visitor beyond these bounds reads.
         """
         self._total = total
-        self._per_network = per_network
+        self._per_holder = per_holder
         self._message = message
         self._held: collections.Counter[str] = collections.Counter()
 
     @contextlib.contextmanager
-    def hold(self, network: str) -> Iterator[None]:
-        """Count one more thing that a network holds, for as long as the context lasts.
-
-        Args:
-          network: see `network_of`.
+    def hold(self, holder: str) -> Iterator[None]:
+        """Count one more thing that a holder has, for as long as the context lasts.
 
         Raises:
-          Refusal: the network, or all together, hold too many.
+          Refusal: the holder, or all together, have too many.
         """
-        if self._held.total() >= self._total or self._held[network] >= self._per_network:
+        if self._held.total() >= self._total or self._held[holder] >= self._per_holder:
             raise Refusal(503, self._message)
-        self._held[network] += 1
+        self._held[holder] += 1
         try:
             yield
         finally:
-            self._held[network] -= 1
-            if not self._held[network]:
-                del self._held[network]
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
+
+    def holds(self, holder: str) -> bool:
+        """Return whether a holder has anything."""
+        return holder in self._held
 
 
 class Turns:
