@@ -121,7 +121,8 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     try:
         words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
-        raise UserError(f"{' '.join(str(error).split())} (--help lists the flags)", exit_code=2) from error
+        reason = " ".join(str(error).split()).replace(" ?", "?")
+        raise UserError(f"{reason} (--help lists the flags)", exit_code=2) from error
     given = {name: values[name].value for name in values if values[name].present}
     for name in _old_names(groups):
         given.pop(name, None)  # absl gives its value to the new name too
