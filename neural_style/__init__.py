@@ -24,6 +24,7 @@ _HOMES = {
     "UserError": "core.errors",
     "compare": "api",
     "features": "api",
+    "methods": "api",
     "recipes": "api",
     "stylize": "api",
     "stylize_film": "api",

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
@@ -23,6 +23,7 @@ from neural_style.engine import Engine
 from neural_style.images import geometry, reading
 from neural_style.images.inputs import Inputs
 from neural_style.images.reading import Picture, Pictures
+from neural_style.method_table import METHODS
 from neural_style.planning import device, memory
 from neural_style.planning.plan import Plan, prepare, read_settings
 from neural_style.planning.work import Work
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 FLAG = re.compile(r"--(?P<name>\w+)(?P<value>=)?")
 """A flag in a message."""
 WHOLE: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False}
@@ -74,6 +76,11 @@ def _as_keyword(match: re.Match) -> str:
 def recipes() -> dict[str, recipes_by_name.Description]:
     """Return the description of each recipe by its name, the first ones to try first."""
     return recipes_by_name.describe()
+
+
+def methods() -> dict[str, str]:
+    """Return what each method does, in a sentence or two, by its name: the values of `method`."""
+    return {name: method.summary for name, method in METHODS.items()}
 
 
 @_naming_keywords
@@ -124,6 +131,13 @@ def stylize(
         if bar is not None:
             bar.close()
     return follower.make_painting(read.picture.denoise, inputs.content.info)
+
+
+def _with_bar(items: Iterable[Item], count: int, description: str) -> Iterable[Item]:
+    """Show a bar of tqdm while items are taken, in a notebook or on a terminal."""
+    from tqdm.auto import tqdm  # looks for a notebook, which takes a while
+
+    return tqdm(items, total=count, desc=description)
 
 
 class _Bar:
@@ -267,6 +281,7 @@ def compare(
     recipe: str = "paint",
     weights: str | None = None,
     engine: Engine | None = None,
+    progress: bool = False,
 ) -> list[Figures]:
     """Measure results of one photograph and one painting, by any program.
 
@@ -280,6 +295,7 @@ def compare(
       weights: source of VGG16's features, see `--weights`; by default auto for the distances, and the recipe's for the
         loss.
       engine: keeps the network for the next call.
+      progress: whether a bar shows how many results are measured, also in a notebook.
 
     Returns:
       The figures of each result, in order.
@@ -299,7 +315,8 @@ def compare(
     )
     engine = engine or Engine()
     figures = []
-    for picture, profile in zip(pictures, of_pictures, strict=True):
+    measured = zip(pictures, of_pictures, strict=True)
+    for picture, profile in _with_bar(measured, len(pictures), "measuring") if progress else measured:
         style_distance = measures.style_distance(profile, of_photograph, of_painting)
         content_distance = measures.content_distance(profile, of_photograph)
         start = picture.resize(geometry.size_of(photograph, rows)[::-1], Image.Resampling.LANCZOS)

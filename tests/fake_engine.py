@@ -72,7 +72,7 @@ class FakeRun:
             index=index,
             image=self._image(scale, index),
             loss=loss,
-            terms=terms,
+            layers=terms,
             gradient_norm=1.0,
             losses=(loss,) * (2 if index else 1),
             seconds=0.001,

@@ -4,7 +4,6 @@ import pytest
 from conftest import options, session
 
 from neural_style.results.advice import advice
-from neural_style.results.record import by_kind
 
 
 def advised(initial, final, *arguments):
@@ -51,7 +50,7 @@ def test_the_advice_is_right(flag, drowned, advised_flag):
     def advise(*arguments):
         run = session(*common, *arguments)
         steps = list(run.steps())
-        terms = [by_kind(step.terms) for step in (steps[0], steps[-1])]
+        terms = [step.terms for step in (steps[0], steps[-1])]
         return advice(options(*common, *arguments).values(), *terms, run.evaluator.evaluations)
 
     sentence = advise(flag)

@@ -28,7 +28,7 @@ from neural_style.settings.settings import Settings
 from neural_style.vgg import model
 
 WITHOUT_RAY = importlib.util.find_spec("ray") is None
-needs_ray = pytest.mark.skipif(WITHOUT_RAY, reason="no ray installed (pip install 'neural-style[cluster]')")
+needs_ray = pytest.mark.skipif(WITHOUT_RAY, reason="no ray installed (pip install ray)")
 QUICK = ["--weights=random", "--rows=32", "--evaluations_per_iteration=2", "--noplots"]
 PAIR = ["photo.png", "painting.png"]
 SHALLOW = ["--style_layers=block1_conv1,block2_conv1", "--content_layers=block2_conv2"]
@@ -43,7 +43,7 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(table(tmp_path / "rows", 1))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(["--manifest=pairs.csv", "--cluster=local"]) == 1
-    assert capsys.readouterr().err.endswith("needs the package ray: pip install 'neural-style[cluster]'.\n")
+    assert capsys.readouterr().err.endswith("needs the package ray: pip install ray.\n")
 
 
 def test_a_file_is_sent_if_the_worker_has_none_with_the_same_contents(tmp_path):

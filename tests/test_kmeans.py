@@ -52,9 +52,9 @@ def test_a_few_iterations_lower_every_style_term_and_the_loss():
     run = prepared(settings)
     start, *_, end = run.steps()
     assert end.loss < start.loss / 2
-    for name, value in end.terms.items():
+    for name, value in end.layers.items():
         if name.startswith("style/"):
-            assert value < start.terms[name]
+            assert value < start.layers[name]
 
 
 def test_every_term_falls_from_a_noise_start():
@@ -71,7 +71,7 @@ def test_every_term_falls_from_a_noise_start():
     )
     run = prepared(settings)
     start, *_, end = run.steps()
-    assert all(end.terms[name] < start.terms[name] for name in start.terms)
+    assert all(end.layers[name] < start.layers[name] for name in start.layers)
 
 
 @pytest.mark.parametrize("color", ["match", slow("none"), slow("luminance")])

@@ -285,7 +285,7 @@ SMALL_RUN = ("--rows=32", "--iterations=10", "--evaluations_per_iteration=2", "-
 def test_a_mask_of_next_to_nothing_gives_a_warning_and_no_advice(tmp_path, run, fake_engine):
     """The fake run's style term falls far below what its content term gains: without a mask that is advice."""
     drawn = np.zeros((60, 90), np.uint8)
-    fake_engine.on_step = lambda step: step.terms.update({"content/block5_conv2": 1e-9})
+    fake_engine.on_step = lambda step: step.layers.update({"content/block5_conv2": 1e-9})
     advised = run(COFFEE, SWIRLS, tmp_path / "all", *SMALL_RUN)
     assert "multiply --content_weight" in advised.stderr
     drawn[:4, :4] = 255

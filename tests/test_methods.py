@@ -12,7 +12,7 @@ import neural_style
 from neural_style.cli import help_text
 from neural_style.cli.main import main
 from neural_style.core.errors import UserError
-from neural_style.methods import METHODS, Method, users_of
+from neural_style.method_table import METHODS, Method, users_of
 from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS, PARTS
 from neural_style.settings.weight_sources import SOURCES, WeightSource

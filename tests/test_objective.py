@@ -3,11 +3,11 @@ import pytest
 import tensorflow as tf
 from conftest import DATA, SWIRLS, options, pair, prepared
 
+from neural_style.core.step import by_kind
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.loss import make_loss
 from neural_style.optimize.objective import Objective
 from neural_style.optimize.tiled_objective import TiledObjective
-from neural_style.results.record import by_kind
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model
@@ -158,7 +158,7 @@ def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
         content, style = session.scene.content, session.scene.styles[0]
         for share in (0.5, 0.75):
             image = (content + share * (style - content)).astype(np.float64)
-            found = by_kind(session.evaluator.at(image.reshape(-1)).terms)
+            found = by_kind(session.evaluator.at(image.reshape(-1)).layers)
             ratios.append([found["content"] / found["style"], found["content"] / found["total_variation"]])
     change = np.abs(np.array(ratios[2:]) / ratios[:2] - 1)
     assert change.max() < 0.2 if same else change.max() > 3

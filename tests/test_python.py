@@ -3,6 +3,7 @@ import builtins
 import dataclasses
 import inspect
 import io
+import json
 import re
 import runpy
 import threading
@@ -247,3 +248,18 @@ def test_recipes_are_listed():
     listed = neural_style.recipes()
     assert list(listed)[:3] == ["instant", "paint", "best"]
     assert "Start here" in listed["paint"].summary
+
+
+def test_methods_are_listed():
+    listed = neural_style.methods()
+    assert "minimises a loss" in listed["optimize"]
+    assert [neural_style.Settings(method=name).universal.method for name in listed] == list(listed)
+
+
+def test_a_step_and_the_record_have_the_same_keys(engine):
+    steps = []
+    record = neural_style.stylize(COFFEE, SWIRLS, engine=engine, callback=steps.append, **QUICK).record
+    recorded = [record["initial"], *record["iterations"]]
+    for step, entry in zip(steps, recorded, strict=True):
+        same = {name: getattr(step, name) for name in entry if name != "seconds"}
+        assert json.loads(json.dumps(same)) == {name: value for name, value in entry.items() if name != "seconds"}

@@ -44,11 +44,11 @@ def test_terms_total_and_gradient_at_fixed_images(name, precision):
         expected = FORMULAS[name][image_name]
         at = run.evaluator.at(image.astype(np.float64).reshape(-1))
         assert at.loss == pytest.approx(expected["total"], rel=loss_tolerance)
-        received = {key: value for key, value in at.terms.items() if key.startswith("content/")}
+        received = {key: value for key, value in at.layers.items() if key.startswith("content/")}
         assert sum(received.values()) == pytest.approx(content_weight * expected["content"], rel=loss_tolerance)
         for key, value in expected.items():
             if key.startswith("style/"):
-                assert at.terms[key] == pytest.approx(style_weight * value, rel=loss_tolerance)
+                assert at.layers[key] == pytest.approx(style_weight * value, rel=loss_tolerance)
         tolerance = gradient_tolerance * expected["grad_l2"]
         assert np.linalg.norm(at.gradient) == pytest.approx(expected["grad_l2"], rel=gradient_tolerance)
         for index, value in expected["grad_at"].items():
@@ -61,7 +61,7 @@ def test_the_prisma_trajectory():
     steps = list(run.steps())
     for step, expected in zip(steps, trajectory["steps"], strict=False):
         assert step.loss == pytest.approx(expected["total"], rel=0.01)
-        assert step.terms["content/block3_conv1"] == pytest.approx(1.5 * expected["content"], rel=0.01)
+        assert step.layers["content/block3_conv1"] == pytest.approx(1.5 * expected["content"], rel=0.01)
     assert steps[10].image.mean() == pytest.approx(trajectory["final_mean"], rel=0.01)
     assert steps[10].image.std() == pytest.approx(trajectory["final_std"], rel=0.01)
 

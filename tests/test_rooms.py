@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.methods import METHODS
+from neural_style.method_table import METHODS
 
 PACKAGE = Path(__file__).parent.parent / "neural_style"
 LAYERS = [
-    {"core", "methods"},
+    {"core", "method_table"},
     {"settings"},
     {"pretrained"},
     {"images"},
@@ -25,7 +25,7 @@ LAYERS = [
 """From the bottom up. Packages of one layer do not import each other."""
 EXCEPTIONS = {("analogy", "optimize")}
 """A method that builds on another: it needs the same evaluator and L-BFGS."""
-LIGHT = {"core", "methods", "settings", "pretrained", "images", "planning", "results", "engine", "api", "cli"}
+LIGHT = {"core", "method_table", "settings", "pretrained", "images", "planning", "results", "engine", "api", "cli"}
 """Packages that must not import TensorFlow when they are imported themselves."""
 MAX_PACKAGES, MAX_ARROWS = 21, 105
 
@@ -90,7 +90,7 @@ def test_results_know_steps_and_not_what_made_them(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_methods_name_is_in_the_table_alone(path):
     """Other packages read the table's rows instead of comparing names."""
-    if package_of(path) == "methods":
+    if package_of(path) == "method_table":
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Compare):

@@ -23,5 +23,5 @@ def test_losses_and_images_are_written(tmp_path):
 
 def test_a_missing_package_is_an_error(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'neural-style\[tensorboard\]'"):
+    with pytest.raises(UserError, match=r"pip install tensorboard"):
         Settings.read(tensorboard="board").output.check_packages()

@@ -507,7 +507,7 @@ def test_several_passes_and_long_term(tmp_path, film, capsys):
     record = json.loads((tmp_path / "out.json").read_text())
     assert [facts["pass"] for facts in record["frames"]] == [2, 2, 2]
     assert sorted(os.listdir(out)) == ["000001.png", "000002.png", "000003.png"]
-    terms_of_first = record["frames"][0]["terms"]  # the last one painted, since the second pass goes backward
+    terms_of_first = record["frames"][0]["layers"]  # the last one painted, since the second pass goes backward
     assert {"temporal/1", "temporal/2"} <= set(terms_of_first)
 
 
@@ -521,7 +521,7 @@ def test_frames_that_follow_others_share_one_objective(tmp_path, film):
 
     frames = list(Film(*given, tmp_path / "frames", make_run).frames())
     assert held == [0, 2, 2, 2]
-    assert frames[1].facts["terms"]["temporal/2"] == 0 < frames[2].facts["terms"]["temporal/2"]
+    assert frames[1].facts["layers"]["temporal/2"] == 0 < frames[2].facts["layers"]["temporal/2"]
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".gif"])
@@ -712,7 +712,7 @@ def test_a_missing_package_is_a_sentence(tmp_path, film):
         [sys.executable, "-c", hidden, film, str(SWIRLS), str(tmp_path / "out.mp4")], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "pip install 'neural-style[video]'" in done.stderr
+    assert "pip install av opencv-python-headless" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import COFFEE, SWIRLS
 from PIL import Image
 
-pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
+pytest.importorskip("gradio", reason="no gradio installed (pip install gradio)")
 import httpx
 
 from neural_style.core.errors import UserError

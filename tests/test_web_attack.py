@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
+pytest.importorskip("gradio", reason="no gradio installed (pip install gradio)")
 
 from neural_style.engine import Engine
 from neural_style.settings.web import WebSettings

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no chromium installed"),
 ]
-pytest.importorskip("gradio", reason="no gradio installed (pip install 'neural-style[web]')")
+pytest.importorskip("gradio", reason="no gradio installed (pip install gradio)")
 webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium installed")
 exceptions = pytest.importorskip("selenium.common.exceptions")
 keys = pytest.importorskip("selenium.webdriver.common.keys").Keys

@@ -116,7 +116,7 @@ class Run(BaseRun):
             index,
             image,
             loss=sum(terms.values()),
-            terms=terms,
+            layers=terms,
             gradient_norm=0.0,
             losses=tuple(losses),
             seconds=time.perf_counter() - start_time,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neural_style.cli import flags, help_text
 from neural_style.cli.loading import load_tensorflow
-from neural_style.cli.terminal import say
+from neural_style.cli.terminal import say, shows_bars
 from neural_style.core.errors import UserError
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Switch, Whole, setting
@@ -56,7 +56,8 @@ def run(arguments: Sequence[str]) -> int:
 
     load_tensorflow()
     photo, painting, *results = words
-    found = api.compare(photo, painting, results, rows=command.rows, recipe=command.recipe, weights=command.weights)
+    given = {"rows": command.rows, "recipe": command.recipe, "weights": command.weights}
+    found = api.compare(photo, painting, results, **given, progress=shows_bars())
     say(_as_json(results, found) if command.json else _as_table(results, found))
     return 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import neural_style
 from neural_style.cli import signals
+from neural_style.cli.terminal import shows_bars
 from neural_style.core.errors import UserError
 from neural_style.core.log import quiet_stderr
 from neural_style.planning import device
@@ -73,7 +74,7 @@ def load_tensorflow() -> None:
 @contextlib.contextmanager
 def _announced(text: str) -> Iterator[None]:
     """Show a text on a terminal while something takes seconds."""
-    if not (sys.stderr and sys.stderr.isatty()):
+    if not shows_bars():
         yield
         return
     print(text, end="", file=sys.stderr, flush=True)

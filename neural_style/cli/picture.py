@@ -11,7 +11,7 @@ from neural_style.core.errors import UserError
 from neural_style.core.run import Engine, follow
 from neural_style.images import writing
 from neural_style.images.scene_building import fit_settings, scale_sizes
-from neural_style.methods import METHODS
+from neural_style.method_table import METHODS
 from neural_style.planning.plan import make_plan, read_inputs
 from neural_style.results import checkpoint, earlier_results, files, record, targets
 from neural_style.results.checkpoint import Checkpoint
@@ -39,6 +39,8 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         say(f"{prefix}{ending} is complete already.")
         return False
     state = _load_state(info, digests, settings) if options.resume else None
+    if state:
+        say(_describe_resumed(state, len(settings.picture.scale_rows)))
     iterations = settings.schedule[0][-1]
     read = [*digests, *options.also_read]
     targets.check(prefix, ending, read, settings.output, iterations, state is None, settings.method.companions)
@@ -53,6 +55,13 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         follow(run, Report(info, digests, settings.output, images, progress, state, inputs.painted_share))
     say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
     return True
+
+
+def _describe_resumed(state: Checkpoint, scale_count: int) -> str:
+    """Say where an interrupted run goes on."""
+    iteration = len(state.scales[-1]["iterations"])
+    scale = f" of scale {len(state.scales)} of {scale_count}" if scale_count > 1 else ""
+    return f"Resuming {state.info.prefix} after iteration {iteration}{scale}."
 
 
 def _load_state(info: RunInfo, digests: Mapping[str, str], settings: Settings) -> Checkpoint | None:

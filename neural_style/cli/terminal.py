@@ -20,6 +20,11 @@ def warn(sentence: str) -> None:
     _write(sys.stderr, "neural-style: " + sentence.replace("\n", " "))
 
 
+def shows_bars() -> bool:
+    """Whether standard error is a terminal."""
+    return bool(sys.stderr and sys.stderr.isatty())
+
+
 def printable(text: str) -> str:
     """Escapes what would control a terminal; names and texts of files may contain it."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -27,7 +27,7 @@ def check(address: str) -> None:
       UserError: it is not.
     """
     if importlib.util.find_spec("ray") is None:
-        raise UserError("--cluster needs the package ray: pip install 'neural-style[cluster]'.")
+        raise UserError("--cluster needs the package ray: pip install ray.")
     if address == LOCAL:
         return
     _check_spelling(address)

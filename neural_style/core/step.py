@@ -15,7 +15,7 @@ class Step:
       index: 0 for the start, then 1, 2, …; it starts again at each scale.
       image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
       loss: at `image`; 0, without terms, for methods that have no loss.
-      terms: {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to the loss.
+      layers: the terms of the loss, {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to it.
       gradient_norm: Euclidean norm of the gradient of the loss with respect to `image`.
       losses: the loss of each evaluation in this iteration, in order.
       seconds: that this iteration took.
@@ -34,7 +34,7 @@ class Step:
     index: int
     image: np.ndarray
     loss: float
-    terms: Mapping[str, float]
+    layers: Mapping[str, float]
     gradient_norm: float
     losses: tuple[float, ...]
     seconds: float
@@ -49,9 +49,23 @@ class Step:
     @classmethod
     def without_loss(cls, index: int, image: np.ndarray, seconds: float, **attributes: Any) -> "Step":
         """Make the step of a method that has no loss; `attributes` are further ones."""
-        return cls(index, image, loss=0.0, terms={}, gradient_norm=0.0, losses=(), seconds=seconds, **attributes)
+        return cls(index, image, loss=0.0, layers={}, gradient_norm=0.0, losses=(), seconds=seconds, **attributes)
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The terms summed over their layers: {"content", "style", "total_variation"}. The record has the same keys."""
+        return by_kind(self.layers)
 
     @property
     def evaluations(self) -> int:
         """How often the loss was evaluated in this iteration."""
         return len(self.losses)
+
+
+def by_kind(layers: Mapping[str, float]) -> dict[str, float]:
+    """Sum the layers' terms by kind, the part before the slash of their names."""
+    totals: dict[str, float] = {}
+    for name, value in layers.items():
+        kind = name.split("/")[0]
+        totals[kind] = totals.get(kind, 0.0) + value
+    return totals

@@ -127,7 +127,7 @@ def _place(url: str) -> tuple["fsspec.AbstractFileSystem", str]:
     if importlib.util.find_spec("fsspec") is None:
         raise UserError(
             f"{url!r} lies elsewhere, and reading or writing there needs the package fsspec: pip install "
-            "'neural-style[remote]', or copy the file to this machine."
+            "fsspec, or copy the file to this machine."
         )
     import fsspec
 

@@ -18,14 +18,14 @@ class Evaluation:
       x: [rows * cols * 3] float64.
       loss: the terms' sum.
       gradient: of the shape of `x`, float64.
-      terms: the loss's terms by name.
+      layers: the terms of the loss by name, such as "content/LAYER".
       seconds: that the evaluation took.
     """
 
     x: np.ndarray
     loss: float
     gradient: np.ndarray
-    terms: dict[str, float]
+    layers: dict[str, float]
     seconds: float = 0.0
 
 
@@ -138,7 +138,7 @@ class Evaluator:
     def _check_finite(self, new: Evaluation) -> None:
         if np.isfinite(new.loss) and np.isfinite(new.gradient).all():
             return
-        terms = ", ".join(f"{name} {value:.4g}" for name, value in new.terms.items())
+        terms = ", ".join(f"{name} {value:.4g}" for name, value in new.layers.items())
         raise UserError(
             f"Expected a finite loss and gradient, received a loss of {new.loss} at evaluation {self.evaluations} "
             f"({terms}): lower the weight of the term that overflows, or --learning_rate, or check the weights."

@@ -36,7 +36,7 @@ def transfer(
             index,
             x.reshape(image.shape).astype(np.float32),
             evaluation.loss,
-            evaluation.terms,
+            evaluation.layers,
             float(np.linalg.norm(evaluation.gradient)),
             tuple(evaluator.losses[evaluations_before:]),
             time.perf_counter() - start_time,

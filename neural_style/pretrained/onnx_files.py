@@ -68,7 +68,7 @@ def read(path: Path) -> OnnxFile:
     try:
         import onnx
     except ImportError as error:
-        raise UserError(f"{str(path)!r} needs the package onnx: pip install 'neural-style[onnx]'.") from error
+        raise UserError(f"{str(path)!r} needs the package onnx: pip install onnx.") from error
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST:,} bytes")

@@ -118,7 +118,7 @@ class Record:
             self._scales.append({"rows": rows, "cols": cols, "initial": None, "iterations": [], "losses": []})
         scale = self._scales[-1]
         scale["losses"] += step.losses
-        measured = {"loss": step.loss, "terms": by_kind(step.terms), "layers": dict(step.terms)}
+        measured = {"loss": step.loss, "terms": step.terms, "layers": dict(step.layers)}
         if step.index == 0:
             scale["initial"] = {**measured, "gradient_norm": step.gradient_norm}
         else:
@@ -259,12 +259,3 @@ def _has_effect(name: str, flags: Mapping[str, Any]) -> bool:
         checked.read(FIELDS[each][1], flags.get(each, FIELDS[each][1].default)) for each in ("method", "refine")
     )
     return is_used(name, method, refine)
-
-
-def by_kind(terms: Mapping[str, float]) -> dict[str, float]:
-    """Sum the layers' terms by kind, the part before the slash of their names."""
-    totals: dict[str, float] = {}
-    for name, value in terms.items():
-        kind = name.split("/")[0]
-        totals[kind] = totals.get(kind, 0.0) + value
-    return totals

@@ -160,7 +160,7 @@ class Report:
 
     def _show(self, board: Board, step: Step) -> None:
         number = sum(1 + len(scale["iterations"]) for scale in self._record.scales) - 1
-        board.add(number, {"loss": step.loss, **step.terms}, np.asarray(self._writer.painted(step.image)))
+        board.add(number, {"loss": step.loss, **step.layers}, np.asarray(self._writer.painted(step.image)))
 
     def _write_state(self, step: Step) -> None:
         state = Checkpoint(self._info, self._digests, self._record.scales, step.state(), self._frames)

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from neural_style import methods
+from neural_style import method_table
 from neural_style.core.errors import UserError
 from neural_style.settings import checked
 from neural_style.settings.picture import ORIGINAL
@@ -13,12 +13,12 @@ from neural_style.settings.schema import FIELDS, is_used
 
 def check_method(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raise a UserError where a setting is given that the method does not use."""
-    method, refine = values.get("method", methods.DEFAULT), values.get("refine", 0)
+    method, refine = values.get("method", method_table.DEFAULT), values.get("refine", 0)
     for name, value in given.items():
         group, field = FIELDS[name]
         if value is None or is_used(name, method, refine) or values[name] == field.default:
             continue
-        users = " or ".join(methods.users_of(name, group))
+        users = " or ".join(method_table.users_of(name, group))
         raise UserError(
             f"--{name} is for --method={users}, and the method is {method}: leave it out, or name another method.",
             exit_code=2,
@@ -47,7 +47,7 @@ def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
       UserError: a name is unknown, or a value is not one that the setting takes.
     """
     values = {name: _read(name, value) for name, value in {**recipe, **given}.items()}
-    method = methods.METHODS[values.get("method", methods.DEFAULT)]
+    method = method_table.METHODS[values.get("method", method_table.DEFAULT)]
     keeps_colors = values.get("preserve_color", "none") != "none" or not method.recolors_content
     if keeps_colors and "recolor_content" not in given:
         values["recolor_content"] = False

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from neural_style.methods import METHODS, MIN_NETWORK_SIDE
+from neural_style.method_table import METHODS, MIN_NETWORK_SIDE
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Kind, Many, Whole, setting
 

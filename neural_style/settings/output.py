@@ -59,7 +59,7 @@ class OutputSettings(Checked):
                 f"--tensorboard takes a folder that can be written, received {self.tensorboard!r}: choose another."
             )
         if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise UserError("--tensorboard needs the package tensorboard: pip install 'neural-style[tensorboard]'.")
+            raise UserError("--tensorboard needs the package tensorboard: pip install tensorboard.")
 
 
 def _can_be_written(folder: str) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from neural_style import methods
+from neural_style import method_table
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings
 from neural_style.settings.loss import LossSettings
@@ -36,4 +36,4 @@ def as_flag(name: str, value: Any) -> str:
 
 def is_used(name: str, method: str, refine: int) -> bool:
     """Whether a setting has an effect with a method, whose picture --refine may optimise."""
-    return methods.is_used(name, FIELDS[name][0], method, refine)
+    return method_table.is_used(name, FIELDS[name][0], method, refine)

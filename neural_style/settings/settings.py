@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Unpack
 
 from neural_style.core.errors import UserError
-from neural_style.methods import DEFAULT, INSTANT, METHODS, Method
+from neural_style.method_table import DEFAULT, INSTANT, METHODS, Method
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from neural_style.methods import DEFAULT, METHODS
+from neural_style.method_table import DEFAULT, METHODS
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Whole, setting
 

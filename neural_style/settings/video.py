@@ -78,7 +78,9 @@ class VideoSettings(Checked):
         """Raise a UserError where a package that films need or the folder of --flow is missing."""
         missing = [name for name in ("av", "cv2") if importlib.util.find_spec(name) is None]
         if missing:
-            raise UserError("Films need the packages av and opencv-python-headless: pip install 'neural-style[video]'.")
+            raise UserError(
+                "Films need the packages av and opencv-python-headless: pip install av opencv-python-headless."
+            )
         if self.flow_folder is not None and not os.path.isdir(self.flow_folder):
             raise UserError(
                 f"--flow takes {', '.join(FLOWS)} or a folder of .flo files, and {self.flow!r} is not a folder."

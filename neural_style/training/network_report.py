@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from neural_style.core.step import by_kind
 from neural_style.results import files, plots
-from neural_style.results.record import by_kind
 from neural_style.results.tensorboard import Board
 from neural_style.settings.training import OF_WHOLE_NETWORKS
 from neural_style.training.job import REPORTING, TrainingJob, is_due

@@ -32,9 +32,9 @@ class Frame:
     Attributes:
       number: the frame's number in the film; the first is 1.
       image: 8-bit RGB, with `info["alpha"]` where the film's frame is transparent.
-      facts: "number", "pass", "cut" (whether a shot starts here), "loss", "terms", "evaluations" and "seconds". Except
-        at cuts also "trusted" (the share of pixels whose motion can be trusted), "error" (the warping error to the
-        frame painted before) and "photograph_error" (the photographs' warping error).
+      facts: "number", "pass", "cut" (whether a shot starts here), "loss", "terms", "layers", "evaluations" and
+        "seconds". Except at cuts also "trusted" (the share of pixels whose motion can be trusted), "error" (the warping
+        error to the frame painted before) and "photograph_error" (the photographs' warping error).
     """
 
     number: int
@@ -158,7 +158,8 @@ class Film:
         facts = {
             "cut": frame.nearest is None,
             "loss": steps_taken[-1].loss,
-            "terms": dict(steps_taken[-1].terms),
+            "terms": steps_taken[-1].terms,
+            "layers": dict(steps_taken[-1].layers),
             "evaluations": sum(step.evaluations for step in steps_taken),
         }
         # Rounded and not filtered: what is truncated or smoothed in each frame would add up along the film.

@@ -11,10 +11,10 @@ from PIL import Image
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
 from neural_style.core.run import Engine, Evaluated, follow
-from neural_style.core.step import Step
+from neural_style.core.step import Step, by_kind
 from neural_style.images import writing
 from neural_style.planning.work import Work
-from neural_style.results.record import Record, by_kind
+from neural_style.results.record import Record
 from neural_style.web.requests import PaintRequest
 
 ABANDONED_AFTER_SECONDS = 15
@@ -114,8 +114,8 @@ class Job:
         """Record an evaluation; raises where the run must end."""
         self._evaluation_count += 1
         self._update_share()
-        if self._evaluation_count % self._stride == 0 and evaluation.terms:
-            self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
+        if self._evaluation_count % self._stride == 0 and evaluation.layers:
+            self.points.append({"loss": evaluation.loss, **by_kind(evaluation.layers)})
         if len(self.points) > MAX_POINTS:
             del self.points[1::2]
             self._stride *= 2

@@ -78,7 +78,7 @@ def _importing_gradio(folder: str) -> Iterator[None]:
     try:
         import gradio  # noqa: F401
     except ImportError as error:
-        raise UserError("The page needs the package gradio: pip install 'neural-style[web]'.") from error
+        raise UserError("The page needs the package gradio: pip install gradio.") from error
     try:
         yield
     finally:
