@@ -29,7 +29,7 @@ from neural_style.planning.plan import Plan, prepare, read_settings
 from neural_style.planning.work import Work
 from neural_style.results import measures
 from neural_style.results.measures import Figures
-from neural_style.results.painting import InMemory, Painting
+from neural_style.results.painting import InMemoryFollower, Painting
 from neural_style.results.record import Record, RunInfo
 from neural_style.settings import recipes as recipes_by_name
 from neural_style.settings import vgg_layers
@@ -39,7 +39,7 @@ from neural_style.settings.settings import Settings
 
 if TYPE_CHECKING:
     from neural_style.video.clip import Clip
-    from neural_style.video.film import Frame
+    from neural_style.video.film import PaintedFrame
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -120,7 +120,7 @@ def stylize(
     styles, read = _read_settings(styles, recipe, settings)
     inputs, plan = prepare(content, styles, read)
     bar = _Bar(plan) if progress else None
-    follower = InMemory(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback, bar)
+    follower = InMemoryFollower(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback, bar)
     try:
         follow((engine or Engine()).run(inputs, plan, watch=bar.watch if bar else None), follower)
     except KeyboardInterrupt:
@@ -180,7 +180,7 @@ def stylize_film(
     engine: Engine | None = None,
     recipe: str | None = None,
     **settings: Unpack[Keywords],
-) -> "Iterator[Frame]":
+) -> "Iterator[PaintedFrame]":
     """Paints a film in the manner of `styles`, frame by frame.
 
     Args:
@@ -335,7 +335,7 @@ def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, 
     return paintings, read_settings(paintings, {"recipe": recipe, **settings})
 
 
-def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[Frame]":
+def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[PaintedFrame]":
     with tempfile.TemporaryDirectory() as folder:
         film = engine.film(clip, inputs, plan, Path(folder))
         with contextlib.closing(film.frames()) as frames:

@@ -28,7 +28,7 @@ def test_a_margin_is_mirrored_and_cropped(noise):
     scene = Scene(noise, [], noise + 1, mask, 255 - noise, noise / 2, [WarpedFrame(noise, mask)]).with_margin(5)
     for image in (scene.content, scene.start, scene.background, scene.chroma, scene.warped_frames[0].image):
         assert image.shape == (34, 46, 3)
-    assert scene.paint_mask.shape == scene.warped_frames[0].weights.shape == (34, 46)
+    assert scene.paint_mask.shape == scene.warped_frames[0].confidence.shape == (34, 46)
     np.testing.assert_array_equal(scene.content[4], scene.content[6])  # mirrored at the first row, which is number 5
     np.testing.assert_array_equal(scene.content[5:-5, 5:-5], noise)
     without = Scene(noise, [], noise + 1, mask, 255 - noise, noise / 2)

@@ -141,25 +141,25 @@ def test_weights_are_the_papers(rng):
     for to, back in (moving_square(), (smooth, noisy)):
         marks = marks_by_hand(to.astype(float), back.astype(float))
         assert {-1, 0, 1} == set(marks.ravel())
-        np.testing.assert_array_equal(consistency.valid_mask(to, back), marks > 0)
-        np.testing.assert_allclose(consistency.weights(to, back), smoothed_by_hand(marks), atol=1e-6)
+        np.testing.assert_array_equal(consistency.trusted_mask(to, back), marks > 0)
+        np.testing.assert_allclose(consistency.confidence(to, back), smoothed_by_hand(marks), atol=1e-6)
 
 
 def test_what_a_square_uncovers_is_not_trusted():
-    trusted = consistency.valid_mask(*moving_square())
+    trusted = consistency.trusted_mask(*moving_square())
     assert not trusted[10:25, 20:25].any()  # what it uncovered
     assert trusted[12:23, 27:38].all()  # itself, away from its edges
     assert trusted[:8].all()
     assert trusted[:, 42:].all()
     still = np.zeros((7, 9, 2), np.float32)
-    assert consistency.weights(still, still).min() == 1
+    assert consistency.confidence(still, still).min() == 1
 
 
 @pytest.mark.parametrize(("apart", "trusted"), [(np.sqrt(0.5) - 1e-4, 1), (np.sqrt(0.5) + 1e-2, 0)])
 def test_how_far_flows_may_disagree_at_rest(apart, trusted):
     to, back = np.zeros((2, 9, 9, 2), np.float32)
     back[..., 0] = apart
-    assert consistency.valid_mask(to, back)[4, 4] == trusted
+    assert consistency.trusted_mask(to, back)[4, 4] == trusted
 
 
 def test_sampling_is_exact_where_nothing_or_whole_pixels_move(rng):
@@ -170,9 +170,9 @@ def test_sampling_is_exact_where_nothing_or_whole_pixels_move(rng):
     np.testing.assert_array_equal(consistency.warp(maps, shift)[2:, :-3], maps[:-2, 3:])
 
 
-def test_long_term_weights_take_what_nearer_frames_leave():
+def test_long_term_confidence_take_what_nearer_frames_leave():
     near, middle, far = np.float32([[1, 0.25, 0]]), np.float32([[1, 0.5, 0.5]]), np.float32([[1, 1, 0.75]])
-    found = consistency.long_term_weights([near, middle, far])
+    found = consistency.long_term_confidence([near, middle, far])
     np.testing.assert_allclose(found, [[[1, 0.25, 0]], [[0, 0.25, 0.5]], [[0, 0.25, 0.25]]])
 
 
@@ -180,10 +180,10 @@ def test_the_warping_error_counts_what_is_trusted(rng):
     before, now = rng.uniform(0, 255, (2, 9, 12, 3)).astype(np.float32)
     still, trusted = np.zeros((9, 12, 2), np.float32), np.zeros((9, 12), np.float32)
     trusted[:3] = 1
-    assert consistency.error(now, before, still, trusted) == pytest.approx(
+    assert consistency.warping_error(now, before, still, trusted) == pytest.approx(
         (((now - before)[:3] / 255) ** 2).mean(), rel=1e-6
     )
-    assert consistency.error(now, before, still, 0 * trusted) == 0
+    assert consistency.warping_error(now, before, still, 0 * trusted) == 0
 
 
 def textured(rng, shift=(0, 0), size=(80, 120)):
@@ -200,7 +200,7 @@ def test_a_known_shift_is_found(kind):
     to, back = flow.finder(kind)(2, now, 1, before)
     for found, expected in ((to, (3, -2)), (back, (-3, 2))):
         assert np.abs(np.median(found[10:-10, 10:-10], axis=(0, 1)) - expected).max() < 0.1
-    assert consistency.valid_mask(to, back)[10:-10, 10:-10].mean() > 0.95
+    assert consistency.trusted_mask(to, back)[10:-10, 10:-10].mean() > 0.95
 
 
 def test_flow_files_are_middleburys(tmp_path, rng):
@@ -242,10 +242,10 @@ def test_the_temporal_term_is_the_papers(rng, vgg19, normalization):
     size = 3 * 48 * 64
     if normalization == "scale":
         size = float(np.square(given.content - given.content.mean((0, 1))).sum())
-    expected = 7 * float((carried.weights[..., None] * difference.astype(float) ** 2).sum()) / size
+    expected = 7 * float((carried.confidence[..., None] * difference.astype(float) ** 2).sum()) / size
     assert float(value) == pytest.approx(expected, rel=1e-6)
     assert set(found) == {"temporal/1"}
-    np.testing.assert_allclose(gradient, 14 * carried.weights[..., None] * difference / size, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(gradient, 14 * carried.confidence[..., None] * difference / size, rtol=1e-5, atol=1e-9)
 
 
 def test_tiles_cut_what_is_carried_along(rng, vgg19):
@@ -267,7 +267,7 @@ def test_a_cut_is_found_and_begins_anew(rng, panorama):
     other = Image.open(SWIRLS).convert("RGB").resize((60, 40))
     frames = [window(panorama, 0), window(panorama, 1), other, other.rotate(1)]
     found = list(motion.estimate_motion(enumerate(frames, 1), (40, 60), VideoSettings(long_term=(1, 2)), "lanczos"))
-    assert [each.nearest is None for each in found] == [True, False, True, False]
+    assert [each.motion_to_previous is None for each in found] == [True, False, True, False]
     assert [[m.number for m in each.long_term] for each in found] == [[], [1], [], [3]]
 
 
@@ -302,7 +302,7 @@ def test_a_film_flickers_less_than_its_frames_alone(tmp_path, panorama, capsys):
     still = np.full((40, 60, 2), (2, 0), np.float32)
     inside = np.zeros((40, 60), np.float32)
     inside[:, :-2] = 1
-    apart = np.mean([consistency.error(b, a, still, inside) for a, b in zip(each, each[1:], strict=False)])
+    apart = np.mean([consistency.warping_error(b, a, still, inside) for a, b in zip(each, each[1:], strict=False)])
     assert record["mean_error"] < apart / 3
 
 
@@ -478,7 +478,7 @@ def test_resuming_from_a_pattern_beside_the_results(tmp_path, panorama, monkeypa
 def test_a_cut_to_a_flat_frame_is_found(panorama, colors):
     frames = [window(panorama, 0) if c is None else Image.new("RGB", (60, 40), c) for c in colors]
     found = list(motion.estimate_motion(enumerate(frames, 1), (40, 60), VideoSettings(), "lanczos"))
-    assert found[1].nearest is None
+    assert found[1].motion_to_previous is None
 
 
 def test_sound_begins_with_the_first_frame_that_is_painted(tmp_path, panorama):

@@ -25,7 +25,7 @@ from neural_style.video import clip as clips
 from neural_style.video import writing
 
 if TYPE_CHECKING:
-    from neural_style.video.film import Film, Frame
+    from neural_style.video.film import Film, PaintedFrame
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
@@ -96,7 +96,7 @@ class FilmProgress:
         """Show the loss of the frame that is being painted."""
         self._bar.show(f"loss {evaluation.loss:.4g}")
 
-    def add(self, frame: "Frame") -> None:
+    def add(self, frame: "PaintedFrame") -> None:
         """Take a frame."""
         self._frames += 1
         self._bar.advance()
@@ -168,7 +168,7 @@ class _FilmReport:
         self._write_record({"complete": True})
         rows, cols = self._film.size
         say(f"Wrote {self._names.output} ({len(self._facts)} frames, {rows} x {cols}) and {self._names.prefix}.json.")
-        self._film.remove_passes()
+        self._film.remove_unfinished()
         if self._names.ending:
             self._film.painted.remove()
 

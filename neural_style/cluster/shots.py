@@ -8,7 +8,7 @@ from neural_style.cluster.pool import Pool
 from neural_style.images.inputs import Inputs
 from neural_style.planning.plan import Plan
 from neural_style.video.clip import Clip
-from neural_style.video.film import Film, Frame, MakeRun
+from neural_style.video.film import Film, MakeRun, PaintedFrame
 from neural_style.video.motion import estimate_motion
 
 Shot = tuple[int, int | None]
@@ -27,7 +27,7 @@ class Shots(Film):
         super().__init__(clip, inputs, plan, folder, make_run)
         self._pool = pool
 
-    def frames(self) -> Generator[Frame, None, None]:
+    def frames(self) -> Generator[PaintedFrame, None, None]:
         """See `Film.frames`."""
         for frames in self._pool.map(self._paint_shot, self._find_shots()):
             yield from frames
@@ -39,10 +39,10 @@ class Shots(Film):
             return [(video.first_frame, video.last_frame)]
         nearest = dataclasses.replace(video, long_term=(1,))
         motion = estimate_motion(self._clip.frames(video), self.size, nearest, self._settings.picture.resample)
-        firsts = [frame.number for frame in motion if frame.nearest is None]
+        firsts = [frame.number for frame in motion if frame.motion_to_previous is None]
         return list(zip(firsts, [*(first - 1 for first in firsts[1:]), video.last_frame], strict=True))
 
-    def _paint_shot(self, shot: Shot) -> list[Frame]:
+    def _paint_shot(self, shot: Shot) -> list[PaintedFrame]:
         video = dataclasses.replace(self._settings.video, first_frame=shot[0], last_frame=shot[1])
         plan = dataclasses.replace(self._plan, settings=dataclasses.replace(self._settings, video=video))
         return list(Film(self._clip, self._inputs, plan, self._folder, self._make_run).frames())

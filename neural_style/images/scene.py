@@ -31,11 +31,11 @@ class WarpedFrame:
 
     Attributes:
       image: RGB [rows, cols, 3] float32, about 0..255.
-      weights: [rows, cols] in 0..1, the confidence in each pixel: 0 where it was hidden or is wrongly warped.
+      confidence: [rows, cols] in 0..1, how far each pixel is trusted: 0 where it was hidden or is wrongly warped.
     """
 
     image: np.ndarray
-    weights: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Scene:
             background=mirror(self.background),
             chroma=mirror(self.chroma),
             warped_frames=[
-                WarpedFrame(mirror_border(frame.image, margin), mirror_border(frame.weights, margin))
+                WarpedFrame(mirror_border(frame.image, margin), mirror_border(frame.confidence, margin))
                 for frame in self.warped_frames
             ],
             margin=margin,
@@ -105,7 +105,7 @@ class Scene:
     def blend_warped_frames(self, painted: np.ndarray) -> np.ndarray:
         """`painted` [rows, cols, 3] mixed with what earlier frames have here, by their weights; a picture as it is."""
         for frame in self.warped_frames:
-            painted = painted + frame.weights[..., np.newaxis] * (frame.image - painted)
+            painted = painted + frame.confidence[..., np.newaxis] * (frame.image - painted)
         return painted
 
     def wrap_objective(self, objective: Callable) -> Callable:

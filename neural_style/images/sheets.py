@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 GAP = 6
 """White pixels between pictures."""
-FONT_SIZE = 16
+FONT_SIZES = range(16, 8, -1)
+"""Sizes of the names, the first choice first; a smaller one is taken where a name is wider than its picture."""
 CAPTION_ROWS = 24
 
 
@@ -23,10 +25,10 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
       ValueError: there are not as many names as pictures.
     """
     columns = columns or math.ceil(math.sqrt(len(pictures)))
-    font = ImageFont.load_default(FONT_SIZE)
     cell_cols = max(picture.width for picture in pictures) + GAP
     cell_rows = max(picture.height for picture in pictures) + CAPTION_ROWS
     sheet = Image.new("RGB", (columns * cell_cols, math.ceil(len(pictures) / columns) * cell_rows), "white")
+    font = _choose_font(names, cell_cols - GAP)
     draw = ImageDraw.Draw(sheet)
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left, top = number % columns * cell_cols, number // columns * cell_rows
@@ -35,7 +37,14 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
     return sheet
 
 
-def _shorten(name: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", cols: int) -> str:
+def _choose_font(names: Sequence[str], cols: int) -> Font:
+    """Return the largest font in which all names fit into `cols` pixels; the smallest where none does."""
+    fonts = [ImageFont.load_default(size) for size in FONT_SIZES]
+    fitting = (font for font in fonts if max(map(font.getlength, names)) <= cols)
+    return next(fitting, fonts[-1])
+
+
+def _shorten(name: str, font: Font, cols: int) -> str:
     """Cut a name off where it would be wider than its picture."""
     while len(name) > 1 and font.getlength(name) > cols:
         name = name.removesuffix("…")[:-1] + "…"

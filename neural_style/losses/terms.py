@@ -186,7 +186,7 @@ class Temporal:
     def maps(self, scene: Scene, dtype: tf.DType) -> tf.Tensor:
         """Return the warped frame, with its weights as a fourth channel."""
         frame = scene.warped_frames[self._number]
-        return tf.cast(tf.concat([frame.image, frame.weights[..., None]], axis=-1)[None], dtype)
+        return tf.cast(tf.concat([frame.image, frame.confidence[..., None]], axis=-1)[None], dtype)
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""

@@ -62,8 +62,8 @@ class Plan:
         """How many evaluations an iteration should take, over both images of an analogy."""
         return self.evaluations * (2 if self.settings.run_method.evaluates_both_ways else 1)
 
-    def for_unstarted_frame(self) -> "Plan":
-        """The plan of a frame that starts as a picture does: the first of a shot, or any where no loss is minimised."""
+    def for_frame_without_start(self) -> "Plan":
+        """The plan of a frame that starts as a picture does: the first of a shot, or any without a loss."""
         iterations = self.settings.video.first_iterations
         if iterations is None:
             return self
@@ -132,7 +132,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
         picture = dataclasses.replace(settings.picture, init_blend=0.0)  # the first method's picture contains it
         settings = dataclasses.replace(settings, picture=picture)
     if settings.run_method.needs_vgg and "tensorflow" not in sys.modules:
-        # A process that has loaded TensorFlow has painted before, and checked the files then.
+        # A process with TensorFlow has most likely painted before; otherwise loading the weights raises the same error.
         weights.check(settings.network)
     iterations, evaluations = settings.schedule
     plan = Plan(

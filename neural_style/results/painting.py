@@ -22,9 +22,10 @@ class Painting:
     Attributes:
       image: the result, 8-bit RGB, with the photograph's EXIF and ICC profile in its `info`.
       record: what the command line writes as PREFIX.json.
-      array: the result before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
+      array: the result before --denoise and before it was clipped to 8 bits, RGB [rows, cols, 3] float32, about 0..255.
       companions: further images of the result by name, of a method that has any, see `Step`.
-      fields: which position corresponds to which by direction, [rows, cols, 2] int32, likewise.
+      fields: of an image analogy; `fields["forth"][r, c]` is the painting's (row, column) for the result's (r, c), and
+        "back" the reverse; [rows, cols, 2] int32.
     """
 
     image: Image.Image
@@ -72,7 +73,7 @@ class Painting:
         writing.save(path, writing.kind_of(path), self.image, quality, self.image.info)
 
 
-class InMemory:
+class InMemoryFollower:
     """Follows a run that writes no files."""
 
     def __init__(self, record: Record, callback: Callable[[Step], Any] | None, bar: Any = None):

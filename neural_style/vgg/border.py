@@ -9,7 +9,8 @@ def pad_mirrored(x: tf.Tensor, rows: tuple[int, int], cols: tuple[int, int], mod
 
     Args:
       x: [batch, rows, cols, channels].
-      rows, cols: numbers of rows and columns to add before and after.
+      rows, cols: numbers of rows and columns to add before and after: at most as many as the image has for
+        "SYMMETRIC", one less for "REFLECT".
       mode: "SYMMETRIC" repeats the outermost pixels, "REFLECT" does not.
 
     Returns:
@@ -30,7 +31,7 @@ def pad_mirrored(x: tf.Tensor, rows: tuple[int, int], cols: tuple[int, int], mod
 
 
 def mirrored_range(size: tf.Tensor, added: tuple[int, int], mode: str) -> tf.Tensor:
-    """The indices of the rows or columns at -before … size + after - 1."""
+    """For each row or column of the padded image, the one of the image that it repeats."""
     indices = tf.range(-added[0], size + added[1])
     skipped = int(mode == "REFLECT")
     indices = tf.where(indices < 0, skipped - 1 - indices, indices)

@@ -15,8 +15,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.vgg import model
 
 PATCHES_PER_FILTER = 12
-ROUNDS = 4
-"""Of the k-means."""
+KMEANS_ITERATIONS = 4
 FLAT_SHARE = 0.2
 """The share of patches with the lowest contrast, which are dropped."""
 MIN_CONTRAST = 1e-4
@@ -54,33 +53,38 @@ def learn(settings: NetworkSettings, pictures: Sequence[np.ndarray], seed: int, 
     return weights
 
 
-def _patches(maps: Sequence[tf.Tensor], number: int, rng: np.random.RandomState) -> np.ndarray:
-    """About `number` random 3x3 patches of the padded maps, centred, of unit length: [patches, 9 * channels]."""
+def _patches(maps: Sequence[tf.Tensor], count: int, rng: np.random.RandomState) -> np.ndarray:
+    """About `count` random 3x3 patches of the padded maps, centred, of unit length: [patches, 9 * channels].
+
+    The 9 * channels values are in the order of rows, columns and channels, as those of a kernel.
+    """
     parts = []
     for x in maps:
         x = x[0].numpy()
-        rows = rng.randint(0, x.shape[0] - 2, number // len(maps))
-        cols = rng.randint(0, x.shape[1] - 2, number // len(maps))
+        rows = rng.randint(0, x.shape[0] - 2, count // len(maps))
+        cols = rng.randint(0, x.shape[1] - 2, count // len(maps))
         parts.append(np.stack([x[rows + i, cols + j] for i in range(3) for j in range(3)], axis=1))
-    patches = np.concatenate(parts).reshape(-1, 9 * x.shape[-1])
+    channels = maps[0].shape[-1]
+    patches = np.concatenate(parts).reshape(-1, 9 * channels)
     lengths = np.linalg.norm(patches, axis=1)
-    # Of the image itself, the mean over patches is subtracted, so that a patch keeps its own colour.
-    patches = patches - patches.mean(axis=0 if x.shape[-1] == 3 else 1, keepdims=True)
-    norms = np.linalg.norm(patches, axis=1)
-    kept = norms > np.maximum(np.quantile(norms, FLAT_SHARE), MIN_CONTRAST * lengths)
+    # Each patch loses its own mean. In the image itself it loses that of all patches, so that it keeps its colour.
+    is_image = channels == 3
+    patches = patches - patches.mean(axis=0 if is_image else 1, keepdims=True)
+    contrasts = np.linalg.norm(patches, axis=1)
+    kept = contrasts > np.maximum(np.quantile(contrasts, FLAT_SHARE), MIN_CONTRAST * lengths)
     if not kept.any():  # the pictures are flat, so any directions will do
         patches = rng.standard_normal(patches.shape).astype(np.float32)
-        norms, kept = np.linalg.norm(patches, axis=1), slice(None)
-    return patches[kept] / norms[kept, np.newaxis]
+        contrasts, kept = np.linalg.norm(patches, axis=1), slice(None)
+    return patches[kept] / contrasts[kept, np.newaxis]
 
 
-def _centroids(patches: np.ndarray, number: int, rng: np.random.RandomState) -> np.ndarray:
-    """Spherical k-means: unit vectors [number, patch]; an empty cluster restarts from a random patch."""
-    centroids = patches[rng.randint(0, len(patches), number)]
-    for _ in range(ROUNDS):
+def _centroids(patches: np.ndarray, count: int, rng: np.random.RandomState) -> np.ndarray:
+    """Spherical k-means: unit vectors [count, 9 * channels]; an empty cluster restarts from a random patch."""
+    centroids = patches[rng.randint(0, len(patches), count)]
+    for _ in range(KMEANS_ITERATIONS):
         nearest = np.argmax(patches @ centroids.T, axis=1)
-        sums = tf.math.unsorted_segment_sum(patches, nearest, number).numpy()
+        sums = tf.math.unsorted_segment_sum(patches, nearest, count).numpy()
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        fresh = patches[rng.randint(0, len(patches), number)]
+        fresh = patches[rng.randint(0, len(patches), count)]
         centroids = np.where(lengths > 1e-6, sums / np.maximum(lengths, 1e-6), fresh)
     return centroids

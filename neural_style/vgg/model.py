@@ -41,9 +41,9 @@ def build(
 ) -> keras.Model:
     """Build VGG up to the deepest of `layers`.
 
-    Average pooling is that of Gatys et al. 2016, section 2. Replicated padding repeats the border's pixels before each
-    convolution, so that the border is not an edge; it departs from the published networks. PyTorch's tutorial takes
-    features before the ReLU.
+    `settings.pooling="avg"` is that of Gatys et al. 2016, section 2. `settings.padding="replicate"` repeats the pixels
+    at the border before each convolution, so that the border is not an edge; it departs from the published networks.
+    `settings.taps="before_relu"` takes features before the ReLU, as PyTorch's tutorial does.
 
     Args:
       settings: of the network; its precision is ignored.
@@ -55,8 +55,8 @@ def build(
     Returns:
       A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features
       [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image", in float64
-      for that `dtype`, else in float32. A tiled model maps a dict of "image", "edges", "above" and "left" to one of
-      "features", "below" and "right": what `tile_borders.TileBorder` takes and hands on, by layer.
+      for that `dtype`, else in float32. A tiled model maps a dict with "image", "edges", "above" and "left" to a dict
+      with "features", "below" and "right": what `tile_borders.TileBorder` takes and hands on, by layer.
 
     Raises:
       UserError: Keras uses another backend than TensorFlow.
@@ -139,9 +139,12 @@ class _FeatureBuilder:
     def _cut_positions(self, last: str) -> int:
         """How many rows and columns of a tile don't fill a pooling window: 1 or 0.
 
-        At `last` a tile ends early by its reach; an odd number of positions cuts a window in two.
+        Before its neighbour is known, a tile's features end some positions before its edge, at block1_conv2 two: the
+        convolutions so far reach as many. An odd number would cut a pooling window in two, so that one more row and
+        column is handed on to the neighbour.
         """
-        return vgg_layers.reach(self._settings.network, [last]) // vgg_layers.stride(last) % 2
+        missing_positions = vgg_layers.reach(self._settings.network, [last]) // vgg_layers.stride(last)
+        return missing_positions % 2
 
 
 def normalize(

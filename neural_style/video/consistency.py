@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 SMOOTHING, SMOOTHING_RADIUS = 0.8, 2
-"""The deviation and radius of the weights' Gaussian, in pixels."""
+"""The deviation and radius of the confidence's Gaussian, in pixels."""
 
 
 def warp(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def warp(maps: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.stack(list(channels), axis=-1).astype(np.float32)
 
 
-def valid_mask(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+def trusted_mask(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Mark the pixels whose motion can be trusted with 1, others with 0.
 
     Others are disoccluded (equation 3), lie at a motion boundary (equation 4), or come from beyond the border.
@@ -43,13 +43,13 @@ def valid_mask(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     return (_marks(flow, back) > 0).astype(np.float32)
 
 
-def weights(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """How far the motion of each pixel can be trusted: `valid_mask` with smooth edges, and holes that grow outward.
+def confidence(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """How far the motion of each pixel can be trusted: `trusted_mask` with smooth edges, and holes that grow outward.
 
     The Gaussian mirrors what lies at the border, as the authors' program does.
 
     Args:
-      flow, back: see `valid_mask`.
+      flow, back: see `trusted_mask`.
 
     Returns:
       [rows, cols] float32 in 0..1.
@@ -60,21 +60,21 @@ def weights(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     return smooth.clip(0, 1).astype(np.float32)
 
 
-def long_term_weights(nearest_first: list[np.ndarray]) -> list[np.ndarray]:
-    """The weights of earlier frames, each less those of all nearer ones (equation 9).
+def long_term_confidence(nearest_first: list[np.ndarray]) -> list[np.ndarray]:
+    """The confidence in earlier frames, each less those of all nearer ones (equation 9).
 
     Args:
-      nearest_first: the weights [rows, cols] of each frame, from the nearest to the farthest.
+      nearest_first: the confidence [rows, cols] in each frame, from the nearest to the farthest.
     """
     remaining = []
     nearer: np.ndarray | float = 0.0
-    for frame_weights in nearest_first:
-        remaining.append(np.maximum(frame_weights - nearer, 0))
-        nearer = nearer + frame_weights
+    for each in nearest_first:
+        remaining.append(np.maximum(each - nearer, 0))
+        nearer = nearer + each
     return remaining
 
 
-def error(now: np.ndarray, before: np.ndarray, flow: np.ndarray, trusted: np.ndarray) -> float:
+def warping_error(now: np.ndarray, before: np.ndarray, flow: np.ndarray, trusted: np.ndarray) -> float:
     """The warping error (Lai et al. 2018): the mean squared difference of two frames where the motion is trusted.
 
     Args:

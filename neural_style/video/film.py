@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ MakeRun = Callable[[Inputs, Plan], Run]
 
 
 @dataclasses.dataclass(frozen=True)
-class Frame:
+class PaintedFrame:
     """A painted frame.
 
     Attributes:
@@ -49,7 +49,7 @@ class Film:
         """
         Args:
           clip: the film.
-          inputs, plan: of its first frame.
+          inputs, plan: the images of its first frame, and the plan of every frame.
           folder: of the painted frames, 000001.png and so on.
           make_run: makes the run that paints a frame.
         """
@@ -66,106 +66,131 @@ class Film:
         """(rows, cols) of a painted frame."""
         return self._plan.result_size
 
-    def frames(self) -> Generator[Frame, None, None]:
+    def frames(self) -> Generator[PaintedFrame, None, None]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
 
         Raises:
           UserError: the film can't be read, or a frame can't be painted.
         """
-        for number in range(1, self._passes + 1):
-            yield from self._pass(number)
+        for pass_number in range(1, self._passes + 1):
+            yield from self._paint_pass(pass_number)
 
     def so_far(self) -> Store:
         """The frames of the latest pass that has any."""
-        stores = [self._store(number) for number in range(self._passes, 0, -1)]
+        stores = [self._store(pass_number) for pass_number in range(self._passes, 0, -1)]
         return next((store for store in stores if store.numbers()), self.painted)
 
-    def remove_passes(self) -> None:
-        """Remove the files that are needed only to resume."""
-        for folder in [*self._folder.glob("pass_*"), self._photographs.folder]:
+    def remove_unfinished(self) -> None:
+        """Remove the files that are needed only to resume: earlier passes, and the film's own frames."""
+        for folder in [*self._folder.glob("pass_*"), self._film_frames.folder]:
             Store(folder).remove()
 
     def clear(self) -> None:
         """Remove the frames of an earlier film."""
-        self.remove_passes()
+        self.remove_unfinished()
         self.painted.remove()
 
-    def _store(self, number: int) -> Store:
-        return self.painted if number == self._passes else Store(self._folder / f"pass_{number}")
+    def _store(self, pass_number: int) -> Store:
+        """The painted frames of a pass."""
+        return self.painted if pass_number == self._passes else Store(self._folder / f"pass_{pass_number}")
 
     @property
-    def _photographs(self) -> Store:
+    def _film_frames(self) -> Store:
+        """The film's own frames, which the passes after the first read."""
         return Store(self._folder / "photographs")
 
-    def _pass(self, number: int) -> Iterator[Frame]:
+    def _paint_pass(self, pass_number: int) -> Iterator[PaintedFrame]:
         """One pass: odd ones go forward, even ones backward (Ruder et al. 2016, section 4.3)."""
         settings = self._settings
-        before, now = self._store(number - 1) if number > 1 else None, self._store(number)
-        motions = estimate_motion(self._ordered(number), self.size, settings.video, settings.picture.resample)
+        previous_pass = self._store(pass_number - 1) if pass_number > 1 else None
+        this_pass = self._store(pass_number)
+        motions = estimate_motion(self._in_order(pass_number), self.size, settings.video, settings.picture.resample)
         with contextlib.closing(motions):
             for frame in motions:
-                if not now.has(frame.number):
+                if not this_pass.has(frame.number):
                     started = time.perf_counter()
-                    image, facts = self._paint_frame(frame, before, now)
-                    now.save(frame.number, image, {**facts, "seconds": round(time.perf_counter() - started, 2)})
-                facts = {"number": frame.number, "pass": number, **now.facts(frame.number)}
-                yield Frame(frame.number, now.load(frame.number), {**facts, **_warping_errors(frame, now)})
+                    image, facts = self._paint_frame(frame, previous_pass, this_pass)
+                    facts["seconds"] = round(time.perf_counter() - started, 2)
+                    this_pass.save(frame.number, image, facts)
+                facts = {"number": frame.number, "pass": pass_number, **this_pass.facts(frame.number)}
+                errors = _measure_warping_errors(frame, this_pass)
+                yield PaintedFrame(frame.number, this_pass.load(frame.number), {**facts, **errors})
 
-    def _ordered(self, number: int) -> Iterator[tuple[int, Image.Image]]:
-        """The clip's frames in the order of a pass; the first pass stores them for later ones."""
-        if number > 1:
-            frames = self._photographs.numbers()
-            for frame in frames if number % 2 else reversed(frames):
-                yield frame, self._photographs.load(frame)
+    def _in_order(self, pass_number: int) -> Iterator[tuple[int, Image.Image]]:
+        """The film's frames in the order of a pass; the first pass stores them for later ones."""
+        if pass_number > 1:
+            numbers = self._film_frames.numbers()
+            for number in numbers if pass_number % 2 else reversed(numbers):
+                yield number, self._film_frames.load(number)
             return
-        for frame, image in self._clip.frames(self._settings.video):
-            if self._passes > 1 and not self._photographs.has(frame):
-                self._photographs.save(frame, image, {})
-            yield frame, image
+        for number, image in self._clip.frames(self._settings.video):
+            if self._passes > 1 and not self._film_frames.has(number):
+                self._film_frames.save(number, image, {})
+            yield number, image
 
-    def _start(
-        self, frame: FrameMotion, before: Store | None, now: Store, warped: list[WarpedFrame]
-    ) -> np.ndarray | None:
-        """The start of a frame that follows another one or an earlier pass; None where it starts as a picture does."""
-        if before:
-            return _average(before.read(frame.number), warped)
-        if frame.nearest is None:
-            return None
-        # What was hidden before starts in the painting's colours, or it would look like the photograph for a while.
-        recolored = color.match(frame.photograph, now.read(frame.nearest.number), "symmetric").clip(0, 255)
-        return _fill(recolored, warped or [_warp(frame.nearest, now)])
-
-    def _paint_frame(self, frame: FrameMotion, before: Store | None, now: Store) -> tuple[Image.Image, dict[str, Any]]:
+    def _paint_frame(
+        self, frame: FrameMotion, previous_pass: Store | None, this_pass: Store
+    ) -> tuple[Image.Image, dict[str, Any]]:
         """Paint a frame; return its image and facts."""
-        warped, start = [], None
-        if self._settings.optimizes:
-            warped = [_warp(motion, now) for motion in frame.long_term]
-            start = self._start(frame, before, now, warped)
-        elif frame.nearest and self._settings.video.frame_blend:
-            earlier = _warp(frame.nearest, now)
-            weights = self._settings.video.frame_blend * earlier.weights
-            warped = [dataclasses.replace(earlier, weights=weights)]
-        plan = self._plan.for_unstarted_frame()
-        inputs = dataclasses.replace(self._inputs, content=frame.image, adaptation_inputs=self._inputs)
-        if start is not None:
-            # Every frame gets equally many terms (missing ones have zero weights), so that all share one trace.
-            nothing = WarpedFrame(frame.photograph, np.zeros(frame.photograph.shape[:2], np.float32))
-            warped += [nothing] * (len(set(self._settings.video.long_term)) - len(warped))
-            plan, inputs = self._plan.for_following_frame(), dataclasses.replace(inputs, start=start)
-        run = self._make_run(dataclasses.replace(inputs, warped_frames=warped), plan)
+        warped = self._warp_painted(frame, this_pass)
+        start = self._make_start(frame, previous_pass, this_pass, warped) if self._settings.optimizes else None
+        inputs, plan = self._inputs_and_plan(frame, start, warped)
+        run = self._make_run(inputs, plan)
         with contextlib.closing(run.steps()) as steps:
             steps_taken = list(_until_settled(steps, 0 if start is None else self._settings.video.stop_share))
-        facts = {
-            "cut": frame.nearest is None,
-            "loss": steps_taken[-1].loss,
-            "terms": steps_taken[-1].terms,
-            "layers": dict(steps_taken[-1].layers),
-            "evaluations": sum(step.evaluations for step in steps_taken),
-        }
         # Rounded and not filtered: what is truncated or smoothed in each frame would add up along the film.
         image = Image.fromarray(np.rint(run.result()).clip(0, 255).astype(np.uint8))
         image.info["alpha"] = frame.image.info.get("alpha")
-        return image, facts
+        return image, _facts_of(frame, steps_taken)
+
+    def _warp_painted(self, frame: FrameMotion, this_pass: Store) -> list[WarpedFrame]:
+        """The painted frames that a frame is to continue, warped to it."""
+        if self._settings.optimizes:
+            return [_warp(motion, this_pass) for motion in frame.long_term]
+        if not (frame.motion_to_previous and self._settings.video.frame_blend):
+            return []
+        previous = _warp(frame.motion_to_previous, this_pass)
+        return [dataclasses.replace(previous, confidence=self._settings.video.frame_blend * previous.confidence)]
+
+    def _make_start(
+        self, frame: FrameMotion, previous_pass: Store | None, this_pass: Store, warped: list[WarpedFrame]
+    ) -> np.ndarray | None:
+        """The start of a frame that follows another one or an earlier pass; None where it starts as a picture does."""
+        if previous_pass:
+            return _average(previous_pass.read(frame.number), warped)
+        if frame.motion_to_previous is None:
+            return None
+        # What was hidden before starts in the painting's colours, or it would look like the photograph for a while.
+        palette = this_pass.read(frame.motion_to_previous.number)
+        recolored = color.match(frame.pixels, palette, "symmetric").clip(0, 255)
+        return _fill(recolored, warped or [_warp(frame.motion_to_previous, this_pass)])
+
+    def _inputs_and_plan(
+        self, frame: FrameMotion, start: np.ndarray | None, warped: list[WarpedFrame]
+    ) -> tuple[Inputs, Plan]:
+        """What a run paints a frame from.
+
+        Frames with a start get equally many terms, so that they share one trace; missing ones have no confidence.
+        """
+        inputs = dataclasses.replace(self._inputs, content=frame.image, adaptation_inputs=self._inputs)
+        if start is None:
+            return dataclasses.replace(inputs, warped_frames=warped), self._plan.for_frame_without_start()
+        nothing = WarpedFrame(frame.pixels, np.zeros(frame.pixels.shape[:2], np.float32))
+        missing = len(set(self._settings.video.long_term)) - len(warped)
+        inputs = dataclasses.replace(inputs, start=start, warped_frames=warped + [nothing] * missing)
+        return inputs, self._plan.for_following_frame()
+
+
+def _facts_of(frame: FrameMotion, steps_taken: Sequence[Step]) -> dict[str, Any]:
+    """What is recorded of a frame's run."""
+    last = steps_taken[-1]
+    return {
+        "cut": frame.motion_to_previous is None,
+        "loss": last.loss,
+        "terms": last.terms,
+        "layers": dict(last.layers),
+        "evaluations": sum(step.evaluations for step in steps_taken),
+    }
 
 
 def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
@@ -186,41 +211,40 @@ def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
 
 def _warp(motion: Motion, painted: Store) -> WarpedFrame:
     """The painted frame at the other end of a motion, warped to this one."""
-    return WarpedFrame(consistency.warp(painted.read(motion.number), motion.flow), motion.weights)
+    return WarpedFrame(consistency.warp(painted.read(motion.number), motion.flow), motion.confidence)
 
 
 def _fill(image: np.ndarray, warped: list[WarpedFrame]) -> np.ndarray:
     """The warped frames where they are trusted, and `image` [rows, cols, 3] for the rest."""
-    total, weights = _weighted_sum(warped)
-    return (total + (1 - weights) * image).astype(np.float32)
+    total, confidence = _weighted_sum(warped)
+    return (total + (1 - confidence) * image).astype(np.float32)
 
 
 def _average(image: np.ndarray, warped: list[WarpedFrame]) -> np.ndarray:
     """The mean of `image` [rows, cols, 3] and the warped frames, as between passes."""
-    total, weights = _weighted_sum(warped)
-    return ((image + total) / (1 + weights)).astype(np.float32)
+    total, confidence = _weighted_sum(warped)
+    return ((image + total) / (1 + confidence)).astype(np.float32)
 
 
 def _weighted_sum(warped: list[WarpedFrame]) -> tuple[np.ndarray | float, np.ndarray | float]:
-    """The sum of the warped frames, each times its weights [rows, cols, 1], and the sum of these."""
+    """The sum of the warped frames, each times its confidence [rows, cols, 1], and the sum of these."""
     total: np.ndarray | float = 0.0
-    weights: np.ndarray | float = 0.0
+    sum_of_confidence: np.ndarray | float = 0.0
     for frame in warped:
-        frame_weights = frame.weights[..., np.newaxis]
-        total = total + frame.image * frame_weights
-        weights = weights + frame_weights
-    return total, weights
+        confidence = frame.confidence[..., np.newaxis]
+        total = total + frame.image * confidence
+        sum_of_confidence = sum_of_confidence + confidence
+    return total, sum_of_confidence
 
 
-def _warping_errors(frame: FrameMotion, painted: Store) -> dict[str, float]:
-    """The share of trusted motion, and the warping errors of the painting and of the photographs."""
-    nearest = frame.nearest
-    if nearest is None or frame.earlier is None:
+def _measure_warping_errors(frame: FrameMotion, painted: Store) -> dict[str, float]:
+    """The share of trusted motion, and the warping errors of the painted frames and of the film's own."""
+    motion = frame.motion_to_previous
+    if motion is None or frame.previous_pixels is None:
         return {}
-    now, then = painted.read(frame.number), painted.read(nearest.number)
-    motion = nearest.flow, nearest.valid_mask
+    this, previous = painted.read(frame.number), painted.read(motion.number)
     return {
-        "trusted": float(nearest.valid_mask.mean()),
-        "error": consistency.error(now, then, *motion),
-        "photograph_error": consistency.error(frame.photograph, frame.earlier, *motion),
+        "trusted": float(motion.trusted.mean()),
+        "error": consistency.warping_error(this, previous, motion.flow, motion.trusted),
+        "photograph_error": consistency.warping_error(frame.pixels, frame.previous_pixels, motion.flow, motion.trusted),
     }

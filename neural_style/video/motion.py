@@ -26,14 +26,14 @@ class Motion:
     Attributes:
       number: the other frame's number.
       flow: [rows, cols, 2], to the other frame.
-      valid_mask: [rows, cols], 1 where the flow can be trusted, else 0.
-      weights: [rows, cols] in 0..1, the same with smooth edges.
+      trusted: [rows, cols], 1 where the flow can be trusted, else 0.
+      confidence: [rows, cols] in 0..1, the same with smooth edges.
     """
 
     number: int
     flow: np.ndarray
-    valid_mask: np.ndarray
-    weights: np.ndarray
+    trusted: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,19 +42,19 @@ class FrameMotion:
 
     Attributes:
       number: the frame's number in the film; the first is 1.
-      image: the frame.
-      photograph: the frame in the size that is painted, [rows, cols, 3] float32 in 0..255.
-      nearest: the motion to the frame painted before; None at the first frame of a shot.
-      earlier: the photograph of the frame painted before; None at the first frame of a shot.
-      long_term: the motions to those frames of --long_term that this shot has, nearest first; each has weight only
-        where no nearer one has.
+      image: the film's frame in its own size.
+      pixels: the same in the size that is painted, [rows, cols, 3] float32 in 0..255.
+      motion_to_previous: to the frame painted before; None at the first frame of a shot.
+      previous_pixels: the pixels of the frame painted before; None at the first frame of a shot.
+      long_term: the motions to those frames of --long_term that this shot has, nearest first; each is trusted
+        only where no nearer one is.
     """
 
     number: int
     image: Image.Image
-    photograph: np.ndarray
-    nearest: Motion | None
-    earlier: np.ndarray | None
+    pixels: np.ndarray
+    motion_to_previous: Motion | None
+    previous_pixels: np.ndarray | None
     long_term: list[Motion]
 
 
@@ -83,31 +83,29 @@ def _estimate_in_order(
     find_flow = flow.finder(settings.flow)
     shot: collections.deque[tuple[int, np.ndarray]] = collections.deque(maxlen=max(settings.long_term))
     for number, image in frames:
-        photograph = geometry.resize(image, *size, resample)
-        nearest = _motion(find_flow, number, photograph, *shot[-1]) if shot else None
-        if nearest and _is_cut(nearest, photograph, shot[-1][1]):
-            nearest = None
+        pixels = geometry.resize(image, *size, resample)
+        to_previous = _motion(find_flow, number, pixels, *shot[-1]) if shot else None
+        if to_previous and _is_cut(to_previous, pixels, shot[-1][1]):
+            to_previous = None
             shot.clear()
         distances = [distance for distance in sorted(set(settings.long_term)) if distance <= len(shot)]
         motions = [
-            nearest if nearest is not None and d == 1 else _motion(find_flow, number, photograph, *shot[-d])
+            to_previous if to_previous is not None and d == 1 else _motion(find_flow, number, pixels, *shot[-d])
             for d in distances
         ]
-        weights = consistency.long_term_weights([motion.weights for motion in motions])
-        long_term = [dataclasses.replace(m, weights=w) for m, w in zip(motions, weights, strict=True)]
-        yield FrameMotion(number, image, photograph, nearest, shot[-1][1] if shot else None, long_term)
-        shot.append((number, photograph))
+        confidences = consistency.long_term_confidence([motion.confidence for motion in motions])
+        long_term = [dataclasses.replace(m, confidence=c) for m, c in zip(motions, confidences, strict=True)]
+        yield FrameMotion(number, image, pixels, to_previous, shot[-1][1] if shot else None, long_term)
+        shot.append((number, pixels))
 
 
-def _is_cut(motion: Motion, photograph: np.ndarray, earlier: np.ndarray) -> bool:
+def _is_cut(motion: Motion, pixels: np.ndarray, previous: np.ndarray) -> bool:
     """Whether a new shot starts: little can be traced to the frame before, or what is traced looks different."""
-    if motion.valid_mask.mean() < CUT_SHARE:
+    if motion.trusted.mean() < CUT_SHARE:
         return True
-    return consistency.error(photograph, earlier, motion.flow, motion.valid_mask) > CUT_ERROR
+    return consistency.warping_error(pixels, previous, motion.flow, motion.trusted) > CUT_ERROR
 
 
-def _motion(
-    find_flow: flow.Finder, number: int, photograph: np.ndarray, other_number: int, other: np.ndarray
-) -> Motion:
-    there, back = find_flow(number, photograph, other_number, other)
-    return Motion(other_number, there, consistency.valid_mask(there, back), consistency.weights(there, back))
+def _motion(find_flow: flow.Finder, number: int, pixels: np.ndarray, other_number: int, other: np.ndarray) -> Motion:
+    there, back = find_flow(number, pixels, other_number, other)
+    return Motion(other_number, there, consistency.trusted_mask(there, back), consistency.confidence(there, back))
