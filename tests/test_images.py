@@ -12,7 +12,7 @@ from conftest import COFFEE
 from PIL import Image, ImageCms
 
 from neural_style.core.errors import UserError
-from neural_style.images import geometry, reading, writing
+from neural_style.images import geometry, reading, sheets, writing
 
 ORIENTATION = 0x0112
 
@@ -455,3 +455,12 @@ def test_heic_is_read_where_its_package_is_installed(tmp_path, monkeypatch):
         Image.OPEN.clear()
         Image.OPEN.update(kinds[0])
         Image.ID[:] = kinds[1]
+
+
+def test_names_on_a_sheet_are_not_cut_where_a_smaller_font_fits():
+    pictures = [Image.new("RGB", (150, 20))] * 2
+    one, other = (sheets.make_sheet(pictures, ["short", name]) for name in ("published_winter_1", "published_winter_2"))
+    assert one.tobytes() != other.tobytes()
+    cut = sheets.make_sheet(pictures, ["short", "endless " * 20])
+    assert np.asarray(cut)[20:].min() < 100
+    assert np.asarray(cut)[:, -sheets.GAP :].min() == 255

@@ -28,7 +28,7 @@ def test_the_example_from_one_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     progress = r"a picture: 64 x 96, iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
-    assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (64 x 96) and {prefix}.json.\n"
+    assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (96 wide, 64 high) and {prefix}.json.\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a picture.json",
         "a picture.png",

@@ -39,7 +39,7 @@ def test_a_picture_is_read_from_urls_and_written_to_one(bucket, tmp_path, capsys
     """With the real engine."""
     words = ["memory://bucket/coffee.png", "memory://bucket/swirls.png"]
     assert main([*words, "memory://bucket/out", *QUICK, "--preview=webp"]) == 0
-    assert "Wrote memory://bucket/out.png (32 x 48) and memory://bucket/out.json." in capsys.readouterr().out
+    assert "Wrote memory://bucket/out.png (48 wide, 32 high) and memory://bucket/out.json." in capsys.readouterr().out
     along = {"out_at_iteration_1.png", "out_at_iteration_2.png", "out_preview.webp"}
     assert names(bucket) == {"out.png", "out.json", "out_losses.png", "out_comparison.png"} | along
     record = json.loads(bucket.cat("/bucket/out.json"))

@@ -109,7 +109,7 @@ def test_characters_that_the_encoding_lacks_are_escaped(tmp_path):
     assert "\\u2026" in in_shell("$NS --help", tmp_path, **ascii_).stdout
     done = in_shell("$RUN 猫", tmp_path, **ascii_)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Wrote \\u732b.png (32 x 48) and \\u732b.json.\n"
+    assert done.stdout == "Wrote \\u732b.png (48 wide, 32 high) and \\u732b.json.\n"
 
 
 def test_no_home_and_the_plainest_locale(tmp_path):

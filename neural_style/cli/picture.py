@@ -53,7 +53,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         run = make_engine().run(inputs, plan, state.resumed if state else None, progress.watch)
         images = [inputs.content, *inputs.styles]
         follow(run, Report(info, digests, settings.output, images, progress, state, inputs.painted_share))
-    say(f"Wrote {prefix}{ending} ({rows} x {cols}) and {prefix}.json.")
+    say(f"Wrote {prefix}{ending} ({cols} wide, {rows} high) and {prefix}.json.")
     return True
 
 

@@ -93,7 +93,7 @@ def _paint_sheet(words: Sequence[str], given: Mapping[str, Any], command: SheetC
             small = photograph.resize(pictures[0].size, Image.Resampling.LANCZOS)
             sheet = sheets.make_sheet([small, *pictures], names, command.columns)
             files.write_whole(output, lambda partial: writing.save(partial, writing.kind_of(output), sheet, 95, {}))
-            say(f"Wrote {output} ({sheet.height} x {sheet.width}): {len(pictures)} styles.")
+            say(f"Wrote {output} ({sheet.width} wide, {sheet.height} high): {len(pictures)} styles.")
 
 
 def _read_source(source: str) -> Any:

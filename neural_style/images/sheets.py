@@ -11,6 +11,8 @@ GAP = 6
 FONT_SIZES = range(16, 8, -1)
 """Sizes of the names, the first choice first; a smaller one is taken where a name is wider than its picture."""
 CAPTION_ROWS = 24
+INDENT = 2
+"""Pixels from the left of a picture to its name."""
 
 
 def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: int | None = None) -> Image.Image:
@@ -28,12 +30,14 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
     cell_cols = max(picture.width for picture in pictures) + GAP
     cell_rows = max(picture.height for picture in pictures) + CAPTION_ROWS
     sheet = Image.new("RGB", (columns * cell_cols, math.ceil(len(pictures) / columns) * cell_rows), "white")
-    font = _choose_font(names, cell_cols - GAP)
+    font = _choose_font(names, cell_cols - GAP - INDENT)
     draw = ImageDraw.Draw(sheet)
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left, top = number % columns * cell_cols, number // columns * cell_rows
         sheet.paste(picture, (left, top))
-        draw.text((left + 2, top + picture.height + 2), _shorten(name, font, cell_cols - GAP), "black", font)
+        draw.text(
+            (left + INDENT, top + picture.height + 2), _shorten(name, font, cell_cols - GAP - INDENT), "black", font
+        )
     return sheet
 
 
