@@ -6,6 +6,15 @@ import gradio as gr
 
 from neural_style.web import controls
 
+EVENT: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+    "preprocess": False,
+}
+"""How the page calls its functions. No spinner hides the picture, `JobQueue` alone makes visitors wait, and Gradio
+neither opens files nor checks values: `pictures` and `requests` do."""
+
 
 def build_thumbnails(items: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
     """Build small pictures to choose from."""

@@ -1,0 +1,254 @@
+"""The form: two pictures, a recipe, its controls and further flags; how visitors and records fill it in."""
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from neural_style.core.errors import UserError
+from neural_style.settings.web import WebSettings
+from neural_style.web import components, controls, pictures, requests, samples
+from neural_style.web.components import EVENT
+from neural_style.web.file_reader import FileReader
+from neural_style.web.requests import PaintRequest
+from neural_style.web.sessions import Sessions
+from neural_style.web.shares import network_of
+
+MAX_FLAGS_LENGTH = 4000
+"""Characters of further flags."""
+
+
+class Form:
+    """The form's components, and the functions that fill them in.
+
+    Its parts are built one by one, where the page has them; `connect` comes last.
+    """
+
+    def __init__(self, bounds: WebSettings, sessions: Sessions, reader: FileReader):
+        """
+        Args:
+          bounds: settings of the page.
+          sessions: knows which visitors are connected.
+          reader: reads visitors' files.
+        """
+        self._bounds = bounds
+        self._sessions = sessions
+        self._reader = reader
+        self._examples = samples.find_examples()
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `read` takes: the photograph, the painting, the recipe, the controls and the further flags."""
+        return [self._photo, self._painting, self._recipe, *self._settings]
+
+    def build_pictures(self) -> None:
+        """Build the two pictures. The first samples are there already."""
+        with gr.Row():
+            self._photo = _build_picture("photo", "Photograph", samples.find_photos())
+            self._painting = _build_picture("painting", "Painting", samples.find_paintings())
+
+    def build_choice(self) -> None:
+        """Build the visitor's first choice."""
+        self._choice = gr.Radio(
+            list(controls.CHOICES),
+            value=controls.choice_of(controls.DEFAULT_RECIPE),
+            label="How?",
+            elem_id="choice",
+        )
+
+    def build_settings(self) -> None:
+        """Build the recipe, the controls and the text of further flags."""
+        self._recipe = gr.Dropdown(
+            controls.recipe_choices(), value=controls.DEFAULT_RECIPE, label="Method or recipe", elem_id="recipe"
+        )
+        shown = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
+        self._settings = [*map(components.build_component, shown)]
+        self._settings.append(
+            gr.Textbox(
+                label="Further flags",
+                info="As on the command line, such as --pooling=avg --seed=3. They override the controls.",
+                max_length=MAX_FLAGS_LENGTH,
+                elem_id="further",
+            )
+        )
+
+    def build_others(self, message: gr.components.Component) -> None:
+        """Build what fills in the whole form: a record, and the gallery.
+
+        Args:
+          message: shows what was filled in.
+        """
+        self._again = gr.UploadButton("Again with this: a record (.json), or a PNG of ours", elem_id="again")
+        outputs = [self._choice, *self.inputs, message]
+        self._again.upload(self._show_record, self._again, outputs, **EVENT)
+        if self._examples:
+            gr.Markdown("Gallery: choose a picture to fill in its photograph, painting, recipe and flags.")
+            items = [(str(example.result), example.recipe) for example in self._examples]
+            gallery = components.build_thumbnails(items, elem_id="gallery", elem_classes=["thumbnails", "large"])
+            gallery.select(self._show_example, None, outputs, **EVENT)
+
+    def connect(self, message: gr.components.Component) -> None:
+        """Connect the pictures, the choice and the recipe to their functions.
+
+        Args:
+          message: shows whether a picture can be read.
+        """
+        for picture, description in ((self._photo, "the photograph"), (self._painting, "the painting")):
+            picture.upload(self._make_picture_check(description), picture, [picture, message], **EVENT)
+        self._choice.input(self._show_choice, self._choice, [self._recipe, *self._settings], **EVENT)
+        self._recipe.input(self._show_recipe, self._recipe, [self._choice, *self._settings], **EVENT)
+
+    def read(self, photo: Any, painting: Any, recipe: Any, *values: Any) -> PaintRequest:
+        """Return what the filled form asks for.
+
+        Args:
+          photo, painting, recipe, *values: of `inputs`.
+
+        Raises:
+          UserError: a value is wrong, or a picture is missing.
+        """
+        *control_values, further = values
+        further = str(further or "")
+        if len(further) > MAX_FLAGS_LENGTH:
+            raise UserError(
+                f"Expected at most {MAX_FLAGS_LENGTH} characters of further flags, received {len(further)}."
+            )
+        flags = {**controls.changed_values(str(recipe), control_values), **requests.parse_flags(further)}
+        settings = requests.read_settings(str(recipe), flags)
+        photo, painting = path_of(photo), path_of(painting)
+        needed = {"photograph": photo, "painting": painting or settings.method.style_is_network}
+        missing = [name for name, path in needed.items() if not path]
+        if missing or photo is None:
+            raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
+        return PaintRequest(photo, painting, settings, self._bounds)
+
+    def _make_picture_check(self, description: str) -> Callable:
+        """Return a function that checks a picture as soon as it is dropped."""
+
+        async def check(request: gr.Request, file: Any) -> tuple[Any, Any]:
+            if not await self._sessions.wait_until_connected(request.session_hash):
+                return gr.skip(), gr.skip()
+            try:
+                path = path_of(file)
+                if path is None:
+                    raise UserError(pictures.describe_unreadable(description, self._bounds))
+                await self._reader.read(network_of_visitor(request), pictures.read, path, description, self._bounds)
+            except UserError as error:
+                return None, format_error(error)
+            return gr.skip(), f"{description.capitalize()} is there."
+
+        return check
+
+    def _show_choice(self, choice: Any) -> list[Any]:
+        """Return the recipe of a choice, and the controls as it sets them."""
+        recipe = controls.CHOICES.get(str(choice))
+        if recipe is None:
+            return [gr.skip()] * (len(controls.NAMES) + 2)
+        return [recipe, *self._show_recipe(recipe)[1:]]
+
+    def _show_recipe(self, recipe: Any) -> list[Any]:
+        """Return the choice that a recipe belongs to, and the controls as it sets them."""
+        try:
+            values = controls.make_controls(str(recipe), self._bounds)
+        except UserError:
+            return [gr.skip()] * (len(controls.NAMES) + 2)
+        return [controls.choice_of(str(recipe)), *map(components.update_component, values), ""]
+
+    def _show_example(self, event: gr.SelectData) -> list[Any]:
+        example = _item_at(self._examples, event.index)
+        if example is None:
+            return _keep("")
+        paths = [example.photo, example.painting]
+        return self._fill(example.recipe, example.flags, paths, f"As {example.recipe} does.")
+
+    async def _show_record(self, request: gr.Request, file: Any) -> list[Any]:
+        """Fill in the form from a record. Pictures are filled in if they are samples."""
+        if not await self._sessions.wait_until_connected(request.session_hash):
+            return _keep("")
+        path = path_of(file)
+        try:
+            if path is None:
+                raise UserError("Expected a record (.json) or a PNG: choose one.")
+            record = await self._reader.read(network_of_visitor(request), requests.read_record, path, self._bounds)
+        except UserError as error:
+            return _keep(format_error(error))
+        names = [("the photograph", record.photo), ("the painting", record.painting)]
+        paths = [samples.find(name) for _, name in names]
+        missing = [
+            f"{description} ({html.escape(name)[:80]})"
+            for (description, name), path in zip(names, paths, strict=True)
+            if path is None
+        ]
+        message = "Everything is as it was."
+        if missing:
+            message = f"The flags are as they were: drop {' and '.join(missing)} again."
+        return self._fill(record.recipe, record.flags, paths, message)
+
+    def _fill(self, recipe: str, flags: dict[str, Any], paths: Sequence[Path | None], message: str) -> list[Any]:
+        """Return the choice, the whole form and a message."""
+        values = controls.control_values(flags)
+        further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
+        all_controls = controls.make_controls(recipe, self._bounds, values)
+        files = [str(path) if path else gr.skip() for path in paths]
+        return [
+            controls.choice_of(recipe),
+            *files,
+            recipe,
+            *map(components.update_component, all_controls),
+            further,
+            message,
+        ]
+
+
+def _keep(message: str) -> list[Any]:
+    """Return the form unchanged, and a message."""
+    return [gr.skip()] * (len(controls.NAMES) + 5) + [message]
+
+
+def _build_picture(name: str, label: str, sample_paths: list[Path]) -> gr.Image:
+    """Build a picture to drop or to choose from the samples; the first of them is there already."""
+    with gr.Column(min_width=240):
+        picture = gr.Image(
+            str(sample_paths[0]) if sample_paths else None,
+            label=label,
+            height=260,
+            elem_id=name,
+            buttons=[],
+            type="filepath",
+            image_mode=None,
+            sources=["upload", "clipboard"],
+        )
+        if sample_paths:
+            thumbnails = components.build_thumbnails([str(path) for path in sample_paths], elem_id=f"{name}_samples")
+
+            def choose(event: gr.SelectData) -> Any:
+                path = _item_at(sample_paths, event.index)
+                return str(path) if path else gr.skip()
+
+            thumbnails.select(choose, None, picture, **EVENT)
+    return picture
+
+
+def network_of_visitor(request: gr.Request) -> str:
+    """Return the network that a request comes from."""
+    return network_of(request.client.host if request.client else "")
+
+
+def path_of(file: Any) -> str | None:
+    """Return the path of an uploaded file as Gradio describes it; None without a file."""
+    return file.get("path") if isinstance(file, dict) else None
+
+
+def _item_at(items: list[Any], index: Any) -> Any:
+    """Return a chosen item; None if the index does not exist."""
+    is_valid = isinstance(index, int) and 0 <= index < len(items)
+    return items[index] if is_valid else None
+
+
+def format_error(error: object) -> str:
+    """Return the message for an error."""
+    text = re.sub(r"--(\w+)", r"\1", str(error))  # visitors have fields and not flags
+    return f"⚠️ {html.escape(text, quote=False)}"
