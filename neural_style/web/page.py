@@ -1,27 +1,31 @@
 """The page: pictures, recipe and settings on the left, the painted picture on the right."""
 
 import asyncio
+import functools
 import html
-import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import gradio as gr
 
 from neural_style.core.errors import UserError
-from neural_style.images import writing
 from neural_style.settings.web import WebSettings
-from neural_style.web import curves, pictures
+from neural_style.web import curves
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
 from neural_style.web.form import Form, format_error, network_of_visitor
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
+from neural_style.web.kept import Kept
+from neural_style.web.paint_job import PaintJob
 from neural_style.web.sessions import Sessions
 from neural_style.web.uploads import UploadFolder
 
 POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
+ENDING_SECONDS = 20
+"""How long a page that was loaded again waits for the end of the run that it was left with."""
 INTRODUCTION = """# neural_style
 A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
@@ -39,7 +43,7 @@ class Page:
         """
         self._queue = queue
         self._bounds = bounds
-        self._folder = folder
+        self._kept = Kept(folder)
         self._sessions = sessions
         self._reader = FileReader()
         self._form = Form(bounds, sessions, self._reader)
@@ -65,6 +69,7 @@ class Page:
             form.connect(message)
             paint.click(self._paint, form.inputs, [*outputs, paint, stop], **EVENT)
             stop.click(self._stop, None, message, **EVENT)
+            blocks.load(self._show_kept, None, outputs, **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
     def _build_results(self) -> list[gr.components.Component]:
@@ -106,21 +111,51 @@ class Page:
             paint_request = self._form.read(*values)
             # Errors are reported at once, and not at the end of the queue.
             await self._reader.read(network, paint_request.prepare)
-            job = Job(paint_request)
+            browser = self._sessions.browser_of(visitor)
+            job = PaintJob(paint_request, functools.partial(self._kept.keep_picture, browser))
             self._queue.join(visitor, job, network)
         except UserError as error:
             yield [format_error(error), *[gr.skip()] * 8]
             return
+        self._kept.note_job(browser, visitor, job)
         try:
             async for update in self._follow(visitor, job):
                 yield update
         finally:
             job.stop()
 
+    async def _show_kept(self, request: gr.Request) -> AsyncIterator[list[Any]]:
+        """Show the last picture of this browser, as soon as the page is loaded."""
+        visitor = request.session_hash
+        if not await self._sessions.wait_until_connected(visitor):
+            return
+        browser = self._sessions.browser_of(visitor)
+        yield self._describe_kept(browser)
+        latest = self._kept.latest_job(browser)
+        if latest and await self._wait_for_end(*latest) and self._kept.latest_job(browser) is latest:
+            yield self._describe_kept(browser)
+
+    def _describe_kept(self, browser: str | None) -> list[Any]:
+        """Return what the page shows of a browser's last picture."""
+        kept = self._kept.picture_of(browser)
+        if kept is None:
+            return [gr.skip()] * 7
+        shown = [html.escape(kept.sentence, quote=False), kept.files[0], gr.skip()]
+        return [*shown, *_update_downloads(kept.files), *[gr.skip()] * 2]
+
+    async def _wait_for_end(self, visitor: str, job: Job) -> bool:
+        """Stop a job whose page was left or loaded again; return whether it has ended since then."""
+        is_running = job.outcome is None
+        end = time.monotonic() + ENDING_SECONDS
+        while job.outcome is None and time.monotonic() < end:
+            if not self._sessions.is_connected(visitor):
+                self._queue.stop(visitor)
+            await asyncio.sleep(POLL_SECONDS)
+        return is_running and job.outcome is not None
+
     async def _follow(self, visitor: str, job: Job) -> AsyncIterator[list[Any]]:
         """Yield what the page shows of a job until it has ended."""
-        no_downloads = [gr.update(value=None, interactive=False)] * 2
-        yield ["…", None, "", *no_downloads, "", "", *_update_buttons(is_painting=True)]
+        yield ["…", None, "", *_update_downloads([None, None]), "", "", *_update_buttons(is_painting=True)]
         shown_message = shown_image = None
         is_over = False
         while not is_over:
@@ -137,24 +172,15 @@ class Page:
                 shown_message = message
                 shown_image = image
             await asyncio.sleep(0 if is_over else POLL_SECONDS)
-        files = await asyncio.to_thread(self._write_files, job) if job.has_result else [None, None]
-        downloads = [gr.update(value=path, interactive=bool(path)) for path in files]
         message = html.escape(str(job.outcome), quote=False) if job.has_result else format_error(job.outcome)
+        downloads = _update_downloads(job.files or [None, None])
         curve = curves.draw_svg(job.points)
         yield [message, gr.skip(), curve, *downloads, "", gr.skip(), *_update_buttons(is_painting=False)]
 
-    def _write_files(self, job: Job) -> list[str]:
-        """Write the PNG with its text, and the record; return their paths."""
-        if job.image is None:
-            raise ValueError("the job has no picture yet")
-        metadata: dict[str, Any] = {
-            name: pictures.short_metadata(job.info.get(name)) for name in ("exif", "icc_profile")
-        }
-        metadata["text"] = json.dumps(job.request.info().as_dict())
-        with self._folder.adding_result() as folder:
-            writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
-            (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
-        return [str(folder / name) for name in ("painted.png", "painted.json")]
+
+def _update_downloads(files: Sequence[str | None]) -> list[Any]:
+    """Offer the files that are there."""
+    return [gr.update(value=path, interactive=bool(path)) for path in files]
 
 
 def _update_buttons(is_painting: bool) -> list[Any]:

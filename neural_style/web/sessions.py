@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from neural_style.web import cookies
 from neural_style.web.refusal import Refusal
 from neural_style.web.shares import Shares
 
@@ -54,6 +55,11 @@ class Sessions:
             raise Refusal(403, "This session belongs to another browser: reload the page.")
         self._owners.move_to_end(session)
         self._drop_old_owners()
+
+    def browser_of(self, session: str) -> str | None:
+        """Return the cookie of the browser that a session belongs to; None where it sends none."""
+        owner = self._owners.get(session, "")
+        return owner if cookies.VALUE.fullmatch(owner) else None
 
     def expect(self, session: str, network: str) -> None:
         """Note a request of a session, which must open its stream soon.

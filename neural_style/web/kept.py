@@ -1,0 +1,104 @@
+"""What a browser gets back when it opens the page again: its last picture."""
+
+import collections
+import dataclasses
+import json
+import os
+import threading
+from typing import Any, Generic, TypeVar
+
+from neural_style.images import writing
+from neural_style.web import pictures
+from neural_style.web.job import Job
+from neural_style.web.paint_job import PaintJob
+from neural_style.web.uploads import UploadFolder
+
+MAX_BROWSERS = 1000
+"""Browsers that are remembered; one more, and the one that worked longest ago is forgotten."""
+
+
+@dataclasses.dataclass(frozen=True)
+class KeptResult:
+    """The result of a job.
+
+    Attributes:
+      sentence: how the job ended.
+      files: paths of the files to download.
+    """
+
+    sentence: str
+    files: list[str]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the files have not been removed, by age or for newer results."""
+        return all(map(os.path.isfile, self.files))
+
+
+class Kept:
+    """Writes results into the upload folder, and knows whose they are.
+
+    A browser is known by its cookie. Without one (None), nothing is remembered.
+    """
+
+    def __init__(self, folder: UploadFolder):
+        """
+        Args:
+          folder: holds the results, up to its bounds.
+        """
+        self._folder = folder
+        self._jobs: _Recent[tuple[str, Job]] = _Recent()
+        self._pictures: _Recent[KeptResult] = _Recent()
+
+    def note_job(self, browser: str | None, visitor: str, job: Job) -> None:
+        """Remember the job that a browser's session has started."""
+        self._jobs.put(browser, (visitor, job))
+
+    def latest_job(self, browser: str | None) -> tuple[str, Job] | None:
+        """Return the session and the job that a browser has started last."""
+        return self._jobs.get(browser)
+
+    def keep_picture(self, browser: str | None, job: PaintJob, outcome: str) -> list[str]:
+        """Write the PNG with its text, and the record; return their paths."""
+        assert job.image is not None  # a job with a result has a picture
+        metadata: dict[str, Any] = {
+            name: pictures.short_metadata(job.info.get(name)) for name in ("exif", "icc_profile")
+        }
+        metadata["text"] = json.dumps(job.request.info().as_dict())
+        with self._folder.adding_result() as folder:
+            writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
+            (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
+        files = [str(folder / name) for name in ("painted.png", "painted.json")]
+        self._pictures.put(browser, KeptResult(outcome, files))
+        return files
+
+    def picture_of(self, browser: str | None) -> KeptResult | None:
+        """Return the last picture of a browser; None if there is none, or its files have been removed."""
+        kept = self._pictures.get(browser)
+        return kept if kept and kept.is_there else None
+
+
+Item = TypeVar("Item")
+
+
+class _Recent(Generic[Item]):
+    """The newest item of each of the last `MAX_BROWSERS` browsers. Any thread may use it."""
+
+    def __init__(self):
+        self._items: collections.OrderedDict[str, Item] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, browser: str | None, item: Item) -> None:
+        """Keep an item instead of the browser's former one."""
+        if browser is None:
+            return
+        with self._lock:
+            self._items[browser] = item
+            self._items.move_to_end(browser)
+            if len(self._items) > MAX_BROWSERS:
+                self._items.popitem(last=False)
+
+    def get(self, browser: str | None) -> Item | None:
+        """Return the browser's item."""
+        with self._lock:
+            return None if browser is None else self._items.get(browser)
