@@ -296,7 +296,7 @@ def test_what_is_painted_is_what_the_engine_paints(queue, engine):
     *_, last = engine.steps(COFFEE, [SWIRLS], paint_request().settings)
     np.testing.assert_array_equal(np.asarray(one.image), last.image.clip(0, 255).astype(np.uint8))
     assert one.is_complete
-    assert one.outcome.startswith("Painted: 32 x 48 pixels")
+    assert one.outcome.startswith("Painted: 48 wide, 32 high, in about")
     assert one.record.as_dict()["complete"]
     assert one.points[-1].keys() == {"loss", "content", "style", "total_variation"}
     assert "iteration 2 of 2" in one.progress.lower()

@@ -1133,7 +1133,7 @@ def test_a_visitor_without_a_browser_gets_the_same_picture_and_sentences(client,
     last = messages[-1]
     assert last["success"]
     sentence, _, _, png, record, *_ = last["output"]["data"]
-    assert sentence.startswith("Painted: 32 x 48 pixels")
+    assert sentence.startswith("Painted: 48 wide, 32 high, in about")
     previews = preview_addresses(messages)
     assert previews
     assert all(client.get(address).status_code == 200 for address in previews)

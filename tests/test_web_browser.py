@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -191,7 +192,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     visitor.show("#paint")
     visitor.screenshot("painting")
     assert visitor.find("#shown img").size["width"] > 400  # 72 pixels wide, and enlarged
-    assert visitor.says("Painted", "⚠").startswith("Painted: 48 x 72 pixels")
+    assert visitor.says("Painted", "⚠").startswith("Painted: 72 wide, 48 high, in about")
     visitor.screenshot("painted")
     png, record = visitor.downloaded("png"), json.loads(visitor.downloaded("json").read_text())
     with Image.open(png) as image:
@@ -216,7 +217,7 @@ def test_one_click_paints_the_pair_that_is_there(visit):
     visitor.screenshot("opened")
     visitor.flags("--rows=64")
     visitor.press("paint")
-    assert visitor.says("Painted", "⚠").startswith("Painted: 64 x 9")
+    assert re.match(r"Painted: 9\d wide, 64 high, in about", visitor.says("Painted", "⚠"))
 
 
 def test_a_choice_selects_its_recipe(visit):

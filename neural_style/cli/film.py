@@ -167,9 +167,8 @@ class _FilmReport:
             self._try("the preview", self._write_preview)
         self._write_record({"complete": True})
         rows, cols = self._film.size
-        say(
-            f"Wrote {self._names.output} ({len(self._facts)} frames, {cols} wide, {rows} high) and {self._names.prefix}.json."
-        )
+        length = f"{len(self._facts)} frames, {cols} wide, {rows} high"
+        say(f"Wrote {self._names.output} ({length}) and {self._names.prefix}.json.")
         self._film.remove_unfinished()
         if self._names.ending:
             self._film.painted.remove()

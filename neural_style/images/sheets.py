@@ -30,13 +30,14 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
     cell_cols = max(picture.width for picture in pictures) + GAP
     cell_rows = max(picture.height for picture in pictures) + CAPTION_ROWS
     sheet = Image.new("RGB", (columns * cell_cols, math.ceil(len(pictures) / columns) * cell_rows), "white")
-    font = _choose_font(names, cell_cols - GAP - INDENT)
+    caption_cols = cell_cols - GAP - INDENT
+    font = _choose_font(names, caption_cols)
     draw = ImageDraw.Draw(sheet)
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left, top = number % columns * cell_cols, number // columns * cell_rows
         sheet.paste(picture, (left, top))
         draw.text(
-            (left + INDENT, top + picture.height + 2), _shorten(name, font, cell_cols - GAP - INDENT), "black", font
+            (left + INDENT, top + picture.height + 2), _shorten(name, font, caption_cols), "black", font
         )
     return sheet
 

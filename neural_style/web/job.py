@@ -133,7 +133,7 @@ class Job(abc.ABC):
           seconds: since the share of the work began.
         """
         is_guess = seconds < 1 or not self.share
-        self.summary = f"{activity} …" if is_guess else f"{activity}: {_in_words(seconds * (1 / self.share - 1))} left."
+        self.summary = f"{activity} …" if is_guess else f"{activity}: {in_words(seconds * (1 / self.share - 1))} left."
 
 
 def _report(error: Exception) -> str:
@@ -142,7 +142,7 @@ def _report(error: Exception) -> str:
     return WENT_WRONG
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """Return a time as people say it."""
     if seconds < 90:
         count = max(1, round(seconds))

@@ -10,7 +10,7 @@ from neural_style.core.step import Step, by_kind
 from neural_style.images import writing
 from neural_style.planning.work import Work
 from neural_style.results.record import Record
-from neural_style.web.job import Job, Keep
+from neural_style.web.job import Job, Keep, in_words
 from neural_style.web.requests import PaintRequest
 
 PREVIEW_SECONDS = 1
@@ -57,7 +57,7 @@ class PaintJob(Job):
         self._run = engine.run(inputs, plan, watch=self.watch)
         follow(self._run, self)
         rows, cols = plan.result_size
-        return f"Painted: {rows} x {cols} pixels in {time.monotonic() - start:.0f} seconds."
+        return f"Painted: {cols} wide, {rows} high, in {in_words(time.monotonic() - start)}."
 
     def _clean_up(self) -> None:
         self._run = self._last_step = None
