@@ -32,6 +32,7 @@ from neural_style.web import (
     logins,
     origins,
     pictures,
+    samples,
     sessions,
     shares,
     uploads,
@@ -1180,14 +1181,24 @@ def test_values_that_the_page_never_sends_get_a_sentence(client, form, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_file_of_another_kind_gets_a_sentence(client, tmp_path, capfd):
-    config = client.get("/config").json()
-    (tmp_path / "text.png").write_text("hello")
-    for name, event in (("photo", "upload"), ("again", "upload")):
-        number, _ = find_function(config, name, event)
-        ask(client, number, [describe_file(upload(client, tmp_path / "text.png"))], "mallory")
-        assert "Expected" in json.dumps(list(answers(client, "mallory"))[-1])
-    assert "Traceback" not in capfd.readouterr().err
+BAD_FILES = {
+    "text.png": b"hello",
+    "empty.png": b"",
+    "cut.jpg": samples.find_photos()[0].read_bytes()[:20_000],
+    "cut.png": COFFEE.read_bytes()[:2000],
+}
+
+
+@pytest.mark.parametrize("component", ["photo", "again"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_gets_a_sentence_and_one_line_in_the_log(client, config, component, name, tmp_path, capfd):
+    number, _ = find_function(config, component, "upload")
+    (tmp_path / name).write_bytes(BAD_FILES[name])
+    session = f"mallory-{component}-{name[:3]}-{name[-3:]}"
+    ask(client, number, [describe_file(upload(client, tmp_path / name))], session)
+    assert "Expected" in json.dumps(list(answers(client, session))[-1])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"A visitor's file can't be read: {name} (" in line
 
 
 def test_a_port_that_is_taken_gets_a_sentence():

@@ -6,6 +6,7 @@ import threading
 from PIL import Image
 
 from neural_style.core.errors import UserError
+from neural_style.core.log import logger
 from neural_style.images import reading
 from neural_style.settings.web import WebSettings
 
@@ -65,6 +66,7 @@ def read(path: str, description: str, bounds: WebSettings) -> Image.Image:
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
+        log_unreadable(path, error)
         raise UserError(describe_unreadable(description, bounds)) from error
 
 
@@ -74,6 +76,11 @@ def _check_scans(path: str) -> None:
         is_jpeg = file.read(2) == b"\xff\xd8"
         if is_jpeg and file.read().count(START_OF_SCAN) > MAX_SCANS:  # within a scan's data the marker can't occur
             raise ValueError("too many scans")
+
+
+def log_unreadable(path: str, error: Exception) -> None:
+    """Log a visitor's file that can't be read, in one line. Its name is a safe one, see `uploads.make_safe_name`."""
+    logger.warning(f"A visitor's file can't be read: {os.path.basename(path)} ({type(error).__name__}).")
 
 
 def describe_unreadable(description: str, bounds: WebSettings) -> str:

@@ -200,6 +200,7 @@ def read_record(path: str, bounds: WebSettings) -> RecordedRun:
     except UserError:
         raise
     except Exception as error:  # a file of a visitor may be anything
+        pictures.log_unreadable(path, error)
         raise UserError(
             "Expected a record (.json of at most 1 MB) or a PNG that neural-style wrote, and this file does not say "
             "how it was painted: choose another."
