@@ -15,9 +15,12 @@ from neural_style.cli import main
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 from neural_style.images.writing import TEXT_KEY
+from neural_style.pretrained import hed
+from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
-from neural_style.web import controls, curves, job, pictures, requests, samples, server
+from neural_style.vgg import weights
+from neural_style.web import controls, curves, job, offers, pictures, requests, samples, server
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.paint_job import PaintJob
 from neural_style.web.requests import PaintRequest
@@ -198,10 +201,9 @@ def test_other_files_are_not_records(text, tmp_path):
 def test_records_of_other_versions(tmp_path):
     with pytest.raises(UserError, match="painted with a recipe, '../../etc', that"):
         requests.read_record(record(tmp_path, {"recipe": "../../etc"}), BOUNDS)
-    made = requests.read_record(
-        record(tmp_path, {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp"}), BOUNDS
-    )
-    assert (made.recipe, made.flags) == ("keras", {})
+    flags = {"of the future": 3, "largest_image": 9, "tensorboard": "/tmp", "weights": "random"}
+    made = requests.read_record(record(tmp_path, flags), BOUNDS)
+    assert (made.recipe, made.flags) == ("keras", {"weights": "random"})
     with pytest.raises(UserError, match="--rows takes a whole number"):
         requests.read_record(record(tmp_path, {"rows": [3, 4]}), BOUNDS)
 
@@ -219,6 +221,35 @@ def test_controls_show_a_recipe_and_untouched_change_nothing(recipe):
         "rows"
     }  # highres' is beyond the bounds
     assert said == ({"style"} if recipe == "feedforward" else set())  # of which there is always one
+
+
+def test_recipes_that_cannot_run_here_are_not_offered(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    left_out = offers.find_left_out()
+    assert {"gatys", "keras", "prisma"} <= left_out.keys()
+    assert not {*controls.CHOICES.values(), "offline"} & left_out.keys()
+    offered = [name for _, name in controls.recipe_choices(left_out)]
+    assert {*offered, *left_out} == recipes.by_name().keys()
+    assert not left_out.keys() & set(offered)
+    offers.log_left_out(left_out)
+    (line,) = caplog.messages
+    assert "gatys, " in line
+    assert "(This needs the imagenet weights of vgg16, which are not on this machine)" in line
+    (tmp_path / "models").mkdir()
+    weights.imagenet_path("vgg19").touch()
+    assert {"gatys", "prisma"} & offers.find_left_out().keys() == {"prisma"}
+    monkeypatch.setattr(hed, "weight_file", lambda: None)
+    assert {"wct", "adain", "paint"} & offers.find_left_out().keys() == {"wct", "adain"}
+
+
+def test_a_record_that_cannot_run_here_gets_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(UserError) as told:
+        requests.read_record(record(tmp_path, {"recipe": "gatys"}), BOUNDS)
+    sentence = "This needs the imagenet weights of vgg19, which are not on this machine: choose another recipe."
+    assert str(told.value) == sentence
+    read = requests.read_record(record(tmp_path, {"recipe": "gatys", "weights": "hed", "network": "vgg16"}), BOUNDS)
+    assert read.recipe == "gatys"  # HED's weights are here
 
 
 def test_settings_that_a_method_ignores_are_hidden():

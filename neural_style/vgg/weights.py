@@ -105,9 +105,14 @@ def imagenet_path(network: str) -> Path:
     return Path(home) / "models" / IMAGENET_FILE.format(network)
 
 
+def imagenet_is_here(network: str) -> bool:
+    """Return whether the ImageNet weights are cached."""
+    return imagenet_path(network).exists()
+
+
 def imagenet_is_available(network: str) -> bool:
     """Return whether the ImageNet weights are cached, or their server answers within `REACH_SECONDS`."""
-    if imagenet_path(network).exists():
+    if imagenet_is_here(network):
         return True
     import urllib.request  # slow, and seldom needed
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from neural_style.pretrained import style_networks
@@ -137,11 +137,16 @@ def choice_of(recipe: str) -> str | None:
     return next((choice for choice, of_choice in CHOICES.items() if of_choice == recipe), None)
 
 
-def recipe_choices() -> list[tuple[str, str]]:
-    """Return the recipes as (label, name). A label is the name and a short description."""
+def recipe_choices(left_out: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return the recipes as (label, name). A label is the name and a short description.
+
+    Args:
+      left_out: recipes that are not offered.
+    """
     return [
         (f"{name}: {description.summary.split('. ')[0].split(': ')[0]}", name)
         for name, description in recipes.describe().items()
+        if name not in left_out
     ]
 
 

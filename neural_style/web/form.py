@@ -10,7 +10,7 @@ import gradio as gr
 
 from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web import components, controls, pictures, requests, samples
+from neural_style.web import components, controls, offers, pictures, requests, samples
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
 from neural_style.web.requests import PaintRequest
@@ -38,6 +38,8 @@ class Form:
         self._sessions = sessions
         self._reader = reader
         self._examples = samples.find_examples()
+        self._left_out = offers.find_left_out()
+        offers.log_left_out(self._left_out)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -53,7 +55,7 @@ class Form:
     def build_choice(self) -> None:
         """Build the visitor's first choice."""
         self._choice = gr.Radio(
-            list(controls.CHOICES),
+            [choice for choice, recipe in controls.CHOICES.items() if recipe not in self._left_out],
             value=controls.choice_of(controls.DEFAULT_RECIPE),
             label="How?",
             elem_id="choice",
@@ -62,7 +64,10 @@ class Form:
     def build_settings(self) -> None:
         """Build the recipe, the controls and the text of further flags."""
         self._recipe = gr.Dropdown(
-            controls.recipe_choices(), value=controls.DEFAULT_RECIPE, label="Method or recipe", elem_id="recipe"
+            controls.recipe_choices(self._left_out),
+            value=controls.DEFAULT_RECIPE,
+            label="Method or recipe",
+            elem_id="recipe",
         )
         shown = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
         self._settings = [*map(components.build_component, shown)]
@@ -193,10 +198,12 @@ class Form:
         further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
         all_controls = controls.make_controls(recipe, self._bounds, values)
         files = [str(path) if path else gr.skip() for path in paths]
+        # A recipe that is left out may run with these flags, as those of the gallery do with HED's weights.
+        choices = controls.recipe_choices(self._left_out.keys() - {recipe})
         return [
             controls.choice_of(recipe),
             *files,
-            recipe,
+            gr.update(choices=choices, value=recipe),
             *map(components.update_component, all_controls),
             further,
             message,

@@ -16,6 +16,7 @@ from neural_style.images import scene_building
 from neural_style.images.inputs import Inputs
 from neural_style.images.writing import TEXT_KEY
 from neural_style.planning.plan import Plan, make_plan, read_inputs
+from neural_style.pretrained import required_files
 from neural_style.results.record import RunInfo, changed_flags, upgrade_value
 from neural_style.settings import checked, recipes
 from neural_style.settings.combining import did_you_mean
@@ -99,10 +100,17 @@ def read_settings(recipe: str, values: Mapping[str, Any]) -> Settings:
       values: values by name, or text as on the command line.
 
     Raises:
-      UserError: a name or value does not exist, or visitors may not use it (see `check_allowed`).
+      UserError: a name or value does not exist, visitors may not use it (see `check_allowed`), or the weights are not
+        on this machine.
     """
     check_allowed(values)
-    return Settings.read(recipe, **values)
+    settings = Settings.read(recipe, **values)
+    if not required_files.weights_are_here(settings):
+        raise UserError(
+            f"This needs the {settings.network.weights} weights of {settings.network.network}, which are not on this "
+            "machine: choose another recipe."
+        )
+    return settings
 
 
 def check_allowed(values: Mapping[str, Any]) -> None:
@@ -212,7 +220,7 @@ def read_record(path: str, bounds: WebSettings) -> RecordedRun:
     known = {name: value for name, value in flags.items() if name in FIELDS and _affects_picture(name)}
     check_allowed({name: upgrade_value(name, value) for name, value in known.items()})
     changed = {name: value for name, value in changed.items() if _affects_picture(name)}
-    Settings.read(recipe, **changed)
+    read_settings(recipe, changed)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
     return RecordedRun(recipe, changed, photo, painting)
 
