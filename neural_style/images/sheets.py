@@ -36,9 +36,7 @@ def make_sheet(pictures: Sequence[Image.Image], names: Sequence[str], columns: i
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left, top = number % columns * cell_cols, number // columns * cell_rows
         sheet.paste(picture, (left, top))
-        draw.text(
-            (left + INDENT, top + picture.height + 2), _shorten(name, font, caption_cols), "black", font
-        )
+        draw.text((left + INDENT, top + picture.height + 2), _shorten(name, font, caption_cols), "black", font)
     return sheet
 
 
