@@ -107,7 +107,7 @@ class Engine:
         return self.run(*prepare(content, styles, settings)).steps()
 
     def _make_run(self, inputs: Inputs, plan: Plan, tools: Tools, resumed: Mapping[str, Any] | None) -> Run:
-        method = plan.settings.run_method
+        method = plan.settings.final_method
         path = method.litert_run if plan.uses_litert else method.run
         assert path is not None  # a plan uses LiteRT only where the method has a run for it
         loading = contextlib.nullcontext if plan.uses_litert or "tensorflow" in sys.modules else self._loading

@@ -33,7 +33,7 @@ def test_loss_terms_and_gradient_at_fixed_images(convolution):
         expected, at = EXPECTED[name], run.evaluator.at(image.astype(np.float64).reshape(-1))
         assert at.loss == pytest.approx(expected["loss"], rel=1e-5)
         for term, value in expected["terms"].items():
-            assert at.layers[term] == pytest.approx(value, rel=1e-5, abs=1e-7 * expected["loss"])
+            assert at.terms[term] == pytest.approx(value, rel=1e-5, abs=1e-7 * expected["loss"])
         tolerance = 1e-4 * expected["grad_l2"]
         assert np.linalg.norm(at.gradient) == pytest.approx(expected["grad_l2"], rel=1e-4)
         assert np.abs(at.gradient).mean() == pytest.approx(expected["grad_abs_mean"], rel=1e-4)

@@ -52,9 +52,7 @@ def test_the_loss_is_that_of_a_photograph_with_a_mirrored_border():
     np.testing.assert_array_equal(inside.scene.content, whole.scene.content)
     term = "content/block5_conv2"
     noise = np.random.default_rng(0).uniform(-9, 9, x.size)
-    assert inside.evaluator.at(x + noise).layers[term] == pytest.approx(
-        whole.evaluator.at(x + noise).layers[term], 1e-9
-    )
+    assert inside.evaluator.at(x + noise).terms[term] == pytest.approx(whole.evaluator.at(x + noise).terms[term], 1e-9)
 
 
 def test_tiles_and_the_whole_agree_with_a_margin():

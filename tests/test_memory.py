@@ -21,7 +21,7 @@ def free(monkeypatch):
 @pytest.fixture(params=[True, False], ids=["AVX-512", "no AVX-512"])
 def kinds(request, monkeypatch):
     """Both kinds of processors."""
-    monkeypatch.setattr(memory.device, "has_any", lambda *instructions: request.param)
+    monkeypatch.setattr(memory.device, "cpu_has_any", lambda *instructions: request.param)
 
 
 def choose(wanted, rows, *flags, optimizer="adam"):
@@ -57,7 +57,9 @@ def test_too_little_memory_raises_an_error_in_advance(free, kinds):
 def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
     def needed(pixels, tile, precision="float32", *flags):
         size = pixels, pixels
-        return memory.computed(*size, tile, precision, options(*flags)) + memory.kept(*size, options(*flags))
+        return memory.estimate_evaluation(*size, tile, precision, options(*flags)) + memory.estimate_kept(
+            *size, options(*flags)
+        )
 
     assert needed(2048, 256) < needed(2048, 512) < needed(2048, None)
     assert needed(512, None, "bfloat16") < needed(512, None)
@@ -89,16 +91,16 @@ def test_the_minimum_of_all_control_groups_counts(free, monkeypatch, tmp_path, c
     _, limit, used = memory.CGROUPS[controller]
     monkeypatch.setattr(memory, "CGROUPS", {controller: (tmp_path, limit, used)})
     monkeypatch.setattr(memory, "OWN_CGROUPS", tmp_path / "own")
-    assert memory.free() == 24e9
+    assert memory.free_bytes() == 24e9
     (tmp_path / "own").write_text(f"7:cpuset:/elsewhere\n5:{controller}:/service/run/unseen\n")
     within = tmp_path / "service" / "run"
     within.mkdir(parents=True)
     for folder, maximum, used_now in ((tmp_path, "max", 5e8), (tmp_path / "service", 2e9, 5e8), (within, 1e9, 4e8)):
         (folder / limit).write_text(f"{maximum if maximum == 'max' else int(maximum)}\n")
         (folder / used).write_text(f"{int(used_now)}\n")
-    assert memory.free() == 6e8
+    assert memory.free_bytes() == 6e8
     (within / limit).write_text("max\n")
-    assert memory.free() == 1.5e9
+    assert memory.free_bytes() == 1.5e9
 
 
 def test_a_tiled_run_equals_an_untiled_one():

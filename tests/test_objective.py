@@ -158,7 +158,7 @@ def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
         content, style = session.scene.content, session.scene.styles[0]
         for share in (0.5, 0.75):
             image = (content + share * (style - content)).astype(np.float64)
-            found = by_kind(session.evaluator.at(image.reshape(-1)).layers)
+            found = by_kind(session.evaluator.at(image.reshape(-1)).terms)
             ratios.append([found["content"] / found["style"], found["content"] / found["total_variation"]])
     change = np.abs(np.array(ratios[2:]) / ratios[:2] - 1)
     assert change.max() < 0.2 if same else change.max() > 3

@@ -8,7 +8,7 @@ from neural_style.images import geometry
 from neural_style.optimize import optimizers
 from neural_style.optimize.curvature import MEMORY, Curvature
 from neural_style.optimize.evaluator import Evaluator
-from neural_style.optimize.loop import transfer
+from neural_style.optimize.loop import optimize_image
 from neural_style.planning.plan import prepare
 
 SHAPE = (4, 5, 3)
@@ -40,14 +40,14 @@ def bowl(wanted, scale=1.0, noise=0.0):
 @pytest.mark.parametrize("name", EVERY)
 def test_every_optimizer_finds_the_minimum(name, rng):
     wanted = rng.uniform(50, 200, SHAPE)
-    *_, end = transfer(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 5)
+    *_, end = optimize_image(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 5)
     np.testing.assert_allclose(end.image, wanted, atol=2)
 
 
 @pytest.mark.parametrize("name", ["lbfgs, clipped", "adam"])
 def test_clip_keeps_the_image_in_range(name, rng):
     wanted = rng.uniform(-200, 400, SHAPE)
-    *_, end = transfer(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 3)
+    *_, end = optimize_image(bowl(wanted), EVERY[name](40), np.full(SHAPE, 128.0), 3)
     assert end.image.min() >= 0
     assert end.image.max() <= 255
     np.testing.assert_allclose(end.image, np.clip(wanted, 0, 255), atol=8)
@@ -57,19 +57,19 @@ def test_clip_keeps_the_image_in_range(name, rng):
 @pytest.mark.parametrize("name", ["lbfgs", "continuous lbfgs"])
 def test_the_units_of_the_loss_do_not_stop_lbfgs(name, scale, rng):
     wanted = rng.uniform(50, 200, SHAPE)
-    *_, end = transfer(bowl(wanted, scale), EVERY[name](40), np.full(SHAPE, 128.0), 3)
+    *_, end = optimize_image(bowl(wanted, scale), EVERY[name](40), np.full(SHAPE, 128.0), 3)
     np.testing.assert_allclose(end.image, wanted, atol=2)
 
 
 def test_continuous_lbfgs_survives_a_noisy_gradient(rng):
     wanted = rng.uniform(50, 200, SHAPE)
-    start, *_, end = transfer(bowl(wanted, noise=0.1), EVERY["continuous lbfgs"](60), np.full(SHAPE, 128.0), 4)
+    start, *_, end = optimize_image(bowl(wanted, noise=0.1), EVERY["continuous lbfgs"](60), np.full(SHAPE, 128.0), 4)
     assert end.loss < start.loss * 1e-3
 
 
 def test_continuous_lbfgs_never_rises_and_exceeds_its_evaluations_only_by_the_last_search(rng):
     wanted = rng.uniform(50, 200, SHAPE)
-    steps = list(transfer(bowl(wanted), EVERY["continuous lbfgs"](7), np.full(SHAPE, 128.0), 4))
+    steps = list(optimize_image(bowl(wanted), EVERY["continuous lbfgs"](7), np.full(SHAPE, 128.0), 4))
     longest = 10  # halvings, from 1 to SHORTEST
     assert all(7 <= step.evaluations < 7 + longest for step in steps[1:])
     losses = [step.loss for step in steps]
@@ -81,7 +81,7 @@ def test_continuous_lbfgs_does_not_depend_on_the_evaluations_per_step(rng):
     wanted, losses = rng.uniform(50, 200, SHAPE), []
     for evaluations, iterations in ((1, 30), (30, 1)):
         evaluator = bowl(wanted)
-        list(transfer(evaluator, EVERY["continuous lbfgs"](evaluations), np.full(SHAPE, 128.0), iterations))
+        list(optimize_image(evaluator, EVERY["continuous lbfgs"](evaluations), np.full(SHAPE, 128.0), iterations))
         losses.append(evaluator.losses[:30])
     assert losses[0] == losses[1]
 
@@ -147,7 +147,7 @@ def test_a_loss_that_is_not_finite_raises_an_error():
 
 def test_zero_iterations_give_only_the_start(rng):
     image = rng.uniform(0, 255, SHAPE)
-    (step,) = transfer(bowl(image + 1), EVERY["lbfgs"](20), image, 0)
+    (step,) = optimize_image(bowl(image + 1), EVERY["lbfgs"](20), image, 0)
     assert (step.index, step.evaluations) == (0, 1)
     np.testing.assert_allclose(step.image, image, rtol=1e-6)
 
@@ -165,12 +165,12 @@ def test_a_stall_in_coarse_arithmetic_switches_to_the_finer_one(rng, name):
         return loss, -gradient, terms
 
     evaluator = Evaluator(coarse, SHAPE, lambda: fine)
-    start, *_, end = transfer(evaluator, EVERY[name](60), np.full(SHAPE, 128.0), 3)
-    assert evaluator.refined
+    start, *_, end = optimize_image(evaluator, EVERY[name](60), np.full(SHAPE, 128.0), 3)
+    assert evaluator.uses_float32
     assert end.loss < 1e-3 * start.loss
     again = Evaluator(coarse, SHAPE, lambda: fine)
     again.restore(evaluator.state())
-    assert again.refined
+    assert again.uses_float32
     assert again.at(np.full(60, 7.0)).loss == pytest.approx(fine(np.full(SHAPE, 7.0))[0])
 
 
@@ -191,7 +191,7 @@ def test_an_interruption_during_the_switch_of_precision_keeps_the_best_image():
     evaluator = Evaluator(objective, (1, 1, 3), lambda: objective)
     best = evaluator.at(np.ones(3))
     evaluator.at(2 * np.ones(3))
-    evaluator.refine()
-    assert evaluator.best is None
-    assert evaluator.lowest is best
-    assert evaluator.at(3 * np.ones(3)) is evaluator.lowest
+    evaluator.switch_to_float32()
+    assert evaluator.best_in_precision is None
+    assert evaluator.best is best
+    assert evaluator.at(3 * np.ones(3)) is evaluator.best

@@ -44,11 +44,11 @@ def test_terms_total_and_gradient_at_fixed_images(name, precision):
         expected = FORMULAS[name][image_name]
         at = run.evaluator.at(image.astype(np.float64).reshape(-1))
         assert at.loss == pytest.approx(expected["total"], rel=loss_tolerance)
-        received = {key: value for key, value in at.layers.items() if key.startswith("content/")}
+        received = {key: value for key, value in at.terms.items() if key.startswith("content/")}
         assert sum(received.values()) == pytest.approx(content_weight * expected["content"], rel=loss_tolerance)
         for key, value in expected.items():
             if key.startswith("style/"):
-                assert at.layers[key] == pytest.approx(style_weight * value, rel=loss_tolerance)
+                assert at.terms[key] == pytest.approx(style_weight * value, rel=loss_tolerance)
         tolerance = gradient_tolerance * expected["grad_l2"]
         assert np.linalg.norm(at.gradient) == pytest.approx(expected["grad_l2"], rel=gradient_tolerance)
         for index, value in expected["grad_at"].items():

@@ -27,7 +27,7 @@ def assert_agrees(run, case):
     for name, image in {"at_content": content, "at_half": (content + style) / 2, "at_style": style}.items():
         x, expected = image.astype(np.float64).reshape(-1), case[name]
         assert run.evaluator.loss(x) == pytest.approx(expected["loss"], rel=1e-5)
-        assert sum(run.evaluator.at(x).layers.values()) == pytest.approx(expected["loss"], rel=1e-5)
+        assert sum(run.evaluator.at(x).terms.values()) == pytest.approx(expected["loss"], rel=1e-5)
         gradient = run.evaluator.gradient(x).reshape(image.shape)[..., ::-1].reshape(-1)  # by blue, green, red
         tolerance = 1e-4 * expected["grad_l2"]
         assert np.linalg.norm(gradient) == pytest.approx(expected["grad_l2"], rel=1e-4)

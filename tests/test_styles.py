@@ -107,7 +107,7 @@ def test_training_changes_the_new_styles_alone_and_lowers_their_loss(painters, s
 
 def test_a_style_begins_as_the_nearest_of_the_network_and_learns_in_its_colours(painters, started):
     crops, made, training = started
-    _, kernels, _ = weights.cached(VGG, 0, Cache(1e9))
+    _, kernels, _ = weights.load_cached(VGG, 0, Cache(1e9))
     encoder = model.build(VGG, kernels, LOSS.style_layers, "float32")
     target = {name: gram(maps) for name, maps in encoder(STYLES[0][None].astype(np.float64)).items()}
     images, distances = crops.batch(0).astype(np.float32), []
@@ -135,7 +135,7 @@ def relative(found, target):
 
 
 def test_the_terms_equal_an_independent_computation():
-    _, kernels, _ = weights.cached(VGG, 0, Cache(1e9))
+    _, kernels, _ = weights.load_cached(VGG, 0, Cache(1e9))
     encoder = model.build(VGG, kernels, LOSS.layers, "float64")
     style, contents = pixels(SWIRLS)[:64, :96], pixels(COFFEE)[None, :48, :48].astype(np.float64).repeat(2, axis=0)
     contents[1] = contents[1][::-1]

@@ -45,7 +45,9 @@ class Run(BaseRun):
         levels, seed = self._settings.analogy.analogy_levels, self._settings.picture.seed
         network, facts = self._load_network()
         content, style = self._scene.content, self._scene.styles[0]
-        pair = ImagePair(network, content, style, self._settings.analogy.plan, self._plan.evaluations, self._watch)
+        pair = ImagePair(
+            network, content, style, self._settings.analogy.plan, self._plan.evaluations_per_iteration, self._watch
+        )
         match = self._load_start(pair, facts)
         losses: list[float] = []
         first = len(match.levels)
@@ -61,7 +63,7 @@ class Run(BaseRun):
         """Load the network; return it and the facts of the run."""
         network, seed = self._settings.network, self._settings.picture.seed
         deepest, precision = max(self._settings.analogy.analogy_levels), self._plan.precision
-        source, kernels, key = weights.cached(network, seed, self._cache)
+        source, kernels, key = weights.load_cached(network, seed, self._cache)
         facts = {"device": device.describe_device(), "precision": precision, "weights": source, "tile": None}
 
         def make_network() -> Network:

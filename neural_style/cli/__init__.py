@@ -1,1 +1,1 @@
-"""The command line; the only room that knows absl."""
+"""The command line; the only package that imports absl."""

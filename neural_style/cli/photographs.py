@@ -106,7 +106,7 @@ def _check_shared(styles: Sequence[str], settings: Settings) -> None:
     for style in styles:
         if not style_networks.find(style):
             reading.load(style, settings.picture.largest_image)
-    if settings.run_method.needs_vgg:
+    if settings.final_method.needs_vgg:
         weights.check(settings.network)
 
 

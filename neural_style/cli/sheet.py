@@ -109,7 +109,7 @@ def _find_looks(sources: Sequence[str], given: Mapping[str, Any], recipe: str | 
     Raises:
       UserError: there are too many pictures, a recipe is given for a trained network, or paintings beside it.
     """
-    style_networks.method(sources, {})  # an error where a network is not alone, or its name is misspelt
+    style_networks.method_setting(sources, {})  # an error where a network is not alone, or its name is misspelt
     network = style_networks.find(sources[0])
     if network is None:
         chosen = {"recipe": recipe or "instant"}

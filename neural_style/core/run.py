@@ -51,7 +51,7 @@ class Evaluated(Protocol):
     """The result of an evaluation of the loss."""
 
     loss: float
-    layers: Mapping[str, float]
+    terms: Mapping[str, float]
 
 
 class Engine(Protocol):

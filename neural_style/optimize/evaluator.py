@@ -18,14 +18,14 @@ class Evaluation:
       x: [rows * cols * 3] float64.
       loss: the terms' sum.
       gradient: of the shape of `x`, float64.
-      layers: the terms of the loss by name, such as "content/LAYER".
+      terms: of the loss by name, such as "content/LAYER".
       seconds: that the evaluation took.
     """
 
     x: np.ndarray
     loss: float
     gradient: np.ndarray
-    layers: dict[str, float]
+    terms: dict[str, float]
     seconds: float = 0.0
 
 
@@ -39,38 +39,38 @@ class Evaluator:
     Attributes:
       losses: the loss of each evaluation, in order.
       last: the last evaluation that was asked for, or None.
-      best: the evaluation with the lowest loss so far in the current precision, or None.
-      refined: whether the finer objective is in use.
+      best_in_precision: the evaluation with the lowest loss so far in the current precision, or None.
+      uses_float32: whether it has switched to float32.
     """
 
     def __init__(
         self,
         objective: Callable,
         shape: tuple[int, int, int],
-        finer: Callable[[], Callable] | None = None,
+        make_float32: Callable[[], Callable] | None = None,
         watch: Watch | None = None,
     ):
         """
         Args:
           objective: image [rows, cols, 3] float64 → (loss, gradient of the same shape, {term: value}).
           shape: (rows, cols, 3).
-          finer: makes the same objective in a finer precision, for `refine`.
+          make_float32: makes the same objective in float32; None where it is that precise already.
           watch: called after each evaluation.
         """
         self._objective = objective
         self._shape = shape
-        self._finer = finer
+        self._make_float32 = make_float32
         self._watch = watch
-        self.refined = False
+        self.uses_float32 = False
         self.last: Evaluation | None = None
-        self.best: Evaluation | None = None
-        self._coarser: Evaluation | None = None
+        self.best_in_precision: Evaluation | None = None
+        self._best_before_float32: Evaluation | None = None
         self.losses: list[float] = []
 
     @property
-    def lowest(self) -> Evaluation | None:
-        """The evaluation with the lowest loss so far; before the finer objective has one, the coarser one's."""
-        return self.best or self._coarser
+    def best(self) -> Evaluation | None:
+        """The evaluation with the lowest loss so far; just after the switch to float32, the one before it."""
+        return self.best_in_precision or self._best_before_float32
 
     @property
     def evaluations(self) -> int:
@@ -91,7 +91,7 @@ class Evaluator:
         Raises:
           UserError: loss or gradient is not finite.
         """
-        for known in (self.last, self.best):
+        for known in (self.last, self.best_in_precision):
             if known is not None and np.array_equal(known.x, x):
                 self.last = known
                 return known
@@ -99,34 +99,35 @@ class Evaluator:
         self.losses.append(new.loss)
         self._check_finite(new)
         self.last = new
-        if self.best is None or new.loss < self.best.loss:
-            self.best = new
+        if self.best_in_precision is None or new.loss < self.best_in_precision.loss:
+            self.best_in_precision = new
         if self._watch:
             self._watch(new)
         return new
 
-    def refine(self) -> bool:
-        """Switch to the finer objective; return False if there is none or it is already in use."""
-        if self._finer is None or self.refined:
+    def switch_to_float32(self) -> bool:
+        """Continue in float32; return False if it does so already."""
+        if self._make_float32 is None or self.uses_float32:
             return False
-        self._coarser = self.best  # making the finer objective takes a while, and Ctrl-C may interrupt it
-        self._objective = self._finer()
-        self.refined = True
-        self.last = self.best = None  # losses in two precisions can't be compared
+        # Making the objective takes a while, and Ctrl-C may interrupt it.
+        self._best_before_float32 = self.best_in_precision
+        self._objective = self._make_float32()
+        self.uses_float32 = True
+        self.last = self.best_in_precision = None  # losses in two precisions can't be compared
         return True
 
     def state(self) -> dict:
         """Return what `restore` needs: JSON types and arrays."""
-        best = None if self.best is self.last else vars(self.best)
-        return {"losses": list(self.losses), "refined": self.refined, "last": vars(self.last), "best": best}
+        best = None if self.best_in_precision is self.last else vars(self.best_in_precision)
+        return {"losses": list(self.losses), "refined": self.uses_float32, "last": vars(self.last), "best": best}
 
     def restore(self, state: dict) -> None:
         """Restore a `state`."""
         if state["refined"]:
-            self.refine()
+            self.switch_to_float32()
         self.losses[:] = state["losses"]
         self.last = Evaluation(**state["last"])
-        self.best = self.last if state["best"] is None else Evaluation(**state["best"])
+        self.best_in_precision = self.last if state["best"] is None else Evaluation(**state["best"])
 
     def _evaluate(self, x: np.ndarray) -> Evaluation:
         start_time = time.perf_counter()
@@ -138,7 +139,7 @@ class Evaluator:
     def _check_finite(self, new: Evaluation) -> None:
         if np.isfinite(new.loss) and np.isfinite(new.gradient).all():
             return
-        terms = ", ".join(f"{name} {value:.4g}" for name, value in new.layers.items())
+        terms = ", ".join(f"{name} {value:.4g}" for name, value in new.terms.items())
         raise UserError(
             f"Expected a finite loss and gradient, received a loss of {new.loss} at evaluation {self.evaluations} "
             f"({terms}): lower the weight of the term that overflows, or --learning_rate, or check the weights."

@@ -10,7 +10,7 @@ from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.optimizers import Optimizer
 
 
-def transfer(
+def optimize_image(
     evaluator: Evaluator, optimizer: Optimizer, image: np.ndarray, iterations: int, first: int = 0
 ) -> Iterator[Step]:
     """Optimise `image`.
@@ -36,7 +36,7 @@ def transfer(
             index,
             x.reshape(image.shape).astype(np.float32),
             evaluation.loss,
-            evaluation.layers,
+            evaluation.terms,
             float(np.linalg.norm(evaluation.gradient)),
             tuple(evaluator.losses[evaluations_before:]),
             time.perf_counter() - start_time,
@@ -46,6 +46,6 @@ def transfer(
 def _move(evaluator: Evaluator, optimizer: Optimizer, x: np.ndarray) -> np.ndarray:
     """One iteration. If it finds nothing lower, a finer precision may: the noise of a coarse one hides small gains."""
     moved = optimizer.step(evaluator, x)
-    if np.array_equal(moved, x) and evaluator.refine():
+    if np.array_equal(moved, x) and evaluator.switch_to_float32():
         moved = optimizer.step(evaluator, x)
     return moved

@@ -1,5 +1,6 @@
 """A run: from a run's images to its Steps, scale by scale."""
 
+import dataclasses
 import functools
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
@@ -21,6 +22,22 @@ from neural_style.optimize.tiled_objective import make_tiled_objective
 from neural_style.planning import device
 from neural_style.planning.plan import Plan
 from neural_style.vgg import adaptation, model, weights
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedWeights:
+    """VGG's weights, as a run uses them.
+
+    Attributes:
+      source: where they come from, for the record.
+      arrays: kernels and biases by layer.
+      cache_key: under which what is made of them can be kept for the next run; None where they are adapted to the
+        images of this run.
+    """
+
+    source: str
+    arrays: model.Weights
+    cache_key: tuple | None
 
 
 class Run:
@@ -49,9 +66,9 @@ class Run:
         `steps` does so, while it holds the cache.
         """
         plan, image = self._plan, None
-        scene = self._build_scene(0)
-        origin, kernels, key = self._weights(scene)
-        facts = {"device": device.describe_device(), "precision": plan.precision, "weights": origin}
+        scene = self._build_scene(0)  # weights may be adapted to its images, also where a later scale resumes
+        loaded = self._load_weights(scene)
+        facts = {"device": device.describe_device(), "precision": plan.precision, "weights": loaded.source}
         if plan.start_origin:
             facts["start"] = plan.start_origin
         resumed = self._resumed or {"scale": 0}
@@ -59,8 +76,8 @@ class Run:
             raise UserError(DAMAGED_STATE)
         for scale in range(resumed["scale"], len(plan.sizes)):
             if scale:
-                scene = self._build_scene(scale, image)
-            session = self._start_session(scale, scene, kernels, key, facts)
+                scene = self._build_scene(scale, image)  # without `image` where it resumes; `restore` sets it then
+            session = self._start_session(scale, scene, loaded, facts)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session
@@ -71,15 +88,18 @@ class Run:
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[scale], coarser)
         return scene.with_margin(self._settings.optimizer.margin)
 
-    def _start_session(
-        self, scale: int, scene: Scene, kernels: model.Weights, key: tuple | None, facts: Mapping[str, Any]
-    ) -> Session:
+    def _start_session(self, scale: int, scene: Scene, loaded: LoadedWeights, facts: Mapping[str, Any]) -> Session:
         """The evaluator and optimiser of a scale."""
         plan, tile = self._plan, self._plan.tiles[scale]
-        bind = functools.partial(self._bind, kernels, key, scene, tile)
-        float32_objective = functools.partial(bind, "float32") if plan.precision == "bfloat16" else None
-        evaluator = Evaluator(bind(plan.precision), scene.content.shape, float32_objective, self._watch)
-        optimizer = optimizers.make_optimizer(self._settings.optimizer, plan.evaluations, scene.content.size)
+
+        def make_loss_function(precision: str) -> LossFunction:
+            return self._make_loss_function(loaded, scene, tile, precision)
+
+        make_float32 = functools.partial(make_loss_function, "float32") if plan.precision == "bfloat16" else None
+        evaluator = Evaluator(make_loss_function(plan.precision), scene.content.shape, make_float32, self._watch)
+        optimizer = optimizers.make_optimizer(
+            self._settings.optimizer, plan.evaluations_per_iteration, scene.content.size
+        )
         scales_left = len(plan.sizes) - 1 - scale
         return Session(scene, evaluator, optimizer, plan.iterations[scale], scale, scales_left, {**facts, "tile": tile})
 
@@ -93,50 +113,48 @@ class Run:
             raise RuntimeError(NO_STEPS)
         return self._session.result()
 
-    def _weights(self, scene: Scene) -> tuple[str, model.Weights, tuple | None]:
-        """Load the weights, and adapt them to the images where the settings ask for it.
+    def _load_weights(self, scene: Scene) -> LoadedWeights:
+        """Load the weights, and adapt them to the scene's images where the settings ask for it.
 
-        Returns:
-          Where they come from, the weights, and the key by which a network of them can be cached; None where they are
-          adapted to the images of this scene. A film's frames share the weights adapted to the first one.
+        A film's frames share the weights that were adapted to the first one.
         """
         network, seed, first_frame = self._settings.network, self._settings.picture.seed, self._inputs.adaptation_inputs
-        origin, kernels, key = weights.cached(network, seed, self._cache)
-        if kernels is not None and network.normalize_weights == "none":
-            return origin, kernels, key
+        source, arrays, key = weights.load_cached(network, seed, self._cache)
+        if arrays is not None and network.normalize_weights == "none":
+            return LoadedWeights(source, arrays, key)
 
         def adapt(to: Scene) -> model.Weights:
             images = [to.content, *to.styles]
-            return adaptation.adapt_weights(network, kernels, images, seed, self._settings.loss.layers)
+            return adaptation.adapt_weights(network, arrays, images, seed, self._settings.loss.layers)
 
         if first_frame is None:
-            return origin, adapt(scene), None
-        key = ("adapted", first_frame, key)
+            return LoadedWeights(source, adapt(scene), None)
+        key = ("adapted", first_frame, key)  # inputs are equal where they are the same object
 
         def adapt_to_first() -> model.Weights:
             return adapt(build_scene(first_frame, self._settings, self._plan.adaptation_size))
 
-        return origin, self._cache.get(key, adapt_to_first, weights.bytes_of), key
+        return LoadedWeights(source, self._cache.get(key, adapt_to_first, weights.bytes_of), key)
 
-    def _bind(
-        self, kernels: model.Weights, key: tuple | None, scene: Scene, tile: int | None, precision: str
+    def _make_loss_function(
+        self, loaded: LoadedWeights, scene: Scene, tile: int | None, precision: str
     ) -> LossFunction:
         """The loss as a function of what is painted."""
         settings, frames = self._settings, len(scene.warped_frames)
-        make = functools.partial(self._make_objective, kernels, tile, precision, frames)
-        if key is None:
+        make = functools.partial(self._make_objective, loaded.arrays, tile, precision, frames)
+        if loaded.cache_key is None:
             objective = make()
         else:
-            key = ("objective", key, settings.network, settings.loss, tile, precision, frames)
+            key = ("objective", loaded.cache_key, settings.network, settings.loss, tile, precision, frames)
             objective = self._cache.get(key, make, lambda objective: objective.nbytes)
         if settings.optimizer.reuse_constant_rows:
             return scene.wrap_objective(objective.bind_scene(scene))
-        # A tiled objective always reuses them, and has no such parameter.
+        # Settings refuse --noreuse_constant_rows with tiles, so this is the objective of whole images.
         return scene.wrap_objective(objective.bind_scene(scene, reuse=False))
 
-    def _make_objective(self, kernels: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
+    def _make_objective(self, arrays: model.Weights, tile: int | None, precision: str, warped_frames: int) -> Any:
         settings = self._settings
         if tile is not None:
-            return self._make_tiled(settings, kernels, tile, precision, warped_frames)
-        network = model.build(settings.network, kernels, settings.loss.layers, precision)
+            return self._make_tiled(settings, arrays, tile, precision, warped_frames)
+        network = model.build(settings.network, arrays, settings.loss.layers, precision)
         return Objective(network, make_loss(settings.loss, warped_frames))

@@ -11,7 +11,7 @@ from neural_style.core.run import NO_STEPS
 from neural_style.core.step import Step
 from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
-from neural_style.optimize.loop import transfer
+from neural_style.optimize.loop import optimize_image
 from neural_style.optimize.optimizers import Optimizer
 
 
@@ -36,7 +36,7 @@ class Session:
     ):
         """
         Args:
-          scene, evaluator, optimizer, iterations: see `transfer`.
+          scene, evaluator, optimizer, iterations: see `optimize_image`.
           scale, scales_left, facts: see `Step`.
         """
         self.scene = scene
@@ -53,8 +53,8 @@ class Session:
     def steps(self) -> Iterator[Step]:
         """Yield the start, then each iteration; after `restore`, the remaining ones."""
         first = max(self._restored_index, 0)
-        for step in transfer(self.evaluator, self._optimizer, self._start, self._iterations, first):
-            if self.evaluator.refined:
+        for step in optimize_image(self.evaluator, self._optimizer, self._start, self._iterations, first):
+            if self.evaluator.uses_float32:
                 self.facts.setdefault("float32_from_iteration", step.index)
             image, facts = self.scene.composite(step.image), dict(self.facts)
             image.flags.writeable = False  # the next scale starts from it
@@ -72,29 +72,29 @@ class Session:
 
     def result(self) -> np.ndarray:
         """Return the last step's image; `steps` must have been taken, also of a session that was complete already."""
-        return self._reached.image
+        return self._last_step.image
 
     def best(self) -> np.ndarray | None:
         """Return the image [rows, cols, 3] with the lowest loss so far.
 
         Before the first evaluation it is the coarser scale's image, enlarged, or None at the first scale.
         """
-        lowest = self.evaluator.lowest
-        if lowest is None:
+        best = self.evaluator.best
+        if best is None:
             return self.scene.composite(self.scene.start) if self._scale else None
-        return self.scene.composite(lowest.x.reshape(self.scene.content.shape).astype(np.float32))
+        return self.scene.composite(best.x.reshape(self.scene.content.shape).astype(np.float32))
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to continue from the last step as if never interrupted."""
         return {
-            "index": self._reached.index,
+            "index": self._last_step.index,
             "facts": self.facts,
             "evaluator": self.evaluator.state(),
             "optimizer": self._optimizer.state(),
         }
 
     @property
-    def _reached(self) -> Step:
+    def _last_step(self) -> Step:
         """The last step."""
         if self._last is None:
             raise RuntimeError(NO_STEPS)

@@ -10,7 +10,7 @@ GPU_FILES = ("nvidia[0-9]*", "kfd", "dxg")
 """The device files of NVIDIA's and AMD's GPUs under Linux, and of GPUs in WSL."""
 
 
-def has_any(*instructions: str) -> bool:
+def cpu_has_any(*instructions: str) -> bool:
     """Whether the processor has one of `instructions`, such as "avx512f"; False where that is unknown."""
     if not CPUINFO.exists():
         return False
@@ -44,7 +44,7 @@ def resolve_precision(precision: str) -> str:
     gpus = _gpus()
     if gpus:
         return "bfloat16" if _details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0) else "float32"
-    return "bfloat16" if has_any("amx_bf16", "avx512_bf16") else "float32"
+    return "bfloat16" if cpu_has_any("amx_bf16", "avx512_bf16") else "float32"
 
 
 def describe_device() -> str:

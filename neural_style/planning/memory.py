@@ -36,7 +36,7 @@ CGROUPS = {
 OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
-def computed(
+def estimate_evaluation(
     rows: int, cols: int, tile: int | None, precision: str, settings: Settings, largest_style: int = 0, images: int = 1
 ) -> float:
     """Estimates the bytes that an evaluation of `rows` x `cols` pixels needs on its device.
@@ -48,7 +48,7 @@ def computed(
       largest_style: pixels of the largest style image, which goes through the network once, forward, also in tiles.
       images: how many go through the network together.
     """
-    onednn = device.has_any("avx512f") and device.gpu_memory() is None
+    onednn = device.cpu_has_any("avx512f") and device.gpu_memory() is None
     per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
     if tile is None:
         return base + per_pixel * max(rows * cols * images, FORWARD * largest_style)
@@ -56,7 +56,7 @@ def computed(
     return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
 
 
-def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
+def estimate_kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
     """Estimates the bytes that optimiser and evaluator keep in the machine's memory."""
     optimizer = settings.optimizer
     per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
@@ -65,7 +65,7 @@ def kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> fl
     return per_pixel * rows * cols
 
 
-def free() -> float:
+def free_bytes() -> float:
     """Return the free bytes of the machine or its container, whichever is less; infinity where they are unknown."""
     try:
         machine = psutil.virtual_memory().available
@@ -108,7 +108,7 @@ def choose_tile(
     Raises:
       UserError: nothing fits.
     """
-    wanted, host, gpu = settings.optimizer.tile, free(), device.gpu_memory()
+    wanted, host, gpu = settings.optimizer.tile, free_bytes(), device.gpu_memory()
     images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
     candidates: list[int | None]
     if isinstance(wanted, int):
@@ -119,14 +119,14 @@ def choose_tile(
     else:
         candidates = [None]
     # Styles lie in memory as float32 images until they were measured.
-    own = kept(rows, cols, settings, largest_style) + 12 * largest_style * styles
+    own = estimate_kept(rows, cols, settings, largest_style) + 12 * largest_style * styles
     for tile in candidates:
-        work = computed(rows, cols, tile, precision, settings, largest_style, images)
+        work = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
         if _fits(work, own, host, gpu):
             return tile
     least = (work + own) / 1e9
-    lighter = own - kept(rows, cols, settings, largest_style) + PER_PIXEL_KEPT["adam"] * rows * cols
-    smallest = computed(rows, cols, TILES[-1], precision, settings)
+    lighter = own - estimate_kept(rows, cols, settings, largest_style) + PER_PIXEL_KEPT["adam"] * rows * cols
+    smallest = estimate_evaluation(rows, cols, TILES[-1], precision, settings)
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,
         "--tile=auto": wanted != "auto" and settings.tileable and _fits(smallest, own, host, gpu),
@@ -142,7 +142,11 @@ def choose_tile(
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "fewer rows") -> None:
     """Raise a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
-    work, host, gpu = computed(0, 0, None, precision, settings, rows * cols), free(), device.gpu_memory()
+    work, host, gpu = (
+        estimate_evaluation(0, 0, None, precision, settings, rows * cols),
+        free_bytes(),
+        device.gpu_memory(),
+    )
     if not _fits(work, 12 * rows * cols, host, gpu):
         raise UserError(
             f"The features of {rows} x {cols} pixels would need about {work / 1e9:.1f} GB of memory, and "

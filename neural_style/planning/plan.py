@@ -30,9 +30,10 @@ class Plan:
       settings: of the run.
       sizes: rows and columns of each scale, coarse to fine.
       iterations: of each scale.
-      evaluations: of the loss in each iteration, for one image.
+      evaluations_per_iteration: of the loss, for one image.
       precision: of the arithmetic: "float32", "float64" or "bfloat16".
-      tiles: the side of the square tiles at each scale, in pixels; None where the image is taken whole.
+      tiles: the side of the square tiles at each scale, in pixels, or the rows of a trained network's bands; None where
+        the image is taken whole.
       uses_litert: whether LiteRT paints, without TensorFlow.
       network_styles: the trained network that paints, and its styles.
       adaptation_size: rows and columns of the images to which weights are adapted.
@@ -43,7 +44,7 @@ class Plan:
     settings: Settings
     sizes: tuple[Size, ...]
     iterations: tuple[int, ...]
-    evaluations: int
+    evaluations_per_iteration: int
     precision: str
     tiles: tuple[int | None, ...]
     uses_litert: bool
@@ -58,9 +59,9 @@ class Plan:
         return self.sizes[-1]
 
     @property
-    def evaluations_per_iteration(self) -> int:
-        """How many evaluations an iteration should take, over both images of an analogy."""
-        return self.evaluations * (2 if self.settings.run_method.evaluates_both_ways else 1)
+    def evaluations_over_both_images(self) -> int:
+        """The same for all images: an analogy paints two."""
+        return self.evaluations_per_iteration * (2 if self.settings.final_method.evaluates_both_ways else 1)
 
     def for_frame_without_start(self) -> "Plan":
         """The plan of a frame that starts as a picture does: the first of a shot, or any without a loss."""
@@ -87,7 +88,7 @@ def read_settings(styles: Sequence[Any], values: Mapping[str, Any]) -> Settings:
     Raises:
       UserError: a name or value is wrong, or does not fit the styles.
     """
-    return Settings.read(**{**values, **style_networks.method(styles, values)})
+    return Settings.read(**{**values, **style_networks.method_setting(styles, values)})
 
 
 def prepare(content: Picture, styles: Pictures, settings: Settings) -> tuple[Inputs, Plan]:
@@ -131,7 +132,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
     if settings.refines:
         picture = dataclasses.replace(settings.picture, init_blend=0.0)  # the first method's picture contains it
         settings = dataclasses.replace(settings, picture=picture)
-    if settings.run_method.needs_vgg and "tensorflow" not in sys.modules:
+    if settings.final_method.needs_vgg and "tensorflow" not in sys.modules:
         # A process with TensorFlow has most likely painted before; otherwise loading the weights raises the same error.
         weights.check(settings.network)
     iterations, evaluations = settings.schedule
@@ -182,13 +183,13 @@ def _plan_start(inputs: Inputs, settings: Settings) -> Plan:
         universal = dataclasses.replace(settings.universal, refine=0)
         settings = dataclasses.replace(settings, picture=picture, universal=universal)
     else:
-        settings = settings.instant()
+        settings = settings.for_instant_start()
     return make_plan(inputs, settings)
 
 
 def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int | None:
     """The side of the tiles at a scale; None takes the image whole."""
-    settings, method = plan.settings, plan.settings.run_method
+    settings, method = plan.settings, plan.settings.final_method
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
     if method.memory_check == "evaluation":
         rows, cols = (side + 2 * settings.optimizer.margin for side in size)

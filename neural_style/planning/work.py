@@ -35,7 +35,7 @@ class Work:
     def take(self, step: Step) -> None:
         """Correct what is left after an iteration: line searches may need more evaluations than planned, or fewer."""
         self._scale = min(step.scale, len(self._plan.sizes) - 1)
-        evaluations_left = step.iterations_left * self._plan.evaluations_per_iteration
+        evaluations_left = step.iterations_left * self._plan.evaluations_over_both_images
         later = range(self._scale + 1, len(self._plan.sizes))
         self.left = evaluations_left * self._megapixels + sum(map(self._work_of, later))
         if not step.iterations_left and step.scales_left:
@@ -60,7 +60,7 @@ class Work:
     def _work_of(self, scale: int) -> float:
         """Return how much a scale costs; its start is evaluated too."""
         rows, cols = self._plan.sizes[scale]
-        return (1 + self._plan.iterations[scale] * self._plan.evaluations_per_iteration) * rows * cols / 1e6
+        return (1 + self._plan.iterations[scale] * self._plan.evaluations_over_both_images) * rows * cols / 1e6
 
 
 def _resume_point(plan: Plan, scales: Sequence[Mapping[str, Any]]) -> tuple[int, int]:

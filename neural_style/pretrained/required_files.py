@@ -19,6 +19,6 @@ def weights_are_here(settings: Settings) -> bool:
     """Return whether the weights that the settings name are on this machine, so that none are downloaded."""
     network = settings.network
     source = SOURCES.get(network.weights)
-    if not (settings.run_method.needs_vgg and source and source.is_here):
+    if not (settings.final_method.needs_vgg and source and source.is_here):
         return True
     return import_name(source.is_here)(network.network)

@@ -132,7 +132,7 @@ def find(word: Any) -> Path | None:
     return None if os.path.isfile(path) else by_name().get(os.fspath(word))  # Path.is_file() raises for a long name
 
 
-def method(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
+def method_setting(styles: Sequence[Any], given: Mapping[str, Any]) -> dict[str, str]:
     """Return the setting that follows from the styles: the method that a trained network needs.
 
     Raises:

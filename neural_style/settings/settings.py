@@ -134,7 +134,7 @@ class Settings:
         return self.method.optimizes or self.refines
 
     @property
-    def run_method(self) -> Method:
+    def final_method(self) -> Method:
         """The row of the method that runs last: the default one where --refine optimises another method's picture."""
         return METHODS[DEFAULT] if self.refines else self.method
 
@@ -162,7 +162,7 @@ class Settings:
         picture = self.picture.fit(height, width)
         return self if picture is self.picture else dataclasses.replace(self, picture=picture)
 
-    def instant(self) -> "Settings":
+    def for_instant_start(self) -> "Settings":
         """The settings of --init=instant's picture: the arbitrary network's, in the result's size."""
         rows = self.picture.known_rows
         return dataclasses.replace(

@@ -137,7 +137,7 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     assert level is not None
     start = _load_start(settings.init_from, name, level) if settings.init_from else None
     lower = start if start and start.level < level else None
-    origin, kernels, _ = weights.cached(network, settings.seed, cache)
+    origin, kernels, _ = weights.load_cached(network, settings.seed, cache)
     assert kernels is not None  # `decoders.encoder` refuses learned weights, before any training
     layers = [level_layer(level)]
     if lower:

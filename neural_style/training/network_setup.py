@@ -105,7 +105,7 @@ def _build_encoder(
     vgg: NetworkSettings, loss: LossSettings, precision: str, styles: Sequence[np.ndarray], seed: int, cache: Cache
 ) -> keras.Model:
     """The VGG that compares paintings; see `start_training`."""
-    _, kernels, _ = weights.cached(vgg, seed, cache)
+    _, kernels, _ = weights.load_cached(vgg, seed, cache)
     kernels = adaptation.adapt_weights(vgg, kernels, styles, seed, loss.layers)
     return model.build(vgg, kernels, loss.layers, precision)
 

@@ -60,7 +60,7 @@ class Run(BaseRun):
     def _load_codec(self) -> tuple[Codec, dict[str, Any]]:
         """Load the network with its decoders; return them and the facts of the run."""
         network, seed, universal = self._settings.network, self._settings.picture.seed, self._settings.universal
-        source, kernels, key = weights.cached(network, seed, self._cache)
+        source, kernels, key = weights.load_cached(network, seed, self._cache)
         files = decoders.find(universal.levels, dataclasses.replace(network, weights=source), seed, universal.decoders)
         assert kernels is not None  # `decoders.find` refuses learned weights
         precision = self._plan.precision

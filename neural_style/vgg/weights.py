@@ -53,7 +53,7 @@ def check(settings: NetworkSettings) -> None:
         from_file(settings.weights, settings.network)
 
 
-def cached(settings: NetworkSettings, seed: int, cache: Cache) -> tuple[str, Weights | None, tuple]:
+def load_cached(settings: NetworkSettings, seed: int, cache: Cache) -> tuple[str, Weights | None, tuple]:
     """Return the results of `resolve`, kept in `cache`, and their key there."""
     key = ("weights", settings.weights, settings.network, *_version(settings.weights, seed))
     resolved = cache.get(key, lambda: resolve(settings, seed), lambda resolved: bytes_of(resolved[1]))

@@ -66,8 +66,8 @@ class PaintJob(Job):
         """Record an evaluation; raises where the run must end."""
         self._evaluation_count += 1
         self._update_share()
-        if self._evaluation_count % self._stride == 0 and evaluation.layers:
-            self.points.append({"loss": evaluation.loss, **by_kind(evaluation.layers)})
+        if self._evaluation_count % self._stride == 0 and evaluation.terms:
+            self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
         if len(self.points) > MAX_POINTS:
             del self.points[1::2]
             self._stride *= 2

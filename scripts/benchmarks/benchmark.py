@@ -81,7 +81,7 @@ def machine() -> str:
 
     info = Path("/proc/cpuinfo").read_text()
     name = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), platform.machine())
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if device.has_any(unit)]
+    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if device.cpu_has_any(unit)]
     return f"{name}, {psutil.cpu_count()} cores, {', '.join(units)}"
 
 
