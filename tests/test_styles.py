@@ -200,6 +200,26 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     assert command(tmp_path, COFFEE, "alone.keras", "out2", "--rows=64", **cache).returncode == 0
 
 
+def test_a_caller_can_watch_the_steps_and_keep_what_is_learned_so_far(tmp_path):
+    flags = {"steps": "5", "crop": "48", "batch": "1", "style_size": "64", "shows_every": "2", "only_styles": "true"}
+    job = style_job.make_job(SWIRLS, tmp_path / "own.keras", {**flags, "weights": "random", "precision": "float32"})
+    learning = style_job.Learning(job, lambda: Cache(1e9))
+    seen = []
+    for progress in learning.steps():
+        assert progress.loss > 0
+        seen.append(learning.report.sheet)
+        if progress.step == 3:
+            break
+    learning.write()
+    assert seen[0] is None
+    assert seen[1].shape == (256, 384, 3)
+    assert not job.state.exists()
+    facts = style_networks.facts(job.path)
+    assert facts["styles"] == ["swirls"]
+    assert facts["training"]["flags"]["add_to"] == "painters"  # no folder of this machine
+    assert "photos" not in facts["training"]["flags"]
+
+
 def test_the_photographs_that_come_along_are_small():
     sizes = [path.stat().st_size for path in style_job.PHOTOGRAPHS.iterdir()]
     assert len(sizes) >= 12

@@ -19,7 +19,7 @@ from neural_style.settings.kinds import Switch, setting
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.training.job import TrainingJob
+from neural_style.training.job import TrainingJob, read_settings
 
 MEMORY = 2e9
 """Maximum bytes of VGG weights in memory."""
@@ -160,12 +160,6 @@ def _check_decoder_flags(given: Mapping[str, str]) -> None:
     unused = sorted(set(given) - known)
     if unused:
         raise UserError(f"--{unused[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2)
-
-
-def read_settings(group: type[Checked], values: Mapping[str, Any]) -> Any:
-    """Read the settings of a group from flags by name."""
-    names = [field.name for field in dataclasses.fields(group)]
-    return group(**{name: values[name] for name in names if name in values})
 
 
 def _check_words(words: Sequence[str], training: TrainingSettings, ending: str, usage: str) -> None:

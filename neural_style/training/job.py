@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,6 +95,12 @@ def _texts(group: Checked) -> dict[str, str]:
     return {field.name: field.metadata["kind"].text(getattr(group, field.name)) for field in dataclasses.fields(group)}
 
 
+def read_settings(group: type[Checked], values: Mapping[str, Any]) -> Any:
+    """Read the settings of a group from flags by name."""
+    names = [field.name for field in dataclasses.fields(group)]
+    return group(**{name: values[name] for name in names if name in values})
+
+
 class Report(Protocol):
     """What is reported of a training while it runs."""
 
@@ -144,14 +150,24 @@ def train(
     job.state.unlink(missing_ok=True)
 
 
+def reported_steps(job: TrainingJob, training: "Training", crops: "Crops", report: Report) -> Iterator[Any]:
+    """Do the steps that are left; yield the progress of each once it is reported.
+
+    Args:
+      job, training, crops, report: see `train`.
+    """
+    for progress in training.steps(crops, job.training.steps):
+        report.add(progress)
+        yield progress
+
+
 def _do_steps(
     job: TrainingJob, training: "Training", identity: Mapping[str, str], crops: "Crops", report: Report
 ) -> None:
     """Do the steps that are left; log a line and save the state now and then."""
     steps, first, started = job.training.steps, training.step, time.monotonic()
-    for progress in training.steps(crops, steps):
+    for progress in reported_steps(job, training, crops, report):
         step = progress.step
-        report.add(progress)
         if is_due(step, steps):
             seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
             time_left = f", {_duration(seconds_left)} left" if step < steps else ""

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class NetworkReport:
-    """Collects the losses of a training and writes what shows them."""
+    """Collects the losses of a training and writes what shows them.
+
+    Attributes:
+      sheet: the photograph in every style, side by side, as it was written last; None before that.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class NetworkReport:
         self._job, self._network, self._photograph = job, network, photograph
         self._earlier_training, self._shown_styles = earlier_training, shown_styles
         self._board = Board(job.styles.tensorboard) if job.styles.tensorboard else None
+        self.sheet: np.ndarray | None = None
         self._new: list[NetworkProgress] = []
         self._points: list[dict[str, Any]] = []
         self._started = time.monotonic()
@@ -77,7 +82,7 @@ class NetworkReport:
         """Write the photograph in every style, side by side, beside the network's file."""
         from neural_style.feedforward import painter
 
-        sheet = painter.paint_sheet(self._network, photograph, self._shown_styles)
+        self.sheet = sheet = painter.paint_sheet(self._network, photograph, self._shown_styles)
         job = self._job
         numbered = job.path.with_name(f"{job.path.stem}_at_step_{step}.png")
         path = job.preview if job.styles.add_to else numbered

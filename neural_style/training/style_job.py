@@ -1,20 +1,26 @@
 """The job of adding styles to a trained network: a style of one's own in a few minutes."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger
+from neural_style.images import reading
 from neural_style.pretrained import style_networks
 from neural_style.results import files, targets
 from neural_style.settings import recipes
-from neural_style.settings.training import OF_WHOLE_NETWORKS
-from neural_style.training.job import TrainingJob, train
+from neural_style.settings.loss import LossSettings
+from neural_style.settings.network import NetworkSettings
+from neural_style.settings.training import OF_WHOLE_NETWORKS, StylesSettings, TrainingSettings
+from neural_style.training.job import TrainingJob, read_settings, reported_steps, train
 from neural_style.training.network_job import check_crop, export_for_litert, load_shown, load_styles, style_names
 from neural_style.training.network_report import NetworkReport
+
+if TYPE_CHECKING:
+    from neural_style.training.network_training import NetworkProgress
 
 ENDING = style_networks.KERAS
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
@@ -50,6 +56,25 @@ def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
     return {**recipes.read("networks"), **DEFAULTS, "steps": str(STEPS * max(1, len(words) - 1))}
 
 
+def make_job(painting: Path, path: Path, flags: Mapping[str, str]) -> TrainingJob:
+    """Make the job of learning one painting's style, without the command line.
+
+    Args:
+      painting: file of the painting; the style has its name.
+      path: the output file.
+      flags: the flags that differ from `defaults`, as text by name.
+
+    Raises:
+      UserError: a flag is wrong.
+    """
+    words = [str(painting)]
+    values = {**defaults([*words, str(path)]), "add_to": str(style_networks.by_name()[DEFAULTS["add_to"]]), **flags}
+    groups = (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
+    training, styles, loss, network = (read_settings(group, values) for group in groups)
+    photos = reading.images_in(str(PHOTOGRAPHS), "photos")
+    return TrainingJob(training, styles, loss, network, words, path, photos, resume=False, given=flags)
+
+
 def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     """Train the styles to the end and write the network.
 
@@ -61,40 +86,81 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       UserError: the styles can't be trained, or the loss is not finite, after the state before that is saved.
       KeyboardInterrupt: after the state is saved.
     """
-    trunk = _trunk(job)
-    facts = style_networks.facts(trunk)
-    names = style_names(job)
-    _check(job, facts, names)
-    pictures, styles = load_styles(job, names)
-    photograph = load_shown(job.styles.shows) if job.styles.shows else None
-    kept = 0 if job.styles.only_styles else len(facts["styles"])
-    pictures += [style_networks.read_picture(trunk, number) for number in range(kept)]
-    identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=[*job.words, str(trunk)])
-    crops = job.crops(of_one_photograph=True)
-    cache = make_cache()
-    from neural_style.feedforward.network import save
-    from neural_style.training import network_setup
 
-    if photograph is not None:
-        logger.info(f"{job.preview} shows {', '.join(names)} while learning.")
-    beginning = None if job.state.exists() else crops
-    network, training = network_setup.start_style_training(
-        job.training, job.styles, job.loss, job.network, names, styles, beginning, cache
-    )
-    report = NetworkReport(job, network, photograph, facts["training"], shown_styles=len(names))
+    def make_cache_after_checks() -> Cache:
+        if job.styles.shows:
+            logger.info(f"{job.preview} shows {', '.join(style_names(job))} while learning.")
+        return make_cache()
 
-    def finish() -> None:
-        record = report.record()
-        files.write_whole(job.path, lambda partial: save(partial, network, pictures, record))
-
-    train(job, training, identity, crops, report, finish)
+    learning = Learning(job, make_cache_after_checks)
+    train(job, learning.training, learning.identity, learning.crops, learning.report, learning.write)
     if job.styles.export:
         export_for_litert(job.path)
-    logger.info(f"Wrote {job.path}: {', '.join(names)}; {report.text()}")
+    logger.info(f"Wrote {job.path}: {', '.join(learning.names)}; {learning.report.text()}")
     command = ["neural-style", "PHOTO", str(job.path), "OUT"]
-    if len(network.styles) > 1:
-        command.append(f"--style={names[0]}")
+    if len(learning.network.styles) > 1:
+        command.append(f"--style={learning.names[0]}")
     logger.info(f"Paint with: {shlex.join(command)}")
+
+
+class Learning:
+    """The learning of styles: all that it needs, before its first step.
+
+    Attributes:
+      names: the new styles' names.
+      identity: see `TrainingJob.identity`.
+      crops: what it learns from.
+      network: what is trained.
+      training: takes the steps.
+      report: takes the progress of each step.
+    """
+
+    def __init__(self, job: TrainingJob, make_cache: Callable[[], Cache]):
+        """
+        Args:
+          job, make_cache: see `run`.
+
+        Raises:
+          UserError: the styles can't be trained.
+        """
+        trunk = _trunk(job)
+        facts = style_networks.facts(trunk)
+        self._job, self.names = job, style_names(job)
+        _check(job, facts, self.names)
+        self._pictures, styles = load_styles(job, self.names)
+        photograph = load_shown(job.styles.shows) if job.styles.shows else None
+        kept = 0 if job.styles.only_styles else len(facts["styles"])
+        self._pictures += [style_networks.read_picture(trunk, number) for number in range(kept)]
+        inputs = [*job.words, str(trunk)]
+        self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
+        self.crops = job.crops(of_one_photograph=True)
+        cache = make_cache()
+        from neural_style.training import network_setup
+
+        beginning = None if job.state.exists() else self.crops
+        self.network, self.training = network_setup.start_style_training(
+            job.training, job.styles, job.loss, job.network, self.names, styles, beginning, cache
+        )
+        self.report = NetworkReport(job, self.network, photograph, facts["training"], shown_styles=len(self.names))
+
+    def steps(self) -> "Iterator[NetworkProgress]":
+        """Take the steps that are left; yield the progress of each once it is reported."""
+        return reported_steps(self._job, self.training, self.crops, self.report)
+
+    def write(self) -> None:
+        """Write the network with what is learned so far."""
+        from neural_style.feedforward.network import save
+
+        record = self.report.record()
+        record["flags"] = _without_folders(record["flags"])
+        files.write_whole(self._job.path, lambda partial: save(partial, self.network, self._pictures, record))
+
+
+def _without_folders(flags: Mapping[str, str]) -> dict[str, str]:
+    """The flags without this machine's folders: a bundled network by its name, bundled photographs left out."""
+    bundled = {str(path): name for name, path in style_networks.by_name().items()}
+    kept = {name: value for name, value in flags.items() if (name, value) != ("photos", str(PHOTOGRAPHS))}
+    return {**kept, "add_to": bundled.get(flags["add_to"], flags["add_to"])}
 
 
 def _trunk(job: TrainingJob) -> Path:

@@ -119,7 +119,6 @@ def measure_style(pair: list[str]) -> dict[str, dict[str, float]]:
     import tensorflow as tf
     from torch_feedforward import StyleTrainer, TransformerNet, as_torch
 
-    from neural_style.cli.train import read_settings
     from neural_style.core.cache import Cache
     from neural_style.images import geometry, reading
     from neural_style.pretrained import style_networks
@@ -128,6 +127,7 @@ def measure_style(pair: list[str]) -> dict[str, dict[str, float]]:
     from neural_style.settings.training import StylesSettings, TrainingSettings
     from neural_style.training import network_setup, style_job
     from neural_style.training.crops import Crops
+    from neural_style.training.job import read_settings
     from neural_style.vgg import weights
 
     flags = {**style_job.defaults(["one", "model"]), "add_to": str(style_networks.by_name()["painters"])}
