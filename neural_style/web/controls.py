@@ -16,10 +16,14 @@ from neural_style.settings.web import WebSettings
 
 DEFAULT_RECIPE = "instant"
 """The recipe that the page shows first: it paints in a second or two."""
-CHOICES = {"At once": "instant", "Better": "paint", "Best": "best", "A trained style": "feedforward"}
+NETWORK_RECIPE = "feedforward"
+"""The recipe of trained networks."""
+CHOICES = {"At once": "instant", "Better": "paint", "Best": "best", "A trained style": NETWORK_RECIPE}
 """The first choice of a visitor: what it is called, and its recipe."""
 NETWORK = "painters"
 """The trained network that the page offers."""
+OWN_STYLE = "yours"
+"""The choice of a style that means the visitor's own."""
 RANGES = {
     "iterations": (0, 50, 1),
     "style_scale": (0.25, 4.0, 0.05),
@@ -98,9 +102,23 @@ def make_controls(recipe: str, bounds: WebSettings, values: Mapping[str, Any] | 
     return controls
 
 
+def style_choices(own_name: str | None) -> list[tuple[str, str]]:
+    """Return the styles as (label, name).
+
+    Args:
+      own_name: name of the visitor's own style; None where there is none.
+    """
+    own = [(f"{OWN_STYLE}: {own_name}", OWN_STYLE)] if own_name else []
+    return own + [(name, name) for name in _bundled_styles()]
+
+
+def _bundled_styles() -> list[str]:
+    return style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
+
+
 def _make_style_control(is_shown: bool, values: Mapping[str, Any]) -> Control:
     """Return the choice of a style of the bundled trained network."""
-    words = style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
+    words = _bundled_styles()
     value = values.get("style", words[0]) if is_shown else None
     return Control("style", "Of the trained network, which needs no painting.", value, words=words, is_shown=is_shown)
 

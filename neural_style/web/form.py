@@ -13,7 +13,8 @@ from neural_style.settings.web import WebSettings
 from neural_style.web import components, controls, offers, pictures, requests, samples
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
-from neural_style.web.requests import PaintRequest
+from neural_style.web.kept import Kept
+from neural_style.web.requests import PaintRequest, RecordedRun
 from neural_style.web.sessions import Sessions
 from neural_style.web.shares import network_of
 
@@ -27,13 +28,15 @@ class Form:
     Its parts are built one by one, where the page has them; `connect` comes last.
     """
 
-    def __init__(self, bounds: WebSettings, sessions: Sessions, reader: FileReader):
+    def __init__(self, bounds: WebSettings, sessions: Sessions, reader: FileReader, kept: Kept):
         """
         Args:
           bounds: settings of the page.
           sessions: knows which visitors are connected.
           reader: reads visitors' files.
+          kept: knows the styles of browsers.
         """
+        self._kept = kept
         self._bounds = bounds
         self._sessions = sessions
         self._reader = reader
@@ -42,9 +45,24 @@ class Form:
         offers.log_left_out(self._left_out)
 
     @property
+    def pictures(self) -> list[gr.components.Component]:
+        """The photograph and the painting."""
+        return [self._photo, self._painting]
+
+    @property
+    def style(self) -> gr.components.Component:
+        """The style of a trained network."""
+        return self._settings[0]
+
+    @property
     def inputs(self) -> list[gr.components.Component]:
         """What `read` takes: the photograph, the painting, the recipe, the controls and the further flags."""
-        return [self._photo, self._painting, self._recipe, *self._settings]
+        return [*self.pictures, self._recipe, *self._settings]
+
+    @property
+    def recipe_outputs(self) -> list[gr.components.Component]:
+        """What `choose_own_style` fills in."""
+        return [self._choice, self._recipe, *self._settings]
 
     def build_pictures(self) -> None:
         """Build the two pictures. The first samples are there already."""
@@ -53,13 +71,15 @@ class Form:
             self._painting = _build_picture("painting", "Painting", samples.find_paintings())
 
     def build_choice(self) -> None:
-        """Build the visitor's first choice."""
+        """Build the visitor's first choice, and the style of a trained network."""
         self._choice = gr.Radio(
             [choice for choice, recipe in controls.CHOICES.items() if recipe not in self._left_out],
             value=controls.choice_of(controls.DEFAULT_RECIPE),
             label="How?",
             elem_id="choice",
         )
+        style, *_ = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
+        self._settings = [components.build_component(style)]
 
     def build_settings(self) -> None:
         """Build the recipe, the controls and the text of further flags."""
@@ -69,8 +89,8 @@ class Form:
             label="Method or recipe",
             elem_id="recipe",
         )
-        shown = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
-        self._settings = [*map(components.build_component, shown)]
+        _, *others = controls.make_controls(controls.DEFAULT_RECIPE, self._bounds)
+        self._settings += map(components.build_component, others)
         self._settings.append(
             gr.Textbox(
                 label="Further flags",
@@ -106,10 +126,11 @@ class Form:
         self._choice.input(self._show_choice, self._choice, [self._recipe, *self._settings], **EVENT)
         self._recipe.input(self._show_recipe, self._recipe, [self._choice, *self._settings], **EVENT)
 
-    def read(self, photo: Any, painting: Any, recipe: Any, *values: Any) -> PaintRequest:
+    def read(self, browser: str | None, photo: Any, painting: Any, recipe: Any, *values: Any) -> PaintRequest:
         """Return what the filled form asks for.
 
         Args:
+          browser: the visitor's.
           photo, painting, recipe, *values: of `inputs`.
 
         Raises:
@@ -122,13 +143,38 @@ class Form:
                 f"Expected at most {MAX_FLAGS_LENGTH} characters of further flags, received {len(further)}."
             )
         flags = {**controls.changed_values(str(recipe), control_values), **requests.parse_flags(further)}
+        network = self._take_own_style(browser, flags)
         settings = requests.read_settings(str(recipe), flags)
         photo, painting = path_of(photo), path_of(painting)
         needed = {"photograph": photo, "painting": painting or settings.method.style_is_network}
         missing = [name for name, path in needed.items() if not path]
         if missing or photo is None:
             raise UserError(f"Expected a photograph and a painting: drop a {' and a '.join(missing)}.")
-        return PaintRequest(photo, painting, settings, self._bounds)
+        return PaintRequest(photo, painting, settings, self._bounds, network)
+
+    def _take_own_style(self, browser: str | None, flags: dict[str, Any]) -> str:
+        """Return the network that flags ask for; the name of the visitor's own style is taken out of them."""
+        if flags.get("style") != controls.OWN_STYLE:
+            return controls.NETWORK
+        del flags["style"]  # the only one of its network
+        path = self._kept.use_style(browser)
+        if path is None:
+            raise UserError(requests.OWN_STYLE_IS_GONE)
+        return path
+
+    def choose_own_style(self, browser: str | None) -> list[Any]:
+        """Choose a browser's own style, where there is one; see `recipe_outputs`."""
+        if self._kept.style_of(browser) is None:
+            return [gr.skip()] * (len(controls.NAMES) + 3)
+        recipe = controls.NETWORK_RECIPE
+        values = controls.make_controls(recipe, self._bounds, {"style": controls.OWN_STYLE})
+        updates = map(components.update_component, values)
+        return [controls.choice_of(recipe), recipe, *updates, ""]
+
+    def update_style(self, browser: str | None) -> Any:
+        """Return the style's choices, with the browser's own style where there is one."""
+        kept = self._kept.style_of(browser)
+        return gr.update(choices=controls.style_choices(Path(kept.files[0]).stem if kept else None))
 
     def _make_picture_check(self, description: str) -> Callable:
         """Return a function that checks a picture as soon as it is dropped."""
@@ -180,17 +226,19 @@ class Form:
             record = await self._reader.read(network_of_visitor(request), requests.read_record, path, self._bounds)
         except UserError as error:
             return _keep(format_error(error))
-        names = [("the photograph", record.photo), ("the painting", record.painting)]
-        paths = [samples.find(name) for _, name in names]
-        missing = [
-            f"{description} ({html.escape(name)[:80]})"
-            for (description, name), path in zip(names, paths, strict=True)
-            if path is None
-        ]
-        message = "Everything is as it was."
-        if missing:
-            message = f"The flags are as they were: drop {' and '.join(missing)} again."
+        paths, message = _find_pictures(record)
+        if record.uses_network and record.painting != controls.NETWORK:
+            if not self._owns(self._sessions.browser_of(request.session_hash), record.painting):
+                return _keep(
+                    f"⚠️ This was painted in a style of one's own ({_short_name(record.painting)}): train it first."
+                )
+            record.flags["style"] = controls.OWN_STYLE
         return self._fill(record.recipe, record.flags, paths, message)
+
+    def _owns(self, browser: str | None, network: str) -> bool:
+        """Return whether a browser's own style is the one of a network's file."""
+        kept = self._kept.style_of(browser)
+        return kept is not None and Path(kept.files[0]).name == network
 
     def _fill(self, recipe: str, flags: dict[str, Any], paths: Sequence[Path | None], message: str) -> list[Any]:
         """Return the choice, the whole form and a message."""
@@ -213,6 +261,28 @@ class Form:
 def _keep(message: str) -> list[Any]:
     """Return the form unchanged, and a message."""
     return [gr.skip()] * (len(controls.NAMES) + 5) + [message]
+
+
+def _find_pictures(record: RecordedRun) -> tuple[list[Path | None], str]:
+    """Return the samples that a record names, and what is said of the others."""
+    names = [("the photograph", record.photo)]
+    if not record.uses_network:
+        names.append(("the painting", record.painting))
+    paths = [samples.find(name) for _, name in names]
+    missing = [
+        f"{description} ({_short_name(name)})"
+        for (description, name), path in zip(names, paths, strict=True)
+        if path is None
+    ]
+    paths += [None] * (2 - len(paths))
+    if missing:
+        return paths, f"The flags are as they were: drop {' and '.join(missing)} again."
+    return paths, "Everything is as it was."
+
+
+def _short_name(name: str) -> str:
+    """Return the name of a record's file as a message may hold it."""
+    return html.escape(name)[:80]
 
 
 def _build_picture(name: str, label: str, sample_paths: list[Path]) -> gr.Image:

@@ -15,6 +15,8 @@ from neural_style.core.run import Engine
 
 ABANDONED_AFTER_SECONDS = 15
 """Seconds without a sign of the visitor after which a job counts as abandoned."""
+MAX_POINTS = 400
+"""Points of the loss curves."""
 WENT_WRONG = "Something went wrong on the server: try again, or with other flags."
 
 Keep = Callable[[Any, str], list[str]]
@@ -40,6 +42,8 @@ class Job(abc.ABC):
       files: paths of the files to download.
     """
 
+    participle = ""
+    """What the job does to things, for sentences."""
     still_kept = ""
     """What is said of the result of an interrupted job."""
 
@@ -63,6 +67,8 @@ class Job(abc.ABC):
         self._stopped = threading.Event()
         self._seen_at = time.monotonic()
         self._deadline = math.inf
+        self._count = 0
+        self._stride = 1
 
     def mark_seen(self) -> None:
         """Note that the visitor is still there."""
@@ -79,7 +85,7 @@ class Job(abc.ABC):
 
     def cancel(self) -> None:
         """Mark a job that ended before its work started."""
-        self.outcome = "Stopped before anything was painted."
+        self.outcome = f"Stopped before anything was {self.participle}."
 
     def run(self, engine: Engine) -> None:
         """Do the work until it is complete or stopped. Never raises: errors become the outcome."""
@@ -91,17 +97,11 @@ class Job(abc.ABC):
             outcome = str(error)
         except Exception as error:  # the next jobs must run, and visitors must not see internals
             outcome = _report(error)
-        finally:
-            self._clean_up()
         self.outcome = self._keep_result(outcome)
 
     @abc.abstractmethod
     def _work_with(self, engine: Engine) -> str:
         """Do the work; return the sentence for its end."""
-
-    @abc.abstractmethod
-    def _clean_up(self) -> None:
-        """Let go of what only the work needs."""
 
     def _keep_result(self, outcome: str) -> str:
         """Keep the result, if there is one; return the outcome with what is said of it."""
@@ -125,15 +125,23 @@ class Job(abc.ABC):
         if time.monotonic() > self._deadline:
             raise Ended(f"Ended after the {self._max_seconds:.0f} seconds that a run may take here.")
 
-    def _describe_time_left(self, activity: str, seconds: float) -> None:
+    def _add_point(self, point: dict[str, float]) -> None:
+        """Add a point to the curves; beyond `MAX_POINTS`, every other one is dropped."""
+        self._count += 1
+        if self._count % self._stride == 0:
+            self.points.append(point)
+        if len(self.points) > MAX_POINTS:
+            del self.points[1::2]
+            self._stride *= 2
+
+    def _describe_time_left(self, activity: str, seconds: float | None) -> None:
         """Update the summary.
 
         Args:
           activity: what is being done.
-          seconds: since the share of the work began.
+          seconds: that are left; None where nobody knows.
         """
-        is_guess = seconds < 1 or not self.share
-        self.summary = f"{activity} …" if is_guess else f"{activity}: {in_words(seconds * (1 / self.share - 1))} left."
+        self.summary = f"{activity} …" if seconds is None else f"{activity}: {in_words(seconds)} left."
 
 
 def _report(error: Exception) -> str:

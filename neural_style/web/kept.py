@@ -1,4 +1,4 @@
-"""What a browser gets back when it opens the page again: its last picture."""
+"""What a browser gets back when it opens the page again: its last picture, and its own style."""
 
 import collections
 import dataclasses
@@ -8,9 +8,11 @@ import threading
 from typing import Any, Generic, TypeVar
 
 from neural_style.images import writing
+from neural_style.pretrained import style_networks
 from neural_style.web import pictures
 from neural_style.web.job import Job
 from neural_style.web.paint_job import PaintJob
+from neural_style.web.style_job import StyleJob
 from neural_style.web.uploads import UploadFolder
 
 MAX_BROWSERS = 1000
@@ -49,6 +51,7 @@ class Kept:
         self._folder = folder
         self._jobs: _Recent[tuple[str, Job]] = _Recent()
         self._pictures: _Recent[KeptResult] = _Recent()
+        self._styles: _Recent[KeptResult] = _Recent()
 
     def note_job(self, browser: str | None, visitor: str, job: Job) -> None:
         """Remember the job that a browser's session has started."""
@@ -72,10 +75,34 @@ class Kept:
         self._pictures.put(browser, KeptResult(outcome, files))
         return files
 
+    def keep_style(self, browser: str | None, job: StyleJob, outcome: str) -> list[str]:
+        """Write the network that paints in a browser's own style; return its path."""
+        with self._folder.adding_result() as folder:
+            path = folder / f"{job.request.name}{style_networks.KERAS}"
+            path.write_bytes(job.network)
+        self._styles.put(browser, KeptResult(outcome, [str(path)]))
+        return [str(path)]
+
     def picture_of(self, browser: str | None) -> KeptResult | None:
         """Return the last picture of a browser; None if there is none, or its files have been removed."""
-        kept = self._pictures.get(browser)
-        return kept if kept and kept.is_there else None
+        return _if_there(self._pictures.get(browser))
+
+    def style_of(self, browser: str | None) -> KeptResult | None:
+        """Return the own style of a browser; None if there is none, or its file has been removed."""
+        return _if_there(self._styles.get(browser))
+
+    def use_style(self, browser: str | None) -> str | None:
+        """Return the file of a browser's own style, which stays for another hour; None if there is none."""
+        kept = self.style_of(browser)
+        if kept is None:
+            return None
+        (path,) = kept.files
+        os.utime(path)
+        return path
+
+
+def _if_there(kept: KeptResult | None) -> KeptResult | None:
+    return kept if kept and kept.is_there else None
 
 
 Item = TypeVar("Item")

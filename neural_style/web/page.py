@@ -4,22 +4,23 @@ import asyncio
 import functools
 import html
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
 from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web import curves
+from neural_style.web import curves, style_job
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
-from neural_style.web.form import Form, format_error, network_of_visitor
+from neural_style.web.form import Form, format_error, network_of_visitor, path_of
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.kept import Kept
 from neural_style.web.paint_job import PaintJob
 from neural_style.web.sessions import Sessions
+from neural_style.web.style_job import StyleJob, StyleRequest
 from neural_style.web.uploads import UploadFolder
 
 POLL_SECONDS = 0.1
@@ -46,7 +47,8 @@ class Page:
         self._kept = Kept(folder)
         self._sessions = sessions
         self._reader = FileReader()
-        self._form = Form(bounds, sessions, self._reader)
+        self._offers_styles = style_job.is_offered(bounds)
+        self._form = Form(bounds, sessions, self._reader, self._kept)
 
     def build_blocks(self) -> gr.Blocks:
         """Build all components and connects their events."""
@@ -63,13 +65,19 @@ class Page:
                 with gr.Column():
                     outputs = self._build_results()
             message = outputs[0]
+            with gr.Accordion("A style of your own", open=False, elem_id="own", visible=self._offers_styles):
+                train, own_file = self._build_own_style()
             with gr.Accordion("Settings, and research recipes", open=False, elem_id="more"):
                 form.build_settings()
             form.build_others(message)
             form.connect(message)
-            paint.click(self._paint, form.inputs, [*outputs, paint, stop], **EVENT)
+            shown = [*outputs, own_file, form.style]
+            buttons = [paint, train, stop]
+            paint.click(self._paint, form.inputs, [*shown, *buttons], **EVENT)
+            learned = train.click(self._learn, form.pictures, [*shown, *buttons], **EVENT)
+            learned.then(self._choose_own_style, None, form.recipe_outputs, **EVENT)
             stop.click(self._stop, None, message, **EVENT)
-            blocks.load(self._show_kept, None, outputs, **EVENT)
+            blocks.load(self._show_kept, None, shown, **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
     def _build_results(self) -> list[gr.components.Component]:
@@ -89,6 +97,20 @@ class Page:
             curve = gr.HTML(elem_id="curve")
         return [message, result, curve, *downloads, bar, numbers]
 
+    def _build_own_style(self) -> tuple[gr.Button, gr.DownloadButton]:
+        """Build what learns a style from the painting, and its download."""
+        gr.Markdown(
+            "Learns the style of the painting above, in about three minutes, and shows the photograph in it meanwhile. "
+            "Afterwards it paints in a second, here, or elsewhere with the downloaded file: "
+            "`neural-style PHOTO mine.keras OUT`. It stays here for an hour, for this browser alone."
+        )
+        with gr.Row():
+            train = gr.Button("Train a style from the painting", min_width=120, elem_id="train")
+            own_file = gr.DownloadButton(
+                "Download the style", interactive=False, min_width=120, elem_id="download_keras"
+            )
+        return train, own_file
+
     def _describe_bounds(self) -> str:
         bounds = self._bounds
         return (
@@ -101,28 +123,66 @@ class Page:
         return "Stopping …"
 
     async def _paint(self, request: gr.Request, *values: Any) -> AsyncIterator[list[Any]]:
-        """Paints; yields the message and the picture whenever they change."""
+        """Paints; yields what is shown whenever it changes."""
+
+        def make_job(browser: str | None) -> tuple[Callable, Job]:
+            paint_request = self._form.read(browser, *values)
+            return paint_request.prepare, PaintJob(paint_request, functools.partial(self._kept.keep_picture, browser))
+
+        async for update in self._serve(request, make_job):
+            yield update
+
+    async def _learn(self, request: gr.Request, photo: Any, painting: Any) -> AsyncIterator[list[Any]]:
+        """Learns the painting's style; yields what is shown whenever it changes."""
+
+        def make_job(browser: str | None) -> tuple[Callable, Job]:
+            if not self._offers_styles:
+                raise UserError("No styles are learned here.")
+            path = path_of(painting)
+            if path is None:
+                raise UserError("Expected a painting: drop one.")
+            style_request = StyleRequest(path_of(photo), path, self._bounds)
+            return style_request.read, StyleJob(style_request, functools.partial(self._kept.keep_style, browser))
+
+        async for update in self._serve(request, make_job):
+            yield update
+
+    async def _serve(
+        self, request: gr.Request, make_job: Callable[[str | None], tuple[Callable, Job]]
+    ) -> AsyncIterator[list[Any]]:
+        """Follow a job from the queue to its end.
+
+        Args:
+          request: the visitor's.
+          make_job: returns a function that raises a UserError where a file can't be read, and the job, given the
+            browser.
+        """
         visitor = request.session_hash
         if not await self._sessions.wait_until_connected(visitor):
             return
+        network, browser = network_of_visitor(request), self._sessions.browser_of(visitor)
         try:
-            network = network_of_visitor(request)
             self._queue.check(visitor, network)
-            paint_request = self._form.read(*values)
+            check_files, job = make_job(browser)
             # Errors are reported at once, and not at the end of the queue.
-            await self._reader.read(network, paint_request.prepare)
-            browser = self._sessions.browser_of(visitor)
-            job = PaintJob(paint_request, functools.partial(self._kept.keep_picture, browser))
+            await self._reader.read(network, check_files)
             self._queue.join(visitor, job, network)
         except UserError as error:
-            yield [format_error(error), *[gr.skip()] * 8]
+            yield [format_error(error), *[gr.skip()] * 11]
             return
         self._kept.note_job(browser, visitor, job)
         try:
-            async for update in self._follow(visitor, job):
+            async for update in self._follow(visitor, browser, job):
                 yield update
         finally:
             job.stop()
+
+    def _choose_own_style(self, request: gr.Request) -> list[Any]:
+        """Choose the browser's own style, if that was what it asked for last; see `Form.recipe_outputs`."""
+        browser = self._sessions.browser_of(request.session_hash)
+        latest = self._kept.latest_job(browser)
+        has_learned = latest is not None and isinstance(latest[1], StyleJob) and latest[1].has_result
+        return self._form.choose_own_style(browser if has_learned else None)
 
     async def _show_kept(self, request: gr.Request) -> AsyncIterator[list[Any]]:
         """Show the last picture of this browser, as soon as the page is loaded."""
@@ -136,12 +196,18 @@ class Page:
             yield self._describe_kept(browser)
 
     def _describe_kept(self, browser: str | None) -> list[Any]:
-        """Return what the page shows of a browser's last picture."""
+        """Return what the page shows of a browser's last picture and of its own style."""
         kept = self._kept.picture_of(browser)
-        if kept is None:
-            return [gr.skip()] * 7
-        shown = [html.escape(kept.sentence, quote=False), kept.files[0], gr.skip()]
-        return [*shown, *_update_downloads(kept.files), *[gr.skip()] * 2]
+        shown: list[Any] = [gr.skip()] * 7
+        if kept:
+            shown[:3] = html.escape(kept.sentence, quote=False), kept.files[0], gr.skip()
+            shown[3:5] = _update_downloads(kept.files)
+        return [*shown, *self._describe_own_style(browser)]
+
+    def _describe_own_style(self, browser: str | None) -> list[Any]:
+        """Return what the page shows of a browser's own style: its file, and the choice of it."""
+        kept = self._kept.style_of(browser)
+        return [*_update_downloads(kept.files if kept else [None]), self._form.update_style(browser)]
 
     async def _wait_for_end(self, visitor: str, job: Job) -> bool:
         """Stop a job whose page was left or loaded again; return whether it has ended since then."""
@@ -153,9 +219,10 @@ class Page:
             await asyncio.sleep(POLL_SECONDS)
         return is_running and job.outcome is not None
 
-    async def _follow(self, visitor: str, job: Job) -> AsyncIterator[list[Any]]:
+    async def _follow(self, visitor: str, browser: str | None, job: Job) -> AsyncIterator[list[Any]]:
         """Yield what the page shows of a job until it has ended."""
-        yield ["…", None, "", *_update_downloads([None, None]), "", "", *_update_buttons(is_painting=True)]
+        unchanged = [gr.skip()] * 5  # own style and buttons
+        yield ["…", None, "", *_update_downloads([None, None]), "", "", *unchanged[:2], *_update_buttons(is_busy=True)]
         shown_message = shown_image = None
         is_over = False
         while not is_over:
@@ -168,14 +235,18 @@ class Page:
             is_new_image = image is not shown_image
             if message != shown_message or is_new_image:
                 drawn = [image, curves.draw_svg(job.points)] if is_new_image else [gr.skip()] * 2
-                yield [message, *drawn, *[gr.skip()] * 2, curves.draw_bar(job.share), job.progress, *[gr.skip()] * 2]
+                bar = curves.draw_bar(job.share)
+                yield [message, *drawn, *[gr.skip()] * 2, bar, job.progress, *unchanged]
                 shown_message = message
                 shown_image = image
             await asyncio.sleep(0 if is_over else POLL_SECONDS)
+        yield [*self._describe_end(job), *self._describe_own_style(browser), *_update_buttons(is_busy=False)]
+
+    def _describe_end(self, job: Job) -> list[Any]:
+        """Return what the page shows of a job that has ended."""
         message = html.escape(str(job.outcome), quote=False) if job.has_result else format_error(job.outcome)
-        downloads = _update_downloads(job.files or [None, None])
-        curve = curves.draw_svg(job.points)
-        yield [message, gr.skip(), curve, *downloads, "", gr.skip(), *_update_buttons(is_painting=False)]
+        files = job.files if isinstance(job, PaintJob) and job.files else [None, None]
+        return [message, gr.skip(), curves.draw_svg(job.points), *_update_downloads(files), "", gr.skip()]
 
 
 def _update_downloads(files: Sequence[str | None]) -> list[Any]:
@@ -183,6 +254,6 @@ def _update_downloads(files: Sequence[str | None]) -> list[Any]:
     return [gr.update(value=path, interactive=bool(path)) for path in files]
 
 
-def _update_buttons(is_painting: bool) -> list[Any]:
-    """Enable Stop while a picture is painted, otherwise Paint."""
-    return [gr.update(interactive=not is_painting), gr.update(interactive=is_painting)]
+def _update_buttons(is_busy: bool) -> list[Any]:
+    """Enable Stop while a job is worked on, otherwise Paint and Train."""
+    return [gr.update(interactive=not is_busy)] * 2 + [gr.update(interactive=is_busy)]

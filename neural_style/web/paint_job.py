@@ -15,8 +15,6 @@ from neural_style.web.requests import PaintRequest
 
 PREVIEW_SECONDS = 1
 """Seconds between two previews within an iteration."""
-MAX_POINTS = 400
-"""Points of the loss curves; beyond it every other point is dropped."""
 
 
 class PaintJob(Job):
@@ -28,6 +26,7 @@ class PaintJob(Job):
       info: "exif" and "icc_profile" of the photograph, which are copied to the result.
     """
 
+    participle = "painted"
     still_kept = "The best picture so far is kept."
 
     def __init__(self, request: PaintRequest, keep: Keep | None = None):
@@ -43,7 +42,6 @@ class PaintJob(Job):
         self._run: Any = None
         self._last_step: Step | None = None
         self._evaluation_count = 0
-        self._stride = 1
         self._shown_at = 0.0
         self._work: Work | None = None
         self._painting_since = 0.0
@@ -55,22 +53,19 @@ class PaintJob(Job):
         self._work = Work(plan)
         self.info = {str(name): value for name, value in inputs.content.info.items()}
         self._run = engine.run(inputs, plan, watch=self.watch)
-        follow(self._run, self)
+        try:
+            follow(self._run, self)
+        finally:
+            self._run = self._last_step = None
         rows, cols = plan.result_size
         return f"Painted: {cols} wide, {rows} high, in {in_words(time.monotonic() - start)}."
-
-    def _clean_up(self) -> None:
-        self._run = self._last_step = None
 
     def watch(self, evaluation: Evaluated) -> None:
         """Record an evaluation; raises where the run must end."""
         self._evaluation_count += 1
         self._update_share()
-        if self._evaluation_count % self._stride == 0 and evaluation.terms:
-            self.points.append({"loss": evaluation.loss, **by_kind(evaluation.terms)})
-        if len(self.points) > MAX_POINTS:
-            del self.points[1::2]
-            self._stride *= 2
+        if evaluation.terms:
+            self._add_point({"loss": evaluation.loss, **by_kind(evaluation.terms)})
         if self._last_step and time.monotonic() - self._shown_at > PREVIEW_SECONDS:
             self._show_preview(self._last_step)
         self._check()
@@ -126,4 +121,6 @@ class PaintJob(Job):
         self._painting_since = self._painting_since or now
         self._work.count()
         self.share = self._work.share
-        self._describe_time_left("Painting", now - self._painting_since)
+        seconds = now - self._painting_since
+        is_known = seconds >= 1 and self.share > 0
+        self._describe_time_left("Painting", seconds * (1 / self.share - 1) if is_known else None)

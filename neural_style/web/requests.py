@@ -34,6 +34,8 @@ MAX_STYLE_RATIO = 4
 MAX_RECORD_BYTES = 10**6
 MAX_RECORD_FLAGS = 500
 
+OWN_STYLE_IS_GONE = "A style of your own is not here, or not any more: train it first."
+
 _PARSING = threading.Lock()
 """One record at a time, since a parsed record takes many times its size in memory."""
 
@@ -47,12 +49,15 @@ class PaintRequest:
       painting: path of the painting; None, and ignored, with a trained network.
       settings: settings of the run.
       bounds: settings of the page.
+      network: the trained network that paints, where the settings need one: a bundled one, or the file of the visitor's
+        own style.
     """
 
     photo: str
     painting: str | None
     settings: Settings
     bounds: WebSettings
+    network: str = NETWORK
 
     def prepare(self) -> tuple[Inputs, Plan]:
         """Read the pictures and plan the run.
@@ -61,10 +66,20 @@ class PaintRequest:
           UserError: a picture can't be read, or the request exceeds the page's bounds.
         """
         photo = pictures.read(self.photo, "the photograph", self.bounds)
-        style = NETWORK if self._uses_network else pictures.read(self.painting or "", "the painting", self.bounds)
+        style = (
+            self._find_network()
+            if self._uses_network
+            else pictures.read(self.painting or "", "the painting", self.bounds)
+        )
         inputs, network_styles = read_inputs(photo, [style], self.settings)
         self._check_pixels(inputs)
         return inputs, make_plan(inputs, self.settings, network_styles)
+
+    def _find_network(self) -> str:
+        """Return the network; a UserError where the file of the visitor's own style has been removed."""
+        if self.network != NETWORK and not os.path.isfile(self.network):
+            raise UserError(OWN_STYLE_IS_GONE)
+        return self.network
 
     def _check_pixels(self, inputs: Inputs) -> None:
         rows, cols = size = scene_building.scale_sizes(inputs, self.settings)[-1]
@@ -84,7 +99,7 @@ class PaintRequest:
 
     def info(self) -> RunInfo:
         """Return what the record says of the request: names of files without the server's folders."""
-        style = NETWORK if self._uses_network else os.path.basename(self.painting or "")
+        style = os.path.basename((self.network if self._uses_network else self.painting) or "")
         return RunInfo.of_run(os.path.basename(self.photo), [style], ("painted", ".png"), self.settings)
 
     @property
@@ -181,13 +196,15 @@ class RecordedRun:
       recipe: name of the recipe.
       flags: settings that differ from the recipe, by name.
       photo: file name of the photograph.
-      painting: file name of the painting.
+      painting: file name of the painting, or of the trained network.
+      uses_network: whether a trained network painted.
     """
 
     recipe: str
     flags: dict[str, Any]
     photo: str
     painting: str
+    uses_network: bool
 
 
 def read_record(path: str, bounds: WebSettings) -> RecordedRun:
@@ -220,9 +237,9 @@ def read_record(path: str, bounds: WebSettings) -> RecordedRun:
     known = {name: value for name, value in flags.items() if name in FIELDS and _affects_picture(name)}
     check_allowed({name: upgrade_value(name, value) for name, value in known.items()})
     changed = {name: value for name, value in changed.items() if _affects_picture(name)}
-    read_settings(recipe, changed)
+    settings = read_settings(recipe, changed)
     photo, painting = (os.path.basename(name.replace("\\", "/")) for name in names)
-    return RecordedRun(recipe, changed, photo, painting)
+    return RecordedRun(recipe, changed, photo, painting, settings.method.style_is_network)
 
 
 def _load_record(path: str) -> dict[str, Any]:
