@@ -13,8 +13,8 @@ from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
 from neural_style.core.log import logger, quiet_stderr
 from neural_style.core.run import Engine
+from neural_style.core.step import by_kind
 from neural_style.pretrained import hed
-from neural_style.results.record import by_kind
 from neural_style.settings.web import WebSettings
 from neural_style.training import style_job
 from neural_style.web import pictures
