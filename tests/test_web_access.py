@@ -395,7 +395,7 @@ def test_who_never_opens_a_stream_is_forgotten(monkeypatch):
 
 def test_ghosts_displace_the_oldest_ghost_and_nobody_else(monkeypatch):
     monkeypatch.setattr(sessions, "MAX_ABSENT", 6)
-    monkeypatch.setattr(sessions, "MAX_ABSENT_OF_NETWORK", 3)
+    monkeypatch.setattr(sessions, "MAX_ABSENT_OF_SUBNET", 3)
 
     async def scenario(tracker, forgotten):
         def expect(session, network):
@@ -433,7 +433,7 @@ def test_owners_and_streams_are_bounded(monkeypatch):
 
 
 def test_one_network_leaves_streams_to_others(monkeypatch):
-    monkeypatch.setattr(sessions, "MAX_STREAMS_OF_NETWORK", 2)
+    monkeypatch.setattr(sessions, "MAX_STREAMS_OF_SUBNET", 2)
 
     async def scenario(tracker, forgotten):
         for session in ("one", "two", "three"):
@@ -460,7 +460,7 @@ def test_one_network_leaves_streams_to_others(monkeypatch):
     ],
 )
 def test_networks(one, other, is_same):
-    assert (shares.network_of(one) == shares.network_of(other)) == is_same
+    assert (shares.subnet_of(one) == shares.subnet_of(other)) == is_same
 
 
 @pytest.mark.parametrize(("component", "file"), [("photo", COFFEE), ("again", COFFEE)])
@@ -704,7 +704,7 @@ def test_a_large_file_is_refused_as_it_arrives(tmp_path):
 
 
 def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "UPLOAD_ROOM", 5)
+    monkeypatch.setattr(uploads, "UPLOADS_FACTOR", 5)
     folder = folder_with(tmp_path, 1000)
     statuses = []
     for number in range(12):
@@ -720,7 +720,7 @@ def test_bytes_of_all_requests_count_as_they_arrive(tmp_path, monkeypatch):
 
 
 def test_one_network_leaves_room_for_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "UPLOAD_ROOM_OF_NETWORK", 2)
+    monkeypatch.setattr(uploads, "UPLOADS_FACTOR_OF_SUBNET", 2)
     folder = folder_with(tmp_path, 1000)
     body = form_body(("a.png", bytes(700)))
     send_upload(folder, body, address="2001:db8::1")
@@ -734,7 +734,7 @@ def test_one_network_leaves_room_for_others(tmp_path, monkeypatch):
 
 
 def test_slow_uploads_leave_places_to_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "MAX_CONCURRENT_OF_NETWORK", 2)
+    monkeypatch.setattr(uploads, "MAX_CONCURRENT_OF_SUBNET", 2)
     folder = folder_with(tmp_path)
     headers = [(b"content-type", b"multipart/form-data; boundary=x")]
 
@@ -781,7 +781,7 @@ def test_an_upload_that_trickles_is_given_up(tmp_path, monkeypatch):
 
 
 def test_the_oldest_results_make_room_and_uploads_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "RESULT_ROOM", 3)
+    monkeypatch.setattr(uploads, "RESULTS_FACTOR", 3)
     folder = folder_with(tmp_path, 1000)
     uploaded = send_upload(folder, form_body(("a.png", bytes(900))))
     written = []
@@ -959,7 +959,7 @@ def test_half_open_connections_displace_the_oldest(client):
         start = time.monotonic()
         assert client.get("/").status_code == 200
         assert time.monotonic() - start < 2
-        assert len(connections.LimitedProtocol._idle) <= connections.MAX_IDLE_OF_NETWORK + 1
+        assert len(connections.LimitedProtocol._idle) <= connections.MAX_IDLE_OF_SUBNET + 1
     finally:
         for connection in half_open:
             connection.close()
@@ -1006,7 +1006,7 @@ def test_one_network_leaves_connections_to_others(few_connections, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 on its loopback")
 def test_idle_connections_of_one_network_do_not_displace_those_of_others(monkeypatch):
     """Those that have sent a request before count as used, and only the newest as unused."""
-    monkeypatch.setattr(connections, "MAX_IDLE_OF_NETWORK", 10)
+    monkeypatch.setattr(connections, "MAX_IDLE_OF_SUBNET", 10)
     request = f"GET /theme.css HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n\r\n".encode()
     with contextlib.ExitStack() as stack:
         for _ in range(30):
@@ -1051,7 +1051,7 @@ def test_networks_take_turns_for_pages():
 
 
 def test_networks_take_turns_for_the_reader(monkeypatch):
-    monkeypatch.setattr(file_reader, "MAX_WAITING_OF_NETWORK", 4)
+    monkeypatch.setattr(file_reader, "MAX_WAITING_OF_SUBNET", 4)
     go_on, read = threading.Event(), []
 
     def work(name):

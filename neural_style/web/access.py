@@ -14,7 +14,7 @@ from neural_style.web.logins import LoginLimit
 from neural_style.web.origins import OriginCheck
 from neural_style.web.refusal import Refusal
 from neural_style.web.sessions import Sessions
-from neural_style.web.shares import Turns, network_of_request
+from neural_style.web.shares import Turns, subnet_of_request
 from neural_style.web.uploads import UploadFolder, is_plain_path
 
 API = "/gradio_api/"
@@ -25,10 +25,10 @@ OPEN_CALLS = ("startup-events", "login_check", "theme.css")
 """Calls of Gradio's interface that need no login and have no body. The page uses few others, see `_find_handler`.
 The rest is closed: it fetches addresses, shows the queue, records, runs code, or ends other visitors' runs."""
 MAX_LOGIN_BYTES = 4096
-MAX_PAGES_OF_NETWORK = 8
-"""Pages that Gradio makes at the same time for one network; further requests wait."""
+MAX_PAGES_OF_SUBNET = 8
+"""Pages that Gradio makes at the same time for one subnet; further requests wait."""
 CONTENT_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
-"""Browsers load nothing from elsewhere: the page works without a network, and tells nobody of its visitors."""
+"""Browsers load nothing from elsewhere: the page works without the internet, and tells nobody of its visitors."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -71,7 +71,7 @@ class FileAccessMiddleware:
         self._has_password = has_password
         self._is_public = is_public
         self._logins = LoginLimit()
-        self._turns = Turns(MAX_PAGES_OF_NETWORK)
+        self._turns = Turns(MAX_PAGES_OF_SUBNET)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -133,8 +133,8 @@ class FileAccessMiddleware:
         return self._pass_on if is_asset else None
 
     async def _make_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets Gradio make a page, when it is the network's turn."""
-        async with self._turns.take(network_of_request(scope)):
+        """Lets Gradio make a page, when it is the subnet's turn."""
+        async with self._turns.take(subnet_of_request(scope)):
             await self._pass_on(scope, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,7 +147,7 @@ class FileAccessMiddleware:
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets Gradio check the password, if there were not too many attempts."""
-        with self._logins.attempt(network_of_request(scope), cookies.browser_of(scope)) as mark_correct:
+        with self._logins.attempt(subnet_of_request(scope), cookies.browser_of(scope)) as mark_correct:
             body = await bodies.read_body(receive, MAX_LOGIN_BYTES)
 
             async def watch(message: Message) -> None:
@@ -178,7 +178,7 @@ class FileAccessMiddleware:
         event = bodies.parse_event(body, self._functions, self._folder.contains)
         session = event["session_hash"]
         self._sessions.claim(session, _owner_of(scope))
-        self._sessions.expect(session, network_of_request(scope))
+        self._sessions.expect(session, subnet_of_request(scope))
         await self._app({**scope, "query_string": b""}, bodies.replay(json.dumps(event).encode(), receive), send)
 
     async def _stream_answers(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,7 +189,7 @@ class FileAccessMiddleware:
         except ValueError as error:
             raise Refusal(400, "Expected a session.") from error
         session = bodies.check_session(query.get("session_hash", [None])[0])
-        with self._sessions.open_stream(session, _owner_of(scope), network_of_request(scope)):
+        with self._sessions.open_stream(session, _owner_of(scope), subnet_of_request(scope)):
             await self._app({**scope, "query_string": f"session_hash={session}".encode()}, receive, send)
 
     async def _check_login(self, scope: Scope) -> None:
@@ -232,5 +232,5 @@ class FileAccessMiddleware:
 
 
 def _owner_of(scope: Scope) -> str:
-    """Return what tells a browser from others: its cookie, or without one its network."""
-    return cookies.browser_of(scope) or f"network {network_of_request(scope)}"
+    """Return what tells a browser from others: its cookie, or without one its subnet."""
+    return cookies.browser_of(scope) or f"subnet {subnet_of_request(scope)}"

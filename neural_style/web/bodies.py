@@ -73,12 +73,12 @@ def check_session(session: Any) -> str:
       Refusal: it is not a name.
     """
     if not (isinstance(session, str) and SESSION.fullmatch(session)):
-        raise Refusal(400, "Expected a session.")
+        raise Refusal(400, "Expected the name of a session: letters, digits, _ and -.")
     return session
 
 
 def parse_event(body: bytes, functions: Mapping[int, EventFunction], is_own_file: Callable[[str], bool]) -> dict:
-    """Parse an event of the page: a function, its inputs and the session.
+    """Parse an event of the page as Gradio sends it: a function, its inputs and the session.
 
     Args:
       body: JSON.
@@ -122,21 +122,19 @@ def _check_values(event: dict, is_own_file: Callable[[str], bool]) -> None:
         value, depth = pending.pop()
         count += 1
         if count > MAX_VALUES or depth > MAX_DEPTH:
-            raise Refusal(400, "The request has too many values.")
+            raise Refusal(400, f"Expected at most {MAX_VALUES} values in {MAX_DEPTH} levels.")
         if isinstance(value, str):
             _check_text(value)
-        children = _children_of(value, is_own_file)
-        pending += [(child, depth + 1) for child in children]
+        if isinstance(value, dict) and "path" in value and not _is_file(value, is_own_file):
+            raise Refusal(403, "Expected files that were uploaded to this page.")
+        pending += [(child, depth + 1) for child in _children_of(value)]
 
 
-def _children_of(value: Any, is_own_file: Callable[[str], bool]) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        return []
-    if "path" in value and not _is_file(value, is_own_file):
-        raise Refusal(403, "Expected files that were uploaded to this page.")
-    return [*value.keys(), *value.values()]
+def _children_of(value: Any) -> list[Any]:
+    """Return the values within a value; the keys of a dict count too."""
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def _is_file(value: dict, is_own_file: Callable[[str], bool]) -> bool:
@@ -150,9 +148,11 @@ def _is_file(value: dict, is_own_file: Callable[[str], bool]) -> bool:
 
 
 def _check_text(text: str) -> None:
-    is_encodable = text.isascii() or not re.search("[\ud800-\udfff]", text)
-    if len(text) > MAX_STRING or "\0" in text or not is_encodable:
+    if len(text) > MAX_STRING:
         raise Refusal(400, f"Expected texts of at most {MAX_STRING} characters.")
+    is_encodable = text.isascii() or not re.search("[\ud800-\udfff]", text)
+    if "\0" in text or not is_encodable:
+        raise Refusal(400, "Expected texts without NUL and unpaired surrogates.")
 
 
 def _check_inputs(inputs: Any, function: EventFunction) -> None:

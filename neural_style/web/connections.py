@@ -7,24 +7,24 @@ import os
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from neural_style.web.refusal import Refusal
-from neural_style.web.shares import Shares, network_of
+from neural_style.web.shares import Shares, subnet_of
 
 HEADER_SECONDS = 10
 """Time to send the head of a request."""
-MAX_IDLE_OF_NETWORK = 80
-"""Connections of a network that may be without a request. One more, and its oldest is closed."""
+MAX_IDLE_OF_SUBNET = 80
+"""Connections of a subnet that may be without a request. One more, and its oldest is closed."""
 UNREAD_SECONDS = 30
 """Time to read an answer that waits in full buffers."""
 MAX_CONNECTIONS = 600
-MAX_PER_NETWORK = 200
-"""A proxy that `FORWARDED_ALLOW_IPS` names is one network here, and may have all."""
+MAX_PER_SUBNET = 200
+"""A proxy that `FORWARDED_ALLOW_IPS` names is one subnet here, and may have all."""
 
 
 class LimitedProtocol(H11Protocol):
     """uvicorn's HTTP connection with these limits, which hold for all servers of the process together."""
 
     _idle: "dict[LimitedProtocol, asyncio.TimerHandle]" = {}
-    _shares = Shares(MAX_CONNECTIONS, MAX_PER_NETWORK, "too many connections")
+    _shares = Shares(MAX_CONNECTIONS, MAX_PER_SUBNET, "too many connections")
     _proxy_shares = Shares(MAX_CONNECTIONS, MAX_CONNECTIONS, "too many connections")
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -33,9 +33,9 @@ class LimitedProtocol(H11Protocol):
         self._held = contextlib.ExitStack()
         self._unread_timer: asyncio.TimerHandle | None = None
         shares = self._proxy_shares if os.environ.get("FORWARDED_ALLOW_IPS") else self._shares
-        self._network = network_of(self.client[0] if self.client else "")
+        self._subnet = subnet_of(self.client[0] if self.client else "")
         try:
-            self._held.enter_context(shares.hold(self._network))
+            self._held.enter_context(shares.hold(self._subnet))
         except Refusal:
             transport.abort()
             return
@@ -43,9 +43,9 @@ class LimitedProtocol(H11Protocol):
         self._abort_oldest()
 
     def _abort_oldest(self) -> None:
-        """Close an idle connection of the network where it has too many: the oldest, if possible an unused one."""
-        idle = [connection for connection in self._idle if connection._network == self._network]
-        if len(idle) <= MAX_IDLE_OF_NETWORK:
+        """Close an idle connection of the subnet where it has too many: the oldest, if possible an unused one."""
+        idle = [connection for connection in self._idle if connection._subnet == self._subnet]
+        if len(idle) <= MAX_IDLE_OF_SUBNET:
             return
         unused = [connection for connection in idle[:-1] if connection.cycle is None]
         oldest = (unused or idle)[0]

@@ -16,7 +16,7 @@ from neural_style.web.file_reader import FileReader
 from neural_style.web.kept import Kept
 from neural_style.web.requests import PaintRequest, RecordedRun
 from neural_style.web.sessions import Sessions
-from neural_style.web.shares import network_of
+from neural_style.web.shares import subnet_of
 
 MAX_FLAGS_LENGTH = 4000
 """Characters of further flags."""
@@ -186,7 +186,7 @@ class Form:
                 path = path_of(file)
                 if path is None:
                     raise UserError(pictures.describe_unreadable(description, self._bounds))
-                await self._reader.read(network_of_visitor(request), pictures.read, path, description, self._bounds)
+                await self._reader.read(subnet_of_visitor(request), pictures.read, path, description, self._bounds)
             except UserError as error:
                 return None, format_error(error)
             return gr.skip(), f"{description.capitalize()} is there."
@@ -223,7 +223,7 @@ class Form:
         try:
             if path is None:
                 raise UserError("Expected a record (.json) or a PNG: choose one.")
-            record = await self._reader.read(network_of_visitor(request), requests.read_record, path, self._bounds)
+            record = await self._reader.read(subnet_of_visitor(request), requests.read_record, path, self._bounds)
         except UserError as error:
             return _keep(format_error(error))
         paths, message = _find_pictures(record)
@@ -309,9 +309,9 @@ def _build_picture(name: str, label: str, sample_paths: list[Path]) -> gr.Image:
     return picture
 
 
-def network_of_visitor(request: gr.Request) -> str:
-    """Return the network that a request comes from."""
-    return network_of(request.client.host if request.client else "")
+def subnet_of_visitor(request: gr.Request) -> str:
+    """Return the subnet that a request comes from."""
+    return subnet_of(request.client.host if request.client else "")
 
 
 def path_of(file: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The queue of jobs: each engine runs one at a time, and the networks of the visitors take turns."""
+"""The queue of jobs: each engine runs one at a time, and the subnets of the visitors take turns."""
 
 import collections
 import math
@@ -12,7 +12,7 @@ from neural_style.web.job import Job
 
 
 class JobQueue:
-    """Runs one job for each visitor: those of different networks in turn, those of one network in order."""
+    """Runs one job for each visitor: those of different subnets in turn, those of one subnet in order."""
 
     def __init__(self, engines: Sequence[Engine], max_waiting: int):
         """Start a thread for each engine.
@@ -23,9 +23,9 @@ class JobQueue:
         """
         self._max_waiting = max_waiting
         self._waiting: collections.deque[Job] = collections.deque()
-        self._networks: dict[Job, str] = {}
+        self._subnets: dict[Job, str] = {}
         self._served_at: dict[str, float] = {}
-        """When the last job of each network started; only of networks that have jobs."""
+        """When the last job of each subnet started; only of subnets that have jobs."""
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition(threading.RLock())
         self._is_closed = False
@@ -34,15 +34,15 @@ class JobQueue:
         for thread in self._threads:
             thread.start()
 
-    def check(self, visitor: str, network: str = "") -> None:
+    def check(self, visitor: str, subnet: str = "") -> None:
         """Check that a visitor can join.
 
         Args:
           visitor: the session.
-          network: of the visitor. Unless it is empty, its jobs may take half of the queue.
+          subnet: of the visitor. Unless it is empty, its jobs may take half of the queue.
 
         Raises:
-          UserError: the queue is full, or already holds a job of this visitor, or many of this network.
+          UserError: the queue is full, or already holds a job of this visitor, or many of this subnet.
         """
         with self._changed:
             self._clean()
@@ -50,24 +50,24 @@ class JobQueue:
                 raise UserError("A picture of yours is already in the queue: wait for it, or stop it.")
             if len(self._waiting) >= self._max_waiting + self._idle_count:
                 raise UserError(f"The queue is full, {len(self._waiting)} are waiting: come back in a minute.")
-            count = sum(self._networks[job] == network for job in self._waiting)
-            if network and count >= self._idle_count + math.ceil(self._max_waiting / 2):
+            count = sum(self._subnets[job] == subnet for job in self._waiting)
+            if subnet and count >= self._idle_count + math.ceil(self._max_waiting / 2):
                 raise UserError(f"{count} visitors of your network are waiting: come back in a minute.")
 
-    def join(self, visitor: str, job: Job, network: str = "") -> None:
+    def join(self, visitor: str, job: Job, subnet: str = "") -> None:
         """Add a job at the end.
 
         Args:
-          visitor, network: see `check`.
+          visitor, subnet: see `check`.
           job: the visitor's.
 
         Raises:
           UserError: see `check`.
         """
         with self._changed:
-            self.check(visitor, network)
+            self.check(visitor, subnet)
             self._jobs[visitor] = job
-            self._networks[job] = network
+            self._subnets[job] = subnet
             self._waiting.append(job)
             self._changed.notify()
 
@@ -99,16 +99,16 @@ class JobQueue:
             thread.join(patience)
 
     def _in_order(self) -> list[Job]:
-        """Return the waiting jobs in the order in which they will start: networks take turns.
+        """Return the waiting jobs in the order in which they will start: subnets take turns.
 
-        Visitors of no network have the order in which they came.
+        Visitors of no subnet have the order in which they came.
         """
         counts: collections.Counter[str] = collections.Counter()
         keys = {}
         for job in self._waiting:
-            network = self._networks[job]
-            keys[job] = (counts[network], self._served_at.get(network, 0)) if network else (0, 0)
-            counts[network] += 1
+            subnet = self._subnets[job]
+            keys[job] = (counts[subnet], self._served_at.get(subnet, 0)) if subnet else (0, 0)
+            counts[subnet] += 1
         return sorted(self._waiting, key=lambda job: keys[job])
 
     def _clean(self) -> None:
@@ -117,9 +117,9 @@ class JobQueue:
             self._waiting.remove(job)
             job.cancel()
         self._jobs = {visitor: job for visitor, job in self._jobs.items() if job.outcome is None}
-        self._networks = {job: network for job, network in self._networks.items() if job.outcome is None}
-        networks = set(self._networks.values())
-        self._served_at = {network: time for network, time in self._served_at.items() if network in networks}
+        self._subnets = {job: subnet for job, subnet in self._subnets.items() if job.outcome is None}
+        subnets = set(self._subnets.values())
+        self._served_at = {subnet: time for subnet, time in self._served_at.items() if subnet in subnets}
 
     def _serve(self, engine: Engine) -> None:
         while True:
@@ -129,7 +129,7 @@ class JobQueue:
                     return
                 job = self._in_order()[0]
                 self._waiting.remove(job)
-                self._served_at[self._networks[job]] = time.monotonic()
+                self._served_at[self._subnets[job]] = time.monotonic()
                 self._idle_count -= 1
             try:
                 job.run(engine)

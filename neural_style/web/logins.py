@@ -9,18 +9,18 @@ from typing import Any
 from neural_style.web.refusal import Refusal
 
 MAX_FAILURES = 10
-"""Wrong passwords of a network within `WINDOW`."""
+"""Wrong passwords of a subnet within `WINDOW`."""
 WINDOW = 60
 """Seconds."""
 MAX_REMEMBERED = 10_000
-"""Networks, and browsers that have logged in."""
+"""Subnets, and browsers that have logged in."""
 
 
 class LoginLimit:
-    """Counts wrong passwords by network.
+    """Counts wrong passwords by subnet.
 
-    A browser that has logged in before has a count of its own, so others of its network do not lock it out: those that
-    come through one proxy are one network.
+    A browser that has logged in before has a count of its own, so others of its subnet do not lock it out: those that
+    come through one proxy are one subnet.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -29,18 +29,18 @@ class LoginLimit:
         self._known_browsers: collections.OrderedDict[str, None] = collections.OrderedDict()
 
     @contextlib.contextmanager
-    def attempt(self, network: str, browser: str | None) -> Iterator[Callable[[], None]]:
+    def attempt(self, subnet: str, browser: str | None) -> Iterator[Callable[[], None]]:
         """Count an attempt as wrong, unless the function that it gives is called.
 
         Args:
-          network: of the visitor, see `shares.network_of`.
+          subnet: of the visitor, see `shares.subnet_of`.
           browser: its cookie, if it has one.
 
         Raises:
-          Refusal: too many wrong passwords came from this network, or from a browser that has logged in before.
+          Refusal: too many wrong passwords came from this subnet, or from a browser that has logged in before.
         """
         is_known = browser in self._known_browsers
-        failures = self._recent_failures(f"browser {browser}" if is_known else network)
+        failures = self._recent_failures(f"browser {browser}" if is_known else subnet)
         if len(failures) >= MAX_FAILURES:
             raise Refusal(429, f"Too many wrong passwords: try again in {WINDOW} seconds.")
         now = self._clock()

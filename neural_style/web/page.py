@@ -14,7 +14,7 @@ from neural_style.settings.web import WebSettings
 from neural_style.web import curves, style_job
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
-from neural_style.web.form import Form, format_error, network_of_visitor, path_of
+from neural_style.web.form import Form, format_error, path_of, subnet_of_visitor
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.kept import Kept
@@ -160,13 +160,13 @@ class Page:
         visitor = request.session_hash
         if not await self._sessions.wait_until_connected(visitor):
             return
-        network, browser = network_of_visitor(request), self._sessions.browser_of(visitor)
+        subnet, browser = subnet_of_visitor(request), self._sessions.browser_of(visitor)
         try:
-            self._queue.check(visitor, network)
+            self._queue.check(visitor, subnet)
             check_files, job = make_job(browser)
             # Errors are reported at once, and not at the end of the queue.
-            await self._reader.read(network, check_files)
-            self._queue.join(visitor, job, network)
+            await self._reader.read(subnet, check_files)
+            self._queue.join(visitor, job, subnet)
         except UserError as error:
             yield [format_error(error), *[gr.skip()] * 11]
             return

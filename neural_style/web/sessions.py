@@ -20,11 +20,11 @@ ARRIVAL_SECONDS = 5
 """Time to open the stream after a request."""
 MAX_ABSENT = 64
 """Sessions that may be without a stream after a request. One more, and the oldest is forgotten."""
-MAX_ABSENT_OF_NETWORK = 32
+MAX_ABSENT_OF_SUBNET = 32
 MAX_SESSIONS = 2000
 """Sessions whose owner is remembered."""
 MAX_STREAMS = 300
-MAX_STREAMS_OF_NETWORK = 100
+MAX_STREAMS_OF_SUBNET = 100
 MAX_STREAMS_OF_SESSION = 2
 TOO_MANY = "Too many streams are open: close other tabs, or come back in a minute."
 
@@ -39,10 +39,10 @@ class Sessions:
         """Returns whether the server has answers for a session, now or later."""
         self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
         self._streams_of_sessions = Shares(MAX_STREAMS, MAX_STREAMS_OF_SESSION, TOO_MANY)
-        self._streams_of_networks = Shares(MAX_STREAMS, MAX_STREAMS_OF_NETWORK, TOO_MANY)
+        self._streams_of_subnets = Shares(MAX_STREAMS, MAX_STREAMS_OF_SUBNET, TOO_MANY)
         self._absent: collections.OrderedDict[str, asyncio.Future[bool]] = collections.OrderedDict()
-        self._networks: dict[str, str] = {}
-        """The network of each session without a stream."""
+        self._subnets: dict[str, str] = {}
+        """The subnet of each session without a stream."""
         self._tasks: set[asyncio.Task] = set()
 
     def claim(self, session: str, owner: str) -> None:
@@ -61,23 +61,23 @@ class Sessions:
         owner = self._owners.get(session, "")
         return owner if cookies.VALUE.fullmatch(owner) else None
 
-    def expect(self, session: str, network: str) -> None:
+    def expect(self, session: str, subnet: str) -> None:
         """Note a request of a session, which must open its stream soon.
 
         Args:
           session: its name.
-          network: the network it comes from, see `shares.network_of`.
+          subnet: the subnet it comes from, see `shares.subnet_of`.
         """
         if self.is_connected(session) or session in self._absent:
             return
         loop = asyncio.get_running_loop()
         arrival = loop.create_future()
         self._absent[session] = arrival
-        self._networks[session] = network
+        self._subnets[session] = subnet
         loop.call_later(ARRIVAL_SECONDS, self._give_up, session, arrival)
-        of_network = [name for name in self._absent if self._networks[name] == network]
-        if len(of_network) > MAX_ABSENT_OF_NETWORK:
-            self._give_up(of_network[0], self._absent[of_network[0]])
+        of_subnet = [name for name in self._absent if self._subnets[name] == subnet]
+        if len(of_subnet) > MAX_ABSENT_OF_SUBNET:
+            self._give_up(of_subnet[0], self._absent[of_subnet[0]])
         elif len(self._absent) > MAX_ABSENT:
             self._give_up(*next(iter(self._absent.items())))
 
@@ -93,13 +93,13 @@ class Sessions:
         return self._streams_of_sessions.holds(session)
 
     @contextlib.contextmanager
-    def open_stream(self, session: str, owner: str, network: str) -> Iterator[None]:
+    def open_stream(self, session: str, owner: str, subnet: str) -> Iterator[None]:
         """Count a session as connected for as long as the context lasts.
 
         Args:
           session: its name.
           owner: the browser that asks.
-          network: the network it asks from, see `shares.network_of`.
+          subnet: the subnet it asks from, see `shares.subnet_of`.
 
         Raises:
           Refusal: the session has no requests, belongs to another browser, or too many streams are open.
@@ -107,13 +107,13 @@ class Sessions:
         if session not in self._owners or not self.has_answers(session):
             raise Refusal(404, "This session has no requests: reload the page.")
         self.claim(session, owner)
-        with self._streams_of_sessions.hold(session), self._streams_of_networks.hold(network):
+        with self._streams_of_sessions.hold(session), self._streams_of_subnets.hold(subnet):
             self._end_wait(session)
             yield
 
     def _end_wait(self, session: str) -> None:
         """Tell those who wait for a session's stream that it is there."""
-        self._networks.pop(session, None)
+        self._subnets.pop(session, None)
         arrival = self._absent.pop(session, None)
         if arrival is not None and not arrival.done():
             arrival.set_result(True)
@@ -123,7 +123,7 @@ class Sessions:
         if self._absent.get(session) is not arrival:
             return
         del self._absent[session]
-        del self._networks[session]
+        del self._subnets[session]
         arrival.set_result(False)
         self._owners.pop(session, None)
         if self.forget:

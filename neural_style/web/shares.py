@@ -1,6 +1,6 @@
-"""Bounds on what visitors hold at the same time: all of them together, and one network or session.
+"""Bounds on what visitors hold at the same time: all of them together, and one subnet or session.
 
-In this package a network is an IPv4 address or 64 bits of IPv6, if it is not called a trained or neural one.
+A subnet is an IPv4 address or 64 bits of IPv6.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from neural_style.web.refusal import Refusal
 class Shares:
     """Counts what is held at the same time, by holder, so that one holder leaves room for others.
 
-    A holder is a network (see `network_of`) or a session.
+    A holder is a subnet (see `subnet_of`) or a session.
     """
 
     def __init__(self, total: int, per_holder: int, message: str):
@@ -56,27 +56,27 @@ class Shares:
 
 
 class Turns:
-    """Lets each network do a few things at the same time. What comes beyond waits for its turn."""
+    """Lets each subnet do a few things at the same time. What comes beyond waits for its turn."""
 
-    def __init__(self, per_network: int):
+    def __init__(self, per_subnet: int):
         """
         Args:
-          per_network: how many things one network may do at the same time.
+          per_subnet: how many things one subnet may do at the same time.
         """
-        self._per_network = per_network
+        self._per_subnet = per_subnet
         self._semaphores: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
 
     @contextlib.asynccontextmanager
-    async def take(self, network: str) -> AsyncIterator[None]:
+    async def take(self, subnet: str) -> AsyncIterator[None]:
         """Wait for a turn, and hold it for as long as the context lasts."""
-        semaphore = self._semaphores.get(network) or asyncio.Semaphore(self._per_network)
-        self._semaphores[network] = semaphore  # a weak reference: it goes when nobody waits for it or holds it
+        semaphore = self._semaphores.get(subnet) or asyncio.Semaphore(self._per_subnet)
+        self._semaphores[subnet] = semaphore  # a weak reference: it goes when nobody waits for it or holds it
         async with semaphore:
             yield
 
 
-def network_of(address: str) -> str:
-    """Return the address, or for IPv6 the network of 64 bits that one customer usually has."""
+def subnet_of(address: str) -> str:
+    """Return the address, or for IPv6 the subnet of 64 bits that one customer usually has."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -86,6 +86,6 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def network_of_request(scope: Scope) -> str:
-    """Return the network that a request comes from."""
-    return network_of(scope["client"][0] if scope.get("client") else "")
+def subnet_of_request(scope: Scope) -> str:
+    """Return the subnet that a request comes from."""
+    return subnet_of(scope["client"][0] if scope.get("client") else "")

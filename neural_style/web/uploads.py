@@ -20,20 +20,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
 from neural_style.web.refusal import Refusal
-from neural_style.web.shares import Shares, network_of_request
+from neural_style.web.shares import Shares, subnet_of_request
 
 MAX_AGE_SECONDS = 3600
 """When files are removed."""
 SWEEP_SECONDS = 10
 """Seconds between two removals."""
-UPLOAD_ROOM = 100
-"""Bytes of all uploads together, as a multiple of the largest allowed one."""
-UPLOAD_ROOM_OF_NETWORK = 25
-RESULT_ROOM = 50
+UPLOADS_FACTOR = 100
+"""All uploads together may have as many bytes as so many of the largest size."""
+UPLOADS_FACTOR_OF_SUBNET = 25
+RESULTS_FACTOR = 50
 """The same for results and previews. Beyond it, the oldest are removed."""
 MAX_CONCURRENT = 32
 """Uploads at the same time."""
-MAX_CONCURRENT_OF_NETWORK = 16
+MAX_CONCURRENT_OF_SUBNET = 16
 FORM_BYTES = 10_000
 """What a form may have besides its file."""
 CHUNK_SECONDS = 20
@@ -62,11 +62,11 @@ class UploadFolder:
         self._permanent: set[str] = set()
         self._lock = threading.Lock()
         self._uploads: dict[str, tuple[str, int]] = {}
-        """The network and the bytes of each upload, by its path."""
-        self._bytes_of_network: collections.Counter[str] = collections.Counter()
+        """The subnet and the bytes of each upload, by its path."""
+        self._bytes_of_subnet: collections.Counter[str] = collections.Counter()
         self._upload_bytes = 0
         self._shares = Shares(
-            MAX_CONCURRENT, MAX_CONCURRENT_OF_NETWORK, "Too many files are being uploaded: try again in a minute."
+            MAX_CONCURRENT, MAX_CONCURRENT_OF_SUBNET, "Too many files are being uploaded: try again in a minute."
         )
 
     @property
@@ -92,36 +92,36 @@ class UploadFolder:
         Raises:
           Refusal: the upload is malformed, too large, too slow or interrupted, or the folder is full.
         """
-        network = network_of_request(scope)
-        meter = _Meter(self, network, receive, self._max_upload + FORM_BYTES)
+        subnet = subnet_of_request(scope)
+        meter = _Meter(self, subnet, receive, self._max_upload + FORM_BYTES)
         try:
-            with self._shares.hold(network):
+            with self._shares.hold(subnet):
                 async with asyncio.timeout(TOTAL_SECONDS):
-                    return await self._store_form(Request(scope, meter.receive), network)
+                    return await self._store_form(Request(scope, meter.receive), subnet)
         except (MultiPartException, HTTPException, KeyError) as error:
             raise Refusal(400, "Expected a form with one file.") from error
         except (ClientDisconnect, TimeoutError) as error:
             raise Refusal(408, "The upload was interrupted: try again.") from error
         finally:
-            self._count(network, -meter.byte_count)  # what arrived; `_store` has counted the stored file by itself
+            self._count(subnet, -meter.byte_count)  # what arrived; `_store` has counted the stored file by itself
 
-    async def _store_form(self, request: Request, network: str) -> str:
+    async def _store_form(self, request: Request, subnet: str) -> str:
         # Starlette collects it in a temporary file without a name, so an interrupted upload leaves nothing here.
         async with request.form(max_files=1, max_fields=4, max_part_size=FORM_BYTES) as form:
             file = form["files"]
             if not isinstance(file, UploadFile):
                 raise Refusal(400, "Expected a form with one file.")
             if file.size > self._max_upload:
-                raise Refusal(413, "The file exceeds the maximum allowed size.")
-            return await asyncio.to_thread(self._store, file.file, file.filename or "", network)
+                raise _refuse_size(self._max_upload)
+            return await asyncio.to_thread(self._store, file.file, file.filename or "", subnet)
 
-    def _store(self, file: BinaryIO, name: str, network: str) -> str:
+    def _store(self, file: BinaryIO, name: str, subnet: str) -> str:
         path = self._new_folder() / make_safe_name(name)
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         byte_count = path.stat().st_size
-        self._uploads[str(path)] = network, byte_count
-        self._count(network, byte_count)
+        self._uploads[str(path)] = subnet, byte_count
+        self._count(subnet, byte_count)
         return str(path)
 
     def _new_folder(self) -> Path:
@@ -135,26 +135,26 @@ class UploadFolder:
         yield self._new_folder()
         self.sweep()
 
-    def count_arriving(self, network: str, byte_count: int) -> None:
+    def count_arriving(self, subnet: str, byte_count: int) -> None:
         """Count bytes of an upload that is not complete.
 
         Raises:
           Refusal: there is no room for them.
         """
-        self._count(network, byte_count)
-        is_full = self._upload_bytes > UPLOAD_ROOM * self._max_upload
-        if is_full or self._bytes_of_network[network] > UPLOAD_ROOM_OF_NETWORK * self._max_upload:
+        self._count(subnet, byte_count)
+        is_full = self._upload_bytes > UPLOADS_FACTOR * self._max_upload
+        if is_full or self._bytes_of_subnet[subnet] > UPLOADS_FACTOR_OF_SUBNET * self._max_upload:
             raise Refusal(507, "There is no room for files at the moment: come back in an hour.")
 
-    def _count(self, network: str, byte_count: int) -> None:
+    def _count(self, subnet: str, byte_count: int) -> None:
         with self._lock:
             self._upload_bytes += byte_count
-            self._bytes_of_network[network] += byte_count
-            if not self._bytes_of_network[network]:
-                del self._bytes_of_network[network]
+            self._bytes_of_subnet[subnet] += byte_count
+            if not self._bytes_of_subnet[subnet]:
+                del self._bytes_of_subnet[subnet]
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove all files older than `MAX_AGE_SECONDS`, the oldest results beyond `RESULT_ROOM`, and empty folders.
+        """Remove all files older than `MAX_AGE_SECONDS`, the oldest results beyond `RESULTS_FACTOR`, and empty folders.
 
         Args:
           now: the time in seconds since 1970; by default the present.
@@ -173,7 +173,7 @@ class UploadFolder:
 
     def _remove_oldest(self, results: list[tuple[float, str, int]]) -> None:
         """Remove results, given as (time, path, bytes), until the rest has room."""
-        surplus = sum(size for _, _, size in results) - RESULT_ROOM * self._max_upload
+        surplus = sum(size for _, _, size in results) - RESULTS_FACTOR * self._max_upload
         for _, path, size in sorted(results):
             if surplus <= 0:
                 return
@@ -185,8 +185,8 @@ class UploadFolder:
         os.remove(path)
         upload = self._uploads.pop(path, None)
         if upload is not None:
-            network, byte_count = upload
-            self._count(network, -byte_count)
+            subnet, byte_count = upload
+            self._count(subnet, -byte_count)
 
     def _remove_empty_folders(self, now: float) -> None:
         for path in Path(self._folder).iterdir():
@@ -215,9 +215,9 @@ class UploadFolder:
 class _Meter:
     """Counts the bytes of a request as they arrive."""
 
-    def __init__(self, folder: UploadFolder, network: str, receive: Receive, max_bytes: int):
+    def __init__(self, folder: UploadFolder, subnet: str, receive: Receive, max_bytes: int):
         self._folder = folder
-        self._network = network
+        self._subnet = subnet
         self._receive = receive
         self._max_bytes = max_bytes
         self._start = time.monotonic()
@@ -233,13 +233,17 @@ class _Meter:
         message = await asyncio.wait_for(self._receive(), CHUNK_SECONDS)
         count = len(message.get("body", b""))
         self.byte_count += count
-        self._folder.count_arriving(self._network, count)
+        self._folder.count_arriving(self._subnet, count)
         seconds = time.monotonic() - self._start
         if seconds > CHUNK_SECONDS and self.byte_count < MIN_BYTES_PER_SECOND * seconds:
             raise TimeoutError
         if self.byte_count > self._max_bytes:
-            raise Refusal(413, "The file exceeds the maximum allowed size.")
+            raise _refuse_size(self._max_upload)
         return message
+
+
+def _refuse_size(max_bytes: int) -> Refusal:
+    return Refusal(413, f"Expected a file of at most {max_bytes // 10**6} MB.")
 
 
 def is_plain_path(path: str) -> bool:
