@@ -238,7 +238,7 @@ class _Meter:
         if seconds > CHUNK_SECONDS and self.byte_count < MIN_BYTES_PER_SECOND * seconds:
             raise TimeoutError
         if self.byte_count > self._max_bytes:
-            raise _refuse_size(self._max_upload)
+            raise _refuse_size(self._max_bytes)
         return message
 
 
