@@ -16,9 +16,9 @@ EVENT: dict[str, Any] = {
 neither opens files nor checks values: `pictures` and `requests` do."""
 
 
-def build_thumbnails(items: list[Any], elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
+def build_thumbnails(items: list[Any], label: str, elem_id: str, elem_classes: Any = "thumbnails") -> gr.Gallery:
     """Build small pictures to choose from."""
-    options = dict(show_label=False, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
+    options = dict(label=label, object_fit="cover", allow_preview=False, interactive=False, buttons=[])
     return gr.Gallery(items, elem_id=elem_id, elem_classes=elem_classes, **options)
 
 

@@ -70,6 +70,16 @@ class Form:
             self._photo = _build_picture("photo", "Photograph", samples.find_photos())
             self._painting = _build_picture("painting", "Painting", samples.find_paintings())
 
+    def build_samples(self) -> None:
+        """Build the samples. They come after the button that paints, which the keyboard reaches quickly then."""
+        with gr.Row():
+            for name, label, paths, picture in (
+                ("photo", "Sample photographs", samples.find_photos(), self._photo),
+                ("painting", "Sample paintings", samples.find_paintings(), self._painting),
+            ):
+                with gr.Column(min_width=240):
+                    _build_samples(name, label, paths, picture)
+
     def build_choice(self) -> None:
         """Build the visitor's first choice, and the style of a trained network."""
         self._choice = gr.Radio(
@@ -110,9 +120,9 @@ class Form:
         outputs = [self._choice, *self.inputs, message]
         self._again.upload(self._show_record, self._again, outputs, **EVENT)
         if self._examples:
-            gr.Markdown("Gallery: choose a picture to fill in its photograph, painting, recipe and flags.")
+            label = "Gallery: choose one to fill in the form"
             items = [(str(example.result), example.recipe) for example in self._examples]
-            gallery = components.build_thumbnails(items, elem_id="gallery", elem_classes=["thumbnails", "large"])
+            gallery = components.build_thumbnails(items, label, elem_id="gallery", elem_classes=["thumbnails", "large"])
             gallery.select(self._show_example, None, outputs, **EVENT)
 
     def connect(self, message: gr.components.Component) -> None:
@@ -286,9 +296,9 @@ def _short_name(name: str) -> str:
 
 
 def _build_picture(name: str, label: str, sample_paths: list[Path]) -> gr.Image:
-    """Build a picture to drop or to choose from the samples; the first of them is there already."""
-    with gr.Column(min_width=240):
-        picture = gr.Image(
+    """Build a picture to drop; the first of the samples is there already."""
+    with gr.Column(min_width=140):
+        return gr.Image(
             str(sample_paths[0]) if sample_paths else None,
             label=label,
             height=260,
@@ -298,15 +308,17 @@ def _build_picture(name: str, label: str, sample_paths: list[Path]) -> gr.Image:
             image_mode=None,
             sources=["upload", "clipboard"],
         )
-        if sample_paths:
-            thumbnails = components.build_thumbnails([str(path) for path in sample_paths], elem_id=f"{name}_samples")
 
-            def choose(event: gr.SelectData) -> Any:
-                path = _item_at(sample_paths, event.index)
-                return str(path) if path else gr.skip()
 
-            thumbnails.select(choose, None, picture, **EVENT)
-    return picture
+def _build_samples(name: str, label: str, paths: list[Path], picture: gr.components.Component) -> None:
+    """Build the samples that a picture can be chosen from."""
+    thumbnails = components.build_thumbnails([str(path) for path in paths], label, elem_id=f"{name}_samples")
+
+    def choose(event: gr.SelectData) -> Any:
+        path = _item_at(paths, event.index)
+        return str(path) if path else gr.skip()
+
+    thumbnails.select(choose, None, picture, **EVENT)
 
 
 def subnet_of_visitor(request: gr.Request) -> str:

@@ -30,6 +30,9 @@ ENDING_SECONDS = 20
 INTRODUCTION = """# neural_style
 A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
+SKIP_LINK = '<a class="skip" href="#paint">Skip to Paint</a>'
+"""The first stop of the keyboard; it is seen while it has the focus."""
+
 
 class Page:
     """The page's components, and the functions that they call."""
@@ -54,6 +57,7 @@ class Page:
         """Build all components and connects their events."""
         form = self._form
         with gr.Blocks(title="neural_style", analytics_enabled=False) as blocks:
+            gr.HTML(SKIP_LINK, elem_id="skip")
             gr.Markdown(INTRODUCTION)
             with gr.Row():
                 with gr.Column():
@@ -65,6 +69,7 @@ class Page:
                 with gr.Column():
                     outputs = self._build_results()
             message = outputs[0]
+            form.build_samples()
             with gr.Accordion("A style of your own", open=False, elem_id="own", visible=self._offers_styles):
                 train, own_file = self._build_own_style()
             with gr.Accordion("Settings, and research recipes", open=False, elem_id="more"):
@@ -105,9 +110,9 @@ class Page:
             "`neural-style PHOTO mine.keras OUT`. It stays here for an hour, for this browser alone."
         )
         with gr.Row():
-            train = gr.Button("Train a style from the painting", min_width=120, elem_id="train")
+            train = gr.Button("Train a style from the painting", min_width=240, elem_id="train")
             own_file = gr.DownloadButton(
-                "Download the style", interactive=False, min_width=120, elem_id="download_keras"
+                "Download the style", interactive=False, min_width=240, elem_id="download_keras"
             )
         return train, own_file
 

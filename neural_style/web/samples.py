@@ -37,6 +37,16 @@ FLAGS: dict[str, dict[str, Any]] = {
 }
 """Flags of the recipes that were painted otherwise."""
 
+FIRST = (
+    ("paint_kodim15_gauguin", "paint", "kodim15.jpg", "gauguin_tahiti.jpg"),
+    ("best", "best", "kodim20.jpg", "van_gogh_starry_night.jpg"),
+    ("instant_kodim15_gauguin", "instant", "kodim15.jpg", "gauguin_tahiti.jpg"),
+    ("paint_kodim20_wheat_field", "paint", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
+    ("instant_kodim20_wheat_field", "instant", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
+    ("paint", "paint", "kodim20.jpg", "van_gogh_starry_night.jpg"),
+)
+"""The gallery's first pictures: each one's file, recipe, photograph and painting."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Example:
@@ -76,16 +86,10 @@ def find(name: str) -> Path | None:
 
 
 def find_examples() -> list[Example]:
-    """Return the installed gallery: a picture of each recipe, and a few more of the two main ones."""
-    rows = [
-        ("instant_kodim15_gauguin", "instant", "kodim15.jpg", "gauguin_tahiti.jpg"),
-        ("instant_kodim20_wheat_field", "instant", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
-        ("paint_kodim15_gauguin", "paint", "kodim15.jpg", "gauguin_tahiti.jpg"),
-        ("paint_kodim20_wheat_field", "paint", "kodim20.jpg", "van_gogh_wheat_field.jpg"),
-    ]
-    rows += [(name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.by_name()]
+    """Return the installed gallery: the best pictures first, then a picture of each other recipe."""
+    rows = [*FIRST, *((name, name, "kodim20.jpg", "van_gogh_starry_night.jpg") for name in recipes.describe())]
     examples = []
-    for name, recipe, photo_name, painting_name in rows:
+    for name, recipe, photo_name, painting_name in dict.fromkeys(rows):
         result, photo, painting = GALLERY / f"{name}.jpg", find(photo_name), find(painting_name)
         if result.is_file() and photo and painting:
             examples.append(Example(result, recipe, photo, painting, FLAGS.get(recipe, HED)))

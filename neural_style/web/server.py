@@ -94,7 +94,7 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
     import gradio
 
     from neural_style.web.connections import LimitedProtocol
-    from neural_style.web.style import CSS
+    from neural_style.web.style import CSS, SCRIPT
 
     blocks = page.build_blocks()
     fonts = ["system-ui", "sans-serif"]  # Gradio's own fonts come from Google
@@ -105,6 +105,7 @@ def _launching(page: "Page", bounds: WebSettings, folder: "UploadFolder", sessio
         auth=_make_password_check(bounds.password),
         theme=gradio.themes.Default(font=fonts, font_mono=["monospace"]),
         css=CSS,
+        js=SCRIPT,
         app_kwargs={"middleware": [_make_middleware(blocks, bounds, folder, sessions)]},
         max_threads=SPARE_THREADS + bounds.max_waiting + bounds.engines,
         prevent_thread_lock=True,
