@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
-from page_client import ask, describe_file, fill_form, find_function, paint, serving
+from page_client import ask, describe_file, fill_form, find_function, find_load_function, paint, serving
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 PHOTO = DATA / "coffee.png"
@@ -98,7 +98,10 @@ class Target:
         page = self.client.get("/").text
         self.paint_number, self.form = fill_form(self.client, PHOTO, PAINTING)
         self.form[-1] = SMALL
-        self.record_number, _ = find_function(self.client.get("/config").json(), "again", "upload")
+        config = self.client.get("/config").json()
+        self.record_number, _ = find_function(config, "again", "upload")
+        self.train_number, _ = find_function(config, "train", "click")
+        self.load_number = find_load_function(config)
         self.asset = re.search(r"/assets/[^\"]+[.]js", page).group()
 
     def post_event(self, **fields: object) -> httpx.Response:
@@ -154,6 +157,14 @@ def _send_many_values(target: Target, number: int) -> httpx.Response:
 
 def _join_without_stream(target: Target, number: int) -> httpx.Response:
     return ask(target.client, target.paint_number, target.form, f"ghost{number}")
+
+
+def _train_without_stream(target: Target, number: int) -> httpx.Response:
+    return ask(target.client, target.train_number, target.form[:2], f"pupil{number}")
+
+
+def _load_without_stream(target: Target, number: int) -> httpx.Response:
+    return ask(target.client, target.load_number, [], f"loader{number}")
 
 
 def _break_off_upload(target: Target, number: int) -> None:
@@ -262,6 +273,8 @@ ATTACKS: tuple[Callable, ...] = (
     _send_deep_json,
     _send_many_values,
     _join_without_stream,
+    _train_without_stream,
+    _load_without_stream,
     _break_off_upload,
     _upload_many_files,
     _upload_record,

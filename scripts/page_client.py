@@ -52,6 +52,12 @@ def find_function(config: dict, name: str, event: str) -> tuple[int, list]:
     return function["id"], [values[number] for number in function["inputs"]]
 
 
+def find_load_function(config: dict) -> int:
+    """Returns the number of the function that the page calls when it is loaded."""
+    (function,) = [item for item in config["dependencies"] if any(event == "load" for _, event in item["targets"])]
+    return function["id"]
+
+
 def fill_form(client: httpx.Client, photo: Path, painting: Path) -> tuple[int, list]:
     """Opens the page and uploads two pictures; returns the number of the function that paints, and its inputs."""
     config = client.get("/config").json()

@@ -47,10 +47,21 @@ from neural_style.web.requests import PaintRequest
 from neural_style.web.server import serving
 from neural_style.web.sessions import Sessions
 from neural_style.web.shares import Shares
+from neural_style.web.style_job import StyleJob, StyleRequest
 from neural_style.web.uploads import UploadFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-from page_client import answers, ask, describe_file, fill_form, find_function, free_port, paint, upload
+from page_client import (
+    answers,
+    ask,
+    describe_file,
+    fill_form,
+    find_function,
+    find_load_function,
+    free_port,
+    paint,
+    upload,
+)
 
 SECRET = "/etc/passwd"
 SMALL = "--rows=32 --scales=1 --scale_iterations=1 --evaluations_per_iteration=2 --weights=random"
@@ -543,9 +554,7 @@ def test_who_closes_the_page_makes_room(client, form):
 
 @pytest.fixture(scope="module")
 def load_number(config):
-    """The number of the function that is called when the page is loaded."""
-    (function,) = [item for item in config["dependencies"] if any(event == "load" for _, event in item["targets"])]
-    return function["id"]
+    return find_load_function(config)
 
 
 def reload(client, number, session):
@@ -602,6 +611,38 @@ def test_removed_files_do_not_come_back(tmp_path, monkeypatch):
     assert kept.picture_of("ada") is None
     folder.sweep(time.time() + uploads.MAX_AGE_SECONDS + 1)
     assert kept.picture_of("bob") is None
+
+
+def test_a_style_belongs_to_its_browser(client, form, tmp_path):
+    kept = Kept(folder_with(tmp_path))
+    learned = StyleJob(StyleRequest(None, "somewhere/swirls.png", WebSettings()))
+    learned.network = b"network"
+    (path,) = kept.keep_style("ada", learned, "Learned.")
+    assert Path(path).name == "swirls.keras"
+    assert Path(path).read_bytes() == b"network"
+    changed = os.stat(path).st_ctime_ns
+    assert [kept.use_style(browser) for browser in ("ada", "bob", None)] == [path, None, None]
+    assert os.stat(path).st_ctime_ns > changed  # it stays for another hour
+    Path(path).unlink()
+    assert kept.use_style("ada") is None
+    number, values = form
+    for place, value in ((RECIPE, "feedforward"), (RECIPE + 1, controls.OWN_STYLE), (-1, "")):
+        values[place] = value
+    sentence, address = paint(client, number, values, "judy")
+    assert sentence == "⚠️ A style of your own is not here, or not any more: train it first."
+    assert address is None
+
+
+def test_who_is_not_there_trains_nothing(client, config, form, monkeypatch):
+    monkeypatch.setattr(sessions, "ARRIVAL_SECONDS", 0.2)
+    read = []
+    monkeypatch.setattr(StyleRequest, "read", lambda request: read.append(request))
+    number, _ = find_function(config, "train", "click")
+    ask(client, number, form[1][:2], "pupil-ghost")
+    time.sleep(0.5)
+    assert read == []
+    ask(client, number, [form[1][0], None], "pupil")
+    assert "Expected a painting: drop one." in json.dumps(list(answers(client, "pupil")))
 
 
 # Uploads

