@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import threading
+import weakref
 from typing import Any, Generic, TypeVar
 
 from neural_style.images import writing
@@ -49,17 +50,21 @@ class Kept:
           folder: holds the results, up to its bounds.
         """
         self._folder = folder
-        self._jobs: _Recent[tuple[str, Job]] = _Recent()
+        self._jobs: _Recent[tuple[str, weakref.ref[Job]]] = _Recent()
+        """Weak, since jobs hold pictures."""
+        self._newest: _Recent[KeptResult] = _Recent()
         self._pictures: _Recent[KeptResult] = _Recent()
         self._styles: _Recent[KeptResult] = _Recent()
 
     def note_job(self, browser: str | None, visitor: str, job: Job) -> None:
         """Remember the job that a browser's session has started."""
-        self._jobs.put(browser, (visitor, job))
+        self._jobs.put(browser, (visitor, weakref.ref(job)))
 
     def latest_job(self, browser: str | None) -> tuple[str, Job] | None:
-        """Return the session and the job that a browser has started last."""
-        return self._jobs.get(browser)
+        """Return the session and the job that a browser has started last, unless nothing needs the job any more."""
+        visitor, find_job = self._jobs.get(browser) or ("", lambda: None)
+        job = find_job()
+        return (visitor, job) if job else None
 
     def keep_picture(self, browser: str | None, job: PaintJob, outcome: str) -> list[str]:
         """Write the PNG with its text, and the record; return their paths."""
@@ -71,17 +76,20 @@ class Kept:
         with self._folder.adding_result() as folder:
             writing.save(folder / "painted.png", "PNG", job.image, 95, metadata)
             (folder / "painted.json").write_text(json.dumps(job.record.as_dict(), indent=2))
-        files = [str(folder / name) for name in ("painted.png", "painted.json")]
-        self._pictures.put(browser, KeptResult(outcome, files))
-        return files
+        kept = KeptResult(outcome, [str(folder / name) for name in ("painted.png", "painted.json")])
+        self._pictures.put(browser, kept)
+        self._newest.put(browser, kept)
+        return kept.files
 
     def keep_style(self, browser: str | None, job: StyleJob, outcome: str) -> list[str]:
         """Write the network that paints in a browser's own style; return its path."""
         with self._folder.adding_result() as folder:
             path = folder / f"{job.request.name}{style_networks.KERAS}"
             path.write_bytes(job.network)
-        self._styles.put(browser, KeptResult(outcome, [str(path)]))
-        return [str(path)]
+        kept = KeptResult(outcome, [str(path)])
+        self._styles.put(browser, kept)
+        self._newest.put(browser, kept)
+        return kept.files
 
     def picture_of(self, browser: str | None) -> KeptResult | None:
         """Return the last picture of a browser; None if there is none, or its files have been removed."""
@@ -90,6 +98,10 @@ class Kept:
     def style_of(self, browser: str | None) -> KeptResult | None:
         """Return the own style of a browser; None if there is none, or its file has been removed."""
         return _if_there(self._styles.get(browser))
+
+    def newest_of(self, browser: str | None) -> KeptResult | None:
+        """Return the newest result of a browser, a picture or a style; None where its files have been removed."""
+        return _if_there(self._newest.get(browser))
 
     def use_style(self, browser: str | None) -> str | None:
         """Return the file of a browser's own style, which stays for another hour; None if there is none."""

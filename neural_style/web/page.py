@@ -82,7 +82,8 @@ class Page:
             learned = train.click(self._learn, form.pictures, [*shown, *buttons], **EVENT)
             learned.then(self._choose_own_style, None, form.recipe_outputs, **EVENT)
             stop.click(self._stop, None, message, **EVENT)
-            blocks.load(self._show_kept, None, shown, **EVENT)
+            loaded = blocks.load(self._show_kept, None, shown, **EVENT)
+            loaded.then(self._choose_own_style, None, form.recipe_outputs, **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
     def _build_results(self) -> list[gr.components.Component]:
@@ -185,8 +186,8 @@ class Page:
     def _choose_own_style(self, request: gr.Request) -> list[Any]:
         """Choose the browser's own style, if that was what it asked for last; see `Form.recipe_outputs`."""
         browser = self._sessions.browser_of(request.session_hash)
-        latest = self._kept.latest_job(browser)
-        has_learned = latest is not None and isinstance(latest[1], StyleJob) and latest[1].has_result
+        newest = self._kept.newest_of(browser)
+        has_learned = newest is not None and newest is self._kept.style_of(browser)
         return self._form.choose_own_style(browser if has_learned else None)
 
     async def _show_kept(self, request: gr.Request) -> AsyncIterator[list[Any]]:
@@ -197,15 +198,18 @@ class Page:
         browser = self._sessions.browser_of(visitor)
         yield self._describe_kept(browser)
         latest = self._kept.latest_job(browser)
-        if latest and await self._wait_for_end(*latest) and self._kept.latest_job(browser) is latest:
+        if latest and await self._wait_for_end(*latest) and self._kept.latest_job(browser) == latest:
             yield self._describe_kept(browser)
 
     def _describe_kept(self, browser: str | None) -> list[Any]:
         """Return what the page shows of a browser's last picture and of its own style."""
         kept = self._kept.picture_of(browser)
+        newest = self._kept.newest_of(browser)
         shown: list[Any] = [gr.skip()] * 7
+        if newest:
+            shown[0] = html.escape(newest.sentence, quote=False)
         if kept:
-            shown[:3] = html.escape(kept.sentence, quote=False), kept.files[0], gr.skip()
+            shown[1] = kept.files[0]
             shown[3:5] = _update_downloads(kept.files)
         return [*shown, *self._describe_own_style(browser)]
 
