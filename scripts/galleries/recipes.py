@@ -19,6 +19,9 @@ HED = "--weights=hed --network=vgg16"
 PUBLISHED = f"{HED} --normalize_weights=imagenet --padding=replicate --convolution=winograd --rows=320"
 """HED's features at the magnitudes for which the weights of the recipes were published."""
 PAINT = "--recipe=paint --weights=hed --rows=320"
+FROM_PHOTOGRAPH = (
+    "from the photograph: where HED's features start from white noise, as the recipe does, the noise stays"
+)
 RECIPES = {
     "instant": ("--recipe=instant --rows=320", "any painting in 0.1 s"),
     "paint": (PAINT, ""),
@@ -26,12 +29,15 @@ RECIPES = {
     "keras": (f"--recipe=keras {PUBLISHED}", ""),
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
     "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
-    "vgg16_notebook": (f"--recipe=vgg16_notebook {PUBLISHED} --cols=482", "from white noise"),
+    "vgg16_notebook": (f"--recipe=vgg16_notebook {PUBLISHED} --cols=482 --init=content", FROM_PHOTOGRAPH),
     "gatys": (
         f"--recipe=gatys {PUBLISHED}",
         "with the recipe's own unit means, a style weight of 1000 has little effect",
     ),
-    "slides": (f"--recipe=slides {PUBLISHED} --content_layers=block4_conv3", "from white noise; VGG16 has no conv4_4"),
+    "slides": (
+        f"--recipe=slides {PUBLISHED} --content_layers=block4_conv3 --init=content",
+        f"{FROM_PHOTOGRAPH}; VGG16 has no conv4_4",
+    ),
     "prisma": (f"--recipe=prisma {HED} --padding=replicate --rows=320", "from grey; HED's features as they are"),
     "pytorch_tutorial": (
         f"--recipe=pytorch_tutorial {PUBLISHED} --normalize_weights=images --preprocess=auto",
