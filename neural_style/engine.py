@@ -11,6 +11,7 @@ import numpy as np
 
 from neural_style.core.cache import Cache
 from neural_style.core.imports import import_name
+from neural_style.core.log import hide_retracing_advice
 from neural_style.core.run import NO_STEPS, Run, Tools
 from neural_style.core.step import Step
 from neural_style.images import writing
@@ -49,6 +50,7 @@ class Engine:
           make_tiled_objective: see `Tools`.
           loading: makes a context in which TensorFlow is imported, to show that it takes seconds.
         """
+        hide_retracing_advice()
         self.cache = Cache(memory)
         self._make_tiled_objective, self._loading = make_tiled_objective, loading
 

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import io
 import json
+import logging
 import re
 import runpy
 import threading
@@ -263,3 +264,19 @@ def test_a_step_and_the_record_have_the_same_keys(engine):
     for step, entry in zip(steps, recorded, strict=True):
         same = {name: getattr(step, name) for name in entry if name != "seconds"}
         assert json.loads(json.dumps(same)) == {name: value for name, value in entry.items() if name != "seconds"}
+
+
+def test_tensorflow_gives_no_advice_on_traces_that_are_meant():
+    advice = "5 out of the last 5 calls to <function %s at 0x7f> triggered tf.function retracing."
+    neural_style.Engine()
+    heard = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(record.getMessage())
+    tensorflow = logging.getLogger("tensorflow")
+    tensorflow.addHandler(handler)
+    try:
+        for name in ("Objective._measure", "Codec._make_encoder.<locals>.encode", "mine"):
+            tensorflow.warning(advice, name)
+    finally:
+        tensorflow.removeHandler(handler)
+    assert heard == [advice % "mine"]

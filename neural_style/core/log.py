@@ -3,11 +3,26 @@
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 
 logger = logging.getLogger("neural_style")
 """What happens during a run is logged as info, what a user should know as a warning; only `cli` prints."""
+
+RETRACING = re.compile(r"calls to <function \w*(Objective|Codec|Painter)\..* triggered tf\.function retracing")
+"""TensorFlow's advice against tracing a function often, about functions that are traced once for each size of picture."""
+
+
+def hide_retracing_advice() -> None:
+    """Keep TensorFlow from advising against traces that are meant."""
+    tensorflow = logging.getLogger("tensorflow")
+    if _is_worth_reading not in tensorflow.filters:
+        tensorflow.addFilter(_is_worth_reading)
+
+
+def _is_worth_reading(record: logging.LogRecord) -> bool:
+    return not RETRACING.search(record.getMessage())
 
 
 @contextlib.contextmanager
