@@ -367,7 +367,7 @@ def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
         tracker.expect("ada", "network")
         assert not tracker.is_connected("ada")
         with tracker.open_stream("ada", "cookie", "network"):
-            assert await tracker.wait_until_connected("ada")
+            assert await tracker.wait_until_connected("ada", "network")
             assert tracker.is_connected("ada")
             with tracker.open_stream("ada", "cookie", "network"):
                 pass
@@ -379,11 +379,28 @@ def test_a_visitor_is_present_while_the_stream_is_open(monkeypatch):
     run_sessions(scenario, monkeypatch)
 
 
+def test_a_request_at_the_end_of_a_stream_waits_for_the_next_one(monkeypatch):
+    """As when a visitor drops a picture while the page's first answers have just been sent."""
+
+    async def scenario(tracker, forgotten):
+        tracker.claim("ada", "cookie")
+        with tracker.open_stream("ada", "cookie", "network"):
+            tracker.expect("ada", "network")
+        waits = asyncio.create_task(tracker.wait_until_connected("ada", "network"))
+        await asyncio.sleep(0)
+        with tracker.open_stream("ada", "cookie", "network"):
+            assert await waits
+        assert not await tracker.wait_until_connected("ada", "network")
+        assert not await tracker.wait_until_connected("ada", "network")  # who is forgotten is not waited for
+
+    run_sessions(scenario, monkeypatch)
+
+
 def test_a_wait_that_is_cancelled_leaves_others_waiting(monkeypatch):
     async def scenario(tracker, forgotten):
         tracker.claim("ada", "cookie")
         tracker.expect("ada", "network")
-        left, waits = (asyncio.create_task(tracker.wait_until_connected("ada")) for _ in range(2))
+        left, waits = (asyncio.create_task(tracker.wait_until_connected("ada", "network")) for _ in range(2))
         await asyncio.sleep(0)
         left.cancel()
         await asyncio.sleep(0)
@@ -397,7 +414,7 @@ def test_who_never_opens_a_stream_is_forgotten(monkeypatch):
     async def scenario(tracker, forgotten):
         tracker.claim("ghost", "cookie")
         tracker.expect("ghost", "network")
-        assert not await tracker.wait_until_connected("ghost")
+        assert not await tracker.wait_until_connected("ghost", "network")
         await asyncio.sleep(0.01)
         assert forgotten == ["ghost"]
 

@@ -11,7 +11,7 @@ logger = logging.getLogger("neural_style")
 """What happens during a run is logged as info, what a user should know as a warning; only `cli` prints."""
 
 RETRACING = re.compile(r"calls to <function \w*(Objective|Codec|Painter)\..* triggered tf\.function retracing")
-"""TensorFlow's advice against tracing a function often, about functions that are traced once for each size of picture."""
+"""TensorFlow's advice against tracing often, about functions that are traced once for each size of picture."""
 
 
 def hide_retracing_advice() -> None:

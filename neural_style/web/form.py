@@ -50,18 +50,13 @@ class Form:
         return [self._photo, self._painting]
 
     @property
-    def style(self) -> gr.components.Component:
-        """The style of a trained network."""
-        return self._settings[0]
-
-    @property
     def inputs(self) -> list[gr.components.Component]:
         """What `read` takes: the photograph, the painting, the recipe, the controls and the further flags."""
         return [*self.pictures, self._recipe, *self._settings]
 
     @property
     def recipe_outputs(self) -> list[gr.components.Component]:
-        """What `choose_own_style` fills in."""
+        """What `show_own_style` changes."""
         return [self._choice, self._recipe, *self._settings]
 
     def build_pictures(self) -> None:
@@ -172,31 +167,34 @@ class Form:
             raise UserError(requests.OWN_STYLE_IS_GONE)
         return path
 
-    def choose_own_style(self, browser: str | None) -> list[Any]:
-        """Choose a browser's own style, where there is one; see `recipe_outputs`."""
-        if self._kept.style_of(browser) is None:
-            return [gr.skip()] * (len(controls.NAMES) + 3)
+    def show_own_style(self, browser: str | None, is_chosen: bool) -> list[Any]:
+        """Offer a browser's own style, where there is one; see `recipe_outputs`.
+
+        Args:
+          browser: the browser.
+          is_chosen: whether the style is chosen, too.
+        """
+        kept = self._kept.style_of(browser)
+        choices = controls.style_choices(Path(kept.files[0]).stem if kept else None)
+        if not (kept and is_chosen):
+            return [gr.skip(), gr.skip(), gr.update(choices=choices), *[gr.skip()] * len(controls.NAMES)]
         recipe = controls.NETWORK_RECIPE
         values = controls.make_controls(recipe, self._bounds, {"style": controls.OWN_STYLE})
-        updates = map(components.update_component, values)
-        return [controls.choice_of(recipe), recipe, *updates, ""]
-
-    def update_style(self, browser: str | None) -> Any:
-        """Return the style's choices, with the browser's own style where there is one."""
-        kept = self._kept.style_of(browser)
-        return gr.update(choices=controls.style_choices(Path(kept.files[0]).stem if kept else None))
+        style, *others = map(components.update_component, values)
+        return [controls.choice_of(recipe), recipe, {**style, "choices": choices}, *others, ""]
 
     def _make_picture_check(self, description: str) -> Callable:
         """Return a function that checks a picture as soon as it is dropped."""
 
         async def check(request: gr.Request, file: Any) -> tuple[Any, Any]:
-            if not await self._sessions.wait_until_connected(request.session_hash):
+            subnet = subnet_of_visitor(request)
+            if not await self._sessions.wait_until_connected(request.session_hash, subnet):
                 return gr.skip(), gr.skip()
             try:
                 path = path_of(file)
                 if path is None:
                     raise UserError(pictures.describe_unreadable(description, self._bounds))
-                await self._reader.read(subnet_of_visitor(request), pictures.read, path, description, self._bounds)
+                await self._reader.read(subnet, pictures.read, path, description, self._bounds)
             except UserError as error:
                 return None, format_error(error)
             return gr.skip(), f"{description.capitalize()} is there."
@@ -227,13 +225,14 @@ class Form:
 
     async def _show_record(self, request: gr.Request, file: Any) -> list[Any]:
         """Fill in the form from a record. Pictures are filled in if they are samples."""
-        if not await self._sessions.wait_until_connected(request.session_hash):
+        subnet = subnet_of_visitor(request)
+        if not await self._sessions.wait_until_connected(request.session_hash, subnet):
             return _keep("")
         path = path_of(file)
         try:
             if path is None:
                 raise UserError("Expected a record (.json) or a PNG: choose one.")
-            record = await self._reader.read(subnet_of_visitor(request), requests.read_record, path, self._bounds)
+            record = await self._reader.read(subnet, requests.read_record, path, self._bounds)
         except UserError as error:
             return _keep(format_error(error))
         paths, message = _find_pictures(record)

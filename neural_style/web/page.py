@@ -11,7 +11,7 @@ import gradio as gr
 
 from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
-from neural_style.web import curves, style_job
+from neural_style.web import controls, curves, style_job
 from neural_style.web.components import EVENT
 from neural_style.web.file_reader import FileReader
 from neural_style.web.form import Form, format_error, path_of, subnet_of_visitor
@@ -27,6 +27,8 @@ POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 ENDING_SECONDS = 20
 """How long a page that was loaded again waits for the end of the run that it was left with."""
+OWN_STYLE_OUTPUTS = len(controls.NAMES) + 4
+"""Components that show a browser's own style: its download, and `Form.recipe_outputs`."""
 INTRODUCTION = """# neural_style
 A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
@@ -66,24 +68,22 @@ class Page:
                     with gr.Row():
                         paint = gr.Button("Paint", variant="primary", min_width=120, elem_id="paint")
                         stop = gr.Button("Stop", interactive=False, min_width=120, elem_id="stop")
+                    with gr.Accordion("A style of your own", open=False, elem_id="own", visible=self._offers_styles):
+                        train, own_file = self._build_own_style()
                 with gr.Column():
                     outputs = self._build_results()
             message = outputs[0]
             form.build_samples()
-            with gr.Accordion("A style of your own", open=False, elem_id="own", visible=self._offers_styles):
-                train, own_file = self._build_own_style()
             with gr.Accordion("Settings, and research recipes", open=False, elem_id="more"):
                 form.build_settings()
             form.build_others(message)
             form.connect(message)
-            shown = [*outputs, own_file, form.style]
+            shown = [*outputs, own_file, *form.recipe_outputs]
             buttons = [paint, train, stop]
             paint.click(self._paint, form.inputs, [*shown, *buttons], **EVENT)
-            learned = train.click(self._learn, form.pictures, [*shown, *buttons], **EVENT)
-            learned.then(self._choose_own_style, None, form.recipe_outputs, **EVENT)
+            train.click(self._learn, form.pictures, [*shown, *buttons], **EVENT)
             stop.click(self._stop, None, message, **EVENT)
-            loaded = blocks.load(self._show_kept, None, shown, **EVENT)
-            loaded.then(self._choose_own_style, None, form.recipe_outputs, **EVENT)
+            blocks.load(self._show_kept, None, shown, **EVENT)
         return blocks.queue(default_concurrency_limit=None)
 
     def _build_results(self) -> list[gr.components.Component]:
@@ -164,9 +164,10 @@ class Page:
             browser.
         """
         visitor = request.session_hash
-        if not await self._sessions.wait_until_connected(visitor):
+        subnet = subnet_of_visitor(request)
+        if not await self._sessions.wait_until_connected(visitor, subnet):
             return
-        subnet, browser = subnet_of_visitor(request), self._sessions.browser_of(visitor)
+        browser = self._sessions.browser_of(visitor)
         try:
             self._queue.check(visitor, subnet)
             check_files, job = make_job(browser)
@@ -174,7 +175,7 @@ class Page:
             await self._reader.read(subnet, check_files)
             self._queue.join(visitor, job, subnet)
         except UserError as error:
-            yield [format_error(error), *[gr.skip()] * 11]
+            yield [format_error(error), *[gr.skip()] * (6 + OWN_STYLE_OUTPUTS + 3)]
             return
         self._kept.note_job(browser, visitor, job)
         try:
@@ -183,17 +184,10 @@ class Page:
         finally:
             job.stop()
 
-    def _choose_own_style(self, request: gr.Request) -> list[Any]:
-        """Choose the browser's own style, if that was what it asked for last; see `Form.recipe_outputs`."""
-        browser = self._sessions.browser_of(request.session_hash)
-        newest = self._kept.newest_of(browser)
-        has_learned = newest is not None and newest is self._kept.style_of(browser)
-        return self._form.choose_own_style(browser if has_learned else None)
-
     async def _show_kept(self, request: gr.Request) -> AsyncIterator[list[Any]]:
         """Show the last picture of this browser, as soon as the page is loaded."""
         visitor = request.session_hash
-        if not await self._sessions.wait_until_connected(visitor):
+        if not await self._sessions.wait_until_connected(visitor, subnet_of_visitor(request)):
             return
         browser = self._sessions.browser_of(visitor)
         yield self._describe_kept(browser)
@@ -211,12 +205,18 @@ class Page:
         if kept:
             shown[1] = kept.files[0]
             shown[3:5] = _update_downloads(kept.files)
-        return [*shown, *self._describe_own_style(browser)]
+        return [*shown, *self._describe_own_style(browser, chooses=True)]
 
-    def _describe_own_style(self, browser: str | None) -> list[Any]:
-        """Return what the page shows of a browser's own style: its file, and the choice of it."""
+    def _describe_own_style(self, browser: str | None, chooses: bool) -> list[Any]:
+        """Return what the page shows of a browser's own style: its file, and the choice of it.
+
+        Args:
+          browser: the browser.
+          chooses: whether the style is chosen, if it is the browser's newest result.
+        """
         kept = self._kept.style_of(browser)
-        return [*_update_downloads(kept.files if kept else [None]), self._form.update_style(browser)]
+        is_chosen = chooses and kept is not None and kept is self._kept.newest_of(browser)
+        return [*_update_downloads(kept.files if kept else [None]), *self._form.show_own_style(browser, is_chosen)]
 
     async def _wait_for_end(self, visitor: str, job: Job) -> bool:
         """Stop a job whose page was left or loaded again; return whether it has ended since then."""
@@ -230,8 +230,8 @@ class Page:
 
     async def _follow(self, visitor: str, browser: str | None, job: Job) -> AsyncIterator[list[Any]]:
         """Yield what the page shows of a job until it has ended."""
-        unchanged = [gr.skip()] * 5  # own style and buttons
-        yield ["…", None, "", *_update_downloads([None, None]), "", "", *unchanged[:2], *_update_buttons(is_busy=True)]
+        own_style = [gr.skip()] * OWN_STYLE_OUTPUTS
+        yield ["…", None, "", *_update_downloads([None, None]), "", "", *own_style, *_update_buttons(is_busy=True)]
         shown_message = shown_image = None
         is_over = False
         while not is_over:
@@ -245,11 +245,12 @@ class Page:
             if message != shown_message or is_new_image:
                 drawn = [image, curves.draw_svg(job.points)] if is_new_image else [gr.skip()] * 2
                 bar = curves.draw_bar(job.share)
-                yield [message, *drawn, *[gr.skip()] * 2, bar, job.progress, *unchanged]
+                yield [message, *drawn, *[gr.skip()] * 2, bar, job.progress, *own_style, *[gr.skip()] * 3]
                 shown_message = message
                 shown_image = image
             await asyncio.sleep(0 if is_over else POLL_SECONDS)
-        yield [*self._describe_end(job), *self._describe_own_style(browser), *_update_buttons(is_busy=False)]
+        own_style = self._describe_own_style(browser, isinstance(job, StyleJob) and job.has_result)
+        yield [*self._describe_end(job), *own_style, *_update_buttons(is_busy=False)]
 
     def _describe_end(self, job: Job) -> list[Any]:
         """Return what the page shows of a job that has ended."""

@@ -81,8 +81,16 @@ class Sessions:
         elif len(self._absent) > MAX_ABSENT:
             self._give_up(*next(iter(self._absent.items())))
 
-    async def wait_until_connected(self, session: str) -> bool:
-        """Wait for a session's stream; return whether it was opened in time."""
+    async def wait_until_connected(self, session: str, subnet: str) -> bool:
+        """Wait for a session's stream; return whether it was opened in time.
+
+        A stream ends with the answers to all requests before it. One that comes at that moment waits for the next.
+
+        Args:
+          session, subnet: see `expect`.
+        """
+        if session in self._owners:
+            self.expect(session, subnet)
         arrival = self._absent.get(session)
         if arrival is None:
             return self.is_connected(session)

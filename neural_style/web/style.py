@@ -6,6 +6,7 @@ CSS = """
 :root {--button-secondary-text-color: #1f2937}
 .gradio-container {max-width: 1300px !important; margin: auto}
 footer {display: none !important}
+.gradio-container button {transition: none !important}
 #skip {height: 0; min-height: 0; padding: 0; margin-top: -16px; overflow: visible}
 .skip {position: absolute; left: -999em; padding: 8px 16px; background: #c2410c; color: #fff !important; z-index: 10}
 .skip:focus {left: 8px}
@@ -30,10 +31,11 @@ SCRIPT = """
       said.setAttribute("aria-live", "polite");
     }
     for (const empty of document.querySelectorAll(".empty[aria-label]:not([role])")) empty.setAttribute("role", "img");
+    for (const picture of document.querySelectorAll("#shown img[alt='']")) picture.alt = "The picture";
   };
   mark();
   new MutationObserver(mark).observe(document.body, {childList: true, subtree: true});
 }
 """
-"""Runs when the page is loaded, since Gradio has no attributes for this: messages are read out as they come, and an
-empty picture may have a label."""
+"""Runs when the page is loaded, since Gradio has no attributes for this: messages are read out as they come, and
+pictures have a name."""
