@@ -95,10 +95,18 @@ def config():
     return httpx.get(f"{ADDRESS}/config").json()
 
 
+@pytest.fixture(scope="module")
+def filled_form():
+    """What the page shows first, with two pictures, which are uploaded once: a network may upload 25 MB here."""
+    with new_client() as visitor:
+        return fill_form(visitor, COFFEE, SWIRLS)
+
+
 @pytest.fixture
-def form(client):
+def form(client, filled_form):
     """The number of the function that paints, and a filled form for `paint`."""
-    number, values = fill_form(client, COFFEE, SWIRLS)
+    number, values = filled_form
+    values = list(values)
     values[RECIPE] = "paint"
     values[RECIPE + 1 : -1] = [control.value for control in controls.make_controls("paint", WebSettings())]
     values[-1] = SMALL
@@ -517,13 +525,13 @@ def test_ghosts_do_not_fill_the_queue(client, form):
     assert "Painted" in json.dumps(list(answers(client, "alive"))[-1])
 
 
-def test_a_session_belongs_to_one_browser(client, form):
+def test_a_session_belongs_to_one_browser(client, config, form):
     number, values = form
     values[-1] = LONG
-    ask(client, number, values, "carol")
-    stop, _ = find_function(client.get("/config").json(), "stop", "click")
+    stop, _ = find_function(config, "stop", "click")
     with new_client() as other:
         other.get("/")
+        ask(client, number, values, "carol")
         assert ask(other, stop, [], "carol").status_code == 403
         assert other.get("/gradio_api/queue/data?session_hash=carol").status_code == 403
     for message in answers(client, "carol"):
