@@ -11,6 +11,8 @@ FLATNESS = 10.0
 """The largest standard deviation of grey levels along a line of a frame."""
 MIN_CONTRAST = 12.0
 """The smallest mean difference of grey levels between a frame's last line and the first line of the photograph."""
+RINGING = 2
+"""How many lines inside a frame are left out too: sharpening makes them brighter or darker than the photograph."""
 MIN_SIDES = 3
 """On how many sides a frame must be found: a flat line at one side alone may be a sky or a wall."""
 
@@ -33,8 +35,8 @@ class Frame:
 def find_frame(photograph: Image.Image) -> Frame:
     """Find the frame of a few flat pixels around a photograph, as scans have it.
 
-    On each side the frame ends at the innermost step in grey that has only flat lines outside it. Pictures with a side
-    under four times the limit are not examined.
+    On each side the frame ends at the innermost step in grey that has only flat lines outside it; `RINGING` lines
+    inside it count as the frame's. Pictures with a side under four times the limit are not examined.
 
     Args:
       photograph: RGB.
@@ -72,11 +74,11 @@ def trim(image: Image.Image, frame: Frame, photograph_size: tuple[int, int]) -> 
 
 
 def _width(lines: np.ndarray) -> int:
-    """The number of frame lines among the outermost `lines` [lines, pixels], from the border inwards."""
+    """The number of frame lines, with ringing, of the outermost `lines` [lines, pixels], from the border inwards."""
     width = 0
     for number in range(1, len(lines)):
         if lines[number - 1].std() > FLATNESS:
             break
         if np.abs(lines[number] - lines[number - 1]).mean() > MIN_CONTRAST:
             width = number
-    return width
+    return width and width + RINGING
