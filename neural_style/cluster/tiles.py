@@ -42,7 +42,8 @@ class ClusterObjective:
         """As `Objective.bind_scene`."""
         maps = self._loss.maps(scene, self._dtype)
         content, constants = self._measure(scene.content, maps)
-        styles = [self._measure(style, {})[0] for style in scene.styles]
+        style_maps = self._loss.style_maps(scene, self._dtype)
+        styles = [self._measure(*pair)[0] for pair in zip(scene.styles, style_maps, strict=True)]
         prepared = self._loss.prepare(content, styles, scene)
         return lambda image: self._evaluate(image, constants, prepared)
 

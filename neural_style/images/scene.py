@@ -17,12 +17,19 @@ class Region:
       blend: the weight of each of `styles`; they add up to 1.
       weight: of the region among all regions.
       mask: [rows, cols] in 0..1 in the content's size; None is everywhere.
+      style_masks: where each of `styles` has the region, [rows, cols] in 0..1 in its size; empty is everywhere.
     """
 
     styles: list[np.ndarray]
     blend: list[float]
     weight: float
     mask: np.ndarray | None
+    style_masks: Sequence[np.ndarray] = ()
+
+    @property
+    def masks_of_styles(self) -> list[np.ndarray | None]:
+        """One of `style_masks` for each of `styles`; None is everywhere."""
+        return list(self.style_masks) or [None] * len(self.styles)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +73,11 @@ class Scene:
     def styles(self) -> list[np.ndarray]:
         """Every style image of every region."""
         return [style for region in self.regions for style in region.styles]
+
+    @property
+    def style_masks(self) -> list[np.ndarray | None]:
+        """For each of `styles`, where its region is in it; None is everywhere."""
+        return [mask for region in self.regions for mask in region.masks_of_styles]
 
     def with_margin(self, margin: int) -> "Scene":
         """Mirror everything but the styles around its border.

@@ -4,7 +4,8 @@ For the content image and each style, once per scene::
 
     maps = loss.maps(scene, dtype)
     content = loss.measure(content_features, maps)
-    styles = [loss.measure(features, {}) for features in style_features]
+    style_maps = loss.style_maps(scene, dtype)
+    styles = [loss.measure(features, maps) for features, maps in zip(style_features, style_maps)]
     prepared = loss.prepare(content, styles, scene)
     maps |= loss.content_maps(content_features)
 
@@ -20,7 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from neural_style.images.scene import Scene
+from neural_style.images.scene import Region, Scene
 from neural_style.losses.functions import positions
 from neural_style.losses.term import IMAGE_WITH_MARGIN, Measurement, Term
 from neural_style.losses.terms import make_terms
@@ -56,6 +57,13 @@ class Loss:
         """What each term needs at every position, such as region weights; without `content_maps`."""
         return {term.name: term.maps(scene, dtype) for term in self.terms}
 
+    def style_maps(self, scene: Scene, dtype: tf.DType) -> list[dict[str, Any]]:
+        """What each term needs at every position of each of `scene.styles`; empty for one that counts everywhere."""
+        return [
+            {} if mask is None else self.maps(Scene(style, [Region([style], [1.0], 1.0, mask)], style), dtype)
+            for style, mask in zip(scene.styles, scene.style_masks, strict=True)
+        ]
+
     def content_maps(self, features: Features) -> dict[str, tf.Tensor]:
         """The content's features, for the terms that compare with them."""
         return {term.name: features[term.layer] for term in self.terms if term.compares_content}
@@ -65,7 +73,7 @@ class Loss:
 
         Args:
           features: of the image, or of a tile of it.
-          maps: of the content image; empty for a style.
+          maps: of the image, see `maps` and `style_maps`.
 
         Returns:
           (value, count) of each term; both add up over tiles.

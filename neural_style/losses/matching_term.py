@@ -43,9 +43,10 @@ class Matching:
         """Match each region's content to its styles; a position of several regions gets a mixture by their shares."""
         nearest, remaining = [], iter(styles)
         for region in scene.regions:
+            measured = itertools.islice(remaining, len(region.styles))
             samples = [
-                matching.sample_evenly(matching.flat_features(m.value), MATCHED_SAMPLE)
-                for m in itertools.islice(remaining, len(region.styles))
+                matching.sample_evenly(regions.select(m.value, mask, self.layer), MATCHED_SAMPLE)
+                for m, mask in zip(measured, region.masks_of_styles, strict=True)
             ]
             matched = matching.nearest_features(content.value, tf.concat(samples, axis=0))
             nearest.append(tf.math.l2_normalize(matched, axis=-1))

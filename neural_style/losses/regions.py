@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from neural_style.images.scene import Region, shares_of
@@ -42,6 +43,24 @@ def shares_at(regions: Sequence[Region], layer: str, dtype: tf.DType) -> tf.Tens
     """
     shares = shares_of(regions)
     return None if shares is None else _pool(tf.constant(shares[None], dtype), layer)
+
+
+def select(features: tf.Tensor, mask: np.ndarray | None, layer: str) -> tf.Tensor:
+    """Select the features of the positions that lie mostly within a region.
+
+    Args:
+      features: [1, rows, cols, channels].
+      mask: of the region, [rows, cols] in 0..1 in the image's size; None is everywhere.
+      layer: of the features.
+
+    Returns:
+      [positions, channels], at least one.
+    """
+    flat = tf.reshape(features, [-1, features.shape[-1]])
+    if mask is None:
+        return flat
+    shares = tf.reshape(_pool(tf.constant(mask[None, ..., None], tf.float32), layer), [-1])
+    return tf.boolean_mask(flat, shares >= tf.minimum(0.5, tf.reduce_max(shares)))
 
 
 def masked(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:

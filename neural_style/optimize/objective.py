@@ -1,7 +1,7 @@
 """The objective: an image's loss and its gradient by the image."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,7 +33,7 @@ class Objective:
         """
         self.network = network
         self.loss = loss
-        self._known_styles: list[np.ndarray] = []
+        self._known_styles: list[np.ndarray | None] = []
         self._known_measurements: list[dict] = []
 
     @property
@@ -60,7 +60,7 @@ class Objective:
 
     def prepare(self, scene: Scene) -> dict[str, Any]:
         """Compute what the terms compare with: {"maps": …, "prepared": …}, each by the terms' names."""
-        maps = self._make_maps(scene)
+        maps = self.loss.maps(scene, self._dtype)
         content, content_maps = self._measure(_batch(scene.content), maps, keep=True)
         prepared = self.loss.prepare(content, self._measure_styles(scene), scene)
         return {"maps": maps | content_maps, "prepared": prepared}
@@ -95,14 +95,18 @@ class Objective:
             total = self.loss.total(values)
         return total, tape.gradient(total, image), values
 
-    def _make_maps(self, scene: Scene) -> dict[str, Any]:
-        return self.loss.maps(scene, self.network.output["image"].dtype)
+    @property
+    def _dtype(self) -> tf.DType:
+        """Of the maps."""
+        return self.network.output["image"].dtype
 
     def _measure_styles(self, scene: Scene) -> list[dict]:
         """Measure the styles; a film's next scene has the very same ones, whose measurements are kept."""
-        if not _are_same(self._known_styles, scene.styles):
-            self._known_measurements = [self._measure(_batch(style), {}, keep=False)[0] for style in scene.styles]
-            self._known_styles = scene.styles
+        styles = [*scene.styles, *scene.style_masks]
+        if not _are_same(self._known_styles, styles):
+            pairs = zip(scene.styles, self.loss.style_maps(scene, self._dtype), strict=True)
+            self._known_measurements = [self._measure(_batch(style), maps, keep=False)[0] for style, maps in pairs]
+            self._known_styles = styles
         return self._known_measurements
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -114,7 +118,7 @@ class Objective:
     def _bind_batch(self, scene: Scene) -> LossFunction:
         """As `bind_scene`, with content, styles and image in one batch through the network each time."""
         constant = tf.concat([_batch(image) for image in (scene.content, *scene.styles)], axis=0)
-        maps = self._make_maps(scene)
+        maps, style_maps = self.loss.maps(scene, self._dtype), self.loss.style_maps(scene, self._dtype)
 
         @tf.function(autograph=False)
         def evaluate(image: tf.Tensor) -> tuple:
@@ -122,7 +126,7 @@ class Objective:
                 tape.watch(image)
                 features = self.network(tf.concat([constant, tf.expand_dims(image, 0)], axis=0))
                 content, *styles, painted = _split_batch(features, constant.shape[0] + 1)
-                style_measurements = [self.loss.measure(style, {}) for style in styles]
+                style_measurements = [self.loss.measure(*pair) for pair in zip(styles, style_maps, strict=True)]
                 prepared = self.loss.prepare(self.loss.measure(content, maps), style_measurements, scene)
                 sums = self.loss.sums(painted, maps | self.loss.content_maps(content))
                 values = self.loss.values(sums, prepared)
@@ -138,7 +142,7 @@ def network_bytes(network: keras.Model, traces: int) -> float:
     return weights + TRACE_BYTES * traces
 
 
-def _are_same(images: list[np.ndarray], others: list[np.ndarray]) -> bool:
+def _are_same(images: Sequence[np.ndarray | None], others: Sequence[np.ndarray | None]) -> bool:
     """Whether two lists hold the same objects."""
     return len(images) == len(others) and all(a is b for a, b in zip(images, others, strict=True))
 

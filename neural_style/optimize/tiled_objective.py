@@ -128,7 +128,8 @@ class TiledObjective:
         maps = self.loss.maps(scene, self._dtype)
         keep = self._content_bytes(scene) <= self._kept_bytes
         content, content_maps = self._measure(scene.content, maps, keep)
-        styles = [self._measure(style, {}, keep=False)[0] for style in scene.styles]
+        style_maps = self.loss.style_maps(scene, self._dtype)
+        styles = [self._measure(*pair, keep=False)[0] for pair in zip(scene.styles, style_maps, strict=True)]
         constants = _Constants(maps, content_maps, self.loss.prepare(content, styles, scene))
         return lambda image: self._evaluate(np.asarray(image[np.newaxis], np.float64), constants)
 
