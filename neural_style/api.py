@@ -216,6 +216,8 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
         raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
     if not settings.method.paints_films:
         raise UserError(f"--method={settings.universal.method} is for pictures, not films: leave it out.")
+    if settings.picture.finds_regions:
+        raise UserError("--regions=auto is for pictures, not films: leave it out.")
     storage.check_here(path, "a film")
     settings.video.check_surroundings()
     from neural_style.video import clip as clips  # needs packages that pictures do not need

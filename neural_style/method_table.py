@@ -15,9 +15,12 @@ DEFAULT = "optimize"
 INSTANT = "arbitrary"
 """The method that paints the start of `--init=instant`."""
 
+REGIONS = "regions"
+"""The name of the companion that shows the regions which `--regions=auto` finds."""
+
 VGG_SETTINGS = frozenset({"network", "style_scale", "style_rotation", "style_frame"})
 """Settings of methods for which VGG compares or encodes the images."""
-OPTIMIZATION_SETTINGS = frozenset({"loss", "optimizer", "boldness"})
+OPTIMIZATION_SETTINGS = frozenset({"loss", "optimizer", "boldness", "regions"})
 """Settings of methods that minimise a loss."""
 
 

@@ -11,7 +11,7 @@ from neural_style.core.errors import UserError
 from neural_style.core.run import Engine, follow
 from neural_style.images import writing
 from neural_style.images.scene_building import fit_settings, scale_sizes
-from neural_style.method_table import METHODS
+from neural_style.method_table import METHODS, REGIONS
 from neural_style.planning.plan import make_plan, read_inputs
 from neural_style.results import checkpoint, earlier_results, files, record, targets
 from neural_style.results.checkpoint import Checkpoint
@@ -19,8 +19,8 @@ from neural_style.results.record import RunInfo
 from neural_style.results.report import Report
 from neural_style.settings.settings import Settings
 
-COMPANIONS = frozenset(name for method in METHODS.values() for name in method.companions)
-"""The names of further images that some method writes."""
+COMPANIONS = frozenset([REGIONS, *(name for method in METHODS.values() for name in method.companions)])
+"""The names of further images that some run writes."""
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
@@ -43,7 +43,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         say(_describe_resumed(state, len(settings.picture.scale_rows)))
     iterations = settings.schedule[0][-1]
     read = [*digests, *options.also_read]
-    targets.check(prefix, ending, read, settings.output, iterations, state is None, settings.method.companions)
+    targets.check(prefix, ending, read, settings.output, iterations, state is None, settings.companions)
     load_for(settings)
     plan = make_plan(inputs, settings, network_styles)
     with targets.locked(prefix):

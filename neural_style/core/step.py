@@ -22,8 +22,8 @@ class Step:
       scale: how many coarser scales came before.
       iterations_left, scales_left: how many iterations this scale still has, and how many finer ones follow it.
       facts: for the record: "device", "precision", "tile" (pixels; None where the image is taken whole), "weights"
-        (their source), "start" (the source of the network that painted the start) and, where bfloat16 was too coarse,
-        "float32_from_iteration".
+        (their source), "start" (the source of the network that painted the start), with --regions=auto "regions" (the
+        photograph's share of each) and, where bfloat16 was too coarse, "float32_from_iteration".
       state: returns what the scale needs to resume after this step, in JSON's types and arrays; call it before the
         next step is taken.
       companions: further images of the result by name, RGB [rows, cols, 3]; empty for most methods.

@@ -26,6 +26,11 @@ class Palette(NamedTuple):
     covariance: np.ndarray
 
 
+def mean(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Compute the mean colour [3] of an image [rows, cols, 3] under a mask [rows, cols], which is not 0 everywhere."""
+    return np.tensordot(mask, image, axes=2).astype(np.float32) / np.float32(mask.sum())
+
+
 def palette_of(images: Iterable[np.ndarray]) -> Palette:
     """The palette of all pixels of `images`, RGB [rows, cols, 3] in 0..255."""
     count, total, products = 0, np.zeros(3), np.zeros((3, 3))

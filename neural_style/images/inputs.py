@@ -18,6 +18,19 @@ from neural_style.settings.picture import STARTS
 from neural_style.settings.settings import Settings
 
 
+@dataclasses.dataclass(frozen=True)
+class CommonRegion:
+    """A region that the photograph and all styles have, such as the sky.
+
+    Attributes:
+      mask: where the photograph has it, grey; of any size.
+      style_masks: where each style has it, likewise.
+    """
+
+    mask: Image.Image
+    style_masks: list[Image.Image]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inputs:
     """The images of a run, in 8-bit RGB and the photograph's colour profile. Each is equal to itself alone.
@@ -33,6 +46,7 @@ class Inputs:
       warped_frames: earlier frames of a film, in the finest scale's size.
       adaptation_inputs: the images of a film's first frame, to which weights are adapted; None for a picture.
       palette: the colours that recolouring gives the photograph, shared by a film's frames; None: the photograph's own.
+      common_regions: of photograph and styles (--regions=auto); the strokes of each are those of its counterpart.
       style_versions: resized and rotated styles by size and settings, shared by a film's frames.
     """
 
@@ -45,6 +59,7 @@ class Inputs:
     warped_frames: Sequence[WarpedFrame] = ()
     adaptation_inputs: "Inputs | None" = None
     palette: color.Palette | None = None
+    common_regions: Sequence[CommonRegion] = ()
     style_versions: dict[tuple, list[list[np.ndarray]]] = dataclasses.field(default_factory=dict, repr=False)
 
     @property

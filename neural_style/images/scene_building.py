@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.images import color, geometry
-from neural_style.images.inputs import Inputs
+from neural_style.images.inputs import CommonRegion, Inputs
 from neural_style.images.preprocessing import deprocess
 from neural_style.images.scene import Region, Scene, shares_of
 from neural_style.settings import vgg_layers
@@ -17,6 +17,8 @@ from neural_style.settings.settings import Settings
 
 Size = tuple[int, int]
 """Rows and columns."""
+COUNTERPART_SHARE = 0.5
+"""How far the mean colour of a common region moves towards its counterpart's; all of it would show each wrong match."""
 
 
 def fit_settings(inputs: Inputs, settings: Settings) -> Settings:
@@ -75,6 +77,8 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
     chroma, warped_frames = None, inputs.warped_frames
     if picture.recolor_content:
         content = _recolor_content(content, regions, inputs, settings, size)
+        if inputs.common_regions:
+            content = _shift_regions(content, regions)
     recolor_style = _make_style_recoloring(picture, content)
     if recolor_style:
         style = recolor_style(style)
@@ -84,6 +88,8 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
         content = background = color.grey(content)
         warped_frames = [dataclasses.replace(frame, image=color.grey(frame.image)) for frame in warped_frames]
     start = _build_start(inputs, settings, content, style) if coarser is None else geometry.enlarge(coarser, *size)
+    if picture.recolor_content and inputs.common_regions and coarser is None:
+        start = _shift_regions(start, regions)
     if chroma is not None:
         start = color.grey(start)
     paint_mask = _resize_mask(inputs.paint_mask, size) if inputs.paint_mask else None
@@ -94,11 +100,22 @@ def _recolor_content(
     content: np.ndarray, regions: Sequence[Region], inputs: Inputs, settings: Settings, size: Size
 ) -> np.ndarray:
     """Give the content the palette of the styles, of each one's share where several apply."""
-    shares = shares_of(regions)
+    shares = shares_of(regions) if inputs.masks else None
     if shares is None:
         shares = np.array(inputs.style_weights)
     paintings = [versions[0] for versions in _style_versions(inputs, settings, size)]
     return color.match_shares(content, paintings, shares, settings.picture.color_match, inputs.palette)
+
+
+def _shift_regions(image: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
+    """Move the mean colour of each common region of an image [rows, cols, 3] towards its counterpart's."""
+    shifted = image.copy()
+    for region in regions:
+        assert region.mask is not None  # a common region has one
+        means = [color.mean(style, mask) for style, mask in zip(region.styles, region.style_masks, strict=True)]
+        change = np.average(means, axis=0, weights=region.blend) - color.mean(image, region.mask)
+        shifted += COUNTERPART_SHARE * region.mask[..., np.newaxis] * change
+    return shifted.clip(0, 255)
 
 
 def _make_style_recoloring(picture: PictureSettings, content: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -115,18 +132,33 @@ def _recolor_region(region: Region, function: Callable[[np.ndarray], np.ndarray]
 
 
 def _build_regions(inputs: Inputs, settings: Settings, size: Size) -> list[Region]:
-    """One region for each style where there are masks, else one for all styles together."""
+    """One region for each style where there are masks, else one for all styles together, or for each common region."""
     versions = _style_versions(inputs, settings, size)
     if not inputs.masks:
         styles, blend = [], []
         for weight, group in zip(inputs.style_weights, versions, strict=True):
             styles += group
             blend += [weight / len(group)] * len(group)
+        if inputs.common_regions:
+            return [_place_region(region, styles, blend, inputs, settings, size) for region in inputs.common_regions]
         return [Region(styles, blend, 1.0, None)]
     return [
         Region(group, [1 / len(group)] * len(group), weight, _resize_mask(mask, size))
         for group, weight, mask in zip(versions, inputs.style_weights, inputs.masks, strict=True)
     ]
+
+
+def _place_region(
+    region: CommonRegion, styles: list[np.ndarray], blend: list[float], inputs: Inputs, settings: Settings, size: Size
+) -> Region:
+    """A common region in the size of a scale; its weight is its share, so that each pixel weighs as without regions."""
+    smoothly = dataclasses.replace(settings.picture, resample="lanczos")
+    style_masks: list[np.ndarray] = []
+    for style_mask, style in zip(region.style_masks, inputs.styles, strict=True):
+        versions = _make_versions(style_mask.resize(style.size), _style_base(settings, size), smoothly)
+        style_masks += [version / 255 for version in versions]
+    mask = _resize_mask(region.mask, size)
+    return Region(styles, blend, float(mask.mean()), mask, style_masks)
 
 
 def _build_start(inputs: Inputs, settings: Settings, content: np.ndarray, style: np.ndarray) -> np.ndarray:

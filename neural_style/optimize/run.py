@@ -10,11 +10,13 @@ import numpy as np
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.core.run import NO_STEPS, Tools
 from neural_style.core.step import Step
+from neural_style.images import masks
 from neural_style.images.inputs import Inputs
 from neural_style.images.scene import Scene
 from neural_style.images.scene_building import build_scene
 from neural_style.losses.loss import make_loss
-from neural_style.optimize import optimizers
+from neural_style.method_table import REGIONS
+from neural_style.optimize import common_regions, optimizers
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.objective import LossFunction, Objective
 from neural_style.optimize.session import Session
@@ -49,6 +51,7 @@ class Run:
         self._cache, self._watch, self._resumed = tools.cache, tools.watch, resumed
         self._make_tiled = tools.make_tiled_objective or make_tiled_objective
         self._session: Session | None = None
+        self._companions: dict[str, np.ndarray] = {}
 
     def steps(self) -> Generator[Step, None, None]:
         """Yield the start and each iteration of each scale; after --resume, those that are left.
@@ -68,9 +71,16 @@ class Run:
         plan, image = self._plan, None
         scene = self._build_scene(0)  # weights may be adapted to its images, also where a later scale resumes
         loaded = self._load_weights(scene)
-        facts = {"device": device.describe_device(), "precision": plan.precision, "weights": loaded.source}
+        facts: dict[str, Any] = {
+            "device": device.describe_device(),
+            "precision": plan.precision,
+            "weights": loaded.source,
+        }
         if plan.start_origin:
             facts["start"] = plan.start_origin
+        if self._settings.picture.finds_regions:
+            facts["regions"] = self._find_regions(loaded.arrays)
+            scene = self._build_scene(0)
         resumed = self._resumed or {"scale": 0}
         if not 0 <= resumed["scale"] < len(plan.sizes):
             raise UserError(DAMAGED_STATE)
@@ -83,6 +93,14 @@ class Run:
             self._session = session
             yield session
             image = session.result()
+
+    def _find_regions(self, kernels: model.Weights) -> list[float]:
+        """Finds the regions that the images have in common; returns the share of each of the photograph."""
+        found = common_regions.find(self._inputs, self._settings, kernels)
+        self._inputs = dataclasses.replace(self._inputs, common_regions=found)
+        if found:
+            self._companions = {REGIONS: common_regions.draw(self._inputs)}
+        return [round(float(masks.sample(region.mask).mean()), 3) for region in found]
 
     def _build_scene(self, scale: int, coarser: np.ndarray | None = None) -> Scene:
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[scale], coarser)
@@ -101,7 +119,9 @@ class Run:
             self._settings.optimizer, plan.evaluations_per_iteration, scene.content.size
         )
         scales_left = len(plan.sizes) - 1 - scale
-        return Session(scene, evaluator, optimizer, plan.iterations[scale], scale, scales_left, {**facts, "tile": tile})
+        facts = {**facts, "tile": tile}
+        iterations = plan.iterations[scale]
+        return Session(scene, evaluator, optimizer, iterations, scale, scales_left, facts, self._companions)
 
     def best(self) -> np.ndarray | None:
         """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
@@ -125,7 +145,7 @@ class Run:
 
         def adapt(to: Scene) -> model.Weights:
             images = [to.content, *to.styles]
-            return adaptation.adapt_weights(network, arrays, images, seed, self._settings.loss.layers)
+            return adaptation.adapt_weights(network, arrays, images, seed, self._adapted_layers)
 
         if first_frame is None:
             return LoadedWeights(source, adapt(scene), None)
@@ -135,6 +155,11 @@ class Run:
             return adapt(build_scene(first_frame, self._settings, self._plan.adaptation_size))
 
         return LoadedWeights(source, self._cache.get(key, adapt_to_first, weights.bytes_of), key)
+
+    @property
+    def _adapted_layers(self) -> tuple[str, ...]:
+        """The layers whose features are used."""
+        return self._settings.loss.layers + (common_regions.LAYERS if self._settings.picture.finds_regions else ())
 
     def _make_loss_function(
         self, loaded: LoadedWeights, scene: Scene, tile: int | None, precision: str

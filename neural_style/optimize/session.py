@@ -33,15 +33,17 @@ class Session:
         scale: int,
         scales_left: int,
         facts: dict,
+        companions: Mapping[str, np.ndarray],
     ):
         """
         Args:
           scene, evaluator, optimizer, iterations: see `optimize_image`.
-          scale, scales_left, facts: see `Step`.
+          scale, scales_left, facts, companions: see `Step`.
         """
         self.scene = scene
         self.evaluator = evaluator
         self.facts = facts
+        self._companions = companions
         self._optimizer = optimizer
         self._iterations = iterations
         self._scale = scale
@@ -66,6 +68,7 @@ class Session:
                 scales_left=self._scales_left,
                 facts=facts,
                 state=self.state,
+                companions=self._companions,
             )
             if step.index > self._restored_index:
                 yield self._last

@@ -40,6 +40,9 @@ class Keywords(TypedDict, total=False):
     """Images that cover the result, one for each style: white where that style applies, black where not. Numbers of
     classes (0, 1, …), flat colours and cut-outs with transparency are understood too. For several styles, one image
     with a colour for each, in the order in which they appear; black may belong to none."""
+    regions: Literal["none", "auto"] | str | None
+    """auto finds up to three regions that photograph and painting have in common, such as sky and ground, and gives
+    each the strokes of its counterpart. PREFIX_regions.png shows them."""
     content_mask: Any | str | None
     """An image that covers the result: white where the photograph is painted, black where it stays as it is. The
     kinds of --style_masks are understood."""

@@ -105,6 +105,12 @@ class PictureSettings(Checked):
         "classes (0, 1, …), flat colours and cut-outs with transparency are understood too. For several styles, one "
         "image with a colour for each, in the order in which they appear; black may belong to none.",
     )
+    regions: str = setting(
+        "none",
+        Choice(["none", "auto"]),
+        "auto finds up to three regions that photograph and painting have in common, such as sky and ground, and gives "
+        "each the strokes of its counterpart. PREFIX_regions.png shows them.",
+    )
     content_mask: Any = setting(
         None,
         Optional(Picture()),
@@ -164,6 +170,8 @@ class PictureSettings(Checked):
                 "--recolor_content gives the photograph the style's colours and --preserve_color keeps its own: leave "
                 "out one of the two (--norecolor_content)."
             )
+        if self.finds_regions and self.style_masks:
+            raise UserError("--regions=auto finds the regions that --style_masks names: leave out one of the two.")
         self._check_scales()
 
     def _check_scales(self) -> None:
@@ -186,6 +194,11 @@ class PictureSettings(Checked):
         named = isinstance(self.init, str) and self.init not in STARTS
         if named and not (storage.is_url(self.init) or os.path.isfile(self.init)):
             raise UserError(f"--init takes {', '.join(STARTS)} or a file, and {self.init!r} is not a file.")
+
+    @property
+    def finds_regions(self) -> bool:
+        """Whether regions of photograph and painting are found by themselves."""
+        return self.regions == "auto"
 
     @property
     def starts_instant(self) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Unpack
 
 from neural_style.core.errors import UserError
-from neural_style.method_table import DEFAULT, INSTANT, METHODS, Method
+from neural_style.method_table import DEFAULT, INSTANT, METHODS, REGIONS, Method
 from neural_style.settings import combining, recipes, vgg_layers
 from neural_style.settings.analogy import AnalogySettings
 from neural_style.settings.feedforward import FeedforwardSettings
@@ -61,12 +61,7 @@ class Settings:
         """Raise a UserError where settings contradict each other."""
         for kind in ("content", "style", "matching"):
             vgg_layers.check_layers(self.network.network, getattr(self.loss, f"{kind}_layers"), f"{kind}_layers")
-        if self.picture.style_masks and not STYLE_LOSSES[self.loss.style_loss].regional:
-            regional = " or ".join(name for name, loss in STYLE_LOSSES.items() if loss.regional)
-            raise UserError(
-                f"--style_masks needs --style_loss={regional}, received {self.loss.style_loss}: leave out one of the "
-                "two."
-            )
+        self._check_regions()
         self._check_method()
         if self.optimizes and self.video.frame_blend:
             raise UserError(
@@ -78,6 +73,15 @@ class Settings:
             raise UserError(f"--scale_iterations takes one number for each of the {scales} scales, received {given}.")
         self._check_tile()
         self._check_batch()
+
+    def _check_regions(self) -> None:
+        """Raise a UserError where the style can't be compared region by region."""
+        flag = "--style_masks" if self.picture.style_masks else "--regions=auto" if self.picture.finds_regions else None
+        if flag and not STYLE_LOSSES[self.loss.style_loss].regional:
+            regional = " or ".join(name for name, loss in STYLE_LOSSES.items() if loss.regional)
+            raise UserError(
+                f"{flag} needs --style_loss={regional}, received {self.loss.style_loss}: leave out one of the two."
+            )
 
     def _check_method(self) -> None:
         """Raise a UserError where the method can't do what is asked for."""
@@ -142,6 +146,11 @@ class Settings:
     def refines(self) -> bool:
         """Whether the loss is minimised from the method's own picture."""
         return self.method.can_refine and self.universal.refine > 0
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Names of further images of the result, see `core.step.Step`."""
+        return self.method.companions + ((REGIONS,) if self.picture.finds_regions else ())
 
     @property
     def tileable(self) -> bool:
