@@ -353,3 +353,17 @@ def test_a_picture_too_large_to_be_processed_whole_is_reported(tmp_path):
     assert done.returncode == 1
     assert "are free: choose --tile=auto, or fewer rows" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_large_kernels_are_stored_in_8_bits(tmp_path):
+    """Each filter with its own scale: the error is at most half a step of 127, and small kernels are float16."""
+    made = decoder.initialize("vgg16", 3, 50.0, 1)
+    decoder.save(tmp_path / "3.safetensors", made, decoders.encoder(NetworkSettings(**NETWORK), 0))
+    found = decoder.load(tmp_path / "3.safetensors")
+    for name, (kernel, _) in made.weights.items():
+        apart = np.abs(found.weights[name][0] - kernel).max(axis=(0, 1, 2))
+        largest = np.abs(kernel).max(axis=(0, 1, 2))
+        steps_apart = 1 / 254 if kernel.size >= decoder.MIN_SIZE_OF_8_BITS else 1 / 2048
+        assert (apart <= 1.01 * steps_apart * largest).all()
+    count = sum(kernel.size for kernel, _ in made.weights.values())
+    assert (tmp_path / "3.safetensors").stat().st_size < 1.3 * count

@@ -21,6 +21,8 @@ from neural_style.settings import vgg_layers
 from neural_style.settings.vgg_layers import level_layer
 from neural_style.vgg import model, upsampling
 
+MIN_SIZE_OF_8_BITS = 2**17
+"""Kernels of at least this many numbers are stored in 8 bits, which halves the files; the finest are in float16."""
 Weights = Mapping[str, tuple[Any, Any]]
 """(kernel, bias) by the name of the mirrored convolution, in the decoder's order: arrays, tensors or variables."""
 
@@ -98,18 +100,42 @@ def initialize(network: str, level: int, unit: float, seed: int) -> Decoder:
 
 
 def save(path: Path, decoder: Decoder, facts: Mapping[str, str]) -> None:
-    """Write a decoder as float16, with metadata for `decoders.find` and for people.
+    """Write a decoder, see `pack`, with metadata for `decoders.find` and for people.
 
     Args:
       path: of a .safetensors file.
       decoder: with arrays as weights.
       facts: `decoders.encoder` of its network, and any other metadata.
     """
+    save_file(pack(decoder.weights), path, {**facts, "level": str(decoder.level), "unit": repr(decoder.unit)})
+
+
+def pack(weights: Weights) -> dict[str, np.ndarray]:
+    """The tensors of a file: float16, and 8 bits with a scale for each filter where a kernel has many numbers."""
     tensors = {}
-    for name, (kernel, bias) in decoder.weights.items():
-        tensors[f"{name}.kernel"] = kernel.astype(np.float16)
+    for name, (kernel, bias) in weights.items():
         tensors[f"{name}.bias"] = bias.astype(np.float16)
-    save_file(tensors, path, {**facts, "level": str(decoder.level), "unit": repr(decoder.unit)})
+        if kernel.size < MIN_SIZE_OF_8_BITS:
+            tensors[f"{name}.kernel"] = kernel.astype(np.float16)
+            continue
+        scale = np.maximum(np.abs(kernel).max(axis=(0, 1, 2)) / 127, np.finfo(np.float32).tiny)
+        tensors[f"{name}.kernel"] = np.rint(kernel / scale).astype(np.int8)
+        tensors[f"{name}.scale"] = scale.astype(np.float32)
+    return tensors
+
+
+def unpack(tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+    """The float32 weights of a file.
+
+    Args:
+      tensors: see `pack`.
+      shapes: of the kernels by name.
+
+    Raises:
+      KeyError: a tensor is missing.
+      ValueError: a tensor has another shape, or is not finite.
+    """
+    return {name: _unpack_pair(tensors, name, shape) for name, shape in shapes.items()}
 
 
 def load(path: Path) -> Decoder:
@@ -120,9 +146,8 @@ def load(path: Path) -> Decoder:
     """
     facts = decoders.facts_of(path)
     try:
-        tensors, level, unit = load_file(path), int(facts["level"]), float(facts["unit"])
-        shapes = kernel_shapes(facts["network"], level)
-        weights = {name: _read_pair(tensors, name, shape) for name, shape in shapes.items()}
+        level, unit = int(facts["level"]), float(facts["unit"])
+        weights = unpack(load_file(path), kernel_shapes(facts["network"], level))
         if not unit > 0:
             raise ValueError("its unit is not a positive number")
     except (KeyError, ValueError, OSError, SafetensorError) as error:
@@ -130,11 +155,12 @@ def load(path: Path) -> Decoder:
     return Decoder(level, unit, weights)
 
 
-def _read_pair(tensors: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The float32 kernel and bias of a convolution; a ValueError where they have other shapes or are not finite."""
+def _unpack_pair(tensors: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     kernel, bias = tensors[f"{name}.kernel"], tensors[f"{name}.bias"]
-    if kernel.shape != shape or bias.shape != shape[-1:]:
+    scale = tensors[f"{name}.scale"] if kernel.dtype == np.int8 else np.float32(1)
+    if kernel.shape != shape or bias.shape != shape[-1:] or scale.shape not in ((), bias.shape):
         raise ValueError(f"{name} has a kernel of shape {kernel.shape}, and its network needs {shape}")
+    kernel = kernel.astype(np.float32) * scale
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise ValueError(f"{name} holds numbers that are not finite")
     return kernel.astype(np.float32), bias.astype(np.float32)
