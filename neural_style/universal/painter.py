@@ -10,9 +10,10 @@ from neural_style.images.scene import Scene, shares_of
 from neural_style.settings import vgg_layers
 from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.vgg_layers import level_layer
+from neural_style.universal import positions
 from neural_style.universal.codec import Codec
 from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, interpolate
-from neural_style.vgg.tiles import Box, tiles
+from neural_style.vgg.tiles import Box
 
 
 class Painter:
@@ -50,7 +51,7 @@ class Painter:
         padded = self._pad(image.clip(0, 255))
         shares = None
         if self._shares is not None:
-            shares = _mean_of_squares(self._pad(self._shares), _level_stride(level))
+            shares = positions.mean_of_squares(self._pad(self._shares), _level_stride(level))
         boxes = self._boxes(padded)
         # The features of a single box are kept, so that they are computed once for both passes.
         features_of_all = self._codec.encode(padded, boxes[0], [level])[level] if len(boxes) == 1 else None
@@ -113,31 +114,13 @@ class Painter:
         return {level: accumulator.statistics() for level, accumulator in moments.items()}
 
     def _pad(self, image: np.ndarray) -> np.ndarray:
-        """Pad an image below and right to multiples of the deepest level's stride, by repeating its border."""
-        below, right = (-side % self._stride for side in image.shape[:2])
-        return np.pad(image, [(0, below), (0, right), (0, 0)], "edge") if below or right else image
+        return positions.pad(image, self._stride)
 
     def _position_weights(self, shares: np.ndarray | None, image: np.ndarray, level: int) -> np.ndarray | None:
-        """The weight of each position of a level in each region's statistics; what `_pad` added weighs nothing.
-
-        Args:
-          shares: of each region at each position [rows, cols, regions]; None is one region everywhere.
-          image: before it was padded.
-          level: the level.
-
-        Returns:
-          [rows, cols, regions]; None where all weigh the same.
-        """
-        padding = [(0, -side % self._stride) for side in image.shape[:2]]
-        if not np.any(padding):
-            return shares
-        inside = np.pad(np.ones((*image.shape[:2], 1), np.float32), [*padding, (0, 0)])
-        inside = _mean_of_squares(inside, _level_stride(level))
-        return inside if shares is None else shares * inside
+        return positions.weights(shares, image.shape, self._stride, _level_stride(level))
 
     def _boxes(self, image: np.ndarray) -> list[Box]:
-        rows, cols = image.shape[:2]
-        return [tile.box for tile in tiles(rows, cols, self._tile or max(rows, cols))]
+        return positions.boxes(image.shape, self._tile)
 
 
 def apply_maps(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares: np.ndarray | None) -> tf.Tensor:
@@ -165,15 +148,5 @@ def _level_stride(level: int) -> int:
     return vgg_layers.stride(level_layer(level))
 
 
-def _mean_of_squares(maps: np.ndarray, side: int) -> np.ndarray:
-    """The means of squares of `side` pixels of maps [rows, cols, regions]."""
-    rows, cols, regions = maps.shape
-    return maps.reshape(rows // side, side, cols // side, side, regions).mean(axis=(1, 3))
-
-
 def _crop_shares(shares: np.ndarray | None, box: Box, level: int) -> np.ndarray | None:
-    """The part `box`, in pixels, of shares at a level's positions."""
-    if shares is None:
-        return None
-    top, left, bottom, right = (edge // _level_stride(level) for edge in box)
-    return shares[top:bottom, left:right]
+    return positions.crop(shares, box, _level_stride(level))
