@@ -20,6 +20,8 @@ REGIONS = "regions"
 
 VGG_SETTINGS = frozenset({"network", "style_scale", "style_rotation", "style_frame"})
 """Settings of methods for which VGG compares or encodes the images."""
+DECODER_SETTINGS = frozenset({"alpha", "levels", "bands", "detail", "decoders"})
+"""Settings of methods that decode VGG's features."""
 OPTIMIZATION_SETTINGS = frozenset({"loss", "optimizer", "boldness", "regions"})
 """Settings of methods that minimise a loss."""
 
@@ -107,10 +109,10 @@ def _schedule_one_pass(settings: Settings) -> tuple[int, int]:
 
 
 def _schedule_levels(settings: Settings) -> tuple[int, int]:
-    """One iteration a level; with --refine as many iterations as its evaluations fill."""
+    """One iteration a pass; with --refine as many iterations as its evaluations fill."""
     universal, evaluations = settings.universal, settings.optimizer.evaluations_per_iteration
     if not universal.refine:
-        return len(universal.levels), 1
+        return universal.pass_count, 1
     iterations = -(-universal.refine // evaluations)
     return iterations, -(-universal.refine // iterations)
 
@@ -121,7 +123,8 @@ def _make_decoder_method(summary: str, recipe: str) -> Method:
         summary,
         run="neural_style.universal.run:Run",
         recipe=recipe,
-        uses=VGG_SETTINGS | {"precision", "tile", "alpha", "levels", "refine", "decoders", "frame_blend"},
+        uses=VGG_SETTINGS
+        | {"precision", "tile", "alpha", "levels", "bands", "detail", "refine", "decoders", "frame_blend"},
         uses_when_refining=OPTIMIZATION_SETTINGS,
         ignores=frozenset({"iterations", "scale_iterations"}),
         refuses={"several --scales": lambda s: _has_several_scales(s) and not s.universal.refine},

@@ -29,7 +29,7 @@ from neural_style.universal.painter import Painter
 from neural_style.vgg import model, weights
 
 NETWORK = dict(network="vgg16", weights="random", padding="replicate")
-QUICK = dict(NETWORK, rows=48, method="wct", alpha=1.0, precision="float32")
+QUICK = dict(NETWORK, rows=48, method="wct", alpha=1.0, precision="float32", bands=False)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +211,7 @@ def test_refine_lowers_the_loss_of_the_picture(engine, folder):
 def test_the_command_line(folder, tmp_path):
     flags = [f"--{name}={value}" for name, value in NETWORK.items()]
     words = [COFFEE, SWIRLS, "out.png", "--method=adain", "--rows=32", f"--decoders={folder}", "--levels=2", *flags]
+    words.append("--nobands")
     done = command(tmp_path, *words)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads((tmp_path / "out.json").read_text())
@@ -244,7 +245,7 @@ def test_the_command_line(folder, tmp_path):
 def test_mistakes_are_reported(flags, message):
     given = dict(flag.removeprefix("--").split("=") for flag in flags)
     with pytest.raises(UserError) as told:
-        prepare(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, **given}))
+        prepare(COFFEE, [SWIRLS], neural_style.Settings.read(**{"method": "wct", "rows": 64, "bands": False, **given}))
     assert message in str(told.value)
 
 
@@ -307,7 +308,8 @@ def test_a_changed_decoder_is_another_run(tmp_path, folder, capsys):
     mine = tmp_path / "mine"
     shutil.copytree(folder, mine)
     words = [str(COFFEE), str(SWIRLS), str(tmp_path / "out"), "--method=wct", "--levels=1", f"--decoders={mine}"]
-    words += [f"--{name}={value}" for name, value in NETWORK.items()] + ["--rows=32", "--resume", "--noplots"]
+    words += [f"--{name}={value}" for name, value in NETWORK.items()]
+    words += ["--nobands", "--rows=32", "--resume", "--noplots"]
     assert main(words) == 0
     before = (tmp_path / "out.png").read_bytes()
     facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
@@ -334,7 +336,8 @@ def test_a_films_frames_are_decoded_independently(engine, folder, tmp_path):
 @pytest.mark.parametrize(("level", "decibels"), [(1, 27), (2, 18), (3, 12), (4, 10)])
 def test_the_bundled_decoders_reconstruct_a_photograph(engine, level, decibels):
     photograph = pair(128, 192)[0]
-    back = neural_style.stylize(photograph, SWIRLS, method="wct", alpha=0, levels=level, rows=128, engine=engine)
+    how = dict(method="wct", bands=False, alpha=0, levels=level, rows=128)
+    back = neural_style.stylize(photograph, SWIRLS, engine=engine, **how)
     assert decoder_training.psnr(photograph, back.array) > decibels
 
 

@@ -2,18 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from neural_style.core.errors import UserError
 from neural_style.settings.network import NetworkSettings
+from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.weight_sources import SOURCES
 
 BUILT_IN = Path(__file__).parent.parent / "universal" / "decoders"
 """The folder of the bundled decoders."""
 ENDING = ".safetensors"
+HAAR = "haar"
+"""What files of band decoders name as the network's pooling."""
 
 
 def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
@@ -43,6 +46,31 @@ def encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
     return {**kept, "weights": weights}
 
 
+def band_encoder(network: NetworkSettings, seed: int) -> dict[str, str]:
+    """Describe the network whose features a band decoder inverts, see `encoder`: its pooling is always Haar's."""
+    return {**encoder(network, seed), "pooling": HAAR}
+
+
+def find_for(universal: UniversalSettings, network: NetworkSettings, seed: int) -> dict[int, Path]:
+    """Find what settings need: the band decoder, by its deepest level, or the decoder of each level.
+
+    Raises:
+      UserError: one is missing; the message says how to train it.
+    """
+    if not universal.bands:
+        return find(universal.levels, network, seed, universal.decoders)
+    found = _fitting(band_encoder(network, seed), universal.decoders)
+    if not found:
+        flags = " ".join(f"--{name}={getattr(network, name)}" for name in ("network", "weights", "padding"))
+        raise UserError(
+            f"--bands needs a band decoder for {flags}, and there is none (--recipe=wct selects the network of the "
+            f"bundled one). Train one: neural-style train --band_decoder --photos=FOLDER "
+            f"{universal.decoders or 'DECODERS'}/bands.safetensors {flags}, then name its folder by --decoders; or "
+            "leave --bands out (--nobands)."
+        )
+    return found
+
+
 def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str | None) -> dict[int, Path]:
     """Find the decoder of each level: in the folder, else among the bundled ones.
 
@@ -54,20 +82,26 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     Raises:
       UserError: there is none for a level; the message says how to train one.
     """
+    by_level = _fitting(encoder(network, seed), folder)
+    missing = sorted(set(levels) - set(by_level))
+    if missing:
+        raise UserError(_missing(missing[0], network, sorted(by_level), folder))
+    return {level: by_level[level] for level in levels}
+
+
+def _fitting(encoder_facts: Mapping[str, str], folder: str | None) -> dict[int, Path]:
+    """The decoders for a network by level: those of a folder, and bundled ones."""
     if folder is not None and not os.path.isdir(folder):
         raise UserError(f"--decoders takes a folder, and {folder!r} is not a folder.")
     own = sorted(Path(folder).glob(f"*{ENDING}")) if folder else []
     if folder is not None and not own:
         raise UserError(f"--decoders takes a folder of decoders, and {folder!r} contains no {ENDING} file.")
-    encoder_facts, by_level = encoder(network, seed), {}
+    by_level = {}
     for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
         facts = facts_of(path)
         if facts.items() >= encoder_facts.items():
             by_level[int(facts["level"])] = path
-    missing = sorted(set(levels) - set(by_level))
-    if missing:
-        raise UserError(_missing(missing[0], network, sorted(by_level), folder))
-    return {level: by_level[level] for level in levels}
+    return by_level
 
 
 def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder: str | None) -> str:

@@ -11,7 +11,7 @@ def check(settings: Settings) -> None:
     settings.picture.check_files()
     settings.network.check_files()
     if settings.method.decodes and settings.network.weights != "auto":
-        decoders.find(settings.universal.levels, settings.network, settings.picture.seed, settings.universal.decoders)
+        decoders.find_for(settings.universal, settings.network, settings.picture.seed)
     settings.output.check_packages()
 
 

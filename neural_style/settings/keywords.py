@@ -229,7 +229,13 @@ class Keywords(TypedDict, total=False):
     photograph is only decoded."""
     levels: Sequence[int] | int | str | None
     """For wct and adain: the levels, in order; level L means the features of blockL_conv1. Higher levels change
-    shapes, lower ones colours and fine strokes. 4,3,2,1,4,3,2,1 runs through them twice."""
+    shapes, lower ones colours and fine strokes. With --nobands 4,3,2,1,4,3,2,1 runs through them twice."""
+    bands: bool | str | None
+    """For wct and adain: all levels in one pass, by one decoder that also gets the photograph's details: faces and
+    letters stay. --nobands: level after level, each by a decoder of its own."""
+    detail: float | str | None
+    """For wct and adain with --bands: the share of the photograph's own features that every level keeps, 0 to 1. 0
+    paints most; 1 changes little but the colours."""
     refine: int | str | None
     """For wct and adain: optimise their picture with this many evaluations of the loss at each scale."""
     decoders: PathLike[str] | str | None

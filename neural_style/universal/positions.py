@@ -19,22 +19,26 @@ def boxes(shape: Sequence[int], tile: int | None) -> list[Box]:
     return [each.box for each in tiles(rows, cols, tile or max(rows, cols))]
 
 
-def weights(shares: np.ndarray | None, shape: Sequence[int], multiple: int, stride: int) -> np.ndarray | None:
-    """The weight of each position in each region's statistics; what `pad` added weighs nothing.
+def weights(
+    shares: np.ndarray | None, shape: Sequence[int], multiple: int, stride: int, margin: int = 0
+) -> np.ndarray | None:
+    """The weight of each position in each region's statistics; what `pad` added and the margin weigh nothing.
 
     Args:
       shares: of each region at each position [rows, cols, regions]; None is one region everywhere.
       shape: of the image before it was padded.
       multiple: to which it was padded.
       stride: pixels from one position to the next.
+      margin: pixels on each side of `shape`.
 
     Returns:
       [rows, cols, regions]; None where all weigh the same.
     """
-    padding = [(0, -side % multiple) for side in shape[:2]]
+    padding = [(margin, margin + -side % multiple) for side in shape[:2]]
     if not np.any(padding):
         return shares
-    inside = np.pad(np.ones((*shape[:2], 1), np.float32), [*padding, (0, 0)])
+    rows, cols = (side - 2 * margin for side in shape[:2])
+    inside = np.pad(np.ones((rows, cols, 1), np.float32), [*padding, (0, 0)])
     inside = mean_of_squares(inside, stride)
     return inside if shares is None else shares * inside
 

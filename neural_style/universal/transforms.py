@@ -26,7 +26,13 @@ class MomentAccumulator:
     Features are taken relative to the mean of the first ones that were added, to avoid cancellation.
     """
 
-    def __init__(self):
+    def __init__(self, channel_wise: bool = False):
+        """
+        Args:
+          channel_wise: whether only variances are computed, and chunks in the features' own precision, which is faster;
+            the covariances are then 0.
+        """
+        self._channel_wise = channel_wise
         self._count, self._origin = 0.0, None
         self._first: tf.Tensor | float = 0.0
         self._second: tf.Tensor | float = 0.0
@@ -47,23 +53,32 @@ class MomentAccumulator:
 
     def _add_chunk(self, rows: tf.Tensor, weights: np.ndarray | None) -> None:
         """Add features [positions, channels] with weights [positions, 1]."""
-        centred = tf.cast(rows, tf.float64) - self._origin
+        dtype = rows.dtype if self._channel_wise else tf.float64
+        centred = tf.cast(rows, dtype) - tf.cast(self._origin, dtype)
         if weights is None:
             weighted = centred
             self._count += len(rows)
         else:
-            factors = tf.constant(weights, tf.float64)
+            factors = tf.constant(weights, dtype)
             weighted = factors * centred
             self._count += float(tf.reduce_sum(factors))
-        self._first = self._first + tf.reduce_sum(weighted, axis=0)
-        self._second = self._second + tf.matmul(weighted, centred, transpose_a=True)
+        if self._channel_wise:
+            second = tf.reduce_sum(weighted * centred, axis=0)
+        else:
+            second = tf.matmul(weighted, centred, transpose_a=True)
+        self._first = self._first + tf.cast(tf.reduce_sum(weighted, axis=0), tf.float64)
+        self._second = self._second + tf.cast(second, tf.float64)
 
     def statistics(self) -> "Statistics":
         """Mean and covariance; zeros of nothing."""
         count = max(self._count, 1e-12)
         mean = np.asarray(self._first) / count
         # Divided by N - 1 as by Li et al.; one position has no covariance.
-        covariance = (np.asarray(self._second) - count * np.outer(mean, mean)) / max(self._count - 1, 1)
+        if self._channel_wise:
+            covariance = np.diag(np.asarray(self._second) - count * mean**2)
+        else:
+            covariance = np.asarray(self._second) - count * np.outer(mean, mean)
+        covariance = covariance / max(self._count - 1, 1)
         return Statistics(np.asarray(self._origin) + mean, covariance)
 
 
@@ -125,6 +140,8 @@ TRANSFORMS: dict[str, Callable[[Statistics, Sequence[Statistics], Sequence[float
     "adain": adain,
 }
 """The transform of each --method."""
+CHANNEL_WISE = frozenset({"adain"})
+"""Transforms that use the variances alone of the covariances."""
 
 
 def interpolate(affine: Affine, alpha: float) -> Affine:

@@ -1,0 +1,268 @@
+"""Paints in one pass with the band decoder: at each level, low band and bands take the styles' statistics."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from neural_style.core.cache import Cache
+from neural_style.images import color
+from neural_style.images.scene import Scene, shares_of
+from neural_style.settings.universal import UniversalSettings
+from neural_style.universal import positions
+from neural_style.universal.band_codec import BandCodec, BandFeatures, crop
+from neural_style.universal.band_decoder import LEVELS, STRIDES
+from neural_style.universal.haar import BANDS
+from neural_style.universal.painter import apply_maps
+from neural_style.universal.transforms import (
+    CHANNEL_WISE,
+    TRANSFORMS,
+    Affine,
+    MomentAccumulator,
+    Statistics,
+    interpolate,
+)
+from neural_style.vgg.tiles import Box
+
+DEEPEST = LEVELS[0]
+STRIDE = STRIDES[DEEPEST]
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelMaps:
+    """The maps of a level's features, each by region; none leaves them unchanged.
+
+    Attributes:
+      encoded: of the content's low band and of its other bands, in this order.
+      decoded: of the low band that is decoded.
+    """
+
+    encoded: Sequence[Sequence[Affine]] = ((), (), (), ())
+    decoded: Sequence[Affine] = ()
+
+
+class BandPainter:
+    """Paints a scene in one pass.
+
+    First the content's own features take the styles' statistics. Then each level's low band, which is decoded from the
+    level above and mixed with the content's own, takes them once more. So the levels are measured one after the other.
+    Statistics are sums over positions: each measurement is a pass over the tiles.
+    """
+
+    def __init__(
+        self,
+        codec: BandCodec,
+        scene: Scene,
+        settings: UniversalSettings,
+        tile: int | None,
+        cache: Cache,
+        key: Hashable,
+    ):
+        """
+        Args:
+          codec: encodes and decodes.
+          scene: its styles are measured here.
+          settings: of the method.
+          tile: side of the tiles in pixels; None processes images whole.
+          cache: keeps the statistics of styles, for the next picture or frame.
+          key: of `codec` there.
+        """
+        self._codec, self._settings = codec, settings
+        self._transform = TRANSFORMS[settings.method]
+        self._tile = tile and -(-tile // STRIDE) * STRIDE
+        self._grey = scene.chroma is not None
+        self._regions, self._shares = scene.regions, shares_of(scene.regions)
+        self._margin = scene.margin
+        what = ("style", key, settings.levels, self._transform, settings.detail == 1)
+
+        def measure(style: np.ndarray) -> dict[int, list[Statistics]]:
+            digest = hashlib.sha256(style.tobytes()).digest()
+            return cache.get((*what, style.shape, digest), lambda: self._measure_style(style), _bytes_of)
+
+        self._styles = [[measure(style) for style in region.styles] for region in scene.regions]
+
+    def paint(self, image: np.ndarray) -> np.ndarray:
+        """Paint an image: RGB [rows, cols, 3] in 0..255 to float32 of the same shape and range."""
+        padded = positions.pad(image.clip(0, 255), STRIDE)
+        boxes = positions.boxes(padded.shape, self._tile)
+        # What a single box was decoded to is kept, so that it is computed once for all passes.
+        parts = functools.lru_cache(maxsize=1)(functools.partial(self._part, padded))
+        maps = dict.fromkeys(LEVELS, LevelMaps())
+        if self._settings.alpha:
+            weights = {
+                level: positions.weights(self._shares_at(level), image.shape, STRIDE, STRIDES[level], self._margin)
+                for level in LEVELS
+            }
+            maps |= self._maps_of_content(parts, boxes, weights)
+            for level in self._settings.levels:
+                if level != DEEPEST:
+                    decoded = self._maps_of_decoded(parts, boxes, level, maps, weights[level])
+                    maps[level] = dataclasses.replace(maps[level], decoded=decoded)
+        painted = np.empty(padded.shape, np.float32)
+        for box in boxes:
+            painted[box[0] : box[2], box[1] : box[3]] = parts(box).image(maps)
+        painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
+        return color.grey(painted) if self._grey else painted
+
+    def _part(self, padded: np.ndarray, box: Box) -> "_Part":
+        """The part `box` of a padded image, encoded."""
+        outer = self._codec.decoder_box(box, padded.shape)
+        shares = {level: positions.crop(self._shares_at(level), outer, STRIDES[level]) for level in LEVELS}
+        pixels = padded[outer[0] : outer[2], outer[1] : outer[3]]
+        features = self._codec.encode(padded, outer)
+        return _Part(self._codec, pixels, features, outer, box, shares, self._settings.detail)
+
+    def _maps_of_content(
+        self, parts: Callable[[Box], "_Part"], boxes: Sequence[Box], weights: Mapping[int, np.ndarray | None]
+    ) -> dict[int, LevelMaps]:
+        """The maps of the content's own features, by level.
+
+        Args:
+          parts: encodes a box.
+          boxes: all of them.
+          weights: of each region at each position, by level.
+        """
+        moments = self._moments(len(self._regions))
+        for box in boxes:
+            part = parts(box)
+            for level, groups in moments.items():
+                inside = [part.inside(features, level) for features in part.encoded(level)]
+                _add(groups, inside, positions.crop(weights[level], box, STRIDES[level]))
+        return {
+            level: LevelMaps([self._affines(group, level, index) for index, group in enumerate(groups)])
+            for level, groups in moments.items()
+        }
+
+    def _maps_of_decoded(
+        self,
+        parts: Callable[[Box], "_Part"],
+        boxes: Sequence[Box],
+        level: int,
+        maps: Mapping[int, LevelMaps],
+        weights: np.ndarray | None,
+    ) -> list[Affine]:
+        """The maps of a level's decoded low band, by region; for the arguments see `_maps_of_content`."""
+        moments = [self._accumulator() for _ in self._regions]
+        for box in boxes:
+            part = parts(box)
+            inside = part.inside(part.low(level, maps), level)
+            _add([moments], [inside], positions.crop(weights, box, STRIDES[level]))
+        return self._affines(moments, level, 0)
+
+    def _affines(self, moments: Sequence[MomentAccumulator], level: int, index: int) -> list[Affine]:
+        """The maps of a level's low band (`index` 0) or of one of its bands to the styles' statistics, by region."""
+        strength = self._settings.alpha * (1 - self._settings.detail if index else 1)
+        maps = []
+        for accumulator, styles, region in zip(moments, self._styles, self._regions, strict=True):
+            affine = self._transform(accumulator.statistics(), [style[level][index] for style in styles], region.blend)
+            maps.append(interpolate(affine, strength))
+        return maps
+
+    def _measure_style(self, style: np.ndarray) -> dict[int, list[Statistics]]:
+        """The statistics of a style's low band and bands by level."""
+        padded, moments = positions.pad(style, STRIDE), self._moments(1)
+        weights = {level: positions.weights(None, style.shape, STRIDE, STRIDES[level]) for level in moments}
+        for box in positions.boxes(padded.shape, self._tile):
+            features = self._codec.encode(padded, box)
+            for level, groups in moments.items():
+                _add(groups, features.of(level), positions.crop(weights[level], box, STRIDES[level]))
+        return {level: [each.statistics() for (each,) in groups] for level, groups in moments.items()}
+
+    def _moments(self, regions: int) -> dict[int, list[list[MomentAccumulator]]]:
+        """Accumulators by level for its low band and bands, each for a number of regions."""
+        return {
+            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._map_count(level))]
+            for level in self._settings.levels
+        }
+
+    def _accumulator(self) -> MomentAccumulator:
+        return MomentAccumulator(self._settings.method in CHANNEL_WISE)
+
+    def _map_count(self, level: int) -> int:
+        """How many of a level's maps are transformed: its low band, and its bands unless they are the photograph's."""
+        return 1 if level == DEEPEST or self._settings.detail == 1 else 1 + BANDS
+
+    def _shares_at(self, level: int) -> np.ndarray | None:
+        """The share of each region at a level's positions [rows, cols, regions]; None is one region everywhere."""
+        if self._shares is None:
+            return None
+        return positions.mean_of_squares(positions.pad(self._shares, STRIDE), STRIDES[level])
+
+
+class _Part:
+    """A part of an image, which is decoded level by level as the maps of the levels become known."""
+
+    def __init__(
+        self,
+        codec: BandCodec,
+        pixels: np.ndarray,
+        features: BandFeatures,
+        outer: Box,
+        box: Box,
+        shares: Mapping[int, np.ndarray | None],
+        detail: float,
+    ):
+        """
+        Args:
+          codec: decodes.
+          pixels: of the box `outer`, RGB [rows, cols, 3].
+          features: of these pixels.
+          outer: the `decoder_box` of `box`.
+          box: the part.
+          shares: of each region at each position of `outer`, by level.
+          detail: the content's share in low bands that are decoded, and of what the last stage loses of its pixels.
+        """
+        self._codec, self._features, self._shares, self._detail = codec, features, shares, detail
+        self._pixels = pixels
+        self._outer, self._box = outer, box
+        self._lows: dict[int, tf.Tensor] = {}
+
+    def encoded(self, level: int) -> list[tf.Tensor]:
+        """The content's low band and bands of a level."""
+        return self._features.of(level)
+
+    def inside(self, features: tf.Tensor, level: int) -> tf.Tensor:
+        """What features of a level [rows, cols, channels] have within the box."""
+        return crop(features, self._outer, self._box, STRIDES[level])
+
+    def image(self, maps: Mapping[int, LevelMaps]) -> np.ndarray:
+        """The decoded part, RGB [rows, cols, 3] about 0..255."""
+        low, *bands = self.encoded(1)
+        lost = self._pixels - self._codec.decode(low, bands, 1)
+        return np.asarray(crop(self._decode(1, maps) + self._detail * lost, self._outer, self._box, 1))
+
+    def low(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
+        """The low band of a level: the content's own, mixed with what the level above is decoded to.
+
+        Args:
+          level: the level.
+          maps: of the levels above, and of the content's own features of this one.
+        """
+        if level not in self._lows:
+            own = apply_maps(self.encoded(level)[0], maps[level].encoded[0], self._shares[level])
+            if level != DEEPEST:
+                own = self._detail * own + (1 - self._detail) * self._decode(level + 1, maps)
+            self._lows[level] = own
+        return self._lows[level]
+
+    def _decode(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
+        """Decode a level to the low band below it, or to the image."""
+        shares, level_maps = self._shares[level], maps[level]
+        low = apply_maps(self.low(level, maps), level_maps.decoded, shares)
+        groups = [*level_maps.encoded[1:], (), (), ()]
+        bands = [apply_maps(band, group, shares) for band, group in zip(self.encoded(level)[1:], groups, strict=False)]
+        return self._codec.decode(low, bands, level)
+
+
+def _add(moments: Sequence[Sequence[MomentAccumulator]], maps: Sequence[tf.Tensor], weights: np.ndarray | None) -> None:
+    """Add maps [rows, cols, channels] to the moments of each, by region, with weights [rows, cols, regions]."""
+    for accumulators, features in zip(moments, maps, strict=False):
+        for index, accumulator in enumerate(accumulators):
+            accumulator.add(features, None if weights is None else weights[..., index])
+
+
+def _bytes_of(statistics: Mapping[int, Sequence[Statistics]]) -> int:
+    return sum(each.covariance.nbytes for group in statistics.values() for each in group)
