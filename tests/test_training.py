@@ -28,9 +28,9 @@ from neural_style.pretrained import decoders, style_networks
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.training import decoder_training, network_job, network_setup, state_files
+from neural_style.training import band_training, decoder_training, network_job, network_setup, state_files
 from neural_style.training.crops import Crops, numbered_batches
-from neural_style.universal import decoder
+from neural_style.universal import band_decoder, decoder
 from neural_style.vgg import model, weights
 
 NETWORK = NetworkSettings(network="vgg16", weights="random", padding="replicate")
@@ -67,6 +67,35 @@ def test_a_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder():
     assert len(list(second.steps(crops, settings.steps))) == 15
     for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+
+
+def start_band_decoder(**given):
+    settings = TrainingSettings(**{"band_decoder": True, "steps": 16, "crop": 32, "batch": 2, **given})
+    crops = Crops(PATHS, settings.crop, settings.batch, settings.seed)
+    return settings, crops, band_training.start_training(settings, NETWORK, crops, Cache(1e9))
+
+
+def test_a_band_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder(tmp_path):
+    settings, crops, whole = start_band_decoder()
+    progress = list(whole.steps(crops, settings.steps))
+    for error in ("pixels", "features"):
+        errors = [getattr(each, error) for each in progress]
+        assert np.mean(errors[-4:]) < 0.8 * np.mean(errors[:4])
+    _, _, first = start_band_decoder()
+    for each in first.steps(crops, settings.steps):
+        if each.step == 10:
+            break
+    _, _, second = start_band_decoder()
+    second.restore(first.state())
+    assert len(list(second.steps(crops, settings.steps))) == 6
+    for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+    path = tmp_path / "bands.safetensors"
+    band_decoder.save(path, whole.decoder(), decoders.band_encoder(NETWORK, 0))
+    _, _, again = start_band_decoder(init_from=str(path))
+    for one, other in zip(again.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=4e-3)  # float16 and 8 bits
+    assert again.decoder().units == whole.decoder().units
 
 
 def test_crops_depend_only_on_the_seed_and_their_number():
@@ -304,10 +333,19 @@ def test_the_command_trains_a_decoder_that_paints(photos):
     assert (done.returncode, done.stderr) == (0, "")
     assert "Wrote one.safetensors: level 1; crops are decoded at" in done.stdout
     assert sorted(os.listdir(photos)) == ["one.safetensors", "photos"]
-    look = dict(method="wct", levels=1, weights="random", rows=32, decoders=str(photos))
+    look = dict(method="wct", bands=False, levels=1, weights="random", rows=32, decoders=str(photos))
     assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
     again = command(photos, *words)
     assert (again.returncode, "exists already: choose another name" in again.stderr) == (1, True)
+
+
+def test_the_command_trains_a_band_decoder_that_paints(photos):
+    words = ["--band_decoder", "--photos=photos", "all.safetensors", "--weights=random", "--steps=2", "--crop=32"]
+    done = command(photos, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Wrote all.safetensors: bands; crops are decoded at" in done.stdout
+    look = dict(method="adain", bands=True, levels=(4, 3, 2, 1), weights="random", rows=32, decoders=str(photos))
+    assert neural_style.stylize(COFFEE, SWIRLS, **look).image.size == (48, 32)
 
 
 PAINTERS = style_networks.by_name()["painters"]
@@ -419,6 +457,9 @@ def test_a_killed_training_resumes_to_the_same_weights(photos):
         (["--decoder=2", "--photos=photos", "out.safetensors", "--rows=9"], "rows"),
         (["--decoder=2", "--photos=full", "out.safetensors", "--width=1"], "--width is of networks"),
         (["--decoder=2", "--photos=full", "a.png", "out.safetensors"], "--decoder takes no styles"),
+        (["--band_decoder", "--photos=full", "a.png", "out.safetensors"], "--band_decoder takes no styles"),
+        (["--band_decoder", "--decoder=2", "--photos=full", "out.safetensors"], "leave one out"),
+        (["--band_decoder", "--photos=full", "out.safetensors", "--width=1"], "--width is of networks"),
         (["--photos=full", "out.keras"], "Expected at least one PAINTING"),
         (["full/a.png", "full/b.png", "out.png", "--photos=full"], "received out.png where OUT.keras belongs"),
         (["full/a.png", "full/a.png", "out.keras", "--photos=full"], "two are called 'a': rename one"),

@@ -27,8 +27,9 @@ USAGE = (
     "neural-style train PAINTING [PAINTING …] MODEL.keras [--flags]",
     "neural-style train PAINTING … MODEL.keras --width=1 --photos=FOLDER",
     "neural-style train --decoder=LEVEL OUT.safetensors --photos=FOLDER",
+    "neural-style train --band_decoder OUT.safetensors --photos=FOLDER",
 )
-"""A style of one's own, a whole network, a decoder."""
+"""A style of one's own, a whole network, a decoder, a band decoder."""
 WHOLE_NETWORK = ("architecture", "width", "init_from")
 """Flags any of which asks for the training of a whole network instead of adding styles to one."""
 
@@ -74,6 +75,8 @@ def _kind(given: Mapping[str, str]) -> tuple[Any, str]:
     """The module of the job that flags ask for, and its usage; a UserError where they ask for two."""
     from neural_style.training import decoder_job, network_job, style_job  # need NumPy, which help does not
 
+    if _trains_band_decoder(given):
+        return decoder_job, USAGE[3]
     if given.get("decoder"):
         return decoder_job, USAGE[2]
     whole = [name for name in WHOLE_NETWORK if name in given]
@@ -88,6 +91,16 @@ def _kind(given: Mapping[str, str]) -> tuple[Any, str]:
     return network_job, USAGE[1]
 
 
+def _trains_band_decoder(given: Mapping[str, str]) -> bool:
+    """Whether the flags ask for a band decoder; a UserError where they ask for another one too."""
+    wanted = "band_decoder" in given and Switch().read(given["band_decoder"])
+    if wanted and given.get("decoder"):
+        raise UserError(
+            "--decoder trains one level's decoder, and --band_decoder one of all levels: leave one out.", exit_code=2
+        )
+    return wanted
+
+
 def _help() -> str:
     from neural_style.training import style_job
 
@@ -99,8 +112,8 @@ def _help() -> str:
         "two cores, and writes MODEL.keras, which paints by:",
         "neural-style PHOTO MODEL.keras OUT --style=PAINTING",
         "With --architecture, --width or --init_from it trains a whole network instead,",
-        "which takes hours; with --decoder a decoder for --method=wct and adain. The",
-        "defaults below are those of the first.",
+        "which takes hours; with --decoder or --band_decoder a decoder for",
+        "--method=wct and adain. The defaults below are those of the first.",
     ]
     defaults = style_job.defaults(["PAINTING", "MODEL.keras"])
     for group in GROUPS:
@@ -129,7 +142,7 @@ def _build_job(
     Raises:
       UserError: an argument or a flag is wrong, or a file is missing.
     """
-    if given.get("decoder"):
+    if usage in USAGE[2:]:
         _check_decoder_flags(given)
     flags_by_name = {**kind.defaults(words), **given}
     training, styles, loss, network = (
@@ -159,7 +172,7 @@ def _check_decoder_flags(given: Mapping[str, str]) -> None:
     known = {field.name for group in DECODER_GROUPS for field in dataclasses.fields(group)}
     unused = sorted(set(given) - known)
     if unused:
-        raise UserError(f"--{unused[0]} is of networks, and --decoder trains a decoder: leave it out.", exit_code=2)
+        raise UserError(f"--{unused[0]} is of networks, and this trains a decoder: leave it out.", exit_code=2)
 
 
 def _check_words(words: Sequence[str], training: TrainingSettings, ending: str, usage: str) -> None:
@@ -177,7 +190,7 @@ def _find_network(flag: str, name: str | None, training: TrainingSettings) -> st
     """The file that a flag names: a path, or the path of a bundled network by its name."""
     if name is None or os.path.isfile(name):
         return name
-    bundled = {} if training.decoder else style_networks.by_name()
+    bundled = {} if training.decoder or training.band_decoder else style_networks.by_name()
     if name not in bundled:
         raise UserError(f"--{flag} takes {' or '.join(['a file', *bundled])}, received {name!r}.")
     return os.fspath(bundled[name])

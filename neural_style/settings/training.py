@@ -19,6 +19,9 @@ class TrainingSettings(Checked):
         Optional(Whole(1, LEVELS)),
         "Train a decoder of this level, of the features of blockL_conv1, instead of a network.",
     )
+    band_decoder: bool = setting(
+        False, Switch(), "Train the decoder of --bands, which decodes all levels for --method=wct and adain."
+    )
     photos: str | None = setting(
         None, Optional(File()), "A folder of photographs to learn from. With --add_to a few are bundled."
     )

@@ -1,8 +1,8 @@
-"""The job of training a decoder for universal style transfer."""
+"""The job of training a decoder of a level, or a band decoder, for universal style transfer."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
@@ -14,6 +14,7 @@ from neural_style.settings import recipes
 from neural_style.training.job import TrainingJob, train
 
 if TYPE_CHECKING:
+    from neural_style.training.crops import Crops
     from neural_style.training.decoder_training import DecoderProgress
 
 ENDING = decoders.ENDING
@@ -36,24 +37,33 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       KeyboardInterrupt: after the state is saved.
     """
     if job.words:
-        raise UserError(f"--decoder takes no styles, received {' '.join(job.words)}: leave them out.", exit_code=2)
+        flag = "band_decoder" if job.training.band_decoder else "decoder"
+        raise UserError(f"--{flag} takes no styles, received {' '.join(job.words)}: leave them out.", exit_code=2)
     settings = job.training
-    facts = decoders.encoder(job.network, settings.seed)
+    facts = (decoders.band_encoder if settings.band_decoder else decoders.encoder)(job.network, settings.seed)
     identity = {**facts, **job.identity(settings)}
     crops = job.crops()
     cache = make_cache()
-    from neural_style.training import decoder_training
-    from neural_style.universal import decoder
-
-    training = decoder_training.start_training(settings, job.network, crops, cache)
+    training, save = _start(job, crops, cache)
     report = _Report()
 
     def finish() -> None:
         metadata = {**facts, "steps": str(settings.steps), "neural_style": __version__}
-        files.write_whole(job.path, lambda partial: decoder.save(partial, training.decoder(), metadata))
+        files.write_whole(job.path, lambda partial: save(partial, training.decoder(), metadata))
 
     train(job, training, identity, crops, report, finish)
-    logger.info(f"Wrote {job.path}: level {settings.decoder}; {report.text()}")
+    name = "bands" if settings.band_decoder else f"level {settings.decoder}"
+    logger.info(f"Wrote {job.path}: {name}; {report.text()}")
+
+
+def _start(job: TrainingJob, crops: "Crops", cache: Cache) -> tuple[Any, Callable[..., None]]:
+    """Build the training before its first step; return it and what saves its decoder."""
+    from neural_style.training import band_training, decoder_training
+    from neural_style.universal import band_decoder, decoder
+
+    if job.training.band_decoder:
+        return band_training.start_training(job.training, job.network, crops, cache), band_decoder.save
+    return decoder_training.start_training(job.training, job.network, crops, cache), decoder.save
 
 
 class _Report:
