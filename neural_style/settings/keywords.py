@@ -234,8 +234,8 @@ class Keywords(TypedDict, total=False):
     """For wct and adain: all levels in one pass, by one decoder that also gets the photograph's details: faces and
     letters stay. --nobands: level after level, each by a decoder of its own."""
     detail: float | str | None
-    """For wct and adain with --bands: the share of the photograph's own features that every level keeps, 0 to 1. 0
-    paints most; 1 changes little but the colours."""
+    """For wct and adain with --bands: the share that is added again of what decoding loses of the photograph. 0
+    paints most, 1 keeps every detail."""
     refine: int | str | None
     """For wct and adain: optimise their picture with this many evaluations of the loss at each scale."""
     decoders: PathLike[str] | str | None

@@ -42,10 +42,10 @@ class UniversalSettings(Checked):
         "letters stay. --nobands: level after level, each by a decoder of its own.",
     )
     detail: float = setting(
-        0.5,
+        0.8,
         Number(0, 1),
-        "For wct and adain with --bands: the share of the photograph's own features that every level keeps, 0 to 1. "
-        "0 paints most; 1 changes little but the colours.",
+        "For wct and adain with --bands: the share that is added again of what decoding loses of the photograph. 0 "
+        "paints most, 1 keeps every detail.",
     )
     refine: int = setting(
         0,

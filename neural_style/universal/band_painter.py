@@ -48,8 +48,8 @@ class BandPainter:
     """Paints a scene in one pass.
 
     First the content's own features take the styles' statistics. Then each level's low band, which is decoded from the
-    level above and mixed with the content's own, takes them once more. So the levels are measured one after the other.
-    Statistics are sums over positions: each measurement is a pass over the tiles.
+    level above, takes them once more, with what decoding loses of the content's own. So the levels are measured one
+    after the other. Statistics are sums over positions: each measurement is a pass over the tiles.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class _Part:
           outer: the `decoder_box` of `box`.
           box: the part.
           shares: of each region at each position of `outer`, by level.
-          detail: the content's share in low bands that are decoded, and of what the last stage loses of its pixels.
+          detail: the share that is added again of what decoding loses of the content.
         """
         self._codec, self._features, self._shares, self._detail = codec, features, shares, detail
         self._pixels = pixels
@@ -230,23 +230,29 @@ class _Part:
 
     def image(self, maps: Mapping[int, LevelMaps]) -> np.ndarray:
         """The decoded part, RGB [rows, cols, 3] about 0..255."""
-        low, *bands = self.encoded(1)
-        lost = self._pixels - self._codec.decode(low, bands, 1)
+        lost = self._pixels - self._reconstruction(1)
         return np.asarray(crop(self._decode(1, maps) + self._detail * lost, self._outer, self._box, 1))
 
     def low(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
-        """The low band of a level: the content's own, mixed with what the level above is decoded to.
+        """The low band of a level, decoded from the level above, with what decoding loses of the content's own.
 
         Args:
           level: the level.
           maps: of the levels above, and of the content's own features of this one.
         """
         if level not in self._lows:
-            own = apply_maps(self.encoded(level)[0], maps[level].encoded[0], self._shares[level])
+            group, shares = maps[level].encoded[0], self._shares[level]
+            low = apply_maps(self.encoded(level)[0], group, shares)
             if level != DEEPEST:
-                own = self._detail * own + (1 - self._detail) * self._decode(level + 1, maps)
-            self._lows[level] = own
+                lost = low - apply_maps(self._reconstruction(level + 1), group, shares)
+                low = self._decode(level + 1, maps) + self._detail * lost
+            self._lows[level] = low
         return self._lows[level]
+
+    def _reconstruction(self, level: int) -> tf.Tensor:
+        """What the content's own features of a level are decoded to."""
+        low, *bands = self.encoded(level)
+        return self._codec.decode(low, bands, level)
 
     def _decode(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
         """Decode a level to the low band below it, or to the image."""
