@@ -49,7 +49,7 @@ def make_reconstructions(photos: Path) -> None:
         reconstructed = {"decoder": [], "L-BFGS": []}
         for crop in crops:
             look = dict(engine=engine, rows=256)
-            decoded = neural_style.stylize(crop, crop, method="wct", levels=level, alpha=0, **look)
+            decoded = neural_style.stylize(crop, crop, method="wct", bands=False, levels=level, alpha=0, **look)
             network = dict(network="vgg16", weights="hed", padding="replicate", convolution="winograd")
             layers = dict(content_layers=f"block{level}_conv1", style_layers="block1_conv1")
             inverted = neural_style.stylize(crop, crop, **look, **network, **layers, **INVERTED)
