@@ -120,7 +120,7 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     Raises:
       UserError: the weights are not available, or --init_from is not a band decoder.
     """
-    origin, kernels, _ = weights.cached(network, settings.seed, cache)
+    origin, kernels, _ = weights.load_cached(network, settings.seed, cache)
     assert kernels is not None  # `decoders.encoder` refuses learned weights, before any training
     encoder = build_encoder(dataclasses.replace(network, weights=origin), kernels)
     if settings.init_from:
