@@ -6,19 +6,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from neural_style.core.cache import Cache
 from neural_style.core.errors import UserError
-from neural_style.core.log import logger, quiet_stderr
+from neural_style.core.log import logger
 from neural_style.core.run import Engine
-from neural_style.core.step import by_kind
 from neural_style.pretrained import hed
 from neural_style.settings.web import WebSettings
 from neural_style.training import style_job
 from neural_style.web import pictures
-from neural_style.web.job import Job, Keep
+from neural_style.web.job import Ended, Job, Keep
+from neural_style.web.style_process import Learned, StyleProcess
 
 FLAGS = {"weights": "hed", "only_styles": "true", "export": "false", "shows_every": "10"}
 """What differs from the command line: nothing is downloaded, and the file is small."""
@@ -31,8 +29,6 @@ MAX_PIXELS = 10**6
 MAX_RATIO = 8
 """Of a picture's longer side to its shorter one."""
 CHOSEN = "It is chosen as “yours”: press Paint."
-MEMORY = 1e9
-"""Bytes of weights that the job keeps."""
 
 
 def is_offered(bounds: WebSettings) -> bool:
@@ -99,7 +95,6 @@ class StyleJob(Job):
         self.request = request
         self.network = b""
         self._learning_since = 0.0
-        self._sheet: np.ndarray | None = None
 
     def _work_with(self, engine: Engine) -> str:
         start = time.monotonic()
@@ -127,19 +122,34 @@ class StyleJob(Job):
         if photo:
             flags["shows"] = str(_save(photo, folder / "shown" / "photograph.png"))
         painting_path = _save(painting, folder / "learned" / f"{self.request.name}.png")
-        learning = style_job.Learning(style_job.make_job(painting_path, path, flags), _make_cache)
+        job = style_job.make_job(painting_path, path, flags)
         try:
-            for progress in learning.steps():
-                self._add_point({"loss": progress.loss, **by_kind(progress.terms)})
-                self._describe(progress.step, progress.loss)
-                self._show(learning.report.sheet)
-                self._check()
+            with StyleProcess(job) as process:
+                self._follow(process)
             self.is_complete = True
         finally:
-            if self.image is not None:
-                learning.write()
+            if path.exists():
                 self.network = path.read_bytes()
                 self.has_result = True
+
+    def _follow(self, process: StyleProcess) -> None:
+        """Follow the learning to its end, or end it early."""
+        try:
+            for learned in process.steps():
+                if learned is not None:
+                    self._take(learned)
+                self._check()
+        except Ended:
+            if self.image is not None:
+                process.finish()
+            raise
+
+    def _take(self, learned: Learned) -> None:
+        """Show what a step has learned."""
+        self._add_point({"loss": learned.loss, **learned.terms})
+        self._describe(learned.step, learned.loss)
+        if learned.sheet is not None:
+            self.image = Image.fromarray(learned.sheet)
 
     def _describe(self, step: int, loss: float) -> None:
         """Describe how far the job is. The first step takes longer than the others, and does not count."""
@@ -150,12 +160,6 @@ class StyleJob(Job):
         self._learning_since = self._learning_since or now
         seconds = (now - self._learning_since) * (steps - step) / (step - 1) if step > 2 else None
         self._describe_time_left("Learning the style", seconds)
-
-    def _show(self, sheet: np.ndarray | None) -> None:
-        """Show the photograph in the style, where it is a new one."""
-        if sheet is not None and sheet is not self._sheet:
-            self._sheet = sheet
-            self.image = Image.fromarray(sheet)
 
 
 def _save(picture: Image.Image, path: Path) -> Path:
@@ -171,10 +175,3 @@ def _save(picture: Image.Image, path: Path) -> Path:
 def _is_long(picture: Image.Image) -> bool:
     """Return whether a picture is too long for the network."""
     return max(picture.size) > MAX_RATIO * min(picture.size)
-
-
-def _make_cache() -> Cache:
-    """Load TensorFlow quietly; return a cache for VGG's weights."""
-    with quiet_stderr():
-        import tensorflow  # noqa: F401
-    return Cache(MEMORY)
