@@ -105,6 +105,17 @@ def test_each_region_gets_the_colours_of_its_counterpart():
     assert guided.companions["regions"].height == common_regions.ROWS
 
 
+def test_a_resumed_run_finds_the_same_regions():
+    given = dict(**QUICK, scales=[32, 64], iterations=2, evaluations_per_iteration=2, recolor_content=True)
+    inputs, plan = prepare(PHOTOGRAPH, [PAINTING], Settings.read(regions="auto", **given))
+    engine = neural_style.Engine()
+    steps = [(step, step.state()) for step in engine.run(inputs, plan).steps()]
+    state = next(state for step, state in steps if (step.scale, step.index) == (1, 1))
+    *_, last = engine.run(inputs, plan, {"scale": 1, "session": state}).steps()
+    np.testing.assert_array_equal(last.image, steps[-1][0].image)
+    assert last.facts["regions"] == steps[-1][0].facts["regions"] != []
+
+
 def test_recolouring_moves_each_region_half_of_the_way_to_its_counterpart(weights):
     inputs, plan = find(weights, recolor_content=True, init=PHOTOGRAPH)
     plain = build_scene(dataclasses.replace(inputs, common_regions=()), plan.settings, plan.result_size)
