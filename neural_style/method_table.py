@@ -123,8 +123,7 @@ def _make_decoder_method(summary: str, recipe: str) -> Method:
         summary,
         run="neural_style.universal.run:Run",
         recipe=recipe,
-        uses=VGG_SETTINGS
-        | {"precision", "tile", "alpha", "levels", "bands", "detail", "refine", "decoders", "frame_blend"},
+        uses=VGG_SETTINGS | DECODER_SETTINGS | {"precision", "tile", "refine", "frame_blend"},
         uses_when_refining=OPTIMIZATION_SETTINGS,
         ignores=frozenset({"iterations", "scale_iterations"}),
         refuses={"several --scales": lambda s: _has_several_scales(s) and not s.universal.refine},

@@ -350,7 +350,7 @@ def test_one_is_painted_and_others_wait_in_their_places(queue):
     assert second.outcome == "Stopped before anything was painted."
     assert queue.place(third) == 1
     queue.join("d", fourth)
-    with pytest.raises(UserError, match="A picture of yours is already in the queue"):
+    with pytest.raises(UserError, match="Something of yours is already in the queue"):
         queue.join("a", PaintJob(paint_request()))
     queue.stop("a")
     until(lambda: third.points)

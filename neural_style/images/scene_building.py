@@ -88,8 +88,8 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
         content = background = color.grey(content)
         warped_frames = [dataclasses.replace(frame, image=color.grey(frame.image)) for frame in warped_frames]
     start = _build_start(inputs, settings, content, style) if coarser is None else geometry.enlarge(coarser, *size)
-    if picture.recolor_content and inputs.common_regions and coarser is None:
-        start = _shift_regions(start, regions)
+    if picture.recolor_content and inputs.common_regions and picture.starts_instant and coarser is None:
+        start = _shift_regions(start, regions)  # other starts are the content, which was shifted, or not to be shifted
     if chroma is not None:
         start = color.grey(start)
     paint_mask = _resize_mask(inputs.paint_mask, size) if inputs.paint_mask else None

@@ -17,6 +17,7 @@ from neural_style.core.log import logger
 from neural_style.images import geometry
 from neural_style.images.inputs import CommonRegion, Inputs
 from neural_style.settings import vgg_layers
+from neural_style.settings.picture import MAX_REGIONS
 from neural_style.settings.settings import Settings
 from neural_style.vgg import model
 from neural_style.vgg.weight_files import Weights
@@ -25,7 +26,7 @@ LAYERS = ("block2_conv2", "block3_conv3", "block4_conv3")
 """Their features describe a position, at the positions of the last one."""
 PIXELS = 256 * 384
 """The size, about, at which images are described, whatever that of the result."""
-COUNTS = (3, 2)
+COUNTS = range(MAX_REGIONS, 1, -1)
 """Numbers of regions, the first ones to try first."""
 HEIGHT_WEIGHT = 1.1
 """Of a position's height, in -1..1. The features' squares add up to 1 for each layer, on the average."""
@@ -70,7 +71,7 @@ def find(inputs: Inputs, settings: Settings, kernels: Weights) -> list[CommonReg
 
 
 def draw(inputs: Inputs) -> np.ndarray:
-    """Draw the regions: photograph and styles side by side, under the regions' colours.
+    """Draw the regions: photograph and styles side by side, under the regions' colours where there are any.
 
     Args:
       inputs: the images and their common regions.
@@ -81,10 +82,14 @@ def draw(inputs: Inputs) -> np.ndarray:
     drawn = []
     for number, image in enumerate([inputs.content, *inputs.styles]):
         size = geometry.size_of(image, ROWS)
+        picture = geometry.resize(image, *size, "lanczos")
+        if not inputs.common_regions:
+            drawn.append(picture)
+            continue
         region_masks = [[region.mask, *region.style_masks][number] for region in inputs.common_regions]
         shares = np.stack([geometry.resize(mask, *size, "lanczos") for mask in region_masks], axis=-1) / 255
         colors = shares @ COLORS[: len(region_masks)]
-        drawn.append((geometry.resize(image, *size, "lanczos") + colors) / 2)
+        drawn.append((picture + colors) / 2)
     return np.concatenate(drawn, axis=1)
 
 

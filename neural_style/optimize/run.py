@@ -98,8 +98,7 @@ class Run:
         """Finds the regions that the images have in common; returns the share of each of the photograph."""
         found = common_regions.find(self._inputs, self._settings, kernels)
         self._inputs = dataclasses.replace(self._inputs, common_regions=found)
-        if found:
-            self._companions = {REGIONS: common_regions.draw(self._inputs)}
+        self._companions = {REGIONS: common_regions.draw(self._inputs)}
         return [round(float(masks.sample(region.mask).mean()), 3) for region in found]
 
     def _build_scene(self, scale: int, coarser: np.ndarray | None = None) -> Scene:

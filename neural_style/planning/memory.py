@@ -102,7 +102,7 @@ def choose_tile(
     free memory, else the largest tiles that fit.
 
     Args:
-      rows, cols, precision, settings, largest_style: see `computed`.
+      rows, cols, precision, settings, largest_style: see `estimate_evaluation`.
       styles: how many style images there are; with --noreuse_constant_rows they are in the same batch.
 
     Raises:

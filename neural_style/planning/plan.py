@@ -15,6 +15,7 @@ from neural_style.images.scene_building import Size
 from neural_style.planning import device, memory
 from neural_style.pretrained import required_files, style_networks
 from neural_style.pretrained.style_networks import NetworkStyles
+from neural_style.settings.picture import MAX_REGIONS
 from neural_style.settings.settings import Settings
 from neural_style.vgg import weights
 
@@ -193,7 +194,9 @@ def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int 
     largest_style = scene_building.largest_style_pixels(inputs, settings, size)
     if method.memory_check == "evaluation":
         rows, cols = (side + 2 * settings.optimizer.margin for side in size)
-        versions = len(inputs.styles) * len(settings.picture.style_scale) * len(settings.picture.style_rotation)
+        picture = settings.picture
+        versions = len(inputs.styles) * len(picture.style_scale) * len(picture.style_rotation)
+        versions *= MAX_REGIONS if picture.finds_regions else 1  # each region has copies of all styles
         return memory.choose_tile(rows, cols, precision, settings, largest_style, versions)
     tile = settings.optimizer.tile
     if tile == "none" and method.memory_check == "forward":

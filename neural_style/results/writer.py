@@ -40,6 +40,8 @@ class Writer:
         if output.dpi:
             self._set_density(output.dpi)
         self._warned: set[str] = set()
+        self._companions: dict[str, np.ndarray] = {}
+        """Those that were written last, by name."""
         for name in info.get("unreadable", ()):
             logger.warning(f"the photograph's {NAMES[name]} can't be read and is left out.")
 
@@ -53,7 +55,9 @@ class Writer:
     def add(self, step: Step) -> None:
         """Write a step's companions, its image where it is due, and the last image of a coarser scale."""
         for name, image in step.companions.items():
-            self.save(f"_{name}", writing.to_image(image, denoise=0))
+            if image is not self._companions.get(name):
+                self.save(f"_{name}", writing.to_image(image, denoise=0))
+        self._companions = dict(step.companions)
         every = self._output.save_every
         if step.scales_left:
             if not step.iterations_left:

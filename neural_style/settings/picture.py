@@ -26,6 +26,8 @@ COARSEST = {"gentle": 320, "medium": 160, "bold": 96}
 """The fewest rows of the coarsest scale of --scales=auto, by --boldness."""
 ORIGINAL = "original"
 """The word of --rows for the photograph's own size."""
+MAX_REGIONS = 3
+"""The most regions that --regions=auto finds."""
 MAX_SIDE = 100_000
 """The most rows or columns of a picture."""
 LARGEST_IMAGE = 250

@@ -11,6 +11,8 @@ from neural_style.core.errors import UserError
 
 RENAMED = {"begin": "init_from"}
 """Flags by their names in older state files."""
+ADDED = {"band_decoder": "false"}
+"""Flags that older state files lack, at their defaults."""
 
 
 def write(path: Path, state: Mapping[str, np.ndarray], identity: Mapping[str, str]) -> None:
@@ -43,7 +45,8 @@ def read(path: Path, identity: Mapping[str, str]) -> dict[str, np.ndarray]:
         raise UserError(f"{str(path)!r} is not the state of a training ({error}): remove it to start anew.") from error
     if not metadata:
         raise UserError(f"{str(path)!r} is not the state of a training: remove it to start anew.")
-    saved = {RENAMED.get(name, name): value for name, value in metadata.items()}
+    saved = {name: default for name, default in ADDED.items() if name in identity}
+    saved |= {RENAMED.get(name, name): value for name, value in metadata.items()}
     if saved != dict(identity):
         raise UserError(f"{str(path)!r} is the state of {_difference(saved, identity)} remove it to start anew.")
     return state

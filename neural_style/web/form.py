@@ -242,6 +242,8 @@ class Form:
                     f"⚠️ This was painted in a style of one's own ({_short_name(record.painting)}): train it first."
                 )
             record.flags["style"] = controls.OWN_STYLE
+            message = f"{message} The style is the one that this browser learned last."
+            return self._fill(record.recipe, record.flags, paths, message, Path(record.painting).stem)
         return self._fill(record.recipe, record.flags, paths, message)
 
     def _owns(self, browser: str | None, network: str) -> bool:
@@ -249,19 +251,30 @@ class Form:
         kept = self._kept.style_of(browser)
         return kept is not None and Path(kept.files[0]).name == network
 
-    def _fill(self, recipe: str, flags: dict[str, Any], paths: Sequence[Path | None], message: str) -> list[Any]:
-        """Return the choice, the whole form and a message."""
+    def _fill(
+        self,
+        recipe: str,
+        flags: dict[str, Any],
+        paths: Sequence[Path | None],
+        message: str,
+        own_style: str | None = None,
+    ) -> list[Any]:
+        """Return the choice, the whole form and a message; `own_style` is the name of the visitor's own style."""
         values = controls.control_values(flags)
         further = requests.format_flags({name: value for name, value in flags.items() if name not in values})
         all_controls = controls.make_controls(recipe, self._bounds, values)
         files = [str(path) if path else gr.skip() for path in paths]
         # A recipe that is left out may run with these flags, as those of the gallery do with HED's weights.
         choices = controls.recipe_choices(self._left_out.keys() - {recipe})
+        style, *others = map(components.update_component, all_controls)
+        if own_style:
+            style["choices"] = controls.style_choices(own_style)
         return [
             controls.choice_of(recipe),
             *files,
             gr.update(choices=choices, value=recipe),
-            *map(components.update_component, all_controls),
+            style,
+            *others,
             further,
             message,
         ]

@@ -47,7 +47,7 @@ class JobQueue:
         with self._changed:
             self._clean()
             if visitor in self._jobs:
-                raise UserError("A picture of yours is already in the queue: wait for it, or stop it.")
+                raise UserError("Something of yours is already in the queue: wait for it, or stop it.")
             if len(self._waiting) >= self._max_waiting + self._idle_count:
                 raise UserError(f"The queue is full, {len(self._waiting)} are waiting: come back in a minute.")
             count = sum(self._subnets[job] == subnet for job in self._waiting)

@@ -144,6 +144,10 @@ class Page:
         def make_job(browser: str | None) -> tuple[Callable, Job]:
             if not self._offers_styles:
                 raise UserError("No styles are learned here.")
+            if browser is None:
+                raise UserError(
+                    "A style is kept for a browser, known by its cookie: allow cookies, and reload the page."
+                )
             path = path_of(painting)
             if path is None:
                 raise UserError("Expected a painting: drop one.")

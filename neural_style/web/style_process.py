@@ -87,7 +87,8 @@ class StyleProcess:
     def finish(self) -> None:
         """Let the process write what is learned so far."""
         deadline = time.monotonic() + FINISH_SECONDS
-        self._connection.send("finish")
+        with contextlib.suppress(OSError):  # it has just ended
+            self._connection.send("finish")
         for _ in self.steps():
             if time.monotonic() > deadline:
                 return
