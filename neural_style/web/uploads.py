@@ -41,6 +41,8 @@ CHUNK_SECONDS = 20
 TOTAL_SECONDS = 600
 MIN_BYTES_PER_SECOND = 20_000
 """Mean speed of an upload that takes longer than `CHUNK_SECONDS`."""
+TOO_LARGE = "The file exceeds the maximum allowed size."
+"""Gradio's page knows this sentence, and says how large a file may be."""
 MAX_PATH_BYTES = 1000
 MAX_NAME_BYTES = 100
 
@@ -112,7 +114,7 @@ class UploadFolder:
             if not isinstance(file, UploadFile):
                 raise Refusal(400, "Expected a form with one file.")
             if file.size > self._max_upload:
-                raise _refuse_size(self._max_upload)
+                raise Refusal(413, TOO_LARGE)
             return await asyncio.to_thread(self._store, file.file, file.filename or "", subnet)
 
     def _store(self, file: BinaryIO, name: str, subnet: str) -> str:
@@ -238,12 +240,8 @@ class _Meter:
         if seconds > CHUNK_SECONDS and self.byte_count < MIN_BYTES_PER_SECOND * seconds:
             raise TimeoutError
         if self.byte_count > self._max_bytes:
-            raise _refuse_size(self._max_bytes)
+            raise Refusal(413, TOO_LARGE)
         return message
-
-
-def _refuse_size(max_bytes: int) -> Refusal:
-    return Refusal(413, f"Expected a file of at most {max_bytes // 10**6} MB.")
 
 
 def is_plain_path(path: str) -> bool:
