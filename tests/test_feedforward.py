@@ -23,6 +23,7 @@ from neural_style.feedforward.architectures import Deep, Johnson, Msg, build_mod
 from neural_style.feedforward.layers import CoMatch, Convolution, InstanceNormalization, gram_matrix
 from neural_style.feedforward.painter import Painter
 from neural_style.images import geometry, reading
+from neural_style.planning import device
 from neural_style.pretrained import style_networks
 from neural_style.training import export
 from neural_style.vgg import torch_files as torch_reader
@@ -519,8 +520,9 @@ def test_a_flat_photograph_gets_the_paintings_colours(engine, tmp_path):
             look = dict(style="starry_night", rows=60, precision=precision)
             found = neural_style.stylize(tmp_path / f"{level}.png", "painters", engine=engine, **look)
             made[precision, level] = np.asarray(found.image, float).mean(axis=(0, 1))
+    is_native = device.cpu_has_any("amx_bf16", "avx512_bf16")  # elsewhere bfloat16 is emulated, which rounds more often
     for colour in made.values():
-        np.testing.assert_allclose(colour, made["float32", 0], atol=20)
+        np.testing.assert_allclose(colour, made["float32", 0], atol=20 if is_native else 30)
 
 
 ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}, {"precision": "float32", "tile": 16}, {}]

@@ -9,6 +9,7 @@ from test_tiles import assert_same
 
 import neural_style
 from neural_style.core.errors import UserError
+from neural_style.engine import start_from
 from neural_style.images.inputs import CommonRegion
 from neural_style.images.scene import Region, Scene
 from neural_style.images.scene_building import build_scene
@@ -116,8 +117,12 @@ def test_a_resumed_run_finds_the_same_regions():
     assert last.facts["regions"] == steps[-1][0].facts["regions"] != []
 
 
-def test_recolouring_moves_each_region_half_of_the_way_to_its_counterpart(weights):
-    inputs, plan = find(weights, recolor_content=True, init=PHOTOGRAPH)
+@pytest.mark.parametrize("init", ["content", "instant"])
+def test_recolouring_moves_each_region_half_of_the_way_to_its_counterpart(weights, init):
+    """The content, and the start, whether it is the content or the arbitrary network's picture."""
+    inputs, plan = find(weights, recolor_content=True, init=init)
+    if init == "instant":
+        inputs = start_from(inputs, np.full((*plan.result_size, 3), 128, np.float32))
     plain = build_scene(dataclasses.replace(inputs, common_regions=()), plan.settings, plan.result_size)
     guided = build_scene(inputs, plan.settings, plan.result_size)
     for before, after in ((plain.content, guided.content), (plain.start, guided.start)):

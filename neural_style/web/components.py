@@ -37,3 +37,14 @@ def update_component(control: controls.Control) -> Any:
         return gr.update(value=control.value, visible=control.is_shown)
     span = dict(minimum=control.minimum, maximum=control.maximum, step=control.step)
     return gr.update(value=control.value, visible=control.is_shown, **span)
+
+
+def path_of(file: Any) -> str | None:
+    """Return the path of an uploaded file as Gradio describes it; None without a file."""
+    return file.get("path") if isinstance(file, dict) else None
+
+
+def item_at(items: list[Any], index: Any) -> Any:
+    """Return a chosen item; None if the index does not exist."""
+    is_valid = isinstance(index, int) and 0 <= index < len(items)
+    return items[index] if is_valid else None

@@ -11,7 +11,7 @@ import gradio as gr
 from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
 from neural_style.web import components, controls, offers, pictures, requests, samples
-from neural_style.web.components import EVENT
+from neural_style.web.components import EVENT, item_at, path_of
 from neural_style.web.file_reader import FileReader
 from neural_style.web.kept import Kept
 from neural_style.web.requests import PaintRequest, RecordedRun
@@ -217,7 +217,7 @@ class Form:
         return [controls.choice_of(str(recipe)), *map(components.update_component, values), ""]
 
     def _show_example(self, event: gr.SelectData) -> list[Any]:
-        example = _item_at(self._examples, event.index)
+        example = item_at(self._examples, event.index)
         if example is None:
             return _keep("")
         paths = [example.photo, example.painting]
@@ -327,7 +327,7 @@ def _build_samples(name: str, label: str, paths: list[Path], picture: gr.compone
     thumbnails = components.build_thumbnails([str(path) for path in paths], label, elem_id=f"{name}_samples")
 
     def choose(event: gr.SelectData) -> Any:
-        path = _item_at(paths, event.index)
+        path = item_at(paths, event.index)
         return str(path) if path else gr.skip()
 
     thumbnails.select(choose, None, picture, **EVENT)
@@ -336,17 +336,6 @@ def _build_samples(name: str, label: str, paths: list[Path], picture: gr.compone
 def subnet_of_visitor(request: gr.Request) -> str:
     """Return the subnet that a request comes from."""
     return subnet_of(request.client.host if request.client else "")
-
-
-def path_of(file: Any) -> str | None:
-    """Return the path of an uploaded file as Gradio describes it; None without a file."""
-    return file.get("path") if isinstance(file, dict) else None
-
-
-def _item_at(items: list[Any], index: Any) -> Any:
-    """Return a chosen item; None if the index does not exist."""
-    is_valid = isinstance(index, int) and 0 <= index < len(items)
-    return items[index] if is_valid else None
 
 
 def format_error(error: object) -> str:

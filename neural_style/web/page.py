@@ -12,9 +12,9 @@ import gradio as gr
 from neural_style.core.errors import UserError
 from neural_style.settings.web import WebSettings
 from neural_style.web import controls, curves, style_job
-from neural_style.web.components import EVENT
+from neural_style.web.components import EVENT, path_of
 from neural_style.web.file_reader import FileReader
-from neural_style.web.form import Form, format_error, path_of, subnet_of_visitor
+from neural_style.web.form import Form, format_error, subnet_of_visitor
 from neural_style.web.job import Job
 from neural_style.web.job_queue import JobQueue
 from neural_style.web.kept import Kept
