@@ -17,7 +17,7 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
 from neural_style.training.base import Training
 from neural_style.training.crops import Crops
-from neural_style.training.decoder_training import ADAM_RATIO, UNIT_CROPS, DecoderProgress
+from neural_style.training.decoder_training import ADAM_RATIO, UNIT_CROPS, DecoderProgress, weights_of
 from neural_style.training.descent import Descent
 from neural_style.universal import haar
 from neural_style.universal.band_codec import build_encoder
@@ -69,9 +69,7 @@ class BandTraining(Training[DecoderProgress]):
 
     def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
         """The variables as the weights of a decoder."""
-        kernels, biases = self._variables[::2], self._variables[1::2]
-        pairs = zip(self._decoder.weights, kernels, biases, strict=True)
-        return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
+        return weights_of(self._decoder.weights, self._variables)
 
     @tf.function(autograph=False)
     def _update(self, images: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

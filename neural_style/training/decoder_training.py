@@ -7,6 +7,7 @@ the steps: they map this level's features to the lower level's, which costs half
 """
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
@@ -47,6 +48,17 @@ class DecoderProgress(Progress):
     pixels: float | None = None
 
 
+def weights_of(names: Iterable[str], variables: Sequence[keras.Variable]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    """The variables, the kernel and the bias of each layer in turn, as the weights of a decoder.
+
+    Args:
+      names: of the layers.
+      variables: two for each.
+    """
+    pairs = zip(names, variables[::2], variables[1::2], strict=True)
+    return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
+
+
 class DecoderTraining(Training[DecoderProgress]):
     """The training of one decoder."""
 
@@ -84,9 +96,7 @@ class DecoderTraining(Training[DecoderProgress]):
 
     def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
         """The variables as the weights of a decoder."""
-        kernels, biases = self._variables[::2], self._variables[1::2]
-        pairs = zip(self._decoder.weights, kernels, biases, strict=True)
-        return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
+        return weights_of(self._decoder.weights, self._variables)
 
     @tf.function(autograph=False)
     def _update_all(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -29,7 +29,10 @@ RECIPES = {
     "keras": (f"--recipe=keras {PUBLISHED}", ""),
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
     "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
-    "vgg16_notebook": (f"--recipe=vgg16_notebook {PUBLISHED} --cols=482 --init=content", FROM_PHOTOGRAPH),
+    "vgg16_notebook": (
+        f"--recipe=vgg16_notebook {PUBLISHED} --rows=200 --cols=302 --init=content",
+        f"200 rows, {FROM_PHOTOGRAPH}",
+    ),
     "gatys": (
         f"--recipe=gatys {PUBLISHED}",
         "with the recipe's own unit means, a style weight of 1000 has little effect",
