@@ -202,7 +202,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     visitor = visit()
     visitor.drop()
     visitor.says("The photograph is there", "The painting is there")
-    visitor.flags(SMALL.replace("--scale_iterations=2", "--scale_iterations=20"))
+    visitor.flags(SMALL.replace("--scale_iterations=2", "--scale_iterations=60"))
     visitor.press("paint")
     first = visitor.until(visitor.shown)
     visitor.until(lambda: visitor.shown() not in ([], None, first))
@@ -224,7 +224,7 @@ def test_a_picture_is_painted_seen_and_downloaded(visit):
     visitor.find("input[data-testid$=upload-button]").send_keys(str(png))
     again = "The flags are as they were: drop the photograph (coffee.png) and the painting (swirls.png) again."
     assert visitor.says("The flags", "⚠") == again
-    assert "--scale_iterations=20" in visitor.find("#further textarea").get_property("value")
+    assert "--scale_iterations=60" in visitor.find("#further textarea").get_property("value")
     assert visitor.find("#rows input[type=number]").get_property("value") == "48"
     asked, wrong = visitor.requested()
     assert [url for url in asked if not url.startswith(("http://127.0.0.1", "data:", "blob:"))] == []
