@@ -30,8 +30,8 @@ RECIPES = {
     "fast": (f"--recipe=fast {PUBLISHED}", "Keras' loss, sooner"),
     "keras_io": (f"--recipe=keras_io {PUBLISHED} --iterations=4", "400 of its 4000 steps"),
     "vgg16_notebook": (
-        f"--recipe=vgg16_notebook {PUBLISHED} --rows=200 --cols=302 --init=content",
-        f"200 rows, {FROM_PHOTOGRAPH}",
+        f"--recipe=vgg16_notebook {PUBLISHED} --rows=160 --cols=241 --init=content",
+        f"160 rows, {FROM_PHOTOGRAPH}",
     ),
     "gatys": (
         f"--recipe=gatys {PUBLISHED}",
