@@ -266,7 +266,8 @@ def test_a_step_and_the_record_have_the_same_keys(engine):
         assert json.loads(json.dumps(same)) == {name: value for name, value in entry.items() if name != "seconds"}
 
 
-def test_tensorflow_gives_no_advice_on_traces_that_are_meant():
+def test_tensorflow_gives_no_advice_on_traces_that_are_meant(caplog):
+    caplog.set_level(logging.WARNING, "tensorflow")  # a command in this process may have raised it
     advice = "5 out of the last 5 calls to <function %s at 0x7f> triggered tf.function retracing."
     neural_style.Engine()
     heard = []
