@@ -27,7 +27,7 @@ def test_the_example_from_one_command(tmp_path):
     done = run_program(COFFEE, SWIRLS, prefix, "--weights=random", "--rows=64", "--iterations=2")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    progress = r"a picture: 64 x 96, iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
+    progress = r"a picture: 96 wide, iteration \d of 2, loss .*\n"  # every 30 s, on a slow machine
     assert re.sub(progress, "", done.stdout) == f"Wrote {prefix}.png (96 wide, 64 high) and {prefix}.json.\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a picture.json",
@@ -246,7 +246,7 @@ def test_a_terminal_shows_one_bar_of_80_columns(tmp_path):
     lines = re.split("[\r\n]", text)
     bars = [line for line in lines if "%|" in line]
     assert re.fullmatch(r"a long name a…   0%\|.*\| 00:00, \? left", bars[0].rstrip())
-    assert re.fullmatch(r"a long name a… 100%\|█{12}\| \d+:\d+, 00:00 left, 32 x 48, loss \S+", bars[-1].rstrip())
+    assert re.fullmatch(r"a long name a… 100%\|█{12}\| \d+:\d+, 00:00 left, 48 wide, loss \S+", bars[-1].rstrip())
     shares = [int(re.search(r"(\d+)%", bar)[1]) for bar in bars]
     assert shares == sorted(shares)
     assert max(map(len, bars)) <= 80

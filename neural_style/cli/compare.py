@@ -56,9 +56,16 @@ def run(arguments: Sequence[str]) -> int:
 
     load_tensorflow()
     photo, painting, *results = words
-    given = {"rows": command.rows, "recipe": command.recipe, "weights": command.weights}
-    found = api.compare(photo, painting, results, **given, progress=shows_bars())
-    say(_as_json(results, found) if command.json else _as_table(results, found))
+    figures = api.compare(
+        photo,
+        painting,
+        results,
+        rows=command.rows,
+        recipe=command.recipe,
+        weights=command.weights,
+        progress=shows_bars(),
+    )
+    say(_as_json(results, figures) if command.json else _as_table(results, figures))
     return 0
 
 

@@ -81,16 +81,19 @@ def draw(inputs: Inputs) -> np.ndarray:
     """
     drawn = []
     for number, image in enumerate([inputs.content, *inputs.styles]):
-        size = geometry.size_of(image, ROWS)
-        picture = geometry.resize(image, *size, "lanczos")
-        if not inputs.common_regions:
-            drawn.append(picture)
-            continue
-        region_masks = [[region.mask, *region.style_masks][number] for region in inputs.common_regions]
-        shares = np.stack([geometry.resize(mask, *size, "lanczos") for mask in region_masks], axis=-1) / 255
-        colors = shares @ COLORS[: len(region_masks)]
-        drawn.append((picture + colors) / 2)
+        masks = [[region.mask, *region.style_masks][number] for region in inputs.common_regions]
+        drawn.append(_draw_image(image, masks))
     return np.concatenate(drawn, axis=1)
+
+
+def _draw_image(image: Image.Image, masks: Sequence[Image.Image]) -> np.ndarray:
+    """Draw an image under the colours of its regions, if it has any; see `draw`."""
+    size = geometry.size_of(image, ROWS)
+    picture = geometry.resize(image, *size, "lanczos")
+    if not masks:
+        return picture
+    shares = np.stack([geometry.resize(mask, *size, "lanczos") for mask in masks], axis=-1) / 255
+    return (picture + shares @ COLORS[: len(masks)]) / 2
 
 
 def label_positions(descriptions: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
@@ -104,13 +107,14 @@ def label_positions(descriptions: Sequence[np.ndarray], seed: int) -> list[np.nd
       The region of each position, [rows, cols] int for each image: 0, 1, …, or 0 everywhere where the images do not
       have two regions in common.
     """
+    sizes = [description.shape[:2] for description in descriptions]
     points = [description.reshape(-1, description.shape[-1]) for description in descriptions]
     for count in COUNTS:
         centroids, _ = kmeans(np.concatenate(points), count, TRIALS, seed=np.random.RandomState(seed))
-        labels = [vq(part, centroids)[0] for part in points]
-        if all(_is_divided(part, nearest, count) for part, nearest in zip(points, labels, strict=True)):
-            return [part.reshape(each.shape[:2]) for part, each in zip(labels, descriptions, strict=True)]
-    return [np.zeros(description.shape[:2], int) for description in descriptions]
+        labels = [vq(of_image, centroids)[0] for of_image in points]
+        if all(_is_divided(*of_image, count) for of_image in zip(points, labels, strict=True)):
+            return [of_image.reshape(size) for of_image, size in zip(labels, sizes, strict=True)]
+    return [np.zeros(size, int) for size in sizes]
 
 
 def _describe(network: tf.keras.Model, image: Image.Image) -> np.ndarray:

@@ -95,11 +95,11 @@ class Run:
             image = session.result()
 
     def _find_regions(self, kernels: model.Weights) -> list[float]:
-        """Finds the regions that the images have in common; returns the share of each of the photograph."""
-        found = common_regions.find(self._inputs, self._settings, kernels)
-        self._inputs = dataclasses.replace(self._inputs, common_regions=found)
+        """Find the regions that the images have in common; return the share of each of the photograph."""
+        regions = common_regions.find(self._inputs, self._settings, kernels)
+        self._inputs = dataclasses.replace(self._inputs, common_regions=regions)
         self._companions = {REGIONS: common_regions.draw(self._inputs)}
-        return [round(float(masks.sample(region.mask).mean()), 3) for region in found]
+        return [round(float(masks.sample(region.mask).mean()), 3) for region in regions]
 
     def _build_scene(self, scale: int, coarser: np.ndarray | None = None) -> Scene:
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[scale], coarser)

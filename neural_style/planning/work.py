@@ -48,9 +48,9 @@ class Work:
 
     @property
     def size_text(self) -> str:
-        """Rows and columns of the scale that is being painted."""
-        rows, cols = self._plan.sizes[self._scale]
-        return f"{rows} x {cols}"
+        """How wide the picture is at this scale; with its height, a bar would not fit 80 columns."""
+        _, cols = self._plan.sizes[self._scale]
+        return f"{cols} wide"
 
     @property
     def _megapixels(self) -> float:

@@ -59,16 +59,16 @@ def find_for(universal: UniversalSettings, network: NetworkSettings, seed: int) 
     """
     if not universal.bands:
         return find(universal.levels, network, seed, universal.decoders)
-    found = _fitting(band_encoder(network, seed), universal.decoders)
-    if not found:
-        flags = " ".join(f"--{name}={getattr(network, name)}" for name in ("network", "weights", "padding"))
+    by_level = _fitting(band_encoder(network, seed), universal.decoders)
+    if not by_level:
+        flags = _format_flags(network, "network", "weights", "padding")
         raise UserError(
             f"--bands needs a band decoder for {flags}, and there is none (--recipe=wct selects the network of the "
             f"bundled one). Train one: neural-style train --band_decoder --photos=FOLDER "
             f"{universal.decoders or 'DECODERS'}/bands.safetensors {flags}, then name its folder by --decoders; or "
             "leave --bands out (--nobands)."
         )
-    return found
+    return by_level
 
 
 def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str | None) -> dict[int, Path]:
@@ -105,7 +105,7 @@ def _fitting(encoder_facts: Mapping[str, str], folder: str | None) -> dict[int, 
 
 
 def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder: str | None) -> str:
-    flags = " ".join(f"--{name}={getattr(network, name)}" for name in ("network", "weights", "pooling", "padding"))
+    flags = _format_flags(network, "network", "weights", "pooling", "padding")
     known = f"levels {', '.join(map(str, there))} have one" if there else "no level has one"
     where = f"the package and {folder!r}" if folder else "the package"
     return (
@@ -113,6 +113,10 @@ def _missing(level: int, network: NetworkSettings, there: Sequence[int], folder:
         f"network of the bundled ones). Train one: neural-style train --decoder={level} --photos=FOLDER "
         f"{folder or 'DECODERS'}/relu{level}_1.safetensors {flags}, then name its folder by --decoders."
     )
+
+
+def _format_flags(network: NetworkSettings, *names: str) -> str:
+    return " ".join(f"--{name}={getattr(network, name)}" for name in names)
 
 
 def facts_of(path: Path) -> dict[str, str]:

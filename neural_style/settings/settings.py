@@ -76,8 +76,9 @@ class Settings:
 
     def _check_regions(self) -> None:
         """Raise a UserError where the style can't be compared region by region."""
-        flag = "--style_masks" if self.picture.style_masks else "--regions=auto" if self.picture.finds_regions else None
-        if flag and not STYLE_LOSSES[self.loss.style_loss].regional:
+        has_regions = self.picture.style_masks or self.picture.finds_regions
+        if has_regions and not STYLE_LOSSES[self.loss.style_loss].regional:
+            flag = "--style_masks" if self.picture.style_masks else "--regions=auto"
             regional = " or ".join(name for name, loss in STYLE_LOSSES.items() if loss.regional)
             raise UserError(
                 f"{flag} needs --style_loss={regional}, received {self.loss.style_loss}: leave out one of the two."

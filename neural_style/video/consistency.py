@@ -68,9 +68,9 @@ def long_term_confidence(nearest_first: list[np.ndarray]) -> list[np.ndarray]:
     """
     remaining = []
     nearer: np.ndarray | float = 0.0
-    for each in nearest_first:
-        remaining.append(np.maximum(each - nearer, 0))
-        nearer = nearer + each
+    for confidence_in_frame in nearest_first:
+        remaining.append(np.maximum(confidence_in_frame - nearer, 0))
+        nearer = nearer + confidence_in_frame
     return remaining
 
 

@@ -27,8 +27,12 @@ POLL_SECONDS = 0.1
 """Seconds between two looks at a run."""
 ENDING_SECONDS = 20
 """How long a page that was loaded again waits for the end of the run that it was left with."""
+RESULT_OUTPUTS = 7
+"""Components that `_build_results` builds."""
 OWN_STYLE_OUTPUTS = len(controls.NAMES) + 4
 """Components that show a browser's own style: its download, and `Form.recipe_outputs`."""
+BUTTONS = 3
+"""Paint, Train and Stop."""
 INTRODUCTION = """# neural_style
 A photograph in the style of a painting: drop two pictures, or choose from the samples, and paint."""
 
@@ -179,7 +183,7 @@ class Page:
             await self._reader.read(subnet, check_files)
             self._queue.join(visitor, job, subnet)
         except UserError as error:
-            yield [format_error(error), *[gr.skip()] * (6 + OWN_STYLE_OUTPUTS + 3)]
+            yield [format_error(error), *[gr.skip()] * (RESULT_OUTPUTS - 1 + OWN_STYLE_OUTPUTS + BUTTONS)]
             return
         self._kept.note_job(browser, visitor, job)
         try:
@@ -203,7 +207,7 @@ class Page:
         """Return what the page shows of a browser's last picture and of its own style."""
         kept = self._kept.picture_of(browser)
         newest = self._kept.newest_of(browser)
-        shown: list[Any] = [gr.skip()] * 7
+        shown: list[Any] = [gr.skip()] * RESULT_OUTPUTS
         if newest:
             shown[0] = html.escape(newest.sentence, quote=False)
         if kept:
@@ -249,7 +253,7 @@ class Page:
             if message != shown_message or is_new_image:
                 drawn = [image, curves.draw_svg(job.points)] if is_new_image else [gr.skip()] * 2
                 bar = curves.draw_bar(job.share)
-                yield [message, *drawn, *[gr.skip()] * 2, bar, job.progress, *own_style, *[gr.skip()] * 3]
+                yield [message, *drawn, *[gr.skip()] * 2, bar, job.progress, *own_style, *[gr.skip()] * BUTTONS]
                 shown_message = message
                 shown_image = image
             await asyncio.sleep(0 if is_over else POLL_SECONDS)

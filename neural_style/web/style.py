@@ -25,10 +25,10 @@ footer {display: none !important}
 SCRIPT = """
 () => {
   const mark = () => {
-    const said = document.getElementById("said");
-    if (said) {
-      said.setAttribute("role", "status");
-      said.setAttribute("aria-live", "polite");
+    const message = document.getElementById("said");
+    if (message) {
+      message.setAttribute("role", "status");
+      message.setAttribute("aria-live", "polite");
     }
     for (const empty of document.querySelectorAll(".empty[aria-label]:not([role])")) empty.setAttribute("role", "img");
     for (const picture of document.querySelectorAll("#shown img[alt='']")) picture.alt = "The picture";

@@ -81,8 +81,8 @@ def measured_alone(clip: str, rows: int) -> dict[str, float]:
             seconds.append(time.perf_counter() - began)
             losses.append(record["iterations"][-1]["loss"])
             evaluations.append(sum(len(scale["losses"]) for scale in record["scales"]))
-            how = moved.motion_to_previous.flow, moved.motion_to_previous.trusted
-            errors.append(consistency.warping_error(np.asarray(image, np.float32), before, *how))
+            motion = moved.motion_to_previous
+            errors.append(consistency.warping_error(np.asarray(image, np.float32), before, motion.flow, motion.trusted))
         before = np.asarray(image, np.float32)
     lists = {"error": errors, "loss": losses, "evaluations": evaluations, "seconds": seconds}
     return {name: statistics.fmean(values) for name, values in lists.items()}
