@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from neural_style.core.cache import Cache
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
-from neural_style.training.base import Training
 from neural_style.training.crops import Crops
-from neural_style.training.decoder_training import ADAM_RATIO, UNIT_CROPS, DecoderProgress, weights_of
-from neural_style.training.descent import Descent
+from neural_style.training.decoder_training import ConvolutionTraining, DecoderProgress, measure_units
 from neural_style.universal import haar
 from neural_style.universal.band_codec import build_encoder
 from neural_style.universal.band_decoder import LAST, LEVELS, BandDecoder, encoder_layers, initialize, load
@@ -35,7 +32,7 @@ Features = Mapping[int, tf.Tensor]
 """The encoder's features by level."""
 
 
-class BandTraining(Training[DecoderProgress]):
+class BandTraining(ConvolutionTraining[BandDecoder]):
     """The training of a band decoder."""
 
     def __init__(self, encoder: keras.Model, network: str, decoder: BandDecoder, steps: int, rate: float, seed: int):
@@ -43,33 +40,16 @@ class BandTraining(Training[DecoderProgress]):
         Args:
           encoder: of `band_codec.build_encoder`.
           network: its name.
-          decoder: where the training starts.
-          steps: number of steps of the whole training; the learning rate falls over them.
-          rate: see `Descent`.
+          decoder, steps, rate: see `ConvolutionTraining`.
           seed: of the mixtures.
         """
-        self._encoder, self._layers, self._decoder, self._seed = encoder, encoder_layers(network), decoder, seed
-        self._variables = [
-            keras.Variable(array, name=f"{kind}_{name}")
-            for name, pair in decoder.weights.items()
-            for kind, array in zip(("kernel", "bias"), pair, strict=True)
-        ]
-        last = [variable.path for variable in self._variables if variable.path.endswith(LAST)]
-        super().__init__(Descent(self._variables, steps, rate, ADAM_RATIO, last))
-
-    def decoder(self) -> BandDecoder:
-        """The decoder with the weights learned so far."""
-        arrays = {name: (kernel.numpy(), bias.numpy()) for name, (kernel, bias) in self._weights().items()}
-        return dataclasses.replace(self._decoder, weights=arrays)
+        super().__init__(encoder, decoder, steps, rate, LAST)
+        self._layers, self._seed = encoder_layers(network), seed
 
     def run(self, images: tf.Tensor) -> DecoderProgress:
         """Do one step; see `Training.run`."""
         lows, pixels = self._update(images, tf.constant(self.step))
         return DecoderProgress(self.step, float(lows), float(pixels))
-
-    def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        """The variables as the weights of a decoder."""
-        return weights_of(self._decoder.weights, self._variables)
 
     @tf.function(autograph=False)
     def _update(self, images: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -124,17 +104,7 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     if settings.init_from:
         decoder = load(Path(settings.init_from))
     else:
-        units = _measure_units(encoder, encoder_layers(network.network), crops, settings.batch)
-        decoder = initialize(units, settings.seed)
+        layers = encoder_layers(network.network)
+        units = measure_units(encoder, layers.values(), crops, settings.batch)
+        decoder = initialize({level: units[layer] for level, layer in layers.items()}, settings.seed)
     return BandTraining(encoder, network.network, decoder, settings.steps, settings.rate, settings.seed)
-
-
-def _measure_units(encoder: keras.Model, layers: Mapping[int, str], crops: Crops, batch: int) -> dict[int, float]:
-    """The root mean square of each level's features over at least `UNIT_CROPS` crops."""
-    batches = range(-(-UNIT_CROPS // batch))
-    squares: dict[int, list[float]] = {level: [] for level in layers}
-    for number in batches:
-        features = encoder(crops.batch(number))
-        for level, layer in layers.items():
-            squares[level].append(float(tf.reduce_mean(features[layer] ** 2)))
-    return {level: float(np.sqrt(np.mean(means))) for level, means in squares.items()}

@@ -7,8 +7,9 @@ the steps: they map this level's features to the lower level's, which costs half
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from neural_style.settings.vgg_layers import level_layer
 from neural_style.training.base import Progress, Training
 from neural_style.training.crops import Crops
 from neural_style.training.descent import Descent
+from neural_style.universal.band_decoder import BandDecoder
 from neural_style.universal.decoder import Decoder, apply_convolutions, initialize, kernel_shapes, load
 from neural_style.vgg import model, weights
 
@@ -48,43 +50,56 @@ class DecoderProgress(Progress):
     pixels: float | None = None
 
 
-def weights_of(names: Iterable[str], variables: Sequence[keras.Variable]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-    """The variables, the kernel and the bias of each layer in turn, as the weights of a decoder.
-
-    Args:
-      names: of the layers.
-      variables: two for each.
-    """
-    pairs = zip(names, variables[::2], variables[1::2], strict=True)
-    return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
+AnyDecoder = TypeVar("AnyDecoder", Decoder, BandDecoder)
 
 
-class DecoderTraining(Training[DecoderProgress]):
-    """The training of one decoder."""
+class ConvolutionTraining(Training[DecoderProgress], Generic[AnyDecoder]):
+    """The training of all convolutions of a decoder, of a level or of bands."""
 
-    def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, rate: float, lower: Decoder | None = None):
+    def __init__(self, encoder: keras.Model, decoder: AnyDecoder, steps: int, rate: float, last_layer: str):
         """
         Args:
-          encoder: of `vgg.model.build`, with the layers of the decoder's and the lower level among its outputs.
+          encoder: what the decoder inverts.
           decoder: where the training starts.
           steps: number of steps of the whole training; the learning rate falls over them.
           rate: see `Descent`.
-          lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
+          last_layer: name of the decoder's last convolution.
         """
-        self._encoder, self._decoder, self._lower = encoder, decoder, lower
-        self._steps_alone = steps // 2 if lower else 0
+        self._encoder = encoder
+        self._decoder: AnyDecoder = decoder
         self._variables = [
             keras.Variable(array, name=f"{kind}_{name}")
             for name, pair in decoder.weights.items()
             for kind, array in zip(("kernel", "bias"), pair, strict=True)
         ]
-        last = [variable.path for variable in self._variables if variable.path.endswith(level_layer(1))]
+        last = [variable.path for variable in self._variables if variable.path.endswith(last_layer)]
         super().__init__(Descent(self._variables, steps, rate, ADAM_RATIO, last))
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> AnyDecoder:
         """The decoder with the weights learned so far."""
         arrays = {name: (kernel.numpy(), bias.numpy()) for name, (kernel, bias) in self._weights().items()}
         return dataclasses.replace(self._decoder, weights=arrays)
+
+    def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """The variables as the weights of a decoder."""
+        kernels, biases = self._variables[::2], self._variables[1::2]
+        pairs = zip(self._decoder.weights, kernels, biases, strict=True)
+        return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
+
+
+class DecoderTraining(ConvolutionTraining[Decoder]):
+    """The training of the decoder of a level."""
+
+    def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, rate: float, lower: Decoder | None = None):
+        """
+        Args:
+          encoder: of `vgg.model.build`, with the layers of the decoder's and the lower level among its outputs.
+          decoder, steps, rate: see `ConvolutionTraining`.
+          lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
+        """
+        super().__init__(encoder, decoder, steps, rate, level_layer(1))
+        self._lower = lower
+        self._steps_alone = steps // 2 if lower else 0
 
     def run(self, images: tf.Tensor) -> DecoderProgress:
         """Do one step; see `Training.run`."""
@@ -93,10 +108,6 @@ class DecoderTraining(Training[DecoderProgress]):
             return DecoderProgress(self.step, float(features))
         pixels, features = self._update_all(images)
         return DecoderProgress(self.step, float(features), float(pixels))
-
-    def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-        """The variables as the weights of a decoder."""
-        return weights_of(self._decoder.weights, self._variables)
 
     @tf.function(autograph=False)
     def _update_all(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -155,18 +166,21 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     if start and not lower:
         return DecoderTraining(encoder, start, settings.steps, settings.rate)
-    unit = _measure_unit(encoder, level_layer(level), crops, settings.batch)
-    decoder = initialize(name, level, unit, settings.seed)
+    units = measure_units(encoder, [level_layer(level)], crops, settings.batch)
+    decoder = initialize(name, level, units[level_layer(level)], settings.seed)
     if lower:
         decoder = dataclasses.replace(decoder, weights={**decoder.weights, **lower.weights})
     return DecoderTraining(encoder, decoder, settings.steps, settings.rate, lower)
 
 
-def _measure_unit(encoder: keras.Model, layer: str, crops: Crops, batch: int) -> float:
-    """The root mean square of a layer's features over at least `UNIT_CROPS` crops."""
-    batches = -(-UNIT_CROPS // batch)
-    images = np.concatenate([crops.batch(number) for number in range(batches)])
-    return float(tf.sqrt(tf.reduce_mean(encoder(images)[layer] ** 2)))
+def measure_units(encoder: keras.Model, layers: Iterable[str], crops: Crops, batch: int) -> dict[str, float]:
+    """The root mean square of each layer's features over at least `UNIT_CROPS` crops."""
+    squares: dict[str, list[float]] = {layer: [] for layer in layers}
+    for number in range(-(-UNIT_CROPS // batch)):
+        features = encoder(crops.batch(number))
+        for layer, means in squares.items():
+            means.append(float(tf.reduce_mean(features[layer] ** 2)))
+    return {layer: float(np.sqrt(np.mean(means))) for layer, means in squares.items()}
 
 
 def _load_start(path: str, network: str, level: int) -> Decoder:

@@ -86,13 +86,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       UserError: the styles can't be trained, or the loss is not finite, after the state before that is saved.
       KeyboardInterrupt: after the state is saved.
     """
-
-    def make_cache_after_checks() -> Cache:
-        if job.styles.shows:
-            logger.info(f"{job.preview} shows {', '.join(style_names(job))} while learning.")
-        return make_cache()
-
-    learning = Learning(job, make_cache_after_checks)
+    learning = Learning(job, make_cache)
     train(job, learning.training, learning.identity, learning.crops, learning.report, learning.write)
     if job.styles.export:
         export_for_litert(job.path)
@@ -134,6 +128,8 @@ class Learning:
         inputs = [*job.words, str(trunk)]
         self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
         self.crops = job.crops(of_one_photograph=True)
+        if photograph is not None:
+            logger.info(f"{job.preview} shows {', '.join(self.names)} while learning.")
         cache = make_cache()
         from neural_style.training import network_setup
 

@@ -23,6 +23,7 @@ from neural_style.universal.transforms import (
     Affine,
     MomentAccumulator,
     Statistics,
+    add_by_region,
     interpolate,
 )
 from neural_style.vgg.tiles import Box
@@ -36,12 +37,16 @@ class LevelMaps:
     """The maps of a level's features, each by region; none leaves them unchanged.
 
     Attributes:
-      encoded: of the content's low band and of its other bands, in this order.
+      encoded: of the content's low band and of its other bands, in this order; those that are left out stay unchanged.
       decoded: of the low band that is decoded.
     """
 
-    encoded: Sequence[Sequence[Affine]] = ((), (), (), ())
+    encoded: Sequence[Sequence[Affine]] = ()
     decoded: Sequence[Affine] = ()
+
+    def of_encoded(self, index: int) -> Sequence[Affine]:
+        """The maps of the content's low band (`index` 0) or of one of its bands."""
+        return self.encoded[index] if index < len(self.encoded) else ()
 
 
 class BandPainter:
@@ -129,8 +134,9 @@ class BandPainter:
         for box in boxes:
             part = parts(box)
             for level, groups in moments.items():
-                inside = [part.inside(features, level) for features in part.encoded(level)]
-                _add(groups, inside, positions.crop(weights[level], box, STRIDES[level]))
+                box_weights = positions.crop(weights[level], box, STRIDES[level])
+                for group, features in zip(groups, part.encoded(level), strict=False):  # bands may be left as they are
+                    add_by_region(group, part.inside(features, level), box_weights)
         return {
             level: LevelMaps([self._affines(group, level, index) for index, group in enumerate(groups)])
             for level, groups in moments.items()
@@ -149,7 +155,7 @@ class BandPainter:
         for box in boxes:
             part = parts(box)
             inside = part.inside(part.low(level, maps), level)
-            _add([moments], [inside], positions.crop(weights, box, STRIDES[level]))
+            add_by_region(moments, inside, positions.crop(weights, box, STRIDES[level]))
         return self._affines(moments, level, 0)
 
     def _affines(self, moments: Sequence[MomentAccumulator], level: int, index: int) -> list[Affine]:
@@ -168,8 +174,10 @@ class BandPainter:
         for box in positions.boxes(padded.shape, self._tile):
             features = self._codec.encode(padded, box)
             for level, groups in moments.items():
-                _add(groups, features.of(level), positions.crop(weights[level], box, STRIDES[level]))
-        return {level: [each.statistics() for (each,) in groups] for level, groups in moments.items()}
+                box_weights = positions.crop(weights[level], box, STRIDES[level])
+                for group, band in zip(groups, features.of(level), strict=False):  # as in `_maps_of_content`
+                    add_by_region(group, band, box_weights)
+        return {level: [accumulator.statistics() for (accumulator,) in groups] for level, groups in moments.items()}
 
     def _moments(self, regions: int) -> dict[int, list[list[MomentAccumulator]]]:
         """Accumulators by level for its low band and bands, each for a number of regions."""
@@ -241,7 +249,7 @@ class _Part:
           maps: of the levels above, and of the content's own features of this one.
         """
         if level not in self._lows:
-            group, shares = maps[level].encoded[0], self._shares[level]
+            group, shares = maps[level].of_encoded(0), self._shares[level]
             low = apply_maps(self.encoded(level)[0], group, shares)
             if level != DEEPEST:
                 lost = low - apply_maps(self._reconstruction(level + 1), group, shares)
@@ -258,17 +266,10 @@ class _Part:
         """Decode a level to the low band below it, or to the image."""
         shares, level_maps = self._shares[level], maps[level]
         low = apply_maps(self.low(level, maps), level_maps.decoded, shares)
-        groups = [*level_maps.encoded[1:], (), (), ()]
-        bands = [apply_maps(band, group, shares) for band, group in zip(self.encoded(level)[1:], groups, strict=False)]
+        encoded = enumerate(self.encoded(level)[1:], start=1)
+        bands = [apply_maps(band, level_maps.of_encoded(index), shares) for index, band in encoded]
         return self._codec.decode(low, bands, level)
 
 
-def _add(moments: Sequence[Sequence[MomentAccumulator]], maps: Sequence[tf.Tensor], weights: np.ndarray | None) -> None:
-    """Add maps [rows, cols, channels] to the moments of each, by region, with weights [rows, cols, regions]."""
-    for accumulators, features in zip(moments, maps, strict=False):
-        for index, accumulator in enumerate(accumulators):
-            accumulator.add(features, None if weights is None else weights[..., index])
-
-
 def _bytes_of(statistics: Mapping[int, Sequence[Statistics]]) -> int:
-    return sum(each.covariance.nbytes for group in statistics.values() for each in group)
+    return sum(of_band.covariance.nbytes for of_level in statistics.values() for of_band in of_level)

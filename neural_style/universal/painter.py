@@ -12,8 +12,14 @@ from neural_style.settings.universal import UniversalSettings
 from neural_style.settings.vgg_layers import level_layer
 from neural_style.universal import positions
 from neural_style.universal.codec import Codec
-from neural_style.universal.transforms import TRANSFORMS, Affine, MomentAccumulator, Statistics, interpolate
-from neural_style.vgg.tiles import Box
+from neural_style.universal.transforms import (
+    TRANSFORMS,
+    Affine,
+    MomentAccumulator,
+    Statistics,
+    add_by_region,
+    interpolate,
+)
 
 
 class Painter:
@@ -31,6 +37,7 @@ class Painter:
           tile: side of the tiles in pixels; None processes images whole.
         """
         self._codec, self._settings = codec, settings
+        self._levels = sorted(set(settings.levels))
         self._stride = _level_stride(max(settings.levels))
         self._tile = tile and -(-tile // self._stride) * self._stride
         self._grey = scene.chroma is not None
@@ -48,21 +55,22 @@ class Painter:
         Returns:
           RGB [rows, cols, 3] float32 in 0..255.
         """
-        padded = self._pad(image.clip(0, 255))
-        shares = None
+        stride, shares = _level_stride(level), None
+        padded = positions.pad(image.clip(0, 255), self._stride)
         if self._shares is not None:
-            shares = positions.mean_of_squares(self._pad(self._shares), _level_stride(level))
-        boxes = self._boxes(padded)
+            shares = positions.mean_of_squares(positions.pad(self._shares, self._stride), stride)
+        boxes = positions.boxes(padded.shape, self._tile)
         # The features of a single box are kept, so that they are computed once for both passes.
         features_of_all = self._codec.encode(padded, boxes[0], [level])[level] if len(boxes) == 1 else None
-        maps = self._maps(padded, level, self._position_weights(shares, image, level), features_of_all)
+        weights = positions.weights(shares, image.shape, self._stride, stride)
+        maps = self._maps(padded, level, weights, features_of_all)
         painted = np.empty(padded.shape, np.float32)
         for box in boxes:
             outer = self._codec.decoder_box(box, level, padded.shape)
             features = features_of_all
             if features is None:
                 features = self._codec.encode(padded, outer, [level])[level]
-            transformed = apply_maps(features, maps, _crop_shares(shares, outer, level))
+            transformed = apply_maps(features, maps, positions.crop(shares, outer, stride))
             painted[box[0] : box[2], box[1] : box[3]] = self._codec.decode(transformed, outer, box, level)
         painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
         return color.grey(painted) if self._grey else painted
@@ -73,9 +81,9 @@ class Painter:
         """The map of each region's features; none where --alpha is 0.
 
         Args:
-          padded: the image, see `_pad`.
+          padded: the image, see `positions.pad`.
           level: of the features.
-          weights: see `_position_weights`.
+          weights: see `positions.weights`.
           features_of_all: the image's features, where it is a single box.
         """
         if self._settings.alpha == 0:
@@ -93,34 +101,24 @@ class Painter:
     ) -> list[Statistics]:
         """The statistics of each region's features; for the arguments see `_maps`."""
         moments = [MomentAccumulator() for _ in self._regions]
-        for box in self._boxes(padded):
+        for box in positions.boxes(padded.shape, self._tile):
             features = features_of_all
             if features is None:
                 features = self._codec.encode(padded, box, [level])[level]
-            box_weights = _crop_shares(weights, box, level)
-            for index, accumulator in enumerate(moments):
-                accumulator.add(features, None if box_weights is None else box_weights[..., index])
+            add_by_region(moments, features, positions.crop(weights, box, _level_stride(level)))
         return [accumulator.statistics() for accumulator in moments]
 
     def _measure_style(self, style: np.ndarray) -> dict[int, Statistics]:
         """The statistics of a style's features by level."""
-        padded, levels = self._pad(style), sorted(set(self._settings.levels))
-        moments = {level: MomentAccumulator() for level in levels}
-        weights = {level: self._position_weights(None, style, level) for level in levels}
-        for box in self._boxes(padded):
-            for level, features in self._codec.encode(padded, box, levels).items():
-                box_weights = _crop_shares(weights[level], box, level)
-                moments[level].add(features, None if box_weights is None else box_weights[..., 0])
+        padded, strides = positions.pad(style, self._stride), {level: _level_stride(level) for level in self._levels}
+        moments = {level: MomentAccumulator() for level in strides}
+        weights = {
+            level: positions.weights(None, style.shape, self._stride, stride) for level, stride in strides.items()
+        }
+        for box in positions.boxes(padded.shape, self._tile):
+            for level, features in self._codec.encode(padded, box, self._levels).items():
+                add_by_region([moments[level]], features, positions.crop(weights[level], box, strides[level]))
         return {level: accumulator.statistics() for level, accumulator in moments.items()}
-
-    def _pad(self, image: np.ndarray) -> np.ndarray:
-        return positions.pad(image, self._stride)
-
-    def _position_weights(self, shares: np.ndarray | None, image: np.ndarray, level: int) -> np.ndarray | None:
-        return positions.weights(shares, image.shape, self._stride, _level_stride(level))
-
-    def _boxes(self, image: np.ndarray) -> list[Box]:
-        return positions.boxes(image.shape, self._tile)
 
 
 def apply_maps(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares: np.ndarray | None) -> tf.Tensor:
@@ -146,7 +144,3 @@ def apply_maps(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares:
 def _level_stride(level: int) -> int:
     """Pixels from one position of a level's features to the next."""
     return vgg_layers.stride(level_layer(level))
-
-
-def _crop_shares(shares: np.ndarray | None, box: Box, level: int) -> np.ndarray | None:
-    return positions.crop(shares, box, _level_stride(level))

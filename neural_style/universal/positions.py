@@ -16,7 +16,7 @@ def pad(image: np.ndarray, multiple: int) -> np.ndarray:
 def boxes(shape: Sequence[int], tile: int | None) -> list[Box]:
     """The tiles of a padded image of `shape`, in pixels; one for None."""
     rows, cols = shape[:2]
-    return [each.box for each in tiles(rows, cols, tile or max(rows, cols))]
+    return [part.box for part in tiles(rows, cols, tile or max(rows, cols))]
 
 
 def weights(

@@ -90,6 +90,18 @@ class Statistics:
     covariance: np.ndarray
 
 
+def add_by_region(accumulators: Sequence[MomentAccumulator], features: tf.Tensor, weights: np.ndarray | None) -> None:
+    """Add features to the moments of each region.
+
+    Args:
+      accumulators: one for each region.
+      features: [rows, cols, channels].
+      weights: of each position in each region [rows, cols, regions]; None is 1.
+    """
+    for index, accumulator in enumerate(accumulators):
+        accumulator.add(features, None if weights is None else weights[..., index])
+
+
 def measure(features: np.ndarray, weights: np.ndarray | None = None) -> Statistics:
     """The statistics of features [..., channels], each position with its weight [...] or 1."""
     moments = MomentAccumulator()
