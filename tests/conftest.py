@@ -17,6 +17,7 @@ from neural_style.engine import Engine
 from neural_style.images import geometry, reading
 from neural_style.images.scene_building import build_scene
 from neural_style.planning.plan import prepare
+from neural_style.settings.settings import Settings
 from neural_style.vgg import weights
 
 DATA = Path(__file__).parent / "data"
@@ -65,6 +66,11 @@ def session(*arguments, **given):
 def prepared(settings, content=COFFEE, styles=(SWIRLS,), engine=None):
     """The first scale's session of `settings`, by a new engine where none is given."""
     return next((engine or Engine()).run(*prepare(content, styles, settings)).sessions())
+
+
+def steps_of(engine, content=COFFEE, styles=(SWIRLS,), **given):
+    """The steps of a run with settings by name."""
+    return list(engine.steps(content, list(styles), Settings.read(**given)))
 
 
 def scene_of(content, styles, settings, coarser=None):

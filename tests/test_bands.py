@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, pair
+from conftest import COFFEE, SWIRLS, pair, steps_of
 
 import neural_style
 from neural_style.core.errors import UserError
@@ -35,9 +35,8 @@ def folder(tmp_path_factory):
     return str(made)
 
 
-def steps(engine, folder, content=COFFEE, styles=(SWIRLS,), **given):
-    settings = neural_style.Settings.read(**{**QUICK, "decoders": folder, **given})
-    return list(engine.steps(content, list(styles), settings))
+def steps(engine, folder, **given):
+    return steps_of(engine, **{**QUICK, "decoders": folder, **given})
 
 
 def painted(engine, folder, **given):

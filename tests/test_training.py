@@ -51,22 +51,32 @@ def start_decoder(**given):
     return settings, crops, decoder_training.start_training(settings, NETWORK, crops, Cache(1e9))
 
 
+def assert_errors_fall(progress, count, share):
+    """The mean errors of the last steps are less than a share of those of the first."""
+    for error in ("pixels", "features"):
+        errors = [getattr(step, error) for step in progress]
+        assert np.mean(errors[-count:]) < share * np.mean(errors[:count])
+
+
+def assert_resumes(start, last_step, whole):
+    """A training that is interrupted after a step and resumed ends with the decoder of one without a break."""
+    settings, crops, first = start()
+    for progress in first.steps(crops, settings.steps):
+        if progress.step == last_step:
+            break
+    _, _, second = start()
+    second.restore(first.state())
+    assert len(list(second.steps(crops, settings.steps))) == settings.steps - last_step
+    for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+
+
 def test_a_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder():
     settings, crops, whole = start_decoder()
     progress = list(whole.steps(crops, settings.steps))
     assert [each.step for each in progress] == list(range(1, 41))
-    for error in ("pixels", "features"):
-        errors = [getattr(each, error) for each in progress]
-        assert np.mean(errors[-5:]) < 0.7 * np.mean(errors[:5])
-    _, _, first = start_decoder()
-    for each in first.steps(crops, settings.steps):
-        if each.step == 25:
-            break
-    _, _, second = start_decoder()
-    second.restore(first.state())
-    assert len(list(second.steps(crops, settings.steps))) == 15
-    for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
-        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+    assert_errors_fall(progress, count=5, share=0.7)
+    assert_resumes(start_decoder, 25, whole)
 
 
 def start_band_decoder(**given):
@@ -78,18 +88,8 @@ def start_band_decoder(**given):
 def test_a_band_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder(tmp_path):
     settings, crops, whole = start_band_decoder()
     progress = list(whole.steps(crops, settings.steps))
-    for error in ("pixels", "features"):
-        errors = [getattr(each, error) for each in progress]
-        assert np.mean(errors[-4:]) < 0.8 * np.mean(errors[:4])
-    _, _, first = start_band_decoder()
-    for each in first.steps(crops, settings.steps):
-        if each.step == 10:
-            break
-    _, _, second = start_band_decoder()
-    second.restore(first.state())
-    assert len(list(second.steps(crops, settings.steps))) == 6
-    for one, other in zip(second.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
-        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+    assert_errors_fall(progress, count=4, share=0.8)
+    assert_resumes(start_band_decoder, 10, whole)
     path = tmp_path / "bands.safetensors"
     band_decoder.save(path, whole.decoder(), decoders.band_encoder(NETWORK, 0))
     _, _, again = start_band_decoder(init_from=str(path))

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import COFFEE, SWIRLS, pair, scene_of
+from conftest import COFFEE, SWIRLS, pair, scene_of, steps_of
 from PIL import Image
 
 import neural_style
@@ -43,9 +43,8 @@ def folder(tmp_path_factory):
     return str(made)
 
 
-def steps(engine, folder, content=COFFEE, styles=(SWIRLS,), **given):
-    settings = neural_style.Settings.read(**{**QUICK, "decoders": folder, **given})
-    return list(engine.steps(content, list(styles), settings))
+def steps(engine, folder, **given):
+    return steps_of(engine, **{**QUICK, "decoders": folder, **given})
 
 
 def painted(engine, folder, **given):

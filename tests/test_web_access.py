@@ -560,13 +560,18 @@ def test_a_stream_without_answers_is_refused(client, form, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+def ask_until_painting(client, number, values, session):
+    """Asks for a picture, and reads answers until its first loss is shown; then nobody listens any more."""
+    ask(client, number, values, session)
+    for message in answers(client, session):
+        if "loss" in json.dumps(message):
+            return
+
+
 def test_who_closes_the_page_makes_room(client, form):
     number, values = form
     values[-1] = LONG
-    ask(client, number, values, "dora")
-    for message in answers(client, "dora"):
-        if "loss" in json.dumps(message):
-            break
+    ask_until_painting(client, number, values, "dora")
     values[-1] = SMALL
     start = time.monotonic()
     ask(client, number, values, "dave")
@@ -614,10 +619,7 @@ def test_without_a_cookie_nothing_comes_back(client, form, load_number):
 def test_who_leaves_while_painting_gets_the_best_picture_so_far(client, form, load_number):
     number, values = form
     values[-1] = LONG
-    ask(client, number, values, "heidi")
-    for message in answers(client, "heidi"):
-        if "loss" in json.dumps(message):
-            break
+    ask_until_painting(client, number, values, "heidi")
     messages = ask(client, load_number, [], "heidi-again") and list(answers(client, "heidi-again"))
     assert "The best picture so far is kept." in json.dumps(messages)
 

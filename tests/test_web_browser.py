@@ -128,6 +128,13 @@ class Visitor:
         self.find("#further textarea").clear()
         self.find("#further textarea").send_keys(text)
 
+    def paint_for_long(self):
+        """Starts a picture that is not finished during a test, and waits for its bar."""
+        self.drop()
+        self.flags(LONG)
+        self.press("paint")
+        self.until(lambda: self.driver.find_elements("css selector", "#bar progress"))
+
     def open_more(self):
         """Opens the settings that are folded away."""
         if not self.find("#more").find_elements("css selector", "#further textarea"):
@@ -251,10 +258,7 @@ def test_a_choice_selects_its_recipe(visit):
 
 def test_stop_keeps_the_best_picture(visit):
     visitor = visit()
-    visitor.drop()
-    visitor.flags(LONG)
-    visitor.press("paint")
-    visitor.until(lambda: visitor.driver.find_elements("css selector", "#bar progress"))
+    visitor.paint_for_long()
     visitor.press("stop")
     assert visitor.says("Stopped") == "Stopped. The best picture so far is kept."
     visitor.screenshot("stopped")
@@ -292,11 +296,9 @@ def test_a_file_that_is_too_large_is_refused(visit, tmp_path):
 
 def test_two_visitors_are_painted_for_one_after_the_other(visit):
     first, second = visit(), visit()
-    for visitor in (first, second):
-        visitor.drop()
-        visitor.flags(LONG)
-    first.press("paint")
-    first.until(lambda: first.driver.find_elements("css selector", "#bar progress"))
+    second.drop()
+    second.flags(LONG)
+    first.paint_for_long()
     second.press("paint")
     assert second.says("Place") == "Place 1 in the queue."
     second.show("#paint")
@@ -379,10 +381,7 @@ def test_a_reload_keeps_the_result_of_this_browser(visit):
 
 def test_a_reload_while_painting_keeps_the_best_picture(visit):
     visitor = visit()
-    visitor.drop()
-    visitor.flags(LONG)
-    visitor.press("paint")
-    visitor.until(lambda: visitor.driver.find_elements("css selector", "#bar progress"))
+    visitor.paint_for_long()
     visitor.until(visitor.shown)
     visitor.driver.refresh()
     visitor.wait_until_loaded()
