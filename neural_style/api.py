@@ -215,7 +215,7 @@ def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "t
     if not isinstance(path, str | os.PathLike):
         raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
     if not settings.method.paints_films:
-        raise UserError(f"--method={settings.universal.method} is for pictures, not films: leave it out.")
+        raise UserError(f"--method={settings.picture.method} is for pictures, not films: leave it out.")
     if settings.picture.finds_regions:
         raise UserError("--regions=auto is for pictures, not films: leave it out.")
     storage.check_here(path, "a film")
@@ -339,8 +339,8 @@ def _read_settings(styles: Pictures, recipe: str | None, settings: Mapping[str, 
 
 def _paint_frames(engine: Engine, clip: "Clip", inputs: Inputs, plan: Plan) -> "Iterator[PaintedFrame]":
     with tempfile.TemporaryDirectory() as folder:
-        film = engine.film(clip, inputs, plan, Path(folder))
-        with contextlib.closing(film.frames()) as frames:
+        painter = engine.film_painter(clip, inputs, plan, Path(folder))
+        with contextlib.closing(painter.frames()) as frames:
             for frame in frames:
                 if frame.facts["pass"] == plan.settings.video.passes:
                     yield frame

@@ -254,7 +254,7 @@ def test_recipes_are_listed():
 def test_methods_are_listed():
     listed = neural_style.methods()
     assert "minimises a loss" in listed["optimize"]
-    assert [neural_style.Settings(method=name).universal.method for name in listed] == list(listed)
+    assert [neural_style.Settings(method=name).picture.method for name in listed] == list(listed)
 
 
 def test_a_step_and_the_record_have_the_same_keys(engine):

@@ -37,9 +37,9 @@ QUICK |= dict(recolor_content=False, trim_frame=False)
 def folder(tmp_path_factory):
     """Untrained decoders for the seeded network."""
     made = tmp_path_factory.mktemp("decoders")
-    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    metadata = decoders.encoder(NetworkSettings(**NETWORK), 0)
     for level in (1, 2, 3, 4):
-        decoder.save(made / f"{level}.safetensors", decoder.initialize("vgg16", level, 50.0, level), facts)
+        decoder.save(made / f"{level}.safetensors", decoder.initialize("vgg16", level, 50.0, level), metadata)
     return str(made)
 
 
@@ -115,7 +115,7 @@ def test_features_have_the_styles_statistics(engine, folder, monkeypatch, cols):
     codec = Codec(encoder, kernels, {2: decoder.load(f"{folder}/2.safetensors")}, "float64")
     region = dataclasses.replace(scene.regions[0], styles=[style])
     scene = dataclasses.replace(scene, regions=[region])
-    Painter(codec, scene, UniversalSettings(method="wct", levels=2), None).paint(content, 2)
+    Painter(codec, scene, "wct", UniversalSettings(levels=2), None).paint(content, 2)
     layer = vgg_layers.level_layer(2)
 
     def inside(image):
@@ -253,9 +253,9 @@ def test_files_that_are_not_decoders_are_refused(engine, folder, tmp_path):
     (tmp_path / "text.safetensors").write_text("nothing")
     with pytest.raises(UserError, match="Expected a decoder in .*text.safetensors"):
         steps(engine, str(tmp_path))
-    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    metadata = decoders.encoder(NetworkSettings(**NETWORK), 0)
     (tmp_path / "text.safetensors").unlink()
-    decoder.save(tmp_path / "a.safetensors", decoder.initialize("vgg16", 1, float("nan"), 0), facts)
+    decoder.save(tmp_path / "a.safetensors", decoder.initialize("vgg16", 1, float("nan"), 0), metadata)
     with pytest.raises(UserError, match="Expected a decoder in .*a.safetensors"):
         steps(engine, str(tmp_path), levels=1)
 
@@ -289,7 +289,7 @@ def test_settings_that_the_method_ignores_are_refused():
 
 @pytest.mark.parametrize(("refine", "evaluations"), [(5, [5]), (25, [13, 13]), (40, [20, 20])])
 def test_refining_uses_the_requested_evaluations(refine, evaluations):
-    settings = neural_style.Settings(universal=UniversalSettings(method="wct", refine=refine))
+    settings = neural_style.Settings(method="wct", refine=refine)
     (iterations,), each = settings.schedule
     assert iterations * [each] == evaluations
 
@@ -312,8 +312,8 @@ def test_a_changed_decoder_is_another_run(tmp_path, folder, capsys):
     words += ["--nobands", "--rows=32", "--resume", "--noplots"]
     assert main(words) == 0
     before = (tmp_path / "out.png").read_bytes()
-    facts = decoders.encoder(NetworkSettings(**NETWORK), 0)
-    decoder.save(mine / "1.safetensors", decoder.initialize("vgg16", 1, 50.0, 99), facts)
+    metadata = decoders.encoder(NetworkSettings(**NETWORK), 0)
+    decoder.save(mine / "1.safetensors", decoder.initialize("vgg16", 1, 50.0, 99), metadata)
     assert main(words) == 0
     assert "complete already" not in capsys.readouterr().out
     assert (tmp_path / "out.png").read_bytes() != before

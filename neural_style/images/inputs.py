@@ -120,7 +120,7 @@ def _check_count(count: int, settings: Settings) -> None:
         raise UserError("Expected at least one style, received none.")
     if limit and count > limit:
         raise UserError(
-            f"--method={settings.universal.method} takes at most {limit} style{'s' * (limit > 1)}, received {count}."
+            f"--method={settings.picture.method} takes at most {limit} style{'s' * (limit > 1)}, received {count}."
         )
     if mask_count not in (0, 1, count):
         raise UserError(

@@ -34,7 +34,7 @@ FOREIGN = (*TORCH, onnx_files.ENDING)
 """Endings of networks that other programs trained, which keep no pictures of their styles."""
 PICKLE = b"\x80"
 """The first byte of torch's files before they were zips."""
-FACTS, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
+METADATA, WEIGHTS, PICTURES = "neural_style.json", "model.weights.h5", "styles"
 """Members of a .keras file: its description, its weights, and the folder of its styles' pictures."""
 MAX_WIDTH = 4
 """Maximum share of the published number of channels that a network of a file has."""
@@ -44,7 +44,7 @@ LARGEST = 512 * 2**20
 """The most bytes that a member of a file may unpack to."""
 
 
-def arbitrary_facts() -> dict[str, str]:
+def arbitrary_metadata() -> dict[str, str]:
     """Read the description of the arbitrary network: "architecture", "paper", "origin", "license" and "format"."""
     with safe_open(ARBITRARY, framework="numpy") as file:
         return file.metadata()
@@ -52,8 +52,8 @@ def arbitrary_facts() -> dict[str, str]:
 
 def arbitrary_origin() -> str:
     """The source of the arbitrary network's weights, and their licence."""
-    facts = arbitrary_facts()
-    return f"{facts['origin']}, {facts['license']}"
+    metadata = arbitrary_metadata()
+    return f"{metadata['origin']}, {metadata['license']}"
 
 
 def lite_file(path: Path) -> Path | None:
@@ -96,12 +96,12 @@ def choose_styles(styles: Sequence[Any], settings: Settings) -> NetworkStyles | 
     if path is None:
         known = ", ".join(by_name())
         raise UserError(
-            f"--method={settings.universal.method} takes a trained network as the style ({known}, or a file that "
+            f"--method={settings.picture.method} takes a trained network as the style ({known}, or a file that "
             f"neural-style train wrote), received {', '.join(map(repr, styles))}."
         )
     picture = settings.picture
     has_weights = bool(picture.style_blend or picture.style_masks)
-    return NetworkStyles(path, tuple(chosen(facts(path)["styles"], settings.feedforward.style, has_weights)))
+    return NetworkStyles(path, tuple(chosen(metadata_of(path)["styles"], settings.feedforward.style, has_weights)))
 
 
 def read_picture(path: Path, number: int) -> Image.Image:
@@ -163,14 +163,14 @@ def _check_names(styles: Sequence[Any]) -> None:
                 raise UserError(f"{word!r} is neither a file nor a trained network.{hint}")
 
 
-def facts(path: Path) -> dict[str, Any]:
+def metadata_of(path: Path) -> dict[str, Any]:
     """Read a network's description: "architecture", "width" (torch's: None), "styles" (names) and "training".
 
     Raises:
       UserError: it can't be read, or is not a network of this kind.
     """
     if path.suffix.lower() == onnx_files.ENDING:
-        return onnx_files.facts(onnx_files.read(path), path)
+        return onnx_files.metadata_of(onnx_files.read(path), path)
     if path.suffix.lower() in TORCH:
         if not os.path.isfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} does not exist.")
@@ -179,7 +179,7 @@ def facts(path: Path) -> dict[str, Any]:
         if first != PICKLE and not zipfile.is_zipfile(path):
             raise UserError(f"Expected a trained network, but {str(path)!r} is not a file that torch wrote.")
         return {"architecture": "johnson", "width": None, "styles": [path.stem], "training": {}}
-    text = member(path, FACTS, 2**20)
+    text = member(path, METADATA, 2**20)
     try:
         description = json.loads(text)
         _check_description(description)

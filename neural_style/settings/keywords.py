@@ -8,6 +8,14 @@ from typing import Any, Literal, TypedDict
 class Keywords(TypedDict, total=False):
     """Every setting by its name. A text is read as on the command line, and None is the default."""
 
+    method: Literal["optimize", "wct", "adain", "analogy", "feedforward", "arbitrary"] | str | None
+    """How the picture is painted. optimize: minimises a loss of VGG's features, starting from --init (Gatys et al.
+    2016). wct: whitens and colours VGG's features and decodes them by trained networks (Li et al. 2017), in
+    seconds. adain: gives each channel of VGG's features the style's mean and deviation and decodes them (Huang &
+    Belongie 2017). analogy: finds corresponding places in two images and exchanges their appearance (Liao et al.
+    2017). feedforward: a trained network paints in a fraction of a second; chosen by giving a network as the style.
+    arbitrary: one trained network paints in the manner of any painting (Ghiasi et al. 2017), in a fraction of a
+    second. Each but optimize starts from its own recipe."""
     largest_image: int | str | None
     """The most millions of pixels of a photograph, style or mask; a larger file is refused before it is decoded."""
     rows: int | Literal["original"] | str | None
@@ -216,14 +224,6 @@ class Keywords(TypedDict, total=False):
     after it use only the finest scale's."""
     stop_share: float | str | None
     """A frame after the first is finished when each evaluation lowers the loss by less than this share of it."""
-    method: Literal["optimize", "wct", "adain", "analogy", "feedforward", "arbitrary"] | str | None
-    """How the picture is painted. optimize: minimises a loss of VGG's features, starting from --init (Gatys et al.
-    2016). wct: whitens and colours VGG's features and decodes them by trained networks (Li et al. 2017), in
-    seconds. adain: gives each channel of VGG's features the style's mean and deviation and decodes them (Huang &
-    Belongie 2017). analogy: finds corresponding places in two images and exchanges their appearance (Liao et al.
-    2017). feedforward: a trained network paints in a fraction of a second; chosen by giving a network as the style.
-    arbitrary: one trained network paints in the manner of any painting (Ghiasi et al. 2017), in a fraction of a
-    second. Each but optimize starts from its own recipe."""
     alpha: float | str | None
     """For wct, adain and arbitrary: strength of the style. 1 takes all of the painting's style; 0 none, and the
     photograph is only decoded."""

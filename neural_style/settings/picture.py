@@ -1,4 +1,4 @@
-"""Settings of the picture: its size, its start, and how images are prepared."""
+"""Settings of the picture: how it is painted, its size, its start, and how images are prepared."""
 
 import dataclasses
 import os
@@ -6,6 +6,7 @@ from typing import Any
 
 from neural_style.core import storage
 from neural_style.core.errors import UserError
+from neural_style.method_table import DEFAULT, METHODS
 from neural_style.settings.checked import Checked
 from neural_style.settings.kinds import (
     Choice,
@@ -38,6 +39,12 @@ LARGEST_IMAGE = 250
 class PictureSettings(Checked):
     """The picture."""
 
+    method: str = setting(
+        DEFAULT,
+        Choice(METHODS),
+        f"How the picture is painted. {' '.join(f'{name}: {row.summary}' for name, row in METHODS.items())} Each but "
+        f"{DEFAULT} starts from its own recipe.",
+    )
     largest_image: int = setting(
         LARGEST_IMAGE,
         Whole(1, 100_000),

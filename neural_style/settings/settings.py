@@ -65,7 +65,7 @@ class Settings:
         self._check_method()
         if self.optimizes and self.video.frame_blend:
             raise UserError(
-                f"--frame_blend is for methods that do not optimise, and --method={self.universal.method} does here: "
+                f"--frame_blend is for methods that do not optimise, and --method={self.picture.method} does here: "
                 "leave it out."
             )
         scales, given = self.picture.scale_count, len(self.optimizer.scale_iterations)
@@ -87,13 +87,13 @@ class Settings:
     def _check_method(self) -> None:
         """Raise a UserError where the method can't do what is asked for."""
         method, starts_instant = self.method, self.picture.starts_instant
-        title = method.title or f"--method={self.universal.method}"
+        title = method.title or f"--method={self.picture.method}"
         refused = [flag for flag, is_requested in method.refuses.items() if is_requested(self)]
         if refused:
             raise UserError(f"{title} can't take {' or '.join(refused)}: {method.refusal_hint}.")
         if starts_instant and not method.optimizes:
             raise UserError(
-                f"--init=instant is for --method={DEFAULT}, and the method is {self.universal.method}: leave it out."
+                f"--init=instant is for --method={DEFAULT}, and the method is {self.picture.method}: leave it out."
             )
         limit = METHODS[INSTANT].max_style_scale if starts_instant else method.max_style_scale
         if limit and max(self.picture.style_scale) > limit:
@@ -131,7 +131,7 @@ class Settings:
     @property
     def method(self) -> Method:
         """The row of the method."""
-        return METHODS[self.universal.method]
+        return METHODS[self.picture.method]
 
     @property
     def optimizes(self) -> bool:
@@ -178,9 +178,14 @@ class Settings:
         return dataclasses.replace(
             self,
             picture=dataclasses.replace(
-                self.picture, rows=rows, scales=(), style_frame="stretch", init="content", init_blend=0.0
+                self.picture,
+                method=INSTANT,
+                rows=rows,
+                scales=(),
+                style_frame="stretch",
+                init="content",
+                init_blend=0.0,
             ),
-            universal=dataclasses.replace(self.universal, method=INSTANT),
         )
 
     @classmethod

@@ -1,11 +1,10 @@
-"""Settings of the method and of universal style transfer."""
+"""Settings of universal style transfer."""
 
 import dataclasses
 
 from neural_style.core.errors import UserError
-from neural_style.method_table import DEFAULT, METHODS
 from neural_style.settings.checked import Checked
-from neural_style.settings.kinds import Choice, File, Many, Number, Optional, Switch, Whole, setting
+from neural_style.settings.kinds import File, Many, Number, Optional, Switch, Whole, setting
 
 LEVELS = 5
 """VGG has five blocks; level L means the features of blockL_conv1, called reluL_1 in papers."""
@@ -15,14 +14,8 @@ BAND_LEVELS = (4, 3, 2, 1)
 
 @dataclasses.dataclass(frozen=True)
 class UniversalSettings(Checked):
-    """The method, and universal style transfer: any painting in seconds."""
+    """Universal style transfer: any painting in seconds."""
 
-    method: str = setting(
-        DEFAULT,
-        Choice(METHODS),
-        f"How the picture is painted. {' '.join(f'{name}: {row.summary}' for name, row in METHODS.items())} Each but "
-        f"{DEFAULT} starts from its own recipe.",
-    )
     alpha: float = setting(
         1.0,
         Number(0, 1),

@@ -61,6 +61,7 @@ class BandPainter:
         self,
         codec: BandCodec,
         scene: Scene,
+        method: str,
         settings: UniversalSettings,
         tile: int | None,
         cache: Cache,
@@ -70,13 +71,14 @@ class BandPainter:
         Args:
           codec: encodes and decodes.
           scene: its styles are measured here.
-          settings: of the method.
+          method: a key of `TRANSFORMS`.
+          settings: of universal style transfer.
           tile: side of the tiles in pixels; None processes images whole.
           cache: keeps the statistics of styles, for the next picture or frame.
           key: of `codec` there.
         """
         self._codec, self._settings = codec, settings
-        self._transform = TRANSFORMS[settings.method]
+        self._transform, self._is_channel_wise = TRANSFORMS[method], method in CHANNEL_WISE
         self._tile = tile and -(-tile // STRIDE) * STRIDE
         self._grey = scene.chroma is not None
         self._regions, self._shares = scene.regions, shares_of(scene.regions)
@@ -187,7 +189,7 @@ class BandPainter:
         }
 
     def _accumulator(self) -> MomentAccumulator:
-        return MomentAccumulator(self._settings.method in CHANNEL_WISE)
+        return MomentAccumulator(self._is_channel_wise)
 
     def _map_count(self, level: int) -> int:
         """How many of a level's maps are transformed: its low band, and its bands unless they are the photograph's."""

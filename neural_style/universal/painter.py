@@ -28,15 +28,17 @@ class Painter:
     Statistics are sums over positions: a first pass over tiles adds them up, a second transforms and decodes.
     """
 
-    def __init__(self, codec: Codec, scene: Scene, settings: UniversalSettings, tile: int | None):
+    def __init__(self, codec: Codec, scene: Scene, method: str, settings: UniversalSettings, tile: int | None):
         """
         Args:
           codec: with a decoder for each level.
           scene: its styles are measured here.
-          settings: of the method.
+          method: a key of `TRANSFORMS`.
+          settings: of universal style transfer.
           tile: side of the tiles in pixels; None processes images whole.
         """
         self._codec, self._settings = codec, settings
+        self._transform = TRANSFORMS[method]
         self._levels = sorted(set(settings.levels))
         self._stride = _level_stride(max(settings.levels))
         self._tile = tile and -(-tile // self._stride) * self._stride
@@ -88,11 +90,10 @@ class Painter:
         """
         if self._settings.alpha == 0:
             return []
-        transform = TRANSFORMS[self._settings.method]
         contents = self._measure_regions(padded, level, weights, features_of_all)
         maps = []
         for content, styles, region in zip(contents, self._styles, self._regions, strict=True):
-            affine = transform(content, [style[level] for style in styles], region.blend)
+            affine = self._transform(content, [style[level] for style in styles], region.blend)
             maps.append(interpolate(affine, self._settings.alpha))
         return maps
 

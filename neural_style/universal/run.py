@@ -63,11 +63,11 @@ class Run(BaseRun):
 
     def _make_passes(self, scene: Scene) -> tuple[Sequence[Callable[[np.ndarray], np.ndarray]], dict[str, Any]]:
         """The passes, each from an image to an image, and the facts of the run."""
-        universal, tile = self._settings.universal, self._plan.tiles[0]
+        method, universal, tile = self._settings.picture.method, self._settings.universal, self._plan.tiles[0]
         codec, facts, key = self._load_codec()
         if isinstance(codec, BandCodec):
-            return [BandPainter(codec, scene, universal, tile, self._cache, key).paint], facts
-        painter = Painter(codec, scene, universal, tile)
+            return [BandPainter(codec, scene, method, universal, tile, self._cache, key).paint], facts
+        painter = Painter(codec, scene, method, universal, tile)
         return [functools.partial(painter.paint, level=level) for level in universal.levels], facts
 
     def _load_codec(self) -> tuple[Codec | BandCodec, dict[str, Any], Hashable]:
