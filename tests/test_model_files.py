@@ -187,7 +187,7 @@ def archive_of(path, content, size):
 
 @pytest.mark.usefixtures("memory")
 def test_a_member_that_inflates_beyond_its_stated_size_is_refused(tmp_path):
-    path, name = tmp_path / "bomb.keras", style_networks.FACTS
+    path, name = tmp_path / "bomb.keras", style_networks.METADATA
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w") as file:
         for _ in range(100):
             file.write(bytes(1_000_000))
@@ -195,7 +195,7 @@ def test_a_member_that_inflates_beyond_its_stated_size_is_refused(tmp_path):
     with zipfile.ZipFile(path) as archive, pytest.raises(zipfile.BadZipFile):
         read_member(archive, name, 2000)
     with pytest.raises(UserError, match="can't be read as one"):
-        style_networks.facts(path)
+        style_networks.metadata_of(path)
 
 
 @pytest.mark.parametrize(("stated", "error"), [(5, zipfile.BadZipFile), (12, zipfile.BadZipFile), (101, ValueError)])

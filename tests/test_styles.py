@@ -184,9 +184,9 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     assert "own_preview.png shows mine, cat while learning." in done.stdout
     assert "Paint with: neural-style PHOTO own.keras OUT --style=mine" in done.stdout
     assert Image.open(tmp_path / "own_preview.png").height == 256
-    facts = style_networks.facts(tmp_path / "own.keras")
-    assert facts["styles"] == ["mine", "cat", *style_networks.facts(PAINTERS)["styles"]]
-    picture = style_networks.read_picture(tmp_path / "own.keras", facts["styles"].index("mine"))
+    metadata = style_networks.metadata_of(tmp_path / "own.keras")
+    assert metadata["styles"] == ["mine", "cat", *style_networks.metadata_of(PAINTERS)["styles"]]
+    picture = style_networks.read_picture(tmp_path / "own.keras", metadata["styles"].index("mine"))
     given = Image.open(SWIRLS).convert("RGB").resize(picture.size)
     assert np.abs(np.asarray(picture, np.float32) - np.asarray(given, np.float32)).mean() < 25
     painted = command(tmp_path, COFFEE, "own.keras", "out", "--rows=64", "--style=cat", **cache)
@@ -195,7 +195,7 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     words = ["mine.png", "alone.keras", "--add_to=own.keras", "--only_styles", *QUICK, "--noexport"]
     alone = command(tmp_path, "train", *words, **cache)
     assert (alone.returncode, alone.stderr) == (0, "")
-    assert style_networks.facts(tmp_path / "alone.keras")["styles"] == ["mine"]
+    assert style_networks.metadata_of(tmp_path / "alone.keras")["styles"] == ["mine"]
     assert (tmp_path / "alone.keras").stat().st_size < 800_000
     assert command(tmp_path, COFFEE, "alone.keras", "out2", "--rows=64", **cache).returncode == 0
 
@@ -214,10 +214,10 @@ def test_a_caller_can_watch_the_steps_and_keep_what_is_learned_so_far(tmp_path):
     assert seen[0] is None
     assert seen[1].shape[0] == 256
     assert not job.state.exists()
-    facts = style_networks.facts(job.path)
-    assert facts["styles"] == ["swirls"]
-    assert facts["training"]["flags"]["add_to"] == "painters"  # no folder of this machine
-    assert "photos" not in facts["training"]["flags"]
+    metadata = style_networks.metadata_of(job.path)
+    assert metadata["styles"] == ["swirls"]
+    assert metadata["training"]["flags"]["add_to"] == "painters"  # no folder of this machine
+    assert "photos" not in metadata["training"]["flags"]
 
 
 def test_the_photographs_that_come_along_are_small():
@@ -287,7 +287,7 @@ def test_an_export_of_fast_neural_style_paints_as_its_torch_file(named, tmp_path
                 x = f"{layer}o"
     path = tmp_path / "mosaic.onnx"
     write_onnx(path, nodes, {named(name): values for name, values in tensors.items()})
-    assert style_networks.facts(path)["styles"] == ["mosaic"]
+    assert style_networks.metadata_of(path)["styles"] == ["mosaic"]
     look = dict(rows=48, precision="float32")
     ours, theirs = (neural_style.stylize(COFFEE, file, **look).array for file in (path, DATA / "johnson.pth"))
     np.testing.assert_array_equal(ours, theirs)
@@ -309,7 +309,7 @@ def test_the_published_network_in_onnx_paints(painters, tmp_path):
     path = tmp_path / "many.onnx"
     write_onnx(path, [], trunk_tensors(painters))
     count = len(painters.styles)
-    assert style_networks.facts(path)["styles"] == [f"published_{number}" for number in range(1, count + 1)]
+    assert style_networks.metadata_of(path)["styles"] == [f"published_{number}" for number in range(1, count + 1)]
     first = painters.styles[0]
     look = dict(rows=48, precision="float32")
     ours = neural_style.stylize(COFFEE, path, style="published_1", **look).array

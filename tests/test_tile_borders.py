@@ -25,7 +25,7 @@ def test_the_tiles_features_equal_those_of_the_whole_image(vgg19, rng, padding):
         seen = tiled(
             {
                 "image": tf.constant(tiles.cut(image, tile.box)),
-                "edges": tf.constant(tile.edges),
+                "at_border": tf.constant(tile.at_border),
                 "above": below.get((row - 1, col), empty),
                 "left": right.get((row, col - 1), empty),
             }
@@ -44,8 +44,8 @@ def test_the_tiles_features_equal_those_of_the_whole_image(vgg19, rng, padding):
 def test_the_gradient_is_the_adjoint(rng, kept, padding):
     """A border layer is linear: its output for any input is the product with the gradient at another input."""
     border, padded = TileBorder(kept, padding, dtype="float64"), padding != "none"
-    for edges in itertools.product((0, 1), repeat=4):
-        top, first, bottom, _ = edges
+    for at_border in itertools.product((0, 1), repeat=4):
+        top, first, bottom, _ = at_border
         for rows, cols in ((3, 4), (1, 1)):
             above = (1, 0 if top else kept, cols, 2)
             joined = above[1] + rows + padded * (top + bottom)
@@ -53,8 +53,8 @@ def test_the_gradient_is_the_adjoint(rng, kept, padding):
             found, other = ([tf.constant(rng.standard_normal(shape)) for shape in shapes] for _ in range(2))
             with tf.GradientTape() as tape:
                 tape.watch(found)
-                maps = border(*found, tf.constant(edges))
+                maps = border(*found, tf.constant(at_border))
             weights = [rng.standard_normal(m.shape) for m in maps]
             gradient = tape.gradient(maps, found, weights)
-            given = sum(np.sum(m * w) for m, w in zip(border(*other, tf.constant(edges)), weights, strict=True))
+            given = sum(np.sum(m * w) for m, w in zip(border(*other, tf.constant(at_border)), weights, strict=True))
             assert given == pytest.approx(sum(np.sum(x * g) for x, g in zip(other, gradient, strict=True)), abs=1e-9)

@@ -376,14 +376,14 @@ def test_the_command_trains_a_network_that_paints(photos):
         assert shown.size == (2 * 384, 256)
     (events,) = (photos / "board").iterdir()
     assert b"loss" in events.read_bytes()
-    facts = style_networks.facts(photos / "two.keras")
-    assert facts["styles"] == ["swirls", "chelsea"]
-    assert facts["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
-    assert facts["training"]["losses"][-1]["step"] == 100
+    metadata = style_networks.metadata_of(photos / "two.keras")
+    assert metadata["styles"] == ["swirls", "chelsea"]
+    assert metadata["training"]["flags"]["style_layers"] == "block1_conv1,block2_conv1"
+    assert metadata["training"]["losses"][-1]["step"] == 100
     kept = [word for word in SMALL if not word.startswith(("--architecture", "--width", "--noexport"))]
     assert command(photos, SWIRLS, "more.keras", "--steps=1", "--init_from=two.keras", *kept).returncode == 0
-    more = style_networks.facts(photos / "more.keras")["training"]
-    assert more["before"] == facts["training"]
+    more = style_networks.metadata_of(photos / "more.keras")["training"]
+    assert more["before"] == metadata["training"]
     assert (more["flags"]["architecture"], more["flags"]["width"]) == ("johnson", "0.125")
     found = neural_style.stylize(COFFEE, photos / "two.keras", style="chelsea", rows=40)
     assert found.image.size == (60, 40)

@@ -27,7 +27,7 @@ from neural_style.optimize.tiled_objective import TiledObjective
 from neural_style.settings.video import VideoSettings
 from neural_style.vgg import model
 from neural_style.video import clip, consistency, flow, motion, writing
-from neural_style.video.film import Film
+from neural_style.video.film import FilmPainter
 from neural_style.video.store import Store
 
 QUICK = ["--weights=random", "--rows=40", "--iterations=2", "--evaluations_per_iteration=4", "--normalization=scale"]
@@ -452,7 +452,7 @@ def test_recolouring_keeps_a_fade(tmp_path, panorama):
         np.testing.assert_allclose(inputs.palette.mean, np.mean(shown, axis=(0, 1, 2)) / 255, atol=0.02)
         return engine.run(inputs, plan)
 
-    list(Film(*given, tmp_path / "frames", make_run).frames())
+    list(FilmPainter(*given, tmp_path / "frames", make_run).frames())
     assert np.diff(held)[:3].min() > 15
     assert np.mean(held) == pytest.approx(np.asarray(Image.open(SWIRLS).convert("RGB")).mean(), abs=15)
 
@@ -519,7 +519,7 @@ def test_frames_that_follow_others_share_one_objective(tmp_path, film):
         held.append(len(inputs.warped_frames))
         return engine.run(inputs, plan)
 
-    frames = list(Film(*given, tmp_path / "frames", make_run).frames())
+    frames = list(FilmPainter(*given, tmp_path / "frames", make_run).frames())
     assert held == [0, 2, 2, 2]
     assert frames[1].facts["layers"]["temporal/2"] == 0 < frames[2].facts["layers"]["temporal/2"]
 

@@ -489,7 +489,7 @@ def test_a_style_that_is_stopped_paints_as_learned_so_far(queue, tmp_path):
     wait_for(queue, learned)
     assert learned.outcome.startswith("Stopped. The style as learned so far is kept.")
     assert (learned.has_result, learned.is_complete, learned.files) == (True, False, [str(written)])
-    flags = style_networks.facts(written)["training"]["flags"]
+    flags = style_networks.metadata_of(written)["training"]["flags"]
     assert not [value for value in flags.values() if value.startswith("/")]  # no folder of the server
     settings = requests.read_settings("feedforward", {"rows": 48})
     painted = PaintJob(PaintRequest(str(COFFEE), None, settings, BOUNDS, str(written)))

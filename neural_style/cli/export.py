@@ -31,7 +31,7 @@ def run(words: Sequence[str], output: str) -> None:
             f"--export writes {exports.ENDING} or, without an ending, a SavedModel; received {output!r}.", exit_code=2
         )
     targets.check_new(path)
-    styles = style_networks.facts(network)["styles"]
+    styles = style_networks.metadata_of(network)["styles"]
     with loading_tensorflow():
         from neural_style.training.export import export_network
     # In a folder beside the target, since a SavedModel is a folder itself.

@@ -25,7 +25,7 @@ from neural_style.video import clip as clips
 from neural_style.video import writing
 
 if TYPE_CHECKING:
-    from neural_style.video.film import Film, PaintedFrame
+    from neural_style.video.film import FilmPainter, PaintedFrame
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
@@ -57,17 +57,17 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         if is_replaced and not (options.resume and same_frames) and not settings.output.overwrite:
             earlier_results.keep_film(names.all_paths(), names.prefix, [*digests, *clip.pictures])
         progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
-        film = make_engine().film(clip, inputs, plan, names.frames, progress.watch)
+        painter = make_engine().film_painter(clip, inputs, plan, names.frames, progress.watch)
         if not (options.resume and same_frames):
-            _start_anew(film, names)
-        _FilmReport(names, info, digests, clip, settings, film).follow(progress)
+            _start_anew(painter, names)
+        _FilmReport(names, info, digests, clip, settings, painter).follow(progress)
     return True
 
 
-def _start_anew(film: "Film", names: FilmNames) -> None:
-    if film.so_far().numbers() and names.ending:
+def _start_anew(painter: "FilmPainter", names: FilmNames) -> None:
+    if painter.so_far().numbers() and names.ending:
         warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have continued.")
-    film.clear()
+    painter.clear()
 
 
 def _check_output(output: OutputSettings) -> None:
@@ -122,10 +122,10 @@ class _FilmReport:
         digests: Mapping[str, str],
         clip: clips.Clip,
         settings: Settings,
-        film: "Film",
+        painter: "FilmPainter",
     ):
         self._names, self._info, self._digests = names, info, digests
-        self._clip, self._settings, self._film = clip, settings, film
+        self._clip, self._settings, self._painter = clip, settings, painter
         self._facts: list[dict[str, Any]] = []
         self._written: str | None = None
         earlier = names.read_record()
@@ -136,7 +136,7 @@ class _FilmReport:
         """Take the frames; when the film is interrupted, those painted so far become a film."""
         self._write_record({})
         try:
-            for frame in self._film.frames():
+            for frame in self._painter.frames():
                 progress.add(frame)
                 if frame.facts["pass"] == self._settings.video.passes:
                     self._facts.append(frame.facts)
@@ -149,7 +149,7 @@ class _FilmReport:
         self._finish()
 
     def _interrupt(self, reason: str) -> None:
-        painted = self._film.so_far().numbers()
+        painted = self._painter.so_far().numbers()
         if painted:
             if self._keeps_earlier:
                 warn(f"{self._names.output} is still the earlier film.")
@@ -166,12 +166,12 @@ class _FilmReport:
         if self._settings.output.preview == "side":
             self._try("the preview", self._write_preview)
         self._write_record({"complete": True})
-        rows, cols = self._film.size
+        rows, cols = self._painter.size
         length = f"{len(self._facts)} frames, {cols} wide, {rows} high"
         say(f"Wrote {self._names.output} ({length}) and {self._names.prefix}.json.")
-        self._film.remove_unfinished()
+        self._painter.remove_unfinished()
         if self._names.ending:
-            self._film.painted.remove()
+            self._painter.painted.remove()
 
     def _write_film(self, path: str) -> None:
         if self._names.ending:
@@ -196,7 +196,7 @@ class _FilmReport:
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
-        quality, last = self._settings.output.output_quality, self._film.so_far().numbers()[-1]
+        quality, last = self._settings.output.output_quality, self._painter.so_far().numbers()[-1]
         following = last + video.every
         keeps_speed = self._rate * video.every == self._clip.rate and ending != ".gif"
         sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
@@ -209,7 +209,7 @@ class _FilmReport:
 
     def _painted(self) -> Iterator[tuple[float, Image.Image]]:
         """The frames so far, each with the second at which it is shown."""
-        painted = self._film.so_far()
+        painted = self._painter.so_far()
         for number in painted.numbers():
             yield self._shown_at(number), painted.load(number)
 

@@ -119,7 +119,7 @@ def _find_looks(sources: Sequence[str], given: Mapping[str, Any], recipe: str | 
             f"--recipe is for paintings, and {sources[0]!r} is a trained network: leave it out.", exit_code=2
         )
     else:
-        names = [given["style"]] if "style" in given else style_networks.facts(network)["styles"]
+        names = [given["style"]] if "style" in given else style_networks.metadata_of(network)["styles"]
         looks = [_Look(name, sources[0], {"style": name}) for name in names]
     if len(looks) > MAX_PICTURES:
         raise UserError(f"A sheet holds at most {MAX_PICTURES} pictures, received {len(looks)}.", exit_code=2)

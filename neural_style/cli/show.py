@@ -26,7 +26,7 @@ def text(path: str) -> str:
     """
     storage.check_here(path, "what --show reads")
     if path == style_networks.ARBITRARY.stem:
-        return "\n".join(f"# {name}: {fact}" for name, fact in sorted(style_networks.arbitrary_facts().items()))
+        return "\n".join(f"# {name}: {fact}" for name, fact in sorted(style_networks.arbitrary_metadata().items()))
     network = style_networks.find(path)
     if network:
         return _of_network(network)
@@ -56,11 +56,11 @@ def text(path: str) -> str:
 
 def _of_network(path: Path) -> str:
     """Describe a trained network: its styles, and the command that trained it."""
-    facts = style_networks.facts(path)
-    width = f", width {facts['width']:g}" if facts["width"] else ""
-    lines = [f"# {path.name}: {facts['architecture']}{width}, {len(facts['styles'])} styles"]
-    lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in facts["styles"]]
-    training = facts["training"]
+    metadata = style_networks.metadata_of(path)
+    width = f", width {metadata['width']:g}" if metadata["width"] else ""
+    lines = [f"# {path.name}: {metadata['architecture']}{width}, {len(metadata['styles'])} styles"]
+    lines += [f"--style={printable(name)}".replace("\n", "\\n") for name in metadata["styles"]]
+    training = metadata["training"]
     while isinstance(training, dict) and isinstance(training.get("flags"), dict):
         flags = [f"--{name}={value}" for name, value in training["flags"].items() if value not in (None, False)]
         photographs, seconds = training.get("photographs"), training.get("seconds")

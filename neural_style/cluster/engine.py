@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_style.cluster.pool import DIED_MESSAGE, MAX_DEATHS, Handle, Pool
 from neural_style.cluster.shipping import named_files, read_files
-from neural_style.cluster.shots import Shots
+from neural_style.cluster.shots import ShotPainter
 from neural_style.core.errors import UserError
 from neural_style.core.step import Step
 from neural_style.images.inputs import Inputs
@@ -37,9 +37,13 @@ class ClusterEngine:
         """See `Engine.run`."""
         return Run(self._pool, inputs, plan, resumed, watch)
 
-    def film(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, watch: Watch | None = None) -> Shots:
-        """See `Engine.film`: the driver estimates the motion, and each frame is a run."""
-        return Shots(self._pool, clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch))
+    def film_painter(
+        self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, watch: Watch | None = None
+    ) -> ShotPainter:
+        """See `Engine.film_painter`: the driver estimates the motion, and each frame is a run."""
+        return ShotPainter(
+            self._pool, clip, inputs, plan, folder, lambda inputs, plan: self.run(inputs, plan, watch=watch)
+        )
 
 
 class Run:

@@ -8,27 +8,27 @@ from neural_style.cluster.pool import Pool
 from neural_style.images.inputs import Inputs
 from neural_style.planning.plan import Plan
 from neural_style.video.clip import Clip
-from neural_style.video.film import Film, MakeRun, PaintedFrame
+from neural_style.video.film import FilmPainter, MakeRun, PaintedFrame
 from neural_style.video.motion import estimate_motion
 
 Shot = tuple[int, int | None]
 """The numbers of the first and the last frame; None is the last frame of the clip."""
 
 
-class Shots(Film):
-    """Like `Film`, but frames arrive shot by shot, in the order of completion. With several passes it is one shot."""
+class ShotPainter(FilmPainter):
+    """Yields frames shot by shot, in the order of completion. A film with several passes is one shot."""
 
     def __init__(self, pool: Pool, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
         Args:
           pool: the workers.
-          clip, inputs, plan, folder, make_run: see `Film`.
+          clip, inputs, plan, folder, make_run: see `FilmPainter`.
         """
         super().__init__(clip, inputs, plan, folder, make_run)
         self._pool = pool
 
     def frames(self) -> Generator[PaintedFrame, None, None]:
-        """See `Film.frames`."""
+        """See `FilmPainter.frames`."""
         for frames in self._pool.map(self._paint_shot, self._find_shots()):
             yield from frames
 
@@ -45,4 +45,4 @@ class Shots(Film):
     def _paint_shot(self, shot: Shot) -> list[PaintedFrame]:
         video = dataclasses.replace(self._settings.video, first_frame=shot[0], last_frame=shot[1])
         plan = dataclasses.replace(self._plan, settings=dataclasses.replace(self._settings, video=video))
-        return list(Film(self._clip, self._inputs, plan, self._folder, self._make_run).frames())
+        return list(FilmPainter(self._clip, self._inputs, plan, self._folder, self._make_run).frames())

@@ -66,8 +66,10 @@ class Engine(Protocol):
     ) -> Run:
         """Make a run."""
 
-    def film(self, clip: Any, inputs: Any, plan: Any, folder: Path, watch: Callable[[Any], Any] | None = None) -> Any:
-        """Make a film."""
+    def film_painter(
+        self, clip: Any, inputs: Any, plan: Any, folder: Path, watch: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Make what paints a film."""
 
 
 class Follower(Protocol):

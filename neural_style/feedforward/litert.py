@@ -58,7 +58,7 @@ class LiteRun(OnePassRun):
         def one_pass(image: np.ndarray, style: np.ndarray) -> np.ndarray:
             return model(image=image[np.newaxis], style=style)[0]
 
-        description = style_networks.facts(path)
+        description = style_networks.metadata_of(path)
         paint = margins.with_margin(one_pass, description["architecture"], self._settings.feedforward.shifts)
         return paint, len(description["styles"]), _facts()
 

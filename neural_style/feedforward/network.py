@@ -94,7 +94,7 @@ def save(path: Path, network: Network, pictures: Sequence[Image.Image], training
       pictures: of its styles, in their order; they are stored small.
       training: how it was trained, in JSON's types.
     """
-    facts = {
+    metadata = {
         "neural_style": __version__,
         "architecture": network.architecture,
         "width": network.width,
@@ -105,7 +105,7 @@ def save(path: Path, network: Network, pictures: Sequence[Image.Image], training
         keras_file = Path(folder) / f"network{style_networks.KERAS}"
         network.model.save(keras_file)
         with zipfile.ZipFile(keras_file, "a", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(style_networks.FACTS, json.dumps(facts, indent=1))
+            archive.writestr(style_networks.METADATA, json.dumps(metadata, indent=1))
             for number, picture in enumerate(pictures):
                 archive.writestr(f"{style_networks.PICTURES}/{number}.jpg", _small_jpeg(picture))
         path.write_bytes(keras_file.read_bytes())
@@ -126,15 +126,15 @@ def load(path: Path) -> Network:
     """
     if path.suffix.lower() == onnx_reader.ENDING:
         return _load_onnx(path)
-    facts = style_networks.facts(path)
-    if facts["architecture"] not in ARCHITECTURES:
+    metadata = style_networks.metadata_of(path)
+    if metadata["architecture"] not in ARCHITECTURES:
         raise UserError(
-            f"{str(path)!r} holds a network of the architecture {facts['architecture']!r}, and this version knows "
+            f"{str(path)!r} holds a network of the architecture {metadata['architecture']!r}, and this version knows "
             f"{', '.join(ARCHITECTURES)}."
         )
     if path.suffix.lower() in style_networks.TORCH:
         return _fast_neural_style(torch_reader.load(path), path)
-    network = initialize(facts["architecture"], float(facts["width"]), facts["styles"], seed=0)
+    network = initialize(metadata["architecture"], float(metadata["width"]), metadata["styles"], seed=0)
     hdf5 = style_networks.member(path, style_networks.WEIGHTS)
     try:
         _load_weights(network.model, hdf5)
@@ -160,8 +160,8 @@ def _load_onnx(path: Path) -> Network:
     file = onnx_reader.read(path)
     if not file.style_count:
         return _fast_neural_style(onnx_files.as_torch(file), path)
-    facts = onnx_reader.facts(file, path)
-    network = initialize(facts["architecture"], facts["width"], facts["styles"], seed=0)
+    metadata = onnx_reader.metadata_of(file, path)
+    network = initialize(metadata["architecture"], metadata["width"], metadata["styles"], seed=0)
     assert isinstance(network.layers, Dumoulin)
     onnx_files.fill_dumoulin(network.layers, file.tensors, path)
     return network

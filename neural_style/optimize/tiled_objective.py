@@ -199,7 +199,7 @@ class TiledObjective:
         for tile in tiles(rows, cols, self._size):
             above, left = handover.take(tile, -1)
             crop = cut(image, tile.box_with_margin())
-            yield tile, {"image": crop, "edges": np.array(tile.edges, np.int32), "above": above, "left": left}
+            yield tile, {"image": crop, "at_border": np.array(tile.at_border, np.int32), "above": above, "left": left}
 
     def _cut_maps(self, maps: dict[str, Any], tile: Tile) -> dict[str, Any]:
         """A tile's part of the maps."""
@@ -221,7 +221,7 @@ class TiledObjective:
 
     def _compute_features(self, inputs: dict) -> tuple[dict, Borders, Borders]:
         """The features of a tile, and the borders that it hands on downwards and to the right."""
-        rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["edges"][axis + 1] for axis in (1, 2))
+        rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["at_border"][axis + 1] for axis in (1, 2))
         image = tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])
         outputs = self.network({**inputs, "image": image})
         image_with_margin = tf.cast(inputs["image"], self._dtype)

@@ -89,7 +89,7 @@ def find(levels: Sequence[int], network: NetworkSettings, seed: int, folder: str
     return {level: by_level[level] for level in levels}
 
 
-def _fitting(encoder_facts: Mapping[str, str], folder: str | None) -> dict[int, Path]:
+def _fitting(encoder_metadata: Mapping[str, str], folder: str | None) -> dict[int, Path]:
     """The decoders for a network by level: those of a folder, and bundled ones."""
     if folder is not None and not os.path.isdir(folder):
         raise UserError(f"--decoders takes a folder, and {folder!r} is not a folder.")
@@ -98,9 +98,9 @@ def _fitting(encoder_facts: Mapping[str, str], folder: str | None) -> dict[int, 
         raise UserError(f"--decoders takes a folder of decoders, and {folder!r} contains no {ENDING} file.")
     by_level = {}
     for path in [*sorted(BUILT_IN.glob(f"*{ENDING}")), *own]:
-        facts = facts_of(path)
-        if facts.items() >= encoder_facts.items():
-            by_level[int(facts["level"])] = path
+        metadata = metadata_of(path)
+        if metadata.items() >= encoder_metadata.items():
+            by_level[int(metadata["level"])] = path
     return by_level
 
 
@@ -119,7 +119,7 @@ def _format_flags(network: NetworkSettings, *names: str) -> str:
     return " ".join(f"--{name}={getattr(network, name)}" for name in names)
 
 
-def facts_of(path: Path) -> dict[str, str]:
+def metadata_of(path: Path) -> dict[str, str]:
     """Read the description of a decoder's file; empty where it is not one of ours.
 
     Raises:
@@ -127,7 +127,7 @@ def facts_of(path: Path) -> dict[str, str]:
     """
     try:
         with safe_open(path, "np") as file:
-            facts = file.metadata() or {}
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise UserError(f"Expected a decoder in {str(path)!r}, but it can't be read as one: {error}") from error
-    return facts if facts.get("level", "").isdigit() else {}
+    return metadata if metadata.get("level", "").isdigit() else {}

@@ -153,8 +153,8 @@ def _numbers(tensor: Any) -> np.ndarray:
     return numpy_helper.to_array(tensor)
 
 
-def facts(file: OnnxFile, path: Path) -> dict[str, Any]:
-    """The description of a file's network; see `style_networks.facts`. Published styles have no names, but numbers."""
+def metadata_of(file: OnnxFile, path: Path) -> dict[str, Any]:
+    """A file's metadata; see `style_networks.metadata_of`. Published styles have no names, but numbers."""
     count = file.style_count
     if count:
         return {

@@ -40,15 +40,15 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
         flag = "band_decoder" if job.training.band_decoder else "decoder"
         raise UserError(f"--{flag} takes no styles, received {' '.join(job.words)}: leave them out.", exit_code=2)
     settings = job.training
-    facts = (decoders.band_encoder if settings.band_decoder else decoders.encoder)(job.network, settings.seed)
-    identity = {**facts, **job.identity(settings)}
+    encoder = (decoders.band_encoder if settings.band_decoder else decoders.encoder)(job.network, settings.seed)
+    identity = {**encoder, **job.identity(settings)}
     crops = job.crops()
     cache = make_cache()
     training, save = _start(job, crops, cache)
     report = _Report()
 
     def finish() -> None:
-        metadata = {**facts, "steps": str(settings.steps), "neural_style": __version__}
+        metadata = {**encoder, "steps": str(settings.steps), "neural_style": __version__}
         files.write_whole(job.path, lambda partial: save(partial, training.decoder(), metadata))
 
     train(job, training, identity, crops, report, finish)

@@ -90,14 +90,14 @@ def _check_start(job: TrainingJob) -> dict[str, Any] | None:
       UserError: it is not a network, or its architecture or width is not the requested one.
     """
     path = job.training.init_from
-    facts = style_networks.facts(Path(path)) if path else None
-    if facts is None:
+    metadata = style_networks.metadata_of(Path(path)) if path else None
+    if metadata is None:
         return None
     for name in ("architecture", "width"):
-        if name in job.given and facts[name] != getattr(job.styles, name):
-            actual = "its own" if facts[name] is None else str(facts[name]).removesuffix(".0")
+        if name in job.given and metadata[name] != getattr(job.styles, name):
+            actual = "its own" if metadata[name] is None else str(metadata[name]).removesuffix(".0")
             raise UserError(f"--{name}={job.given[name]}, and {path!r} has {actual}: leave it out.")
-    return facts["training"]
+    return metadata["training"]
 
 
 def style_names(job: TrainingJob) -> list[str]:

@@ -118,12 +118,12 @@ class Learning:
           UserError: the styles can't be trained.
         """
         trunk = _trunk(job)
-        facts = style_networks.facts(trunk)
+        metadata = style_networks.metadata_of(trunk)
         self._job, self.names = job, style_names(job)
-        _check(job, facts, self.names)
+        _check(job, metadata, self.names)
         self._pictures, styles = load_styles(job, self.names)
         photograph = load_shown(job.styles.shows) if job.styles.shows else None
-        kept = 0 if job.styles.only_styles else len(facts["styles"])
+        kept = 0 if job.styles.only_styles else len(metadata["styles"])
         self._pictures += [style_networks.read_picture(trunk, number) for number in range(kept)]
         inputs = [*job.words, str(trunk)]
         self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
@@ -137,7 +137,7 @@ class Learning:
         self.network, self.training = network_setup.start_style_training(
             job.training, job.styles, job.loss, job.network, self.names, styles, beginning, cache
         )
-        self.report = NetworkReport(job, self.network, photograph, facts["training"], shown_styles=len(self.names))
+        self.report = NetworkReport(job, self.network, photograph, metadata["training"], shown_styles=len(self.names))
 
     def steps(self) -> "Iterator[NetworkProgress]":
         """Take the steps that are left; yield the progress of each once it is reported."""
@@ -165,7 +165,7 @@ def _trunk(job: TrainingJob) -> Path:
     return Path(job.styles.add_to)
 
 
-def _check(job: TrainingJob, facts: Mapping[str, Any], names: Sequence[str]) -> None:
+def _check(job: TrainingJob, metadata: Mapping[str, Any], names: Sequence[str]) -> None:
     """Raise a UserError where the styles can't be added to the network, or a flag has no effect."""
     unused = [name for name in OF_WHOLE_NETWORKS if name in job.given]
     if unused:
@@ -174,9 +174,9 @@ def _check(job: TrainingJob, facts: Mapping[str, Any], names: Sequence[str]) -> 
             exit_code=2,
         )
     trunk = job.styles.add_to
-    if facts["architecture"] == "msg":
+    if metadata["architecture"] == "msg":
         raise UserError(f"--add_to takes a network whose styles have γ and β, and {trunk!r} is msg: name another.")
-    taken = [] if job.styles.only_styles else [name for name in names if name in facts["styles"]]
+    taken = [] if job.styles.only_styles else [name for name in names if name in metadata["styles"]]
     if taken:
         raise UserError(
             f"{trunk!r} has a style {taken[0]!r} already: rename the painting's file, or add --only_styles."

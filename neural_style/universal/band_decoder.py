@@ -103,16 +103,16 @@ def initialize(units: Mapping[int, float], seed: int) -> BandDecoder:
     return BandDecoder(units, weights)
 
 
-def save(path: Path, band_decoder: BandDecoder, facts: Mapping[str, str]) -> None:
+def save(path: Path, band_decoder: BandDecoder, metadata: Mapping[str, str]) -> None:
     """Write a decoder, see `decoder.pack`, with metadata for `decoders.find_for` and for people.
 
     Args:
       path: of a .safetensors file.
       band_decoder: with arrays as weights.
-      facts: `decoders.band_encoder` of its network, and any other metadata.
+      metadata: `decoders.band_encoder` of its network, and any other metadata.
     """
     units = " ".join(repr(band_decoder.units[level]) for level in LEVELS)
-    save_file(decoder.pack(band_decoder.weights), path, {**facts, "level": str(LEVELS[0]), "units": units})
+    save_file(decoder.pack(band_decoder.weights), path, {**metadata, "level": str(LEVELS[0]), "units": units})
 
 
 def load(path: Path) -> BandDecoder:
@@ -121,9 +121,9 @@ def load(path: Path) -> BandDecoder:
     Raises:
       UserError: the file is not a band decoder, or its tensors have other shapes.
     """
-    facts = decoders.facts_of(path)
+    metadata = decoders.metadata_of(path)
     try:
-        units = dict(zip(LEVELS, map(float, facts["units"].split()), strict=True))
+        units = dict(zip(LEVELS, map(float, metadata["units"].split()), strict=True))
         weights = decoder.unpack(load_file(path), kernel_shapes())
         if not all(unit > 0 for unit in units.values()):
             raise ValueError("its units are not positive numbers")

@@ -99,15 +99,15 @@ def initialize(network: str, level: int, unit: float, seed: int) -> Decoder:
     return Decoder(level, unit, weights)
 
 
-def save(path: Path, decoder: Decoder, facts: Mapping[str, str]) -> None:
+def save(path: Path, decoder: Decoder, metadata: Mapping[str, str]) -> None:
     """Write a decoder, see `pack`, with metadata for `decoders.find` and for people.
 
     Args:
       path: of a .safetensors file.
       decoder: with arrays as weights.
-      facts: `decoders.encoder` of its network, and any other metadata.
+      metadata: `decoders.encoder` of its network, and any other metadata.
     """
-    save_file(pack(decoder.weights), path, {**facts, "level": str(decoder.level), "unit": repr(decoder.unit)})
+    save_file(pack(decoder.weights), path, {**metadata, "level": str(decoder.level), "unit": repr(decoder.unit)})
 
 
 def pack(weights: Weights) -> dict[str, np.ndarray]:
@@ -144,10 +144,10 @@ def load(path: Path) -> Decoder:
     Raises:
       UserError: the file is not a decoder, or its tensors do not have the shapes of its network.
     """
-    facts = decoders.facts_of(path)
+    metadata = decoders.metadata_of(path)
     try:
-        level, unit = int(facts["level"]), float(facts["unit"])
-        weights = unpack(load_file(path), kernel_shapes(facts["network"], level))
+        level, unit = int(metadata["level"]), float(metadata["unit"])
+        weights = unpack(load_file(path), kernel_shapes(metadata["network"], level))
         if not unit > 0:
             raise ValueError("its unit is not a positive number")
     except (KeyError, ValueError, OSError, SafetensorError) as error:

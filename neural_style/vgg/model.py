@@ -55,8 +55,8 @@ def build(
     Returns:
       A model from RGB images [batch, rows, cols, 3] float64 in 0..255 to a dict of features
       [batch, rows / stride, cols / stride, filters] by layer, with the images themselves as "image", in float64
-      for that `dtype`, else in float32. A tiled model maps a dict with "image", "edges", "above" and "left" to a dict
-      with "features", "below" and "right": what `tile_borders.TileBorder` takes and hands on, by layer.
+      for that `dtype`, else in float32. A tiled model maps a dict with "image", "at_border", "above" and "left" to a
+      dict with "features", "below" and "right": what `tile_borders.TileBorder` takes and hands on, by layer.
 
     Raises:
       UserError: Keras uses another backend than TensorFlow.

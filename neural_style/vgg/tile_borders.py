@@ -26,18 +26,18 @@ class TileBorder(keras.layers.Layer):
         super().__init__(**kwargs)
         self._kept, self._padding = kept, padding
 
-    def call(self, x: tf.Tensor, above: tf.Tensor, left: tf.Tensor, edges: tf.Tensor) -> tuple:
+    def call(self, x: tf.Tensor, above: tf.Tensor, left: tf.Tensor, at_border: tf.Tensor) -> tuple:
         """
         Args:
           x: [1, rows, cols, channels].
           above, left: the borders received, [1, kept, cols, channels] and [1, rows + kept, kept, channels]; tensors
             without elements at the image's border.
-          edges: whether the tile touches the image's top, left, bottom and right border, 0 or 1.
+          at_border: whether the tile touches the image's top, left, bottom and right border, 0 or 1.
 
         Returns:
           The next layer's input, and the borders to hand on downwards and to the right.
         """
-        top, first, bottom, last = tf.unstack(edges)
+        top, first, bottom, last = tf.unstack(at_border)
         x, below = self._join(x, above, 1, top, bottom)
         x, right = self._join(x, left, 2, first, last)
         return x, below, right
@@ -115,7 +115,7 @@ class TileBorders:
     """All `TileBorder` layers of a Keras functional model, with the model's inputs and outputs for them.
 
     Attributes:
-      inputs: "edges"; "above" and "left", each a dict by the name of the layer that follows.
+      inputs: "at_border"; "above" and "left", each a dict by the name of the layer that follows.
       outputs: "below" and "right", each such a dict.
     """
 
@@ -125,7 +125,8 @@ class TileBorders:
           dtype: of the features.
         """
         self._dtype = dtype
-        self.inputs = {"edges": keras.Input(batch_shape=(4,), dtype="int32", name="edges"), "above": {}, "left": {}}
+        at_border = keras.Input(batch_shape=(4,), dtype="int32", name="at_border")
+        self.inputs = {"at_border": at_border, "above": {}, "left": {}}
         self.outputs: dict[str, dict[str, Any]] = {"below": {}, "right": {}}
 
     def join(self, x: tf.Tensor, name: str, kept: int, padding: str) -> Any:
@@ -140,7 +141,7 @@ class TileBorders:
             return x
         above, left = (keras.Input((None, None, x.shape[-1]), dtype=self._dtype) for _ in range(2))
         layer = TileBorder(kept, padding, name=f"{name}_border", dtype=self._dtype)
-        x, below, right = layer(x, above, left, self.inputs["edges"])
+        x, below, right = layer(x, above, left, self.inputs["at_border"])
         self.inputs["above"][name] = above
         self.inputs["left"][name] = left
         self.outputs["below"][name] = below

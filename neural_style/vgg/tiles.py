@@ -17,17 +17,17 @@ class Tile:
     Attributes:
       place: row and column in the grid of tiles.
       box: in pixels of the image.
-      edges: whether it touches the image's top, left, bottom and right border, 0 or 1.
+      at_border: whether it touches the image's top, left, bottom and right border, 0 or 1.
     """
 
     place: tuple[int, int]
     box: Box
-    edges: Box
+    at_border: Box
 
     def box_with_margin(self) -> Box:
         """Return the box with one more row and column where the image continues, for differences of pixels."""
         top, left, bottom, right = self.box
-        return top, left, bottom + 1 - self.edges[2], right + 1 - self.edges[3]
+        return top, left, bottom + 1 - self.at_border[2], right + 1 - self.at_border[3]
 
     def at(self, network: str, layer: str) -> Box:
         """Return the tile's box within the features of `layer`, in positions; for "image", in pixels."""
@@ -36,7 +36,7 @@ class Tile:
         reach, stride = vgg_layers.reach(network, [layer]), vgg_layers.stride(layer)
         top, left, bottom, right = (
             edge // stride if border else (edge - reach) // stride
-            for edge, border in zip(self.box, self.edges, strict=True)
+            for edge, border in zip(self.box, self.at_border, strict=True)
         )
         return top, left, bottom, right
 

@@ -42,7 +42,7 @@ class PaintedFrame:
     facts: dict[str, Any]
 
 
-class Film:
+class FilmPainter:
     """Paints a clip into a folder of frames, from which an interrupted film resumes."""
 
     def __init__(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):

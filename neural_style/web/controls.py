@@ -113,7 +113,7 @@ def style_choices(own_name: str | None) -> list[tuple[str, str]]:
 
 
 def _bundled_styles() -> list[str]:
-    return style_networks.facts(style_networks.by_name()[NETWORK])["styles"]
+    return style_networks.metadata_of(style_networks.by_name()[NETWORK])["styles"]
 
 
 def _make_style_control(is_shown: bool, values: Mapping[str, Any]) -> Control:

@@ -58,7 +58,7 @@ def make_own(photos: list[Path], paintings: Path, own: Path) -> Image.Image:
 def main() -> None:
     """Makes the pictures."""
     photo_folder, painting_folder = map(Path, sys.argv[1:3])
-    names = style_networks.facts(style_networks.by_name()["painters"])["styles"]
+    names = style_networks.metadata_of(style_networks.by_name()["painters"])["styles"]
     named = [name for name in names if not name.startswith(PUBLISHED)]
     published = [name for name in names if name.startswith(PUBLISHED)]
     shown, inspected = ([photo_folder / f"{name}.jpg" for name in group] for group in (SHOWN, INSPECTED))
