@@ -1,5 +1,6 @@
 """Training of decoders and of networks that paint: crops, losses, steps, states, and the command."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -140,6 +141,10 @@ def test_a_decoder_starts_from_a_lower_one(tmp_path):
     assert found[19].features < 0.7 * found[0].features
     with pytest.raises(UserError, match="--init_from takes a decoder of a level up to 1"):
         start_decoder(decoder=1, init_from=str(tmp_path / "2.safetensors"))
+    other = dataclasses.replace(NETWORK, network="vgg19")
+    decoder.save(tmp_path / "4.safetensors", decoder.initialize("vgg19", 4, 100.0, 5), decoders.encoder(other, 0))
+    with pytest.raises(UserError, match="of vgg16, and .* is one of another network"):
+        start_decoder(decoder=4, init_from=str(tmp_path / "4.safetensors"))
 
 
 def test_a_decoder_starts_from_one_of_its_level(tmp_path):

@@ -188,9 +188,10 @@ def _load_start(path: str, network: str, level: int) -> Decoder:
     decoder, shapes = load(Path(path)), kernel_shapes(network, level)
     fits = all(shapes.get(name) == kernel.shape for name, (kernel, _) in decoder.weights.items())
     if decoder.level > level or not fits:
+        received = f"one of level {decoder.level}" if decoder.level > level else "one of another network"
         raise UserError(
-            f"--init_from takes a decoder of a level up to {level} of {network}, and {path!r} is one of level "
-            f"{decoder.level}: name another, or leave out --init_from."
+            f"--init_from takes a decoder of a level up to {level} of {network}, and {path!r} is {received}: name "
+            "another, or leave out --init_from."
         )
     return decoder
 

@@ -53,14 +53,14 @@ class UploadFolder:
     Uploads beyond the bound are refused. Results are always written, and the oldest ones make room.
     """
 
-    def __init__(self, folder: str, max_upload: int):
+    def __init__(self, folder: str, max_upload_bytes: int):
         """
         Args:
           folder: path of the folder.
-          max_upload: the largest file, in bytes.
+          max_upload_bytes: the size of the largest file.
         """
         self._folder = os.path.realpath(folder)
-        self._max_upload = max_upload
+        self._max_upload_bytes = max_upload_bytes
         self._permanent: set[str] = set()
         self._lock = threading.Lock()
         self._uploads: dict[str, tuple[str, int]] = {}
@@ -95,7 +95,7 @@ class UploadFolder:
           Refusal: the upload is malformed, too large, too slow or interrupted, or the folder is full.
         """
         subnet = subnet_of_request(scope)
-        meter = _Meter(self, subnet, receive, self._max_upload + FORM_BYTES)
+        meter = _Meter(self, subnet, receive, self._max_upload_bytes + FORM_BYTES)
         try:
             with self._shares.hold(subnet):
                 async with asyncio.timeout(TOTAL_SECONDS):
@@ -113,7 +113,7 @@ class UploadFolder:
             file = form["files"]
             if not isinstance(file, UploadFile):
                 raise Refusal(400, "Expected a form with one file.")
-            if file.size > self._max_upload:
+            if file.size > self._max_upload_bytes:
                 raise Refusal(413, TOO_LARGE)
             return await asyncio.to_thread(self._store, file.file, file.filename or "", subnet)
 
@@ -144,8 +144,8 @@ class UploadFolder:
           Refusal: there is no room for them.
         """
         self._count(subnet, byte_count)
-        is_full = self._upload_bytes > UPLOADS_FACTOR * self._max_upload
-        if is_full or self._bytes_of_subnet[subnet] > UPLOADS_FACTOR_OF_SUBNET * self._max_upload:
+        is_full = self._upload_bytes > UPLOADS_FACTOR * self._max_upload_bytes
+        if is_full or self._bytes_of_subnet[subnet] > UPLOADS_FACTOR_OF_SUBNET * self._max_upload_bytes:
             raise Refusal(507, "There is no room for files at the moment: come back in an hour.")
 
     def _count(self, subnet: str, byte_count: int) -> None:
@@ -175,7 +175,7 @@ class UploadFolder:
 
     def _remove_oldest(self, results: list[tuple[float, str, int]]) -> None:
         """Remove results, given as (time, path, bytes), until the rest has room."""
-        surplus = sum(size for _, _, size in results) - RESULTS_FACTOR * self._max_upload
+        surplus = sum(size for _, _, size in results) - RESULTS_FACTOR * self._max_upload_bytes
         for _, path, size in sorted(results):
             if surplus <= 0:
                 return
