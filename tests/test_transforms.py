@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import reference
 
-from neural_style.universal.painter import apply_maps
+from neural_style.universal.painter import apply_transforms
 from neural_style.universal.transforms import TRANSFORMS, MomentAccumulator, adain, interpolate, measure, wct
 
 VALUES = {name: np.array(value) for name, value in reference("universal.json").items()}
@@ -12,7 +13,7 @@ CONTENT, STYLE, OTHER = VALUES["content"], VALUES["style"], VALUES["other"]
 
 
 def moved(features, affine):
-    return features @ affine.matrix + affine.offset
+    return affine(tf.constant(features)).numpy()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_coloured_features_have_the_styles_statistics(rng):
     wanted = measure(style)
     for name, transform in TRANSFORMS.items():
         affine = transform(measure(content), [wanted], [1])
-        found = measure(apply_maps(content[np.newaxis], [affine], None).numpy()[0])
+        found = measure(apply_transforms(content[np.newaxis], [affine], None).numpy()[0])
         scale = wanted.covariance.max()
         np.testing.assert_allclose(found.mean, wanted.mean, atol=1e-4 * np.abs(wanted.mean).max())
         if name == "wct":
@@ -117,11 +118,13 @@ def test_alpha_0_is_the_identity_and_units_have_no_effect(transform):
 
 
 def test_shares_mix_regions_and_keep_the_rest():
-    maps = [transform(measure(CONTENT), [measure(style)], [1]) for transform, style in ((wct, STYLE), (adain, OTHER))]
+    transforms = [
+        transform(measure(CONTENT), [measure(style)], [1]) for transform, style in ((wct, STYLE), (adain, OTHER))
+    ]
     shares = np.array([[[1, 0], [0, 1]], [[0, 0], [0.5, 0.25]]])
     features = CONTENT[:4].reshape(2, 2, 6)
-    found = apply_maps(features, maps, shares).numpy()
-    first, second = (moved(features, each) for each in maps)
+    found = apply_transforms(features, transforms, shares).numpy()
+    first, second = (moved(features, each) for each in transforms)
     np.testing.assert_allclose(found[0, 0], first[0, 0])
     np.testing.assert_allclose(found[0, 1], second[0, 1])
     np.testing.assert_allclose(found[1, 0], features[1, 0])

@@ -16,7 +16,7 @@ from neural_style.universal import positions
 from neural_style.universal.band_codec import BandCodec, BandFeatures, crop
 from neural_style.universal.band_decoder import LEVELS, STRIDES
 from neural_style.universal.haar import BANDS
-from neural_style.universal.painter import apply_maps
+from neural_style.universal.painter import apply_transforms
 from neural_style.universal.transforms import (
     CHANNEL_WISE,
     TRANSFORMS,
@@ -33,19 +33,19 @@ STRIDE = STRIDES[DEEPEST]
 
 
 @dataclasses.dataclass(frozen=True)
-class LevelMaps:
-    """The maps of a level's features, each by region; none leaves them unchanged.
+class LevelTransforms:
+    """The transforms of a level's features. Each list has one transform for each region; an empty one changes nothing.
 
     Attributes:
-      encoded: of the content's low band and of its other bands, in this order; those that are left out stay unchanged.
-      decoded: of the low band that is decoded.
+      encoded: those of the content's low band, then those of each of its bands. Bands that are left out stay unchanged.
+      decoded: those of the low band that is decoded.
     """
 
     encoded: Sequence[Sequence[Affine]] = ()
     decoded: Sequence[Affine] = ()
 
     def of_encoded(self, index: int) -> Sequence[Affine]:
-        """The maps of the content's low band (`index` 0) or of one of its bands."""
+        """Those of the content's low band (`index` 0) or of one of its bands."""
         return self.encoded[index] if index < len(self.encoded) else ()
 
 
@@ -53,8 +53,9 @@ class BandPainter:
     """Paints a scene in one pass.
 
     First the content's own features take the styles' statistics. Then each level's low band, which is decoded from the
-    level above, takes them once more, with what decoding loses of the content's own. So the levels are measured one
-    after the other. Statistics are sums over positions: each measurement is a pass over the tiles.
+    deeper level, takes them once more, after a share of what decoding loses of the content is added (--detail). So the
+    levels are measured one after the other. Statistics are sums over positions: each measurement is a pass over the
+    tiles.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class BandPainter:
           settings: of universal style transfer.
           tile: side of the tiles in pixels; None processes images whole.
           cache: keeps the statistics of styles, for the next picture or frame.
-          key: of `codec` there.
+          key: identifies `codec` in the cache.
         """
         self._codec, self._settings = codec, settings
         self._transform, self._is_channel_wise = TRANSFORMS[method], method in CHANNEL_WISE
@@ -95,22 +96,22 @@ class BandPainter:
         """Paint an image: RGB [rows, cols, 3] in 0..255 to float32 of the same shape and range."""
         padded = positions.pad(image.clip(0, 255), STRIDE)
         boxes = positions.boxes(padded.shape, self._tile)
-        # What a single box was decoded to is kept, so that it is computed once for all passes.
-        parts = functools.lru_cache(maxsize=1)(functools.partial(self._part, padded))
-        maps = dict.fromkeys(LEVELS, LevelMaps())
+        # An image in one box is encoded and decoded once for all passes; tiles are computed again in each pass.
+        part_of = functools.lru_cache(maxsize=1)(functools.partial(self._part, padded))
+        transforms = dict.fromkeys(LEVELS, LevelTransforms())
         if self._settings.alpha:
             weights = {
                 level: positions.weights(self._shares_at(level), image.shape, STRIDE, STRIDES[level], self._margin)
                 for level in LEVELS
             }
-            maps |= self._maps_of_content(parts, boxes, weights)
+            transforms |= self._transforms_of_content(part_of, boxes, weights)
             for level in self._settings.levels:
                 if level != DEEPEST:
-                    decoded = self._maps_of_decoded(parts, boxes, level, maps, weights[level])
-                    maps[level] = dataclasses.replace(maps[level], decoded=decoded)
+                    decoded = self._transforms_of_decoded(part_of, boxes, level, transforms, weights[level])
+                    transforms[level] = dataclasses.replace(transforms[level], decoded=decoded)
         painted = np.empty(padded.shape, np.float32)
         for box in boxes:
-            painted[box[0] : box[2], box[1] : box[3]] = parts(box).image(maps)
+            painted[box[0] : box[2], box[1] : box[3]] = part_of(box).image(transforms)
         painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
         return color.grey(painted) if self._grey else painted
 
@@ -122,52 +123,52 @@ class BandPainter:
         features = self._codec.encode(padded, outer)
         return _Part(self._codec, pixels, features, outer, box, shares, self._settings.detail)
 
-    def _maps_of_content(
-        self, parts: Callable[[Box], "_Part"], boxes: Sequence[Box], weights: Mapping[int, np.ndarray | None]
-    ) -> dict[int, LevelMaps]:
-        """The maps of the content's own features, by level.
+    def _transforms_of_content(
+        self, part_of: Callable[[Box], "_Part"], boxes: Sequence[Box], weights: Mapping[int, np.ndarray | None]
+    ) -> dict[int, LevelTransforms]:
+        """The transforms of the content's own features, by level.
 
         Args:
-          parts: encodes a box.
+          part_of: encodes a box.
           boxes: all of them.
           weights: of each region at each position, by level.
         """
         moments = self._moments(len(self._regions))
         for box in boxes:
-            part = parts(box)
+            part = part_of(box)
             for level, groups in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
                 for group, features in zip(groups, part.encoded(level), strict=False):  # bands may be left as they are
                     add_by_region(group, part.inside(features, level), box_weights)
         return {
-            level: LevelMaps([self._affines(group, level, index) for index, group in enumerate(groups)])
+            level: LevelTransforms([self._affines(group, level, index) for index, group in enumerate(groups)])
             for level, groups in moments.items()
         }
 
-    def _maps_of_decoded(
+    def _transforms_of_decoded(
         self,
-        parts: Callable[[Box], "_Part"],
+        part_of: Callable[[Box], "_Part"],
         boxes: Sequence[Box],
         level: int,
-        maps: Mapping[int, LevelMaps],
+        transforms: Mapping[int, LevelTransforms],
         weights: np.ndarray | None,
     ) -> list[Affine]:
-        """The maps of a level's decoded low band, by region; for the arguments see `_maps_of_content`."""
+        """The transforms of a level's decoded low band, by region; for the arguments see `_transforms_of_content`."""
         moments = [self._accumulator() for _ in self._regions]
         for box in boxes:
-            part = parts(box)
-            inside = part.inside(part.low(level, maps), level)
+            part = part_of(box)
+            inside = part.inside(part.low(level, transforms), level)
             add_by_region(moments, inside, positions.crop(weights, box, STRIDES[level]))
         return self._affines(moments, level, 0)
 
     def _affines(self, moments: Sequence[MomentAccumulator], level: int, index: int) -> list[Affine]:
-        """The maps of a level's low band (`index` 0) or of one of its bands to the styles' statistics, by region."""
+        """The transforms of a level's low band (`index` 0) or of one of its bands, one for each region."""
         strength = self._settings.alpha * (1 - self._settings.detail if index else 1)
-        maps = []
+        transforms = []
         for accumulator, styles, region in zip(moments, self._styles, self._regions, strict=True):
             affine = self._transform(accumulator.statistics(), [style[level][index] for style in styles], region.blend)
-            maps.append(interpolate(affine, strength))
-        return maps
+            transforms.append(interpolate(affine, strength))
+        return transforms
 
     def _measure_style(self, style: np.ndarray) -> dict[int, list[Statistics]]:
         """The statistics of a style's low band and bands by level."""
@@ -177,22 +178,22 @@ class BandPainter:
             features = self._codec.encode(padded, box)
             for level, groups in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
-                for group, band in zip(groups, features.of(level), strict=False):  # as in `_maps_of_content`
+                for group, band in zip(groups, features.of(level), strict=False):  # as in `_transforms_of_content`
                     add_by_region(group, band, box_weights)
         return {level: [accumulator.statistics() for (accumulator,) in groups] for level, groups in moments.items()}
 
     def _moments(self, regions: int) -> dict[int, list[list[MomentAccumulator]]]:
         """Accumulators by level for its low band and bands, each for a number of regions."""
         return {
-            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._map_count(level))]
+            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._band_count(level))]
             for level in self._settings.levels
         }
 
     def _accumulator(self) -> MomentAccumulator:
         return MomentAccumulator(self._is_channel_wise)
 
-    def _map_count(self, level: int) -> int:
-        """How many of a level's maps are transformed: its low band, and its bands unless they are the photograph's."""
+    def _band_count(self, level: int) -> int:
+        """How many of a level's bands are transformed: the low band, and the others unless --detail keeps them."""
         return 1 if level == DEEPEST or self._settings.detail == 1 else 1 + BANDS
 
     def _shares_at(self, level: int) -> np.ndarray | None:
@@ -203,7 +204,7 @@ class BandPainter:
 
 
 class _Part:
-    """A part of an image, which is decoded level by level as the maps of the levels become known."""
+    """A part of an image, which is decoded level by level as their transforms become known."""
 
     def __init__(
         self,
@@ -223,7 +224,7 @@ class _Part:
           outer: the `decoder_box` of `box`.
           box: the part.
           shares: of each region at each position of `outer`, by level.
-          detail: the share that is added again of what decoding loses of the content.
+          detail: the share of what decoding loses of the content that is added again.
         """
         self._codec, self._features, self._shares, self._detail = codec, features, shares, detail
         self._pixels = pixels
@@ -238,24 +239,25 @@ class _Part:
         """What features of a level [rows, cols, channels] have within the box."""
         return crop(features, self._outer, self._box, STRIDES[level])
 
-    def image(self, maps: Mapping[int, LevelMaps]) -> np.ndarray:
+    def image(self, transforms: Mapping[int, LevelTransforms]) -> np.ndarray:
         """The decoded part, RGB [rows, cols, 3] about 0..255."""
         lost = self._pixels - self._reconstruction(1)
-        return np.asarray(crop(self._decode(1, maps) + self._detail * lost, self._outer, self._box, 1))
+        return np.asarray(crop(self._decode(1, transforms) + self._detail * lost, self._outer, self._box, 1))
 
-    def low(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
-        """The low band of a level, decoded from the level above, with what decoding loses of the content's own.
+    def low(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
+        """The low band of a level, decoded from the deeper level, plus `detail` times what decoding loses.
 
         Args:
           level: the level.
-          maps: of the levels above, and of the content's own features of this one.
+          transforms: of the deeper levels, and of the content's own features of this one. They must not change between
+            two calls, since the low band is kept.
         """
         if level not in self._lows:
-            group, shares = maps[level].of_encoded(0), self._shares[level]
-            low = apply_maps(self.encoded(level)[0], group, shares)
+            of_low, shares = transforms[level].of_encoded(0), self._shares[level]
+            low = apply_transforms(self.encoded(level)[0], of_low, shares)
             if level != DEEPEST:
-                lost = low - apply_maps(self._reconstruction(level + 1), group, shares)
-                low = self._decode(level + 1, maps) + self._detail * lost
+                lost = low - apply_transforms(self._reconstruction(level + 1), of_low, shares)
+                low = self._decode(level + 1, transforms) + self._detail * lost
             self._lows[level] = low
         return self._lows[level]
 
@@ -264,14 +266,15 @@ class _Part:
         low, *bands = self.encoded(level)
         return self._codec.decode(low, bands, level)
 
-    def _decode(self, level: int, maps: Mapping[int, LevelMaps]) -> tf.Tensor:
+    def _decode(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
         """Decode a level to the low band below it, or to the image."""
-        shares, level_maps = self._shares[level], maps[level]
-        low = apply_maps(self.low(level, maps), level_maps.decoded, shares)
+        shares, level_transforms = self._shares[level], transforms[level]
+        low = apply_transforms(self.low(level, transforms), level_transforms.decoded, shares)
         encoded = enumerate(self.encoded(level)[1:], start=1)
-        bands = [apply_maps(band, level_maps.of_encoded(index), shares) for index, band in encoded]
+        bands = [apply_transforms(band, level_transforms.of_encoded(index), shares) for index, band in encoded]
         return self._codec.decode(low, bands, level)
 
 
 def _bytes_of(statistics: Mapping[int, Sequence[Statistics]]) -> int:
-    return sum(of_band.covariance.nbytes for of_level in statistics.values() for of_band in of_level)
+    # Twice, since the root of a covariance is kept too.
+    return sum(2 * of_band.covariance.nbytes for of_level in statistics.values() for of_band in of_level)

@@ -65,19 +65,19 @@ class Painter:
         # The features of a single box are kept, so that they are computed once for both passes.
         features_of_all = self._codec.encode(padded, boxes[0], [level])[level] if len(boxes) == 1 else None
         weights = positions.weights(shares, image.shape, self._stride, stride)
-        maps = self._maps(padded, level, weights, features_of_all)
+        transforms = self._make_transforms(padded, level, weights, features_of_all)
         painted = np.empty(padded.shape, np.float32)
         for box in boxes:
             outer = self._codec.decoder_box(box, level, padded.shape)
             features = features_of_all
             if features is None:
                 features = self._codec.encode(padded, outer, [level])[level]
-            transformed = apply_maps(features, maps, positions.crop(shares, outer, stride))
+            transformed = apply_transforms(features, transforms, positions.crop(shares, outer, stride))
             painted[box[0] : box[2], box[1] : box[3]] = self._codec.decode(transformed, outer, box, level)
         painted = painted[: image.shape[0], : image.shape[1]].clip(0, 255)
         return color.grey(painted) if self._grey else painted
 
-    def _maps(
+    def _make_transforms(
         self, padded: np.ndarray, level: int, weights: np.ndarray | None, features_of_all: tf.Tensor | None
     ) -> list[Affine]:
         """The map of each region's features; none where --alpha is 0.
@@ -91,16 +91,16 @@ class Painter:
         if self._settings.alpha == 0:
             return []
         contents = self._measure_regions(padded, level, weights, features_of_all)
-        maps = []
+        transforms = []
         for content, styles, region in zip(contents, self._styles, self._regions, strict=True):
             affine = self._transform(content, [style[level] for style in styles], region.blend)
-            maps.append(interpolate(affine, self._settings.alpha))
-        return maps
+            transforms.append(interpolate(affine, self._settings.alpha))
+        return transforms
 
     def _measure_regions(
         self, padded: np.ndarray, level: int, weights: np.ndarray | None, features_of_all: tf.Tensor | None
     ) -> list[Statistics]:
-        """The statistics of each region's features; for the arguments see `_maps`."""
+        """The statistics of each region's features; for the arguments see `_make_transforms`."""
         moments = [MomentAccumulator() for _ in self._regions]
         for box in positions.boxes(padded.shape, self._tile):
             features = features_of_all
@@ -122,19 +122,20 @@ class Painter:
         return {level: accumulator.statistics() for level, accumulator in moments.items()}
 
 
-def apply_maps(features: tf.Tensor | np.ndarray, maps: Sequence[Affine], shares: np.ndarray | None) -> tf.Tensor:
-    """Apply the map of each region to features.
+def apply_transforms(
+    features: tf.Tensor | np.ndarray, transforms: Sequence[Affine], shares: np.ndarray | None
+) -> tf.Tensor:
+    """Apply the transform of each region to features.
 
     Args:
       features: [rows, cols, channels].
-      maps: one for each region; none leaves the features unchanged.
+      transforms: one for each region; none leaves the features unchanged.
       shares: of each region at each position [rows, cols, regions]; where they add up to less than 1, the rest is left
         unchanged. None is one region everywhere.
     """
     unchanged = result = tf.convert_to_tensor(features)
-    for index, affine in enumerate(maps):
-        matrix, offset = (tf.cast(part, unchanged.dtype) for part in (affine.matrix, affine.offset))
-        mapped = tf.tensordot(unchanged, matrix, 1) + offset
+    for index, affine in enumerate(transforms):
+        mapped = affine(unchanged)
         if shares is None:
             result = mapped
         else:

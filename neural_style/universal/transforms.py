@@ -5,6 +5,7 @@ covariance, which are sums over positions, so that an image can be processed til
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -46,7 +47,7 @@ class MomentAccumulator:
         """
         rows = tf.reshape(features, [-1, features.shape[-1]])
         if self._origin is None:
-            self._origin = tf.reduce_mean(tf.cast(rows, tf.float64), axis=0)
+            self._origin = tf.reduce_mean(tf.cast(rows[:CHUNK], tf.float64), axis=0)
         for start in range(0, len(rows), CHUNK):
             chunk = slice(start, start + CHUNK)
             self._add_chunk(rows[chunk], None if weights is None else weights.reshape(-1, 1)[chunk])
@@ -55,18 +56,15 @@ class MomentAccumulator:
         """Add features [positions, channels] with weights [positions, 1]."""
         dtype = rows.dtype if self._channel_wise else tf.float64
         centred = tf.cast(rows, dtype) - tf.cast(self._origin, dtype)
-        if weights is None:
-            weighted = centred
-            self._count += len(rows)
-        else:
-            factors = tf.constant(weights, dtype)
-            weighted = factors * centred
-            self._count += float(tf.reduce_sum(factors))
+        factors = tf.ones([len(rows), 1], dtype) if weights is None else tf.constant(weights, dtype)
+        self._count += len(rows) if weights is None else float(np.sum(weights, dtype=np.float64))
+        # Sums over positions as matrix products, which take a third of the time of `tf.reduce_sum`.
+        first = tf.matmul(factors, centred, transpose_a=True)[0]
         if self._channel_wise:
-            second = tf.reduce_sum(weighted * centred, axis=0)
+            second = tf.matmul(factors, tf.square(centred), transpose_a=True)[0]
         else:
-            second = tf.matmul(weighted, centred, transpose_a=True)
-        self._first = self._first + tf.cast(tf.reduce_sum(weighted, axis=0), tf.float64)
+            second = tf.matmul(centred if weights is None else factors * centred, centred, transpose_a=True)
+        self._first = self._first + tf.cast(first, tf.float64)
         self._second = self._second + tf.cast(second, tf.float64)
 
     def statistics(self) -> "Statistics":
@@ -88,6 +86,11 @@ class Statistics:
 
     mean: np.ndarray
     covariance: np.ndarray
+
+    @functools.cached_property
+    def root(self) -> np.ndarray:
+        """The covariance to the power of 1/2; kept, since a painting serves for many pictures."""
+        return matrix_power(self.covariance, 0.5)
 
 
 def add_by_region(accumulators: Sequence[MomentAccumulator], features: tf.Tensor, weights: np.ndarray | None) -> None:
@@ -111,10 +114,21 @@ def measure(features: np.ndarray, weights: np.ndarray | None = None) -> Statisti
 
 @dataclasses.dataclass(frozen=True)
 class Affine:
-    """The map f -> f @ `matrix` + `offset` of a position's channels: [channels, channels] and [channels]."""
+    """The map of a position's channels f -> f A + b.
+
+    Attributes:
+      matrix: A [channels, channels]; or its diagonal [channels], where each channel is mapped by itself.
+      offset: b [channels].
+    """
 
     matrix: np.ndarray
     offset: np.ndarray
+
+    def __call__(self, features: tf.Tensor) -> tf.Tensor:
+        """Map features [..., channels]."""
+        matrix, offset = (tf.cast(part, features.dtype) for part in (self.matrix, self.offset))
+        product = features * matrix if len(matrix.shape) == 1 else tf.tensordot(features, matrix, 1)
+        return product + offset
 
 
 def wct(content: Statistics, styles: Sequence[Statistics], blend: Sequence[float]) -> Affine:
@@ -129,8 +143,9 @@ def wct(content: Statistics, styles: Sequence[Statistics], blend: Sequence[float
       blend: the weight of each style; they add up to 1.
     """
     whitening = matrix_power(content.covariance, -0.5)
-    colouring = sum(share * matrix_power(style.covariance, 0.5) for share, style in zip(blend, styles, strict=True))
-    return _map_mean(whitening @ colouring, content.mean, _blend_means(styles, blend))
+    colouring = sum(share * style.root for share, style in zip(blend, styles, strict=True))
+    matrix = whitening @ colouring
+    return Affine(matrix, _blend_means(styles, blend) - content.mean @ matrix)
 
 
 def adain(content: Statistics, styles: Sequence[Statistics], blend: Sequence[float]) -> Affine:
@@ -144,7 +159,7 @@ def adain(content: Statistics, styles: Sequence[Statistics], blend: Sequence[flo
     target = sum(share * np.sqrt(_variances(style)) for share, style in zip(blend, styles, strict=True))
     variances = _variances(content)
     scale = np.where(variances > 0, target / np.sqrt(np.where(variances > 0, variances, 1)), 0)
-    return _map_mean(np.diag(scale), content.mean, _blend_means(styles, blend))
+    return Affine(scale, _blend_means(styles, blend) - content.mean * scale)
 
 
 TRANSFORMS: dict[str, Callable[[Statistics, Sequence[Statistics], Sequence[float]], Affine]] = {
@@ -158,7 +173,8 @@ CHANNEL_WISE = frozenset({"adain"})
 
 def interpolate(affine: Affine, alpha: float) -> Affine:
     """The map between the identity (`alpha` 0) and `affine` (1)."""
-    identity = np.eye(len(affine.offset))
+    channels = len(affine.offset)
+    identity = np.ones(channels) if affine.matrix.ndim == 1 else np.eye(channels)
     return Affine(alpha * affine.matrix + (1 - alpha) * identity, alpha * affine.offset)
 
 
@@ -182,8 +198,3 @@ def _variances(statistics: Statistics) -> np.ndarray:
 
 def _blend_means(styles: Sequence[Statistics], blend: Sequence[float]) -> np.ndarray:
     return np.sum([share * style.mean for share, style in zip(blend, styles, strict=True)], axis=0)
-
-
-def _map_mean(matrix: np.ndarray, mean: np.ndarray, target: np.ndarray) -> Affine:
-    """The affine map by `matrix` that maps `mean` to `target`."""
-    return Affine(matrix, target - mean @ matrix)
