@@ -46,12 +46,12 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 FLAG = re.compile(r"--(?P<name>\w+)(?P<value>=)?")
 """A flag in a message."""
-WHOLE: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False}
-"""Settings by which a picture is measured at once and as it is."""
+AS_IT_IS: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False, "iterations": 0}
+"""Settings by which the loss of the start is measured: one scale, no margin, nothing trimmed, no iteration."""
 
 
 def _naming_keywords(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Make a function's errors name settings as Python does: rows=300 and not --rows=300."""
+    """Make the errors that a function raises itself name settings as Python does: rows=300 and not --rows=300."""
 
     @functools.wraps(function)
     def call(*args: P.args, **keywords: P.kwargs) -> Result:
@@ -117,10 +117,10 @@ def stylize(
     """
     if not (callback is None or callable(callback)):
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
-    styles, read = _read_settings(styles, recipe, settings)
-    inputs, plan = prepare(content, styles, read)
+    styles, parsed = _read_settings(styles, recipe, settings)
+    inputs, plan = prepare(content, styles, parsed)
     bar = _Bar(plan) if progress else None
-    follower = InMemoryFollower(Record(RunInfo.of_run(content, styles, ("", ""), read)), callback, bar)
+    follower = InMemoryFollower(Record(RunInfo.of_run(content, styles, ("", ""), parsed)), callback, bar)
     try:
         follow((engine or Engine()).run(inputs, plan, watch=bar.watch if bar else None), follower)
     except KeyboardInterrupt:
@@ -130,7 +130,7 @@ def stylize(
     finally:
         if bar is not None:
             bar.close()
-    return follower.make_painting(read.picture.denoise, inputs.content.info)
+    return follower.make_painting(parsed.picture.denoise, inputs.content.info)
 
 
 def _with_bar(items: Iterable[Item], count: int, description: str) -> Iterable[Item]:
@@ -141,7 +141,7 @@ def _with_bar(items: Iterable[Item], count: int, description: str) -> Iterable[I
 
 
 class _Bar:
-    """A bar of tqdm, in a notebook or on a terminal, which each evaluation of the loss moves on."""
+    """A bar of tqdm, in a notebook or on a terminal, which advances with each evaluation of the loss."""
 
     def __init__(self, plan: Plan):
         from tqdm.auto import tqdm  # looks for a notebook, which takes a while
@@ -150,19 +150,19 @@ class _Bar:
         self._tqdm = tqdm(total=100, desc="painting", bar_format="{l_bar}{bar}| {elapsed}, {remaining} left{postfix}")
 
     def watch(self, evaluation: Evaluated) -> None:
-        """Take an evaluation."""
+        """Count an evaluation."""
         self._work.count()
         self._tqdm.set_postfix(loss=f"{evaluation.loss:.4g}", refresh=False)
         self._tqdm.update(max(0.0, 100 * self._work.share - self._tqdm.n))
 
     def add(self, step: Step) -> None:
-        """Take a step."""
+        """Count a step."""
         self._work.take(step)
         if not (step.iterations_left or step.scales_left):
             self._tqdm.update(100 - self._tqdm.n)
 
     def close(self) -> None:
-        """Leaves the bar as it is."""
+        """Stop the bar; it stays visible."""
         self._tqdm.close()
 
 
@@ -197,36 +197,39 @@ def stylize_film(
     Raises:
       UserError: what is asked for can't be done; at once where that is known before the first frame.
     """
-    styles, read = _read_settings(styles, recipe, settings)
-    return _paint_frames(engine or Engine(), *prepare_film(clip, styles, read))
+    styles, parsed = _read_settings(styles, recipe, settings)
+    return _paint_frames(engine or Engine(), *prepare_film(clip, styles, parsed))
 
 
-def prepare_film(path: str, styles: Sequence[Picture], settings: Settings) -> "tuple[Clip, Inputs, Plan]":
+def prepare_film(clip_path: str, styles: Sequence[Picture], settings: Settings) -> "tuple[Clip, Inputs, Plan]":
     """Open a film and plan its first frame; everything wrong with them is an error here.
 
     Args:
-      path: a film, a folder of frames, or a pattern such as "frames/*.png".
+      clip_path: a film, a folder of frames, or a pattern such as "frames/*.png".
       styles: the paintings.
       settings: of the film.
+
+    Returns:
+      The film, the images of its first frame, and the plan of every frame.
 
     Raises:
       UserError: what is asked for can't be done.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(path).__name__}.")
+    if not isinstance(clip_path, str | os.PathLike):
+        raise UserError(f"Expected the path of a film, a folder or a pattern, received a {type(clip_path).__name__}.")
     if not settings.method.paints_films:
         raise UserError(f"--method={settings.picture.method} is for pictures, not films: leave it out.")
     if settings.picture.finds_regions:
         raise UserError("--regions=auto is for pictures, not films: leave it out.")
-    storage.check_here(path, "a film")
+    storage.check_here(clip_path, "a film")
     settings.video.check_surroundings()
     from neural_style.video import clip as clips  # needs packages that pictures do not need
 
-    clip = clips.open_clip(str(path))
+    clip = clips.open_clip(str(clip_path))
     first = next((image for _, image in clip.frames(settings.video)), None)
     if first is None:
-        length = f"it has {clip.count}" if clip.count else "it is shorter"
-        raise UserError(f"--first_frame={settings.video.first_frame} is to be a frame of {str(path)!r}, and {length}.")
+        length = f"it has {clip.count} frames" if clip.count else "it is shorter"
+        raise UserError(f"--first_frame={settings.video.first_frame} names no frame of {str(clip_path)!r}: {length}.")
     # Each frame would be trimmed by itself, so films keep their frames.
     settings = dataclasses.replace(settings, picture=dataclasses.replace(settings.picture, trim_frame=False))
     return clip, *prepare(first, styles, settings)
@@ -285,7 +288,7 @@ def compare(
     engine: Engine | None = None,
     progress: bool = False,
 ) -> list[Figures]:
-    """Measure results of one photograph and one painting, by any program.
+    """Measure pictures, painted by any program, against one photograph and one painting.
 
     Args:
       content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
@@ -321,11 +324,10 @@ def compare(
     for picture, profile in _with_bar(measured, len(pictures), "measuring") if progress else measured:
         style_distance = measures.style_distance(profile, of_photograph, of_painting)
         content_distance = measures.content_distance(profile, of_photograph)
+        # Its loss is that of a run which starts from it and does nothing.
         start = picture.resize(geometry.size_of(photograph, rows)[::-1], Image.Resampling.LANCZOS)
-        at_start: dict[str, Any] = {"init": start, "rows": rows, "iterations": 0, **WHOLE}
-        if weights:
-            at_start["weights"] = weights
-        initial = stylize(photograph, painting, engine=engine, recipe=recipe, **at_start).record["initial"]
+        how: dict[str, Any] = {"init": start, "rows": rows, **AS_IT_IS, **({"weights": weights} if weights else {})}
+        initial = stylize(photograph, painting, engine=engine, recipe=recipe, **how).record["initial"]
         grain, border = measures.grain_and_border(picture, photograph)
         figures.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
     return figures

@@ -72,20 +72,20 @@ def test_bfloat16_differs_by_less_than_two_grey_levels(painter):
 
 @pytest.mark.parametrize("size", [(96, 144), (97, 63), (9, 33), (600, 40)])
 @pytest.mark.parametrize("shifts", [1, 4])
-def test_bands_equal_the_whole_picture(size, shifts):
+def test_strips_equal_the_whole_picture(size, shifts):
     """With two styles, each in its half."""
     two = painter_of("float32", image("painting_256.png"), image("swirls.png")[:256, :256])
     photograph = np.tile(image("coffee.png"), (2, 1, 1))[: size[0], : size[1]]
     style = np.zeros((1, *size, 2), np.float32)
     style[:, : size[0] // 2, :, 0] = 1
     style[..., 1] = 1 - style[..., 0]
-    whole, bands = (two.paint(photograph, style, band, shifts) for band in (None, 24))
+    whole, in_strips = (two.paint(photograph, style, strip_rows, shifts) for strip_rows in (None, 24))
     assert whole.shape == (*size, 3)
-    np.testing.assert_allclose(bands, whole, atol=2e-2)
+    np.testing.assert_allclose(in_strips, whole, atol=2e-2)
 
 
-@pytest.mark.parametrize(("shifts", "band"), [(1, None), (4, None), (1, 32)])
-def test_a_mask_narrower_than_the_margin_stays_in_its_place(shifts, band):
+@pytest.mark.parametrize(("shifts", "strip_rows"), [(1, None), (4, None), (1, 32)])
+def test_a_mask_narrower_than_the_margin_stays_in_its_place(shifts, strip_rows):
     two = painter_of("float32", image("painting_256.png"), 255 - image("painting_256.png"))
     photograph, top = image("coffee.png")[:120, :180], 20
 
@@ -93,7 +93,7 @@ def test_a_mask_narrower_than_the_margin_stays_in_its_place(shifts, band):
         style = np.zeros((1, 120, 180, 2), np.float32)
         style[:, :rows, :, 0] = 1
         style[..., 1] = 1 - style[..., 0]
-        return two.paint(photograph, style, band, shifts)
+        return two.paint(photograph, style, strip_rows, shifts)
 
     both, first, second = painted(top), painted(120), painted(0)
     nearer = np.abs(both - first).mean((1, 2)) < np.abs(both - second).mean((1, 2))
@@ -127,8 +127,8 @@ def test_the_lattice_is_removed_and_ramps_and_edges_are_kept():
     assert np.abs(lattice.remove_lattice(edge.astype(np.float32)) - edge).max() < lattice.LIMIT
 
 
-def test_the_lattice_of_a_tall_picture_is_removed_in_bands():
-    """As a picture within one band is, wherever its rows lie."""
+def test_the_lattice_of_a_tall_picture_is_removed_in_strips():
+    """As a picture within one strip is, wherever its rows lie."""
     tall = np.random.default_rng(1).uniform(0, 255, (1200, 16, 3)).astype(np.float32)
     around = lattice.remove_lattice(tall[400:700])
     np.testing.assert_allclose(lattice.remove_lattice(tall)[440:660], around[40:260], atol=1e-4)

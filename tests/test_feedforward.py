@@ -1,4 +1,4 @@
-"""Trained networks: layers, files, pictures whole and in bands, from Python and the command line."""
+"""Trained networks: layers, files, pictures whole and in strips, from Python and the command line."""
 
 import io
 import itertools
@@ -174,7 +174,7 @@ def test_bands_equal_the_whole_picture(architecture, rows, cols, rng):
         whole = painter.paint(image, style)
         assert whole.shape == image.shape
         assert whole.std() > 0.1
-        np.testing.assert_allclose(painter.paint(image, style, band=6), whole, atol=2e-3)
+        np.testing.assert_allclose(painter.paint(image, style, strip_rows=6), whole, atol=2e-3)
 
 
 def test_merged_statistics_are_exact(rng):
@@ -243,7 +243,7 @@ def photograph():
 PART_L, PART_R = slice(0, 30), slice(60, 90)
 
 
-def test_colours_masks_and_bands_work_as_for_every_method(made):
+def test_colours_masks_and_strips_work_as_for_every_method(made):
     kept = neural_style.stylize(COFFEE, made, style="waves", rows=60, preserve_color="luminance")
     kept = np.asarray(kept.image, np.float64)
     plain = np.asarray(neural_style.stylize(COFFEE, made, style="waves", rows=60).image, np.float64)
@@ -526,10 +526,10 @@ def test_a_flat_photograph_gets_the_paintings_colours(engine, tmp_path):
 
 
 ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}, {"precision": "float32", "tile": 16}, {}]
-"""Whole in both precisions, in bands, and by LiteRT where it is installed."""
+"""Whole in both precisions, in strips, and by LiteRT where it is installed."""
 
 
-@pytest.mark.parametrize("options", ARITHMETIC, ids=["float32", "bfloat16", "bands", "litert"])
+@pytest.mark.parametrize("options", ARITHMETIC, ids=["float32", "bfloat16", "strips", "litert"])
 @pytest.mark.parametrize("kind", ["black", "coloured", "noisy"])
 def test_a_flat_photograph_stays_flat(engine, rng, kind, options):
     """It had a pattern: standard deviations of 20 to 34, and 56 where it had noise of half a grey level."""

@@ -674,7 +674,7 @@ def test_one_frame_is_a_film(tmp_path, film):
         (("missing.mp4",), (), "Expected a film, but"),
         (("notes.mp4",), (), "Expected a film, but"),
         (("empty",), (), "Expected a folder or pattern of frames"),
-        (("film.mp4",), ("--first_frame=9",), "--first_frame=9 is to be a frame of"),
+        (("film.mp4",), ("--first_frame=9",), "--first_frame=9 names no frame of"),
         (("film.mp4",), ("--first_frame=3", "--last_frame=2"), "Expected --last_frame not to come before"),
         (("film.mp4",), ("--flow=nowhere",), "a folder of .flo files"),
         (("film.mp4",), ("--rows=1",), "need at least 2 rows"),

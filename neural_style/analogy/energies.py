@@ -20,8 +20,8 @@ def energies(a: np.ndarray, b: np.ndarray, at: np.ndarray, candidates: np.ndarra
 
     Args:
       a, b: maps [rows, cols, channels] float32, in any two sizes.
-      at: positions in `a` [pairs, 2], row and column.
-      candidates: positions in `b` [pairs, 2].
+      at: positions in `a` [pairs, 2], row and column; inside the map.
+      candidates: positions in `b` [pairs, 2], likewise.
       patch_size: rows and columns of a patch, odd.
 
     Returns:
@@ -69,7 +69,7 @@ def _threads() -> ThreadPoolExecutor:
 
 @functools.cache
 def _compiled() -> Callable:
-    """`by_numpy`, compiled; other threads can run meanwhile."""
+    """The computation of `by_numpy` once more, as loops that numba compiles. Threads run it in parallel."""
     import numba  # takes half a second, and other methods don't need it
 
     @numba.njit(nogil=True, fastmath=True)

@@ -31,15 +31,15 @@ class Row:
 
     Attributes:
       number: its line in the table, or its place among the photographs.
-      name: what the line at the end calls it, if it failed.
-      title: what messages call it.
+      short_name: what the list of failures at the end calls it, such as 3.
+      title: what messages call it, such as "runs.csv, line 3".
       words: content, styles and prefix.
       settings: of the run.
       prefix, ending: of its output files.
     """
 
     number: int
-    name: str
+    short_name: str
     title: str
     words: list[str]
     settings: Settings
@@ -54,13 +54,13 @@ class Batch:
     Attributes:
       rows: the runs.
       unit: what a row is called: "row" or "photograph".
-      name_kind: what the names of rows are: "line", or "" where they say it themselves.
+      short_name_kind: the word before the short names: "line", or "" where they say it themselves.
       summary: the path of the summary; None where there is no place for one.
     """
 
     rows: list[Row]
     unit: str
-    name_kind: str
+    short_name_kind: str
     summary: str | None
 
 
@@ -83,7 +83,7 @@ def paint_batch(
     options = PaintOptions(
         command.resume, skip_complete=True, also_read=(*command_line.files, *inputs), takes_folders=command.film
     )
-    is_serial = map_rows is map
+    is_serial = map_rows is map  # several at once share their memory, and finish in any order
     carry_out = functools.partial(_carry_out, functools.partial(paint, options=options), is_serial)
     outcomes: list[Outcome] = []
     progress = _Progress(len(batch.rows)) if is_serial else None
@@ -102,10 +102,10 @@ def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
     """Say how many rows were painted; returns the exit code."""
     counts = {result: sum(outcome.result == result for outcome in outcomes) for result in summary.RESULTS}
     failed = {outcome.number for outcome in outcomes if outcome.result == "failed"}
-    names = [row.name for row in batch.rows if row.number in failed]
-    kind = f"{batch.name_kind}{'s' * (len(names) > 1)} " if batch.name_kind else ""
+    names = [row.short_name for row in batch.rows if row.number in failed]
+    kind = f"{batch.short_name_kind}{'s' * (len(names) > 1)} " if batch.short_name_kind else ""
     listed = f" ({kind}{', '.join(names)})" if names else ""
-    total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")
+    total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")  # "1 rows", for scripts
     counted = ", ".join(f"{count} {result}" for result, count in counts.items())
     say(f"{total} {batch.unit}{plural}: {counted}{listed}.")
     return 1 if failed else 0
@@ -165,13 +165,13 @@ class _Progress:
 
 
 def make_row(
-    number: int, name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
+    number: int, short_name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
 ) -> Row:
     """Make a row, whose output files are named by its words; see `Row` and `is_film`."""
     if is_film(words, takes_folders):
         names = FilmNames(words[-1])
-        return Row(number, name, title, words, settings, names.prefix, names.ending)
-    return Row(number, name, title, words, settings, *files.split(words[-1], words[0]))
+        return Row(number, short_name, title, words, settings, names.prefix, names.ending)
+    return Row(number, short_name, title, words, settings, *files.split(words[-1], words[0]))
 
 
 def read_table(command_line: Command) -> Batch:

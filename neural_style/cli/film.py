@@ -1,5 +1,6 @@
 """Films on the command line: names checked, frames painted, the film written however the run ends."""
 
+import contextlib
 import json
 import tempfile
 import time
@@ -29,7 +30,20 @@ if TYPE_CHECKING:
 
 
 def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
-    """Paints a film; see `main.paint`."""
+    """Paint a film into the files that its output names.
+
+    Args:
+      words: the film, the styles and the output.
+      settings: of the film.
+      make_engine: makes what paints the frames.
+      options: of the command.
+
+    Returns:
+      Whether anything was painted; False where the film is complete already.
+
+    Raises:
+      UserError: what is asked for can't be done.
+    """
     content, *styles, output = words
     _check_output(settings.output)
     load_for(settings)
@@ -40,25 +54,27 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     digests[content] = record.digest(clip.pictures if clip.path is None else [clip.path])
     earlier = names.read_record()
     changed = record.changes(RunInfo.from_dict(earlier), info, earlier["digests"], digests) if earlier else []
-    same_frames = earlier is not None and all(change.startswith("--fps ") for change in changed)
+    frames_are_reusable = earlier is not None and all(change.name == "fps" for change in changed)
     if options.keeps_complete and earlier is not None and not changed and names.is_complete(earlier):
         say(f"{output} is complete already.")
         return False
-    if options.resume and earlier and not same_frames and not earlier.get("complete"):
+    if options.resume and earlier and not frames_are_reusable and not earlier.get("complete"):
+        listed = ", ".join(map(str, changed))
         raise UserError(
-            f"--resume needs the same film and flags, and these have changed: {', '.join(changed)}; give them as they "
-            "were, or leave out --resume to start anew.",
+            f"--resume needs the same film and flags, and these have changed: {listed}; give them as they were, or "
+            "leave out --resume to start anew.",
             exit_code=2,
         )
+    continues = options.resume and frames_are_reusable
     writing.check(names.ending, clip.painted_rate(settings.video), plan.result_size)
     names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)
     with targets.locked(names.prefix):
         is_replaced = earlier is not None and bool(changed) and names.is_complete(earlier)
-        if is_replaced and not (options.resume and same_frames) and not settings.output.overwrite:
+        if is_replaced and not continues and not settings.output.overwrite:
             earlier_results.keep_film(names.all_paths(), names.prefix, [*digests, *clip.pictures])
         progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
         painter = make_engine().film_painter(clip, inputs, plan, names.frames, progress.watch)
-        if not (options.resume and same_frames):
+        if not continues:
             _start_anew(painter, names)
         _FilmReport(names, info, digests, clip, settings, painter).follow(progress)
     return True
@@ -81,12 +97,12 @@ def _check_output(output: OutputSettings) -> None:
 
 
 class FilmProgress:
-    """A bar that each frame moves on."""
+    """A bar that advances with each frame."""
 
     def __init__(self, planned: int | None, passes: int):
         """
         Args:
-          planned: frames of the film, None where nobody knows.
+          planned: frames of the film; None if unknown.
           passes: how often each is painted.
         """
         self._bar = ProgressBar(planned and planned * passes, unit="frame")
@@ -97,13 +113,13 @@ class FilmProgress:
         self._bar.show(f"loss {evaluation.loss:.4g}")
 
     def add(self, frame: "PaintedFrame") -> None:
-        """Take a frame."""
+        """Count a frame."""
         self._frames += 1
         self._bar.advance()
         self._bar.log(lambda: self._line(frame.number))
 
     def close(self) -> None:
-        """Leaves the bar as it is."""
+        """Stop the bar; it stays visible."""
         self._bar.close()
 
     def _line(self, number: int) -> str:
@@ -197,13 +213,16 @@ class _FilmReport:
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
         quality, last = self._settings.output.output_quality, self._painter.so_far().numbers()[-1]
-        following = last + video.every
-        keeps_speed = self._rate * video.every == self._clip.rate and ending != ".gif"
-        sound = self._clip.sound(video.first_frame, following) if keeps_speed else None
-        seconds = self._shown_at(following) - self._shown_at(last)
-        files.write_whole(
-            path, lambda partial: _write_or_tell(path, partial, frames, self._rate, quality, sound, ending, seconds)
-        )
+        end = last + video.every
+        keeps_speed = self._rate * video.every == self._clip.rate  # else the sound would not fit the picture
+        sound = self._clip.sound(video.first_frame, end) if keeps_speed and ending != ".gif" else None
+        last_duration = self._shown_at(end) - self._shown_at(last)
+
+        def write(partial: Any) -> None:
+            with _ffmpeg_errors_for(path):
+                writing.write(partial, frames, self._rate, quality, sound, ending, last_duration)
+
+        files.write_whole(path, write)
         if path == self._names.output:
             self._written = record.digest([path])
 
@@ -232,15 +251,16 @@ class _FilmReport:
         try:
             write()
         except Exception as error:  # whatever it is, the frames count more
-            warn(f"the film is written without {name}: {error}")
+            warn(f"{name} can't be written: {error}")
 
 
-def _write_or_tell(path: str, partial: Any, *film: Any) -> None:
-    """Write a film under a temporary name; a UserError where FFmpeg can't. See `writing.write`."""
+@contextlib.contextmanager
+def _ffmpeg_errors_for(path: str) -> Iterator[None]:
+    """Raise a UserError where FFmpeg can't write the film `path`."""
     import av
 
     try:
-        writing.write(partial, *film)
+        yield
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):  # such as a full disk, for which no other ending helps
             raise

@@ -124,7 +124,8 @@ def _flag_help(field: dataclasses.Field, default: Any) -> list[str]:
     kind = field.metadata["kind"]
     switch = isinstance(kind, Switch)
     name = f"--[no]{field.name}" if switch else f"--{field.name}"
-    facts = [kind.expected] * (not switch) + [f"default: {kind.text(default)}"] * (default not in (None, ()))
-    stated = f" ({'; '.join(facts)})"
+    notes = [] if switch else [kind.expected]
+    if default not in (None, ()):
+        notes.append(f"default: {kind.text(default)}")
     wrap = textwrap.TextWrapper(recipes.WIDTH, initial_indent="      ", subsequent_indent="      ")
-    return [f"  {name}", *wrap.wrap(f"{field.metadata['help']}{stated}")]
+    return [f"  {name}", *wrap.wrap(f"{field.metadata['help']} ({'; '.join(notes)})")]

@@ -15,7 +15,8 @@ class Step:
       index: 0 for the start, then 1, 2, …; it starts again at each scale.
       image: RGB [rows, cols, 3] float32, about 0..255 (not clipped).
       loss: at `image`; 0, without terms, for methods that have no loss.
-      layers: the terms of the loss, {"content/LAYER", "style/LAYER", "total_variation"}, weighted; they add up to it.
+      layers: the weighted terms of the loss by kind and layer, {"content/LAYER", "style/LAYER", "total_variation"};
+        they add up to it. `terms` has their sums by kind.
       gradient_norm: Euclidean norm of the gradient of the loss with respect to `image`.
       losses: the loss of each evaluation in this iteration, in order.
       seconds: that this iteration took.

@@ -83,7 +83,7 @@ class ArbitraryPainter(Painter):
         Args:
           weights: of `published.read`.
           styles: number of styles that the transformer holds at a time.
-          dtype: of the transformer's arithmetic; bands and the predictor are always float32.
+          dtype: of the transformer's arithmetic; strips and the predictor are always float32.
         """
         layers = Ghiasi(styles)
         names = tuple(f"style_{number}" for number in range(1, styles + 1))
@@ -111,12 +111,12 @@ class ArbitraryPainter(Painter):
             normalization.gamma.assign(gamma)
             normalization.beta.assign(beta)
 
-    def paint(self, image: np.ndarray, style: np.ndarray, band: int | None = None, shifts: int = 1) -> np.ndarray:
+    def paint(self, image: np.ndarray, style: np.ndarray, strip_rows: int | None = None, shifts: int = 1) -> np.ndarray:
         """Paint with a mirrored margin and without the lattice; see `Painter.paint`.
 
         Args:
-          image, style, band: see there.
+          image, style, strip_rows: see there.
           shifts: number of shifted passes that are averaged, 1 to 4.
         """
-        paint = functools.partial(super().paint, band=band)
+        paint = functools.partial(super().paint, strip_rows=strip_rows)
         return margins.mean_of_passes(paint, image, style, shifts)

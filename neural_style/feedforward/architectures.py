@@ -1,8 +1,8 @@
 """Architectures of networks that paint: Johnson et al. 2016 with conditional instance normalisation, a deeper one of
 this project, Zhang & Dana 2017, Dumoulin et al. 2017 as published, and the transformer of Ghiasi et al. 2017.
 
-Each forward pass is written once. Its argument `apply` determines how a layer is applied: to tensors, or in bands of
-rows (`feedforward.bands`).
+Each forward pass is written once. Its argument `apply` determines how a layer is applied: to tensors, or in strips of
+rows (`feedforward.strips`).
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,7 @@
 
 A black or single-coloured picture has no contrast but rounding, which instance normalisation divides by its own tiny
 deviation. The pattern is faded out around the network, so that every way of computing it behaves alike: float32,
-bfloat16, bands and LiteRT. Not of a paper.
+bfloat16, strips and LiteRT. Not from a paper.
 """
 
 import numpy as np

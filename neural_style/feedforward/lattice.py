@@ -1,7 +1,7 @@
 """Removes the lattice that a network's stride leaves in a picture.
 
 A network that works at a quarter of the size leaves a faint pattern that repeats every four pixels, most visible in
-flat parts. Not of a paper.
+flat parts. Not from a paper.
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ PERIOD = 4
 """Pixels after which the pattern repeats: the network's stride."""
 LIMIT = 15.0
 """Maximum amplitude of the pattern in grey levels, so that outlines are not taken for it."""
-BAND = 512
+STRIP_ROWS = 512
 """Rows that are processed at a time, to limit memory."""
 HALO = 12
-"""Rows on each side of a band that affect its pattern: two cells and two pixels, rounded up to whole cells."""
+"""Rows on each side of a strip that affect its pattern: two cells and two pixels, rounded up to whole cells."""
 
 
 def remove_lattice(image: np.ndarray) -> np.ndarray:
@@ -28,8 +28,8 @@ def remove_lattice(image: np.ndarray) -> np.ndarray:
       [rows, cols, 3] float32.
     """
     rows, result = image.shape[0], np.empty_like(image)
-    for first in range(0, rows, BAND):
-        end = min(first + BAND, rows)
+    for first in range(0, rows, STRIP_ROWS):
+        end = min(first + STRIP_ROWS, rows)
         top, bottom = max(0, first - HALO), min(rows, end + HALO)
         result[first:end] = image[first:end] - _pattern(image[top:bottom])[first - top : end - top]
     return result

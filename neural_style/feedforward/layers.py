@@ -1,6 +1,6 @@
 """Layers of the networks: convolutions with reflected borders, conditional instance normalisation, CoMatch.
 
-Each can also be applied to a map in bands of rows, which needs little memory (`feedforward.bands`).
+Each can also be applied to a map in strips of rows, which needs little memory (`feedforward.strips`).
 """
 
 from typing import Any
@@ -63,7 +63,7 @@ class Convolution(keras.layers.Layer):
         return 2 * side if self.doubled else -(-side // self.stride)
 
     def call(self, x: tf.Tensor, above: int | None = None, below: int | None = None) -> tf.Tensor:
-        """Convolve a map, or a band of its rows.
+        """Convolve a map, or a strip of its rows.
 
         Args:
           x: [batch, rows, cols, channels].
@@ -143,7 +143,7 @@ class InstanceNormalization(keras.layers.Layer):
         return self.normalize(x, *moments(x), resize_style(style, tf.shape(x)[1:3]))
 
     def normalize(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-        """Normalise a map, or a band of its rows, by given statistics.
+        """Normalise a map, or a strip of its rows, by given statistics.
 
         Args:
           x: [batch, rows, cols, channels].

@@ -1,11 +1,11 @@
-"""Paints with a trained network, whole pictures or in bands of rows."""
+"""Paints with a trained network, whole pictures or in strips of rows."""
 
 import numpy as np
 import tensorflow as tf
 
 from neural_style.feedforward import margins
-from neural_style.feedforward.bands import Bands
 from neural_style.feedforward.network import Network
+from neural_style.feedforward.strips import Strips
 
 
 class Painter:
@@ -15,7 +15,7 @@ class Painter:
         """
         Args:
           network: the network.
-          dtype: of the arithmetic; bands are always computed in float32.
+          dtype: of the arithmetic; strips are always computed in float32.
         """
         self.network, self._dtype = network, dtype
         self._paint_traced = tf.function(self._paint_whole, autograph=False, reduce_retracing=True)
@@ -30,20 +30,20 @@ class Painter:
         """Approximate memory that it keeps, in bytes."""
         return 8 * self.network.model.count_params()
 
-    def paint(self, image: np.ndarray, style: np.ndarray, band: int | None = None) -> np.ndarray:
+    def paint(self, image: np.ndarray, style: np.ndarray, strip_rows: int | None = None) -> np.ndarray:
         """Paint a picture.
 
         Args:
           image: RGB [rows, cols, 3] in 0..255.
           style: the weight of each style, see `one_pass.expand_style_weights`.
-          band: rows of a band; None paints the picture whole.
+          strip_rows: of a strip; None paints the picture whole.
 
         Returns:
           RGB [rows, cols, 3] float32, about 0..255.
         """
         style = tf.constant(style, tf.float32)
-        if band is not None:
-            return self.network.layers(image.astype(np.float32)[None], style, Bands(band))[0]
+        if strip_rows is not None:
+            return self.network.layers(image.astype(np.float32)[None], style, Strips(strip_rows))[0]
         return np.asarray(self._paint_traced(tf.constant(image[None], tf.float32), style))[0]
 
     def _paint_whole(self, image: tf.Tensor, style: tf.Tensor) -> tf.Tensor:

@@ -30,9 +30,10 @@ class Run(OnePassRun):
             return Painter(networks.with_styles(network, numbers) if numbers else network, precision)
 
         painter = self._cache.get(key, make, lambda painter: painter.nbytes)
-        band, facts = self._band()
+        strip_rows, facts = self._strip_rows()
         network, shifts = painter.network, self._settings.feedforward.shifts
-        paint = margins.with_margin(functools.partial(painter.paint, band=band), network.architecture, shifts)
+        without_margin = functools.partial(painter.paint, strip_rows=strip_rows)
+        paint = margins.with_margin(without_margin, network.architecture, shifts)
         return paint, len(network.styles), facts
 
     def _style_numbers(self, scene: Scene) -> Sequence[int]:
@@ -40,11 +41,11 @@ class Run(OnePassRun):
         numbers = super()._style_numbers(scene)
         return range(len(numbers)) if _has_masks(scene) else numbers
 
-    def _band(self) -> tuple[int | None, dict[str, Any]]:
+    def _strip_rows(self) -> tuple[int | None, dict[str, Any]]:
         """The rows that are painted at once, None for all, and the facts of the run."""
-        band = self._plan.tiles[-1]
-        precision = "float32" if band else self._plan.precision
-        return band, {"device": device.describe_device(), "precision": precision, "tile": band}
+        strip_rows = self._plan.tiles[-1]
+        precision = "float32" if strip_rows else self._plan.precision
+        return strip_rows, {"device": device.describe_device(), "precision": precision, "tile": strip_rows}
 
 
 def _has_masks(scene: Scene) -> bool:
@@ -62,6 +63,6 @@ class ArbitraryRun(ArbitraryStyleRun, Run):
 
         painter = self._cache.get(("arbitrary", count, precision), make, lambda painter: painter.nbytes)
         painter.set_styles(self._style_vectors(scene, painter.style_vector))
-        band, facts = self._band()
-        paint = functools.partial(painter.paint, band=band, shifts=self._settings.feedforward.shifts)
+        strip_rows, facts = self._strip_rows()
+        paint = functools.partial(painter.paint, strip_rows=strip_rows, shifts=self._settings.feedforward.shifts)
         return paint, count, {**facts, "weights": style_networks.arbitrary_origin()}

@@ -18,11 +18,12 @@ from neural_style.settings.settings import Settings
 Size = tuple[int, int]
 """Rows and columns."""
 COUNTERPART_SHARE = 0.5
-"""How far the mean colour of a common region moves towards its counterpart's; all of it would show each wrong match."""
+"""How far the mean colour of a common region moves towards that of its part of the painting. With 1 each wrong match
+would be seen."""
 
 
 def fit_settings(inputs: Inputs, settings: Settings) -> Settings:
-    """The settings in the size that --longest or --rows=original mean for the photograph."""
+    """Replace --longest and --rows=original by the rows that they mean for the photograph."""
     return settings.fit(inputs.content.height, inputs.content.width)
 
 
@@ -40,8 +41,8 @@ def scale_sizes(inputs: Inputs, settings: Settings) -> tuple[Size, ...]:
 def largest_style_pixels(inputs: Inputs, settings: Settings, size: Size) -> int:
     """The pixels of the largest version of any style beside a result of `size`."""
     base = _style_base(settings, size)
-    sizes = [each for style in inputs.styles for each in _version_sizes(style, base, settings.picture)]
-    return max(math.prod(each) for each in sizes)
+    sizes = [size for style in inputs.styles for size in _version_sizes(style, base, settings.picture)]
+    return max(map(math.prod, sizes))
 
 
 def check_sizes(inputs: Inputs, settings: Settings) -> None:
@@ -78,7 +79,7 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
     if picture.recolor_content:
         content = _recolor_content(content, regions, inputs, settings, size)
         if inputs.common_regions:
-            content = _shift_regions(content, regions)
+            content = _move_mean_colors(content, regions)
     recolor_style = _make_style_recoloring(picture, content)
     if recolor_style:
         style = recolor_style(style)
@@ -89,7 +90,8 @@ def build_scene(inputs: Inputs, settings: Settings, size: Size, coarser: np.ndar
         warped_frames = [dataclasses.replace(frame, image=color.grey(frame.image)) for frame in warped_frames]
     start = _build_start(inputs, settings, content, style) if coarser is None else geometry.enlarge(coarser, *size)
     if picture.recolor_content and inputs.common_regions and picture.starts_instant and coarser is None:
-        start = _shift_regions(start, regions)  # other starts are the content, which was shifted, or not to be shifted
+        # A start from the content has moved with it, and noise or a given image stays as it is.
+        start = _move_mean_colors(start, regions)
     if chroma is not None:
         start = color.grey(start)
     paint_mask = _resize_mask(inputs.paint_mask, size) if inputs.paint_mask else None
@@ -107,8 +109,8 @@ def _recolor_content(
     return color.match_shares(content, paintings, shares, settings.picture.color_match, inputs.palette)
 
 
-def _shift_regions(image: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
-    """Move the mean colour of each common region of an image [rows, cols, 3] towards its counterpart's."""
+def _move_mean_colors(image: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
+    """Move the mean colour of each common region of an image [rows, cols, 3] towards that of the painting."""
     shifted = image.copy()
     for region in regions:
         assert region.mask is not None  # a common region has one
@@ -152,10 +154,10 @@ def _place_region(
     region: CommonRegion, styles: list[np.ndarray], blend: list[float], inputs: Inputs, settings: Settings, size: Size
 ) -> Region:
     """A common region in the size of a scale; its weight is its share, so that each pixel weighs as without regions."""
-    smoothly = dataclasses.replace(settings.picture, resample="lanczos")
+    mask_settings = dataclasses.replace(settings.picture, resample="lanczos")
     style_masks: list[np.ndarray] = []
     for style_mask, style in zip(region.style_masks, inputs.styles, strict=True):
-        versions = _make_versions(style_mask.resize(style.size), _style_base(settings, size), smoothly)
+        versions = _make_versions(style_mask.resize(style.size), _style_base(settings, size), mask_settings)
         style_masks += [version / 255 for version in versions]
     mask = _resize_mask(region.mask, size)
     return Region(styles, blend, float(mask.mean()), mask, style_masks)
@@ -218,6 +220,6 @@ def _version_sizes(style: Image.Image, base: Size, picture: PictureSettings) -> 
     """
     rows, cols = float(base[0]), float(base[1])
     if picture.style_frame == "aspect":
-        side = math.sqrt(rows * cols / (style.width * style.height))
-        rows, cols = style.height * side, style.width * side
+        factor = math.sqrt(rows * cols / (style.width * style.height))
+        rows, cols = style.height * factor, style.width * factor
     return [(max(1, round(rows * scale)), max(1, round(cols * scale))) for scale in picture.style_scale]

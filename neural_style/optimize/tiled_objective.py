@@ -58,13 +58,15 @@ class _Constants:
     """What stays the same from evaluation to evaluation.
 
     Attributes:
-      maps: by the terms' names, of the whole image.
-      content: by tile, the content maps by the terms' names; or the network's inputs, to compute them from.
-      prepared: by the terms' names.
+      maps: what each term needs at every position of the whole image, see `Loss.maps`.
+      content_maps: by tile, see `Loss.content_maps`; empty where they are too large to keep.
+      content_inputs: by tile, the network's inputs to compute the content maps from; empty where these are kept.
+      prepared: see `Loss.prepare`.
     """
 
     maps: dict[str, Any]
-    content: dict[Tile, dict]
+    content_maps: dict[Tile, dict]
+    content_inputs: dict[Tile, dict]
     prepared: dict[str, Any]
 
 
@@ -85,22 +87,22 @@ class _Handover:
         self._rows[tile.place] = rows
         self._cols[tile.place] = cols
 
-    def take(self, tile: Tile, step: int) -> tuple[Borders, Borders]:
+    def take(self, tile: Tile, direction: int) -> tuple[Borders, Borders]:
         """Remove and return the rows and columns that a tile receives.
 
         Args:
           tile: that receives.
-          step: -1 for those of the tiles above and to the left, 1 for those of the tiles below and to the right.
+          direction: -1 for those of the tiles above and to the left, 1 for those of the tiles below and to the right.
         """
         row, col = tile.place
-        return self._rows.pop((row + step, col), self._empty), self._cols.pop((row, col + step), self._empty)
+        return self._rows.pop((row + direction, col), self._empty), self._cols.pop((row, col + direction), self._empty)
 
 
 class TiledObjective:
     """An `Objective` that takes images tile by tile; loss and gradient are the same."""
 
     traces = 4
-    """Of functions that are traced once, for any size."""
+    """Number of methods below that are decorated by `for_any_size`."""
 
     def __init__(self, network: keras.Model, loss: Loss, size: int, kept_bytes: int = KEPT_BYTES):
         """
@@ -127,33 +129,37 @@ class TiledObjective:
         """As `Objective.bind_scene`."""
         maps = self.loss.maps(scene, self._dtype)
         keep = self._content_bytes(scene) <= self._kept_bytes
-        content, content_maps = self._measure(scene.content, maps, keep)
+        content, content_maps, content_inputs = self._measure(scene.content, maps, keep)
         style_maps = self.loss.style_maps(scene, self._dtype)
         styles = [self._measure(*pair, keep=False)[0] for pair in zip(scene.styles, style_maps, strict=True)]
-        constants = _Constants(maps, content_maps, self.loss.prepare(content, styles, scene))
+        constants = _Constants(maps, content_maps, content_inputs, self.loss.prepare(content, styles, scene))
         return lambda image: self._evaluate(np.asarray(image[np.newaxis], np.float64), constants)
 
     def _content_bytes(self, scene: Scene) -> float:
-        """The size of the content's features that terms compare with."""
+        """The size of the content's features that terms compare with, in float32."""
         pixels = scene.content.size / 3
         layers = self.loss.content_layers
         return sum(4 * pixels * vgg_layers.channels(layer) / vgg_layers.stride(layer) ** 2 for layer in layers)
 
-    def _measure(self, image: np.ndarray, maps: dict, keep: bool) -> tuple[dict, dict[Tile, dict]]:
+    def _measure(self, image: np.ndarray, maps: dict, keep: bool) -> tuple[dict, dict[Tile, dict], dict[Tile, dict]]:
         """Measure an image for the terms.
 
         Returns:
-          The measurements, and by tile its content maps, or without `keep` the inputs to compute them from.
+          The measurements by the terms' names, with `keep` the content maps by tile, and without it the inputs by tile.
         """
         total: dict[str, Any] = {}
-        stored: dict[Tile, dict] = {}
+        maps_by_tile: dict[Tile, dict] = {}
+        inputs_by_tile: dict[Tile, dict] = {}
         handover = _Handover(self._empty)
         for tile, inputs in self._inputs(np.asarray(image[np.newaxis], np.float64), handover):
             part, content_maps, below, right = self._measure_tile(inputs, self._cut_maps(maps, tile))
             handover.give(tile, below, right)
             total = _add(total, part)
-            stored[tile] = content_maps if keep else inputs
-        return total, stored
+            if keep:
+                maps_by_tile[tile] = content_maps
+            else:
+                inputs_by_tile[tile] = inputs
+        return total, maps_by_tile, inputs_by_tile
 
     def _evaluate(self, image: np.ndarray, constants: _Constants) -> tuple[float, np.ndarray, dict[str, float]]:
         """Compute loss, gradient [rows, cols, 3] and terms, in two passes over the tiles."""
@@ -164,14 +170,14 @@ class TiledObjective:
     def _sum(self, image: np.ndarray, constants: _Constants) -> tuple[dict, dict[Tile, dict]]:
         """The first pass: the terms' sums over all tiles, and each tile's inputs."""
         total: dict[str, Any] = {}
-        stored: dict[Tile, dict] = {}
+        inputs_by_tile: dict[Tile, dict] = {}
         handover = _Handover(self._empty)
         for tile, inputs in self._inputs(image, handover):
-            part, below, right = self._forward(inputs, self._maps(tile, constants))
+            part, below, right = self._forward(inputs, self._maps_of_tile(tile, constants))
             handover.give(tile, below, right)
             total = _add(total, part)
-            stored[tile] = inputs
-        return total, stored
+            inputs_by_tile[tile] = inputs
+        return total, inputs_by_tile
 
     def _differentiate(
         self, image: np.ndarray, inputs: dict[Tile, dict], constants: _Constants, slopes: dict
@@ -187,7 +193,7 @@ class TiledObjective:
         gradient, handover = np.zeros_like(image), _Handover(self._empty)
         for tile in reversed(list(inputs)):
             below, right = handover.take(tile, 1)
-            tile_maps = self._maps(tile, constants)
+            tile_maps = self._maps_of_tile(tile, constants)
             by_image, above, left = self._backward(inputs.pop(tile), tile_maps, slopes, below, right)
             handover.give(tile, above, left)
             cut(gradient, tile.box_with_margin())[...] += by_image
@@ -213,14 +219,17 @@ class TiledObjective:
             for name, term_maps in maps.items()
         }
 
-    def _maps(self, tile: Tile, constants: _Constants) -> dict[str, Any]:
+    def _maps_of_tile(self, tile: Tile, constants: _Constants) -> dict[str, Any]:
         """A tile's part of all maps, with the content's features."""
-        stored = constants.content[tile]
-        content_maps = self._compute_content_maps(stored) if "image" in stored else stored
+        if tile in constants.content_maps:
+            content_maps = constants.content_maps[tile]
+        else:
+            content_maps = self._compute_content_maps(constants.content_inputs[tile])
         return self._cut_maps(constants.maps, tile) | content_maps
 
     def _compute_features(self, inputs: dict) -> tuple[dict, Borders, Borders]:
         """The features of a tile, and the borders that it hands on downwards and to the right."""
+        # Without the row and column of `box_with_margin`, which a tile at the lower or right border does not have.
         rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["at_border"][axis + 1] for axis in (1, 2))
         image = tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])
         outputs = self.network({**inputs, "image": image})
@@ -243,6 +252,7 @@ class TiledObjective:
 
     @for_any_size
     def _forward(self, inputs: dict, maps: dict) -> tuple[dict, Borders, Borders]:
+        """`_sum_tile` as a graph of its own; `_backward` has it in its graph."""
         return self._sum_tile(inputs, maps)
 
     @for_any_size

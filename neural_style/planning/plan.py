@@ -33,8 +33,8 @@ class Plan:
       iterations: of each scale.
       evaluations_per_iteration: of the loss, for one image.
       precision: of the arithmetic: "float32", "float64" or "bfloat16".
-      tiles: the side of the square tiles at each scale, in pixels, or the rows of a trained network's bands; None where
-        the image is taken whole.
+      tiles: for each scale the side of the square tiles in pixels, or for a trained network the rows of its strips;
+        None where the image is taken whole.
       uses_litert: whether LiteRT paints, without TensorFlow.
       network_styles: the trained network that paints, and its styles.
       adaptation_size: rows and columns of the images to which weights are adapted.
@@ -61,11 +61,11 @@ class Plan:
 
     @property
     def evaluations_over_both_images(self) -> int:
-        """The same for all images: an analogy paints two."""
+        """The evaluations of an iteration over all images: an analogy paints two."""
         return self.evaluations_per_iteration * (2 if self.settings.final_method.evaluates_both_ways else 1)
 
     def for_frame_without_start(self) -> "Plan":
-        """The plan of a frame that starts as a picture does: the first of a shot, or any without a loss."""
+        """The plan of a frame that does not start from another: the first of a shot, or any without a loss."""
         iterations = self.settings.video.first_iterations
         if iterations is None:
             return self
@@ -131,7 +131,7 @@ def make_plan(inputs: Inputs, settings: Settings, network_styles: NetworkStyles 
     sizes = scene_building.scale_sizes(inputs, settings)
     start_plan = _plan_start(inputs, settings) if settings.refines or settings.picture.starts_instant else None
     if settings.refines:
-        picture = dataclasses.replace(settings.picture, init_blend=0.0)  # the first method's picture contains it
+        picture = dataclasses.replace(settings.picture, init_blend=0.0)  # the start plan's picture is blended already
         settings = dataclasses.replace(settings, picture=picture)
     if settings.final_method.needs_vgg and "tensorflow" not in sys.modules:
         # A process with TensorFlow has most likely painted before; otherwise loading the weights raises the same error.

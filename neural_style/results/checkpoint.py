@@ -170,9 +170,10 @@ def check_same(checkpoint: Checkpoint, info: RunInfo, digests: Mapping, scales: 
         then = dataclasses.replace(then, flags={**then.flags, "iterations": iterations})
     changed = changes(then, info, checkpoint.digests, digests)
     if changed:
+        listed = ", ".join(map(str, changed))
         raise UserError(
-            f"--resume needs the same images and flags, and these have changed: {', '.join(changed)}; give them as "
-            "they were, or leave out --resume to start anew.",
+            f"--resume needs the same images and flags, and these have changed: {listed}; give them as they were, or "
+            "leave out --resume to start anew.",
             exit_code=2,
         )
     if len(checkpoint.scales) > scales:

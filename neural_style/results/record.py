@@ -191,7 +191,23 @@ def _digest(path: str | os.PathLike) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A difference between two runs.
+
+    Attributes:
+      name: of a flag, "content" or "styles", or the path of a file.
+      text: what messages call it.
+    """
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[Change]:
     """List what differs between two runs: flags with their values, images, files with other bytes.
 
     A flag that the older record lacks had today's default. Flags that the method does not use are ignored, and so is
@@ -203,13 +219,14 @@ def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_n
     for name, value in now.flags.items():
         before = upgrade_value(name, then.flags.get(name))
         if not is_same(before, value) and _has_effect(name, now.flags):
-            differences.append(f"--{name} (was {before}, is {value})")
+            differences.append(Change(name, f"--{name} (was {before}, is {value})"))
     for name in ("content", "styles"):
         before, value = getattr(then, name), getattr(now, name)
         if not is_same(before, value):
-            differences.append(f"{name} (was {before}, is {value})")
+            differences.append(Change(name, f"{name} (was {before}, is {value})"))
     common = digests_then.keys() & digests_now.keys()
-    differences += [f"the file {name!r}" for name in sorted(common) if digests_then[name] != digests_now[name]]
+    other_bytes = [name for name in sorted(common) if digests_then[name] != digests_now[name]]
+    differences += [Change(name, f"the file {name!r}") for name in other_bytes]
     return differences
 
 

@@ -1,4 +1,4 @@
-"""From a recipe's values and those given to the values of a run, and what is asked for in vain."""
+"""Merges a recipe's values with the user's, and rejects settings that would have no effect."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from neural_style import method_table
 from neural_style.core.errors import UserError
 from neural_style.settings import checked
-from neural_style.settings.picture import ORIGINAL
+from neural_style.settings.picture import ORIGINAL, count_scales
 from neural_style.settings.schema import FIELDS, is_used
 
 
@@ -42,6 +42,10 @@ def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     Args:
       recipe: text or values by name.
       given: likewise; None stands for the default.
+
+    Returns:
+      Checked values by name. --recolor_content is off where the photograph's colours are kept, and --init=instant is
+      left out where the method does not optimise, unless these are given themselves.
 
     Raises:
       UserError: a name is unknown, or a value is not one that the setting takes.
@@ -96,15 +100,15 @@ def _leave_size_to_photograph(values: dict[str, Any], given: Mapping[str, Any]) 
 
 
 def _fit_iterations(values: dict[str, Any], recipe: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Make a recipe's iterations of each scale fit the iterations or scale that were given."""
+    """Make a recipe's iterations of each scale fit the scales that were given; with --iterations they are dropped."""
     if "scale_iterations" not in recipe or "scale_iterations" in given:
         return
     if "iterations" in given:
         del values["scale_iterations"]
     elif "scales" in given and values["scales"] != "auto":
-        scales, named = values["scales"], values["scale_iterations"]
-        count = len(scales) if len(scales) > 1 else (scales or (1,))[0]
-        values["scale_iterations"] = ((named[0],) * count + named)[-count:]
+        of_recipe, count = values["scale_iterations"], count_scales(values["scales"])
+        coarser = (of_recipe[0],) * count  # more scales than the recipe's repeat its first number
+        values["scale_iterations"] = (coarser + of_recipe)[-count:]
 
 
 def _fit_layer_weights(values: dict[str, Any], given: Mapping[str, Any]) -> None:

@@ -251,7 +251,7 @@ class PictureSettings(Checked):
         """The number of scales; 1 for --scales=auto where the photograph decides the rows."""
         if isinstance(self.scales, str):
             return 1 if self.follows_photograph else len(self.scale_rows)
-        return self.scales[0] if len(self.scales) == 1 else max(1, len(self.scales))
+        return count_scales(self.scales)
 
     @property
     def scale_rows(self) -> tuple[int, ...]:
@@ -264,3 +264,8 @@ class PictureSettings(Checked):
         else:
             return self.scales or (rows,)
         return tuple(rows >> halvings for halvings in reversed(range(count)))
+
+
+def count_scales(scales: tuple[int, ...]) -> int:
+    """The number of scales that --scales means: a single number is it, several are the rows of each."""
+    return scales[0] if len(scales) == 1 else max(1, len(scales))

@@ -51,7 +51,7 @@ def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
     """The flags that the command line overrides, as text by name.
 
     Args:
-      words: paintings and the network's file.
+      words: of the command line: the paintings, and last the network's file.
     """
     return {**recipes.read("networks"), **DEFAULTS, "steps": str(STEPS * max(1, len(words) - 1))}
 
@@ -67,12 +67,12 @@ def make_job(painting: Path, path: Path, flags: Mapping[str, str]) -> TrainingJo
     Raises:
       UserError: a flag is wrong.
     """
-    words = [str(painting)]
-    values = {**defaults([*words, str(path)]), "add_to": str(style_networks.by_name()[DEFAULTS["add_to"]]), **flags}
+    bundled = str(style_networks.by_name()[DEFAULTS["add_to"]])
+    values = {**defaults([str(painting), str(path)]), "add_to": bundled, **flags}
     groups = (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
     training, styles, loss, network = (read_settings(group, values) for group in groups)
     photos = reading.images_in(str(PHOTOGRAPHS), "photos")
-    return TrainingJob(training, styles, loss, network, words, path, photos, resume=False, given=flags)
+    return TrainingJob(training, styles, loss, network, [str(painting)], path, photos, resume=False, given=flags)
 
 
 def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
@@ -98,7 +98,7 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
 
 
 class Learning:
-    """The learning of styles: all that it needs, before its first step.
+    """Everything that learning styles needs, built before the first step.
 
     Attributes:
       names: the new styles' names.
@@ -117,15 +117,15 @@ class Learning:
         Raises:
           UserError: the styles can't be trained.
         """
-        trunk = _trunk(job)
-        metadata = style_networks.metadata_of(trunk)
+        base = _base_network(job)
+        metadata = style_networks.metadata_of(base)
         self._job, self.names = job, style_names(job)
         _check(job, metadata, self.names)
         self._pictures, styles = load_styles(job, self.names)
         photograph = load_shown(job.styles.shows) if job.styles.shows else None
         kept = 0 if job.styles.only_styles else len(metadata["styles"])
-        self._pictures += [style_networks.read_picture(trunk, number) for number in range(kept)]
-        inputs = [*job.words, str(trunk)]
+        self._pictures += [style_networks.read_picture(base, number) for number in range(kept)]
+        inputs = [*job.words, str(base)]
         self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
         self.crops = job.crops(of_one_photograph=True)
         if photograph is not None:
@@ -133,14 +133,14 @@ class Learning:
         cache = make_cache()
         from neural_style.training import network_setup
 
-        beginning = None if job.state.exists() else self.crops
+        crops_to_start = None if job.state.exists() else self.crops  # a restored state needs no nearest style
         self.network, self.training = network_setup.start_style_training(
-            job.training, job.styles, job.loss, job.network, self.names, styles, beginning, cache
+            job.training, job.styles, job.loss, job.network, self.names, styles, crops_to_start, cache
         )
         self.report = NetworkReport(job, self.network, photograph, metadata["training"], shown_styles=len(self.names))
 
     def steps(self) -> "Iterator[NetworkProgress]":
-        """Take the steps that are left; yield the progress of each once it is reported."""
+        """Take the steps that are left, for a caller that watches; yield the progress of each once it is reported."""
         return reported_steps(self._job, self.training, self.crops, self.report)
 
     def write(self) -> None:
@@ -159,7 +159,8 @@ def _without_folders(flags: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "add_to": bundled.get(flags["add_to"], flags["add_to"])}
 
 
-def _trunk(job: TrainingJob) -> Path:
+def _base_network(job: TrainingJob) -> Path:
+    """The network that the styles are added to."""
     if not job.styles.add_to:
         raise UserError("--add_to takes a trained network, such as painters, received nothing.", exit_code=2)
     return Path(job.styles.add_to)
@@ -173,14 +174,12 @@ def _check(job: TrainingJob, metadata: Mapping[str, Any], names: Sequence[str]) 
             f"--{unused[0]} is of the training of whole networks (--architecture or --init_from): leave it out.",
             exit_code=2,
         )
-    trunk = job.styles.add_to
+    base = job.styles.add_to
     if metadata["architecture"] == "msg":
-        raise UserError(f"--add_to takes a network whose styles have γ and β, and {trunk!r} is msg: name another.")
+        raise UserError(f"--add_to takes a network whose styles have γ and β, and {base!r} is msg: name another.")
     taken = [] if job.styles.only_styles else [name for name in names if name in metadata["styles"]]
     if taken:
-        raise UserError(
-            f"{trunk!r} has a style {taken[0]!r} already: rename the painting's file, or add --only_styles."
-        )
+        raise UserError(f"{base!r} has a style {taken[0]!r} already: rename the painting's file, or add --only_styles.")
     check_crop(job)
     if job.styles.shows and not job.resume:
         targets.check_new(job.preview)

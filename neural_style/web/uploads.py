@@ -23,28 +23,37 @@ from neural_style.web.refusal import Refusal
 from neural_style.web.shares import Shares, subnet_of_request
 
 MAX_AGE_SECONDS = 3600
-"""When files are removed."""
+"""The age at which files are removed."""
 SWEEP_SECONDS = 10
 """Seconds between two removals."""
 UPLOADS_FACTOR = 100
-"""All uploads together may have as many bytes as so many of the largest size."""
+"""Room for all uploads together, as a multiple of the largest upload."""
 UPLOADS_FACTOR_OF_SUBNET = 25
+"""Room for the uploads from one subnet, likewise."""
 RESULTS_FACTOR = 50
-"""The same for results and previews. Beyond it, the oldest are removed."""
+"""Room for all results and previews, likewise. Beyond it, the oldest are removed."""
 MAX_CONCURRENT = 32
 """Uploads at the same time."""
 MAX_CONCURRENT_OF_SUBNET = 16
+"""Uploads at the same time from one subnet."""
 FORM_BYTES = 10_000
-"""What a form may have besides its file."""
+"""Bytes that a form may have besides its file, and each of its texts at most."""
 CHUNK_SECONDS = 20
 """Time until more of an upload must arrive."""
 TOTAL_SECONDS = 600
+"""Time for a whole upload."""
 MIN_BYTES_PER_SECOND = 20_000
 """Mean speed of an upload that takes longer than `CHUNK_SECONDS`."""
 TOO_LARGE = "The file exceeds the maximum allowed size."
 """Gradio's page knows this sentence, and says how large a file may be."""
 MAX_PATH_BYTES = 1000
+"""The longest path that every system call accepts everywhere is a little longer."""
+MAX_PART_BYTES = 255
+"""The longest name of a file or folder that file systems accept."""
 MAX_NAME_BYTES = 100
+"""The longest name of a stored file."""
+MAX_ENDING_BYTES = 20
+"""The longest ending of a stored file's name."""
 
 
 class UploadFolder:
@@ -62,7 +71,7 @@ class UploadFolder:
         self._folder = os.path.realpath(folder)
         self._max_upload_bytes = max_upload_bytes
         self._permanent: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the two counters; single operations on `_uploads` are atomic
         self._uploads: dict[str, tuple[str, int]] = {}
         """The subnet and the bytes of each upload, by its path."""
         self._bytes_of_subnet: collections.Counter[str] = collections.Counter()
@@ -105,7 +114,7 @@ class UploadFolder:
         except (ClientDisconnect, TimeoutError) as error:
             raise Refusal(408, "The upload was interrupted: try again.") from error
         finally:
-            self._count(subnet, -meter.byte_count)  # what arrived; `_store` has counted the stored file by itself
+            self._count(subnet, -meter.byte_count)  # the stored file keeps the count of its own
 
     async def _store_form(self, request: Request, subnet: str) -> str:
         # Starlette collects it in a temporary file without a name, so an interrupted upload leaves nothing here.
@@ -250,18 +259,20 @@ def is_plain_path(path: str) -> bool:
         encoded = path.encode()
     except UnicodeEncodeError:
         return False
-    return b"\0" not in encoded and len(encoded) <= MAX_PATH_BYTES and max(map(len, encoded.split(b"/"))) <= 255
+    return (
+        b"\0" not in encoded and len(encoded) <= MAX_PATH_BYTES and max(map(len, encoded.split(b"/"))) <= MAX_PART_BYTES
+    )
 
 
 def make_safe_name(name: str) -> str:
     """Return a file name without folders, control characters and excess length; the ending is kept."""
-    name = re.split(r"[/\\]", name[-1000:])[-1]
+    name = re.split(r"[/\\]", name[-MAX_PATH_BYTES:])[-1]
     name = re.sub(r"[^\w. ()-]", "_", name).strip(". ")
     stem, dot, ending = name.rpartition(".")
     if not dot:
         stem, ending = ending, ""
-    ending = ending.encode()[:20].decode(errors="ignore")
-    stem = stem.encode()[: MAX_NAME_BYTES - 21].decode(errors="ignore") or "file"
+    ending = ending.encode()[:MAX_ENDING_BYTES].decode(errors="ignore")
+    stem = stem.encode()[: MAX_NAME_BYTES - MAX_ENDING_BYTES - 1].decode(errors="ignore") or "file"
     return f"{stem}.{ending}" if ending else stem
 
 
