@@ -102,9 +102,10 @@ def test_a_band_decoders_errors_fall_and_a_resumed_training_gives_the_same_decod
     path = tmp_path / "bands.safetensors"
     band_decoder.save(path, whole.decoder(), decoders.band_encoder(NETWORK, 0))
     _, _, again = start_band_decoder(init_from=str(path))
-    saved = band_decoder.load(path)
-    for one, other in zip(again.decoder().weights.values(), saved.weights.values(), strict=True):
-        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
+    saved = band_decoder.load(path).weights
+    for name, (kernel, _) in again.decoder().weights.items():
+        deepest = name == "stage4_conv1"  # solved for again; 8 bits in the file
+        np.testing.assert_allclose(kernel, whole.decoder().weights[name][0] if deepest else saved[name][0], atol=1e-3)
     assert again.decoder().units == whole.decoder().units
 
 
@@ -205,7 +206,7 @@ def test_least_squares_find_the_convolution_that_made_the_targets(rng, monkeypat
         fit.add(features, decoder.convolve(features, kernel) + bias)
     found, found_bias = fit.solve()
     np.testing.assert_allclose(found, kernel, atol=0.02)  # the ridge
-    np.testing.assert_allclose(found_bias, bias, atol=0.3)
+    np.testing.assert_allclose(found_bias, bias, atol=0.1)
 
 
 def two_styles():

@@ -54,7 +54,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     digests[content] = record.digest(clip.pictures if clip.path is None else [clip.path])
     earlier = names.read_record()
     changed = record.changes(RunInfo.from_dict(earlier), info, earlier["digests"], digests) if earlier else []
-    frames_are_reusable = earlier is not None and all(change.name == "fps" for change in changed)
+    frames_are_reusable = earlier is not None and all(change.name == "--fps" for change in changed)
     if options.keeps_complete and earlier is not None and not changed and names.is_complete(earlier):
         say(f"{output} is complete already.")
         return False

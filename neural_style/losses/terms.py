@@ -15,7 +15,7 @@ from neural_style.settings.loss import LossSettings
 CELL = 4
 """Rows and columns, in pixels, of the checkerboard's cells: the stride of the deepest maps of a trained network."""
 WINDOW = 8
-"""Rows and columns, in cells, of the checkerboard's windows: light and dark parts may have different patterns."""
+"""Rows and columns, in cells, of the windows in which the pattern is measured: it differs in light and dark parts."""
 
 
 class Content:
@@ -31,14 +31,14 @@ class Content:
         self._normalization = normalization
 
     def maps(self, scene: Scene, dtype: tf.DType) -> None:
-        """See `Term`; `Loss.content_maps` supplies the content's features."""
+        """None: `sums` gets the content's features from `Loss.content_maps`, since `compares_content` is true."""
 
     def measure(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
         """See `Term`."""
         return functions.moments(features) if self._normalization == "scale" else tf.zeros([1])
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> tf.Tensor:
-        """Compute the factor; for "scale" it is 1 / the energy of the content's features."""
+        """Compute the weight times a factor; for "scale" this is 1 / the energy of the content's features."""
         if self._normalization == "scale":
             return self._weight * functions.reciprocal(functions.energy(content.value, content.count))
         return self._weight * normalization.content_factor(self._normalization, content.channels, content.count)

@@ -74,8 +74,10 @@ class ContinuousLbfgs:
 
     ARMIJO = 1e-4
     """The share of the linear prediction that the loss must decrease by."""
-    MIN_LENGTH = 1e-3
-    """The shortest trial, as a share of the direction; also the smallest `first_step`."""
+    MIN_SHARE = 1e-3
+    """Shorter shares of the direction are not tried."""
+    MIN_FIRST_STEP = 1e-3
+    """A first step this short, in grey levels, is not shortened again."""
 
     def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0, memory: int = MEMORY):
         """
@@ -95,13 +97,13 @@ class ContinuousLbfgs:
         end = evaluator.evaluations + self._evaluations
         while evaluator.evaluations < end:
             gradient = evaluator.gradient(x)
-            moved = self._search(evaluator, x, self._direction(gradient))
+            moved = self._search(evaluator, x, self._descent_direction(gradient))
             if moved is not None:
                 self._curvature.remember(moved - x, evaluator.gradient(moved) - gradient)
                 x = moved
             elif self._curvature.pairs:
                 self._curvature.forget()
-            elif self._first_step > self.MIN_LENGTH:
+            elif self._first_step > self.MIN_FIRST_STEP:
                 self._first_step /= 10
             else:
                 break  # there is nothing lower, even along the gradient itself
@@ -116,7 +118,7 @@ class ContinuousLbfgs:
         self._curvature.pairs = [tuple(pair) for pair in state["pairs"]]
         self._first_step = state["first_step"]
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _descent_direction(self, gradient: np.ndarray) -> np.ndarray:
         if self._curvature.pairs:
             return self._curvature.direction(gradient)
         return -gradient * (self._first_step / max(float(np.linalg.norm(gradient)), 1e-300))
@@ -125,7 +127,7 @@ class ContinuousLbfgs:
         """Find the first point along `direction` that is low enough, or None."""
         loss, slope = evaluator.loss(x), float(evaluator.gradient(x) @ direction)
         length = 1.0 if slope < 0 else 0.0
-        while length > self.MIN_LENGTH:
+        while length > self.MIN_SHARE:
             trial = x + length * direction
             if self._clip:
                 trial = np.clip(trial, 0, 255)
@@ -161,7 +163,7 @@ class _FirstOrder:
         for _ in range(self._evaluations):
             rate = self._learning_rate * self._decay_rate ** (self._moves / self._decay_steps)
             self._moves += 1
-            x = x - rate * self._direction(evaluator.gradient(x))
+            x = x - rate * self._scaled_gradient(evaluator.gradient(x))
             if self._clip:
                 x = np.clip(x, 0, 255)
         return x
@@ -174,21 +176,21 @@ class _FirstOrder:
         """See `Optimizer`."""
         self._moves = state["moves"]
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _scaled_gradient(self, gradient: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
 
 class Sgd(_FirstOrder):
     """Plain gradient descent (as in the newer Keras documentation)."""
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _scaled_gradient(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
 
 
 class NormalizedGradient(_FirstOrder):
     """Gradient descent along gradient / (standard deviation of the gradient + 1e-8), as in the Prisma article."""
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _scaled_gradient(self, gradient: np.ndarray) -> np.ndarray:
         return gradient / (gradient.std() + 1e-8)
 
 
@@ -207,7 +209,7 @@ class Adam(_FirstOrder):
         super().restore(state)
         self._first, self._second = state["first"], state["second"]
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _scaled_gradient(self, gradient: np.ndarray) -> np.ndarray:
         self._first = 0.9 * self._first + 0.1 * gradient
         self._second = 0.999 * self._second + 0.001 * gradient**2
         first = self._first / (1 - 0.9**self._moves)

@@ -19,11 +19,18 @@ PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where oneDNN computes the convolutions (except in float64); measured."""
 FORWARD = 0.3
 """Share of these bytes where an image goes through the network forward only, as styles do: 710 of 2500, measured."""
-PER_PIXEL_KEPT = {"lbfgs": 26 * 24, "adam": 10 * 24, "sgd": 8 * 24, "normalized_gradient": 8 * 24}
-"""Bytes for each pixel of optimiser and evaluator: a number of float64 images."""
-PER_PIXEL_CONTINUOUS = 20 * 24
-"""The same for L-BFGS that keeps its curvature, in float32."""
-PER_SEAM = 6000
+FLOAT64_PIXEL = 3 * 8
+"""Bytes of a pixel of a float64 image."""
+PER_PIXEL_KEPT = {
+    "lbfgs": 26 * FLOAT64_PIXEL,
+    "adam": 10 * FLOAT64_PIXEL,
+    "sgd": 8 * FLOAT64_PIXEL,
+    "normalized_gradient": 8 * FLOAT64_PIXEL,
+}
+"""Bytes for each pixel of optimiser and evaluator, as a number of images."""
+PER_PIXEL_CONTINUOUS = 20 * FLOAT64_PIXEL
+"""The same for L-BFGS that keeps its curvature; the moves that it remembers are float32."""
+PER_BORDER_PIXEL = 6000
 """Bytes that one tile hands on to the next, for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
 SHARE_PLANNED = 0.8
@@ -45,15 +52,16 @@ def estimate_evaluation(
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
       settings: of the run; the convolution counts.
-      largest_style: pixels of the largest style image, which goes through the network once, forward, also in tiles.
-      images: how many go through the network together.
+      largest_style: pixels of the largest style image, which goes through the network once, forward. It does not count
+        with a tile, since styles are then taken tile by tile too.
+      images: how many go through the network together; without a tile.
     """
     onednn = device.cpu_has_any("avx512f") and device.gpu_memory() is None
     per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
     if tile is None:
         return base + per_pixel * max(rows * cols * images, FORWARD * largest_style)
-    lines = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
-    return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_SEAM * lines
+    border_length = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
+    return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_BORDER_PIXEL * border_length
 
 
 def estimate_kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:

@@ -196,7 +196,7 @@ class Change:
     """A difference between two runs.
 
     Attributes:
-      name: of a flag, "content" or "styles", or the path of a file.
+      name: of a flag, such as "--fps", "content" or "styles", or the path of a file.
       text: what messages call it.
     """
 
@@ -219,7 +219,7 @@ def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_n
     for name, value in now.flags.items():
         before = upgrade_value(name, then.flags.get(name))
         if not is_same(before, value) and _has_effect(name, now.flags):
-            differences.append(Change(name, f"--{name} (was {before}, is {value})"))
+            differences.append(Change(f"--{name}", f"--{name} (was {before}, is {value})"))
     for name in ("content", "styles"):
         before, value = getattr(then, name), getattr(now, name)
         if not is_same(before, value):

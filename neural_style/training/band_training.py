@@ -1,4 +1,4 @@
-"""Training of a band decoder: photographs are encoded with Haar pooling and decoded, on photographs alone.
+"""Training of a band decoder on photographs alone: they are encoded with Haar pooling and decoded.
 
 Every level's low band is known, so every stage has a target of its own beside the pixels. While it is trained, each
 stage gets a random mixture of the encoder's own low band and of the decoded one, as when it paints with any --detail.
@@ -28,15 +28,16 @@ from neural_style.universal.transforms import MomentAccumulator, Statistics
 from neural_style.vgg import weights
 
 PIXEL_WEIGHT = 5.0
-"""Weight of the pixels' error beside those of the low bands, all relative to typical squares."""
+"""Weight of the pixels' squared error divided by `PIXEL_VARIANCE`; the relative error of each low band weighs 1."""
 PIXEL_VARIANCE = 60.0**2
 """A typical variance of a photograph's pixels in 0..255."""
-ENDS = 0.2
-"""Share of the mixtures that are all decoded, and of those that are all the encoder's."""
+PURE_SHARE = 0.2
+"""Share of the mixtures that are wholly the decoded low band; the same again are wholly the encoder's."""
 START_CROPS = 128
 """Crops from which the start is computed."""
 OFFSET = 1.0
-"""Added before the last stage's rectifier to colours in 0..1, which then pass it unchanged."""
+"""Added to colours in 0..1 by the first convolution of stage 1 and subtracted by its second, so that the ReLU between
+them changes nothing."""
 
 Features = Mapping[int, tf.Tensor]
 """The encoder's features by level."""
@@ -113,7 +114,7 @@ class BandTraining(ConvolutionTraining[BandDecoder]):
         """The encoder's random share of each image's low band [batch, 1, 1, 1], which depends on the step alone."""
         seed = tf.stack([self._seed % 2**31, step * len(LEVELS) + level])
         shares = tf.random.stateless_uniform(tf.stack([batch, 1, 1, 1]), seed)
-        return tf.clip_by_value((shares - ENDS) / (1 - 2 * ENDS), 0, 1)
+        return tf.clip_by_value((shares - PURE_SHARE) / (1 - 2 * PURE_SHARE), 0, 1)
 
 
 def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> BandTraining:
@@ -132,13 +133,13 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     origin, kernels, _ = weights.load_cached(network, settings.seed, cache)
     assert kernels is not None  # `decoders.encoder` refuses learned weights, before any training
     encoder = build_encoder(dataclasses.replace(network, weights=origin), kernels)
-    start = _Start(encoder, network.network, crops, settings.batch)
-    decoder = loaded or start.decoder(settings.seed)
-    return BandTraining(encoder, network.network, decoder, start.whitenings(decoder.units), settings)
+    of_crops = _CropStatistics(encoder, network.network, crops, settings.batch)
+    decoder = of_crops.with_deepest_stage(loaded) if loaded else of_crops.initial_decoder(settings.seed)
+    return BandTraining(encoder, network.network, decoder, of_crops.whitenings(decoder.units), settings)
 
 
-class _Start:
-    """What some crops tell before the first step."""
+class _CropStatistics:
+    """Statistics of some crops, and what can be solved for by them."""
 
     def __init__(self, encoder: keras.Model, network: str, crops: Crops, batch: int):
         """
@@ -163,21 +164,26 @@ class _Start:
         """The whitening of the features before each trained stage, in these units."""
         return {level: Whitening.of(_in_units(self._statistics[level], units[level])) for level in TRAINED}
 
-    def decoder(self, seed: int) -> BandDecoder:
+    def initial_decoder(self, seed: int) -> BandDecoder:
         """The decoder before its training: random kernels of whitened features, and what can be solved for."""
         units = {level: _unit(statistics) for level, statistics in self._statistics.items()}
         decoder = initialize(units, seed)
         pairs = dict(decoder.weights)
         for level, whitening in self.whitenings(units).items():
             pairs[f"stage{level}_conv1"] = whitening.to_plain(*pairs[f"stage{level}_conv1"])
-        kernel, bias = self._deepest_fit.solve()
-        target_unit = 2 * units[LEVELS[1]]
-        pairs[f"stage{LEVELS[0]}_conv1"] = kernel * units[LEVELS[0]] / target_unit, bias / target_unit
         kernel, bias = self._image_fit.solve()
         first = pairs["stage1_conv1"]
         pairs["stage1_conv1"], pairs[LAST] = _begin_linearly(first, pairs[LAST], (kernel * units[1], bias))
         arrays = {name: (np.asarray(kernel), np.asarray(bias)) for name, (kernel, bias) in pairs.items()}
-        return dataclasses.replace(decoder, weights=arrays)
+        return self.with_deepest_stage(dataclasses.replace(decoder, weights=arrays))
+
+    def with_deepest_stage(self, decoder: BandDecoder) -> BandDecoder:
+        """A decoder with the deepest stage that is solved for, which no step changes."""
+        kernel, bias = self._deepest_fit.solve()
+        # It was fitted to plain features; a stage takes them in units, and gives low bands in twice the unit.
+        target_unit = 2 * decoder.units[LEVELS[1]]
+        solved = kernel * decoder.units[LEVELS[0]] / target_unit, bias / target_unit
+        return dataclasses.replace(decoder, weights={**decoder.weights, f"stage{LEVELS[0]}_conv1": solved})
 
 
 Pair = tuple[np.ndarray, np.ndarray]

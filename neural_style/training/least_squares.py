@@ -32,19 +32,24 @@ class ConvolutionFit:
         """
         self._shape = features.shape[-1], targets.shape[-1]
         padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-        patches = tf.image.extract_patches(padded, [1, SIDE, SIDE, 1], [1] * 4, [1] * 4, "VALID")
-        patches = tf.reshape(patches, [-1, patches.shape[-1]])
-        self._waiting.append((patches, tf.reshape(targets, [-1, self._shape[1]])))
-        if sum(len(rows) for rows, _ in self._waiting) >= POSITIONS:
-            self._multiply()
+        batch, rows, cols, _ = features.shape
+        strip = max(1, POSITIONS // (batch * cols))  # whole maps of patches would take much memory
+        for top in range(0, rows, strip):
+            part = padded[:, top : min(top + strip, rows) + SIDE - 1]
+            patches = tf.image.extract_patches(part, [1, SIDE, SIDE, 1], [1] * 4, [1] * 4, "VALID")
+            patches = tf.reshape(patches, [-1, patches.shape[-1]])
+            self._waiting.append((patches, tf.reshape(targets[:, top : top + strip], [-1, self._shape[1]])))
+            if sum(len(waiting) for waiting, _ in self._waiting) >= POSITIONS:
+                self._multiply()
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the kernel [3, 3, channels, filters] and the bias [filters], float32."""
         if self._waiting:
             self._multiply()
         products = np.asarray(self._products)
-        ridge = RIDGE * np.trace(products) / len(products)
-        solution = np.linalg.solve(products + ridge * np.eye(len(products)), self._by_targets).astype(np.float32)
+        ridge = np.full(len(products), RIDGE * np.trace(products) / len(products))
+        ridge[-1] = 0  # the bias is free
+        solution = np.linalg.solve(products + np.diag(ridge), self._by_targets).astype(np.float32)
         return solution[:-1].reshape(SIDE, SIDE, *self._shape), solution[-1]
 
     def _multiply(self) -> None:

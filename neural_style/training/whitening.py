@@ -1,4 +1,4 @@
-"""Whitened features, in which a training takes far fewer steps: no channel is large, and none follows another."""
+"""Whitened features, on which kernels are trained: no channel is large, and none follows another."""
 
 import dataclasses
 from typing import Any
@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from neural_style.universal.transforms import Statistics, matrix_power
 
-FLOOR = 1e-4
-"""Added to each variance, as a share of their mean, so that rounding in nearly constant channels is not enlarged."""
+FLOOR = 1e-2
+"""Added to each variance, as a share of their mean: errors of deeper stages lie where features hardly vary, and they
+must not be enlarged."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,8 +46,8 @@ class FrameMotion:
       pixels: the same in the size that is painted, [rows, cols, 3] float32 in 0..255.
       motion_to_previous: to the frame painted before; None at the first frame of a shot.
       previous_pixels: the pixels of the frame painted before; None at the first frame of a shot.
-      long_term: the motions to those frames of --long_term that this shot has, nearest first; each is trusted
-        only where no nearer one is.
+      long_term: the motions to those frames of --long_term that this shot has, nearest first; the
+        `confidence` of each is reduced by that of all nearer ones (equation 9), `trusted` is not.
     """
 
     number: int
