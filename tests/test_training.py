@@ -29,17 +29,9 @@ from neural_style.pretrained import decoders, style_networks
 from neural_style.settings.loss import LossSettings
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
-from neural_style.training import (
-    band_training,
-    decoder_training,
-    least_squares,
-    network_job,
-    network_setup,
-    state_files,
-)
+from neural_style.training import band_training, decoder_training, network_job, network_setup, state_files
 from neural_style.training.crops import Crops, numbered_batches
-from neural_style.training.whitening import Whitening
-from neural_style.universal import band_decoder, decoder, transforms
+from neural_style.universal import band_decoder, decoder
 from neural_style.vgg import model, weights
 
 NETWORK = NetworkSettings(network="vgg16", weights="random", padding="replicate")
@@ -102,10 +94,8 @@ def test_a_band_decoders_errors_fall_and_a_resumed_training_gives_the_same_decod
     path = tmp_path / "bands.safetensors"
     band_decoder.save(path, whole.decoder(), decoders.band_encoder(NETWORK, 0))
     _, _, again = start_band_decoder(init_from=str(path))
-    saved = band_decoder.load(path).weights
-    for name, (kernel, _) in again.decoder().weights.items():
-        deepest = name == "stage4_conv1"  # solved for again; 8 bits in the file
-        np.testing.assert_allclose(kernel, whole.decoder().weights[name][0] if deepest else saved[name][0], atol=1e-3)
+    for one, other in zip(again.decoder().weights.values(), whole.decoder().weights.values(), strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=4e-3)  # float16 and 8 bits
     assert again.decoder().units == whole.decoder().units
 
 
@@ -169,44 +159,6 @@ def test_a_decoder_starts_from_one_of_its_level(tmp_path):
 def test_psnr_of_a_known_error():
     images = np.full((1, 2, 2, 3), 100.0)
     assert decoder_training.psnr(images, images + 25.5) == pytest.approx(20)
-
-
-def correlated_features(rng, shape, channels=4):
-    """Features with large means, whose channels follow each other."""
-    mixed = rng.standard_normal((*shape, channels)) @ (np.eye(channels) + 0.5) + 5
-    return tf.constant(mixed, tf.float32)
-
-
-def test_whitened_features_have_the_identity_as_covariance(rng):
-    features = correlated_features(rng, (2, 30, 30))
-    whitening = Whitening.of(transforms.measure(features))
-    found = transforms.measure((features - whitening.mean) @ whitening.matrix)
-    np.testing.assert_allclose(found.mean, 0, atol=1e-3)
-    np.testing.assert_allclose(found.covariance, np.eye(4), atol=0.02)
-
-
-def test_a_convolution_of_whitened_features_equals_one_of_plain_features(rng):
-    features = correlated_features(rng, (1, 9, 9))
-    whitening = Whitening.of(transforms.measure(features))
-    kernel, bias = rng.standard_normal((3, 3, 4, 2)).astype(np.float32), np.array([1, -2], np.float32)
-    wanted = decoder.convolve((features - whitening.mean) @ whitening.matrix, kernel) + bias
-    plain, plain_bias = whitening.to_plain(kernel, bias)
-    np.testing.assert_allclose(decoder.convolve(features, plain) + plain_bias, wanted, atol=1e-3)
-    again, again_bias = whitening.to_whitened(plain, plain_bias)
-    np.testing.assert_allclose(again, kernel, atol=1e-3)
-    np.testing.assert_allclose(again_bias, bias, atol=1e-3)
-
-
-def test_least_squares_find_the_convolution_that_made_the_targets(rng, monkeypatch):
-    monkeypatch.setattr(least_squares, "POSITIONS", 300)  # several products
-    kernel, bias = rng.standard_normal((3, 3, 4, 2)).astype(np.float32), np.array([3, -1], np.float32)
-    fit = least_squares.ConvolutionFit()
-    for _ in range(5):
-        features = correlated_features(rng, (2, 12, 10))
-        fit.add(features, decoder.convolve(features, kernel) + bias)
-    found, found_bias = fit.solve()
-    np.testing.assert_allclose(found, kernel, atol=0.02)  # the ridge
-    np.testing.assert_allclose(found_bias, bias, atol=0.1)
 
 
 def two_styles():

@@ -7,9 +7,9 @@ the steps: they map this level's features to the lower level's, which costs half
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import keras
 import numpy as np
@@ -54,32 +54,22 @@ AnyDecoder = TypeVar("AnyDecoder", Decoder, BandDecoder)
 
 
 class ConvolutionTraining(Training[DecoderProgress], Generic[AnyDecoder]):
-    """The training of convolutions of a decoder, of a level or of bands."""
+    """The training of all convolutions of a decoder, of a level or of bands."""
 
-    def __init__(
-        self,
-        encoder: keras.Model,
-        decoder: AnyDecoder,
-        trained: Mapping[str, tuple[Any, Any]],
-        steps: int,
-        rate: float,
-        last_layer: str,
-    ):
+    def __init__(self, encoder: keras.Model, decoder: AnyDecoder, steps: int, rate: float, last_layer: str):
         """
         Args:
           encoder: what the decoder inverts.
           decoder: where the training starts.
-          trained: kernel and bias of the convolutions that are trained, by name.
           steps: number of steps of the whole training; the learning rate falls over them.
           rate: see `Descent`.
           last_layer: name of the decoder's last convolution.
         """
         self._encoder = encoder
         self._decoder: AnyDecoder = decoder
-        self._trained = tuple(trained)
         self._variables = [
             keras.Variable(array, name=f"{kind}_{name}")
-            for name, pair in trained.items()
+            for name, pair in decoder.weights.items()
             for kind, array in zip(("kernel", "bias"), pair, strict=True)
         ]
         last = [variable.path for variable in self._variables if variable.path.endswith(last_layer)]
@@ -87,14 +77,14 @@ class ConvolutionTraining(Training[DecoderProgress], Generic[AnyDecoder]):
 
     def decoder(self) -> AnyDecoder:
         """The decoder with the weights learned so far."""
-        arrays = {name: (np.asarray(kernel), np.asarray(bias)) for name, (kernel, bias) in self._weights().items()}
+        arrays = {name: (kernel.numpy(), bias.numpy()) for name, (kernel, bias) in self._weights().items()}
         return dataclasses.replace(self._decoder, weights=arrays)
 
-    def _weights(self) -> dict[str, tuple[Any, Any]]:
-        """The weights of the decoder: the variables, and what is not trained."""
+    def _weights(self) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """The variables as the weights of a decoder."""
         kernels, biases = self._variables[::2], self._variables[1::2]
-        pairs = zip(self._trained, kernels, biases, strict=True)
-        return {**self._decoder.weights, **{name: (kernel.value, bias.value) for name, kernel, bias in pairs}}
+        pairs = zip(self._decoder.weights, kernels, biases, strict=True)
+        return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
 
 
 class DecoderTraining(ConvolutionTraining[Decoder]):
@@ -107,7 +97,7 @@ class DecoderTraining(ConvolutionTraining[Decoder]):
           decoder, steps, rate: see `ConvolutionTraining`.
           lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
         """
-        super().__init__(encoder, decoder, decoder.weights, steps, rate, level_layer(1))
+        super().__init__(encoder, decoder, steps, rate, level_layer(1))
         self._lower = lower
         self._steps_alone = steps // 2 if lower else 0
 
@@ -176,18 +166,21 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     if start and not lower:
         return DecoderTraining(encoder, start, settings.steps, settings.rate)
-    unit = _measure_unit(encoder, level_layer(level), crops, settings.batch)
-    decoder = initialize(name, level, unit, settings.seed)
+    units = measure_units(encoder, [level_layer(level)], crops, settings.batch)
+    decoder = initialize(name, level, units[level_layer(level)], settings.seed)
     if lower:
         decoder = dataclasses.replace(decoder, weights={**decoder.weights, **lower.weights})
     return DecoderTraining(encoder, decoder, settings.steps, settings.rate, lower)
 
 
-def _measure_unit(encoder: keras.Model, layer: str, crops: Crops, batch: int) -> float:
-    """The root mean square of a layer's features over at least `UNIT_CROPS` crops."""
-    numbers = range(-(-UNIT_CROPS // batch))
-    means = [float(tf.reduce_mean(encoder(crops.batch(number))[layer] ** 2)) for number in numbers]
-    return float(np.sqrt(np.mean(means)))
+def measure_units(encoder: keras.Model, layers: Iterable[str], crops: Crops, batch: int) -> dict[str, float]:
+    """The root mean square of each layer's features over at least `UNIT_CROPS` crops."""
+    squares: dict[str, list[float]] = {layer: [] for layer in layers}
+    for number in range(-(-UNIT_CROPS // batch)):
+        features = encoder(crops.batch(number))
+        for layer, means in squares.items():
+            means.append(float(tf.reduce_mean(features[layer] ** 2)))
+    return {layer: float(np.sqrt(np.mean(means))) for layer, means in squares.items()}
 
 
 def _load_start(path: str, network: str, level: int) -> Decoder:

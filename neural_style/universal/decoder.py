@@ -21,7 +21,7 @@ from neural_style.settings import vgg_layers
 from neural_style.settings.vgg_layers import level_layer
 from neural_style.vgg import model, upsampling
 
-MIN_SIZE_OF_8_BITS = 2**19
+MIN_SIZE_OF_8_BITS = 2**17
 """Kernels of at least this many numbers are stored in 8 bits, which halves the files; the finest are in float16."""
 Weights = Mapping[str, tuple[Any, Any]]
 """(kernel, bias) by the name of the mirrored convolution, in the decoder's order: arrays, tensors or variables."""
