@@ -15,11 +15,11 @@ def run(words: Sequence[str], output: str) -> None:
     """Write a network as a TFLite file, or as a SavedModel where the name has no ending.
 
     Args:
-      words: the network.
+      words: of the command line; one is expected, a trained network.
       output: the path of the export.
 
     Raises:
-      UserError: it can't be written.
+      UserError: the words or the ending are wrong, or the file can't be written.
     """
     network = style_networks.find(words[0]) if len(words) == 1 else None
     if network is None:

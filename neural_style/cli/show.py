@@ -19,10 +19,13 @@ from neural_style.settings.schema import FIELDS, as_flag
 
 
 def text(path: str) -> str:
-    """Return the command that makes an image again, from a PNG's text or a record (.json).
+    """Describe a file: the command that makes an image again, or what is known of a trained network.
+
+    Args:
+      path: a PNG or a record (.json) that neural_style wrote, a trained network's file, or the name of a bundled one.
 
     Raises:
-      UserError: the file contains no record, or its recipe is unknown to this version.
+      UserError: the file is none of these, is a URL, or its recipe is unknown to this version.
     """
     storage.check_here(path, "what --show reads")
     if path == style_networks.ARBITRARY.stem:

@@ -162,7 +162,7 @@ class _FirstOrder:
         """Move once for each evaluation."""
         for _ in range(self._evaluations):
             rate = self._learning_rate * self._decay_rate ** (self._moves / self._decay_steps)
-            self._moves += 1
+            self._moves += 1  # before the gradient is scaled: Adam counts this move
             x = x - rate * self._scaled_gradient(evaluator.gradient(x))
             if self._clip:
                 x = np.clip(x, 0, 255)

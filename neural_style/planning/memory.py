@@ -65,11 +65,17 @@ def estimate_evaluation(
 
 
 def estimate_kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
-    """Estimates the bytes that optimiser and evaluator keep in the machine's memory."""
+    """Estimates the bytes that a run keeps in the machine's memory: optimiser and evaluator, or the whole method.
+
+    Args:
+      rows, cols: of the picture.
+      settings: of the run.
+      largest_style: pixels of the largest style image, for methods that keep their images (`memory_per_pixel`).
+    """
     optimizer = settings.optimizer
-    per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
     if settings.method.memory_per_pixel:
         return settings.method.memory_per_pixel * max(rows * cols, largest_style)
+    per_pixel = PER_PIXEL_CONTINUOUS if optimizer.keeps_curvature else PER_PIXEL_KEPT[optimizer.optimizer]
     return per_pixel * rows * cols
 
 

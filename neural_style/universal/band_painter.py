@@ -1,4 +1,7 @@
-"""Paints in one pass with the band decoder: at each level, low band and bands take the styles' statistics."""
+"""Paints in one pass with the band decoder: at each level, low band and bands take the styles' statistics.
+
+At the deepest level the "low band" is relu4_1 itself, and there are no other bands.
+"""
 
 import dataclasses
 import functools
@@ -105,7 +108,7 @@ class BandPainter:
                 for level in LEVELS
             }
             transforms |= self._transforms_of_content(part_of, boxes, weights)
-            for level in self._settings.levels:
+            for level in self._settings.levels:  # the deepest first, as `UniversalSettings` checks
                 if level != DEEPEST:
                     decoded = self._transforms_of_decoded(part_of, boxes, level, transforms, weights[level])
                     transforms[level] = dataclasses.replace(transforms[level], decoded=decoded)
@@ -247,10 +250,12 @@ class _Part:
     def low(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
         """The low band of a level, decoded from the deeper level, plus `detail` times what decoding loses.
 
+        At the deepest level it is the content's features, transformed.
+
         Args:
           level: the level.
-          transforms: of the deeper levels, and of the content's own features of this one. They must not change between
-            two calls, since the low band is kept.
+          transforms: those of the deeper levels, and of the content's own features of this one, must not change any
+            more, since the low band is kept from the first call.
         """
         if level not in self._lows:
             of_low, shares = transforms[level].of_encoded(0), self._shares[level]
