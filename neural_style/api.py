@@ -326,8 +326,10 @@ def compare(
         content_distance = measures.content_distance(profile, of_photograph)
         # Its loss is that of a run which starts from it and does nothing.
         start = picture.resize(geometry.size_of(photograph, rows)[::-1], Image.Resampling.LANCZOS)
-        how: dict[str, Any] = {"init": start, "rows": rows, **AS_IT_IS, **({"weights": weights} if weights else {})}
-        initial = stylize(photograph, painting, engine=engine, recipe=recipe, **how).record["initial"]
+        of_start: dict[str, Any] = {"init": start, "rows": rows, **AS_IT_IS}
+        if weights:
+            of_start["weights"] = weights
+        initial = stylize(photograph, painting, engine=engine, recipe=recipe, **of_start).record["initial"]
         grain, border = measures.grain_and_border(picture, photograph)
         figures.append(Figures(initial["loss"], initial["terms"], style_distance, content_distance, grain, border))
     return figures

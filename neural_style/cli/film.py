@@ -59,12 +59,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
         say(f"{output} is complete already.")
         return False
     if options.resume and earlier and not frames_are_reusable and not earlier.get("complete"):
-        listed = ", ".join(map(str, changed))
-        raise UserError(
-            f"--resume needs the same film and flags, and these have changed: {listed}; give them as they were, or "
-            "leave out --resume to start anew.",
-            exit_code=2,
-        )
+        raise record.resume_error("film", changed)
     continues = options.resume and frames_are_reusable
     writing.check(names.ending, clip.painted_rate(settings.video), plan.result_size)
     names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)

@@ -25,7 +25,7 @@ def text(path: str) -> str:
       path: a PNG or a record (.json) that neural_style wrote, a trained network's file, or the name of a bundled one.
 
     Raises:
-      UserError: the file is none of these, is a URL, or its recipe is unknown to this version.
+      UserError: `path` is something else, or the recipe of a record is unknown to this version.
     """
     storage.check_here(path, "what --show reads")
     if path == style_networks.ARBITRARY.stem:

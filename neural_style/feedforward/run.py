@@ -30,7 +30,7 @@ class Run(OnePassRun):
             return Painter(networks.with_styles(network, numbers) if numbers else network, precision)
 
         painter = self._cache.get(key, make, lambda painter: painter.nbytes)
-        strip_rows, facts = self._strip_rows()
+        strip_rows, facts = self._strip_rows_and_facts()
         network, shifts = painter.network, self._settings.feedforward.shifts
         without_margin = functools.partial(painter.paint, strip_rows=strip_rows)
         paint = margins.with_margin(without_margin, network.architecture, shifts)
@@ -41,7 +41,7 @@ class Run(OnePassRun):
         numbers = super()._style_numbers(scene)
         return range(len(numbers)) if _has_masks(scene) else numbers
 
-    def _strip_rows(self) -> tuple[int | None, dict[str, Any]]:
+    def _strip_rows_and_facts(self) -> tuple[int | None, dict[str, Any]]:
         """The rows that are painted at once, None for all, and the facts of the run."""
         strip_rows = self._plan.tiles[-1]
         precision = "float32" if strip_rows else self._plan.precision
@@ -63,6 +63,6 @@ class ArbitraryRun(ArbitraryStyleRun, Run):
 
         painter = self._cache.get(("arbitrary", count, precision), make, lambda painter: painter.nbytes)
         painter.set_styles(self._style_vectors(scene, painter.style_vector))
-        strip_rows, facts = self._strip_rows()
+        strip_rows, facts = self._strip_rows_and_facts()
         paint = functools.partial(painter.paint, strip_rows=strip_rows, shifts=self._settings.feedforward.shifts)
         return paint, count, {**facts, "weights": style_networks.arbitrary_origin()}

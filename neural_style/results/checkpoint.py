@@ -14,7 +14,7 @@ import numpy as np
 from neural_style.core import finite_json, storage
 from neural_style.core.errors import DAMAGED_STATE, UserError
 from neural_style.results import files
-from neural_style.results.record import RunInfo, changes
+from neural_style.results.record import RunInfo, changes, resume_error
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -170,11 +170,6 @@ def check_same(checkpoint: Checkpoint, info: RunInfo, digests: Mapping, scales: 
         then = dataclasses.replace(then, flags={**then.flags, "iterations": iterations})
     changed = changes(then, info, checkpoint.digests, digests)
     if changed:
-        listed = ", ".join(map(str, changed))
-        raise UserError(
-            f"--resume needs the same images and flags, and these have changed: {listed}; give them as they were, or "
-            "leave out --resume to start anew.",
-            exit_code=2,
-        )
+        raise resume_error("images", changed)
     if len(checkpoint.scales) > scales:
         raise UserError(DAMAGED_STATE)

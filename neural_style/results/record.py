@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from neural_style.core import peak_memory, storage
+from neural_style.core.errors import UserError
 from neural_style.core.step import Step
 from neural_style.core.version import __version__
 from neural_style.pretrained import style_networks
@@ -203,8 +204,20 @@ class Change:
     name: str
     text: str
 
-    def __str__(self) -> str:
-        return self.text
+
+def resume_error(what: str, changed: Sequence[Change]) -> UserError:
+    """Make the error of --resume where a run has changed since it was interrupted.
+
+    Args:
+      what: what must be the same, besides the flags: "images" or "film".
+      changed: what differs.
+    """
+    listed = ", ".join(change.text for change in changed)
+    return UserError(
+        f"--resume needs the same {what} and flags, and these have changed: {listed}; give them as they were, or leave "
+        "out --resume to start anew.",
+        exit_code=2,
+    )
 
 
 def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[Change]:

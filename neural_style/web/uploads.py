@@ -47,7 +47,7 @@ MIN_BYTES_PER_SECOND = 20_000
 TOO_LARGE = "The file exceeds the maximum allowed size."
 """Gradio's page knows this sentence, and says how large a file may be."""
 MAX_PATH_BYTES = 1000
-"""The longest path that every system call accepts everywhere is a little longer."""
+"""Longer paths are refused; all systems accept ones of this length."""
 MAX_PART_BYTES = 255
 """The longest name of a file or folder that file systems accept."""
 MAX_NAME_BYTES = 100
@@ -259,9 +259,8 @@ def is_plain_path(path: str) -> bool:
         encoded = path.encode()
     except UnicodeEncodeError:
         return False
-    return (
-        b"\0" not in encoded and len(encoded) <= MAX_PATH_BYTES and max(map(len, encoded.split(b"/"))) <= MAX_PART_BYTES
-    )
+    longest_part = max(map(len, encoded.split(b"/")))
+    return b"\0" not in encoded and len(encoded) <= MAX_PATH_BYTES and longest_part <= MAX_PART_BYTES
 
 
 def make_safe_name(name: str) -> str:
