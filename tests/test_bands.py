@@ -45,19 +45,19 @@ def painted(engine, folder, **given):
 
 def test_synthesis_inverts_analysis(rng):
     x = rng.standard_normal((2, 6, 10, 4))
-    low, bands = haar.analyze(tf.constant(x))
-    assert (low.shape, len(bands)) == ((2, 3, 5, 4), haar.BANDS)
-    np.testing.assert_allclose(haar.synthesize(low, bands), x, atol=1e-12)
+    low, details = haar.analyze(tf.constant(x))
+    assert (low.shape, len(details)) == ((2, 3, 5, 4), haar.DETAIL_BANDS)
+    np.testing.assert_allclose(haar.synthesize(low, details), x, atol=1e-12)
     np.testing.assert_allclose(low, 2 * tf.nn.avg_pool2d(x, 2, 2, "VALID"), atol=1e-12)
-    energy = sum(np.square(part).sum() for part in (low, *bands))
+    energy = sum(np.square(part).sum() for part in (low, *details))
     assert energy == pytest.approx(np.square(x).sum())  # an orthonormal transform
 
 
 def test_bands_tell_directions_apart():
     rows, cols = np.meshgrid(np.arange(4), np.arange(6), indexing="ij")
     for index, image in enumerate(((-1.0) ** rows, (-1.0) ** cols, (-1.0) ** (rows + cols))):
-        low, bands = haar.analyze(tf.constant(image[None, ..., None]))
-        assert [bool(np.any(band)) for band in bands] == [number == index for number in range(3)]
+        low, details = haar.analyze(tf.constant(image[None, ..., None]))
+        assert [bool(np.any(band)) for band in details] == [number == index for number in range(3)]
         assert not np.any(low)
 
 
@@ -73,8 +73,8 @@ def test_the_encoder_pools_by_haars_low_band(rng):
         x = tf.nn.relu(decoder.convolve(x, kernel.astype(np.float64)) + bias)
         level = vgg_layers.block_of(name)
         if name == band_decoder.encoder_layers("vgg16")[level] and level < 4:
-            x, bands = haar.analyze(x)
-            for one, other in zip(found.of(level), (x, *bands), strict=True):
+            x, details = haar.analyze(x)
+            for one, other in zip(found.subbands(level), (x, *details), strict=True):
                 np.testing.assert_allclose(one, other[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found.lows[4], x[0], rtol=1e-6, atol=1e-6)
 
@@ -88,9 +88,9 @@ def test_alpha_0_decodes_and_adds_a_share_of_what_is_lost(engine, folder):
     features = codec.encode(image, (0, 0, *image.shape[:2]))
     low = features.lows[4]
     for level in band_decoder.LEVELS:
-        bands = features.bands.get(level, ())
+        details = features.details.get(level, ())
         own = features.lows[level - 1] if level > 1 else image
-        low = codec.decode(low, bands, level) + 0.25 * (own - codec.decode(features.lows[level], bands, level))
+        low = codec.decode(low, details, level) + 0.25 * (own - codec.decode(features.lows[level], details, level))
     wanted = np.clip(low, 0, 255)[MARGIN:-MARGIN, MARGIN:-MARGIN]
     np.testing.assert_allclose(last.image, wanted, atol=2e-2)
 
@@ -125,10 +125,10 @@ def test_the_decoded_low_bands_have_the_styles_statistics(engine, folder, monkey
     seen = []
     decode = BandCodec.decode
 
-    def watched(self, low, bands, level):
+    def watched(self, low, details, level):
         if level == 1:
             seen.append(low)
-        return decode(self, low, bands, level)
+        return decode(self, low, details, level)
 
     monkeypatch.setattr(BandCodec, "decode", watched)
     style = np.asarray(pair(64, 96)[1], np.uint8)

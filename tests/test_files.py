@@ -158,7 +158,7 @@ def test_the_command_makes_the_same_options(tmp_path):
     (tmp_path / "out.json").write_text(json.dumps(given))
     command = shlex.split(show.text(str(tmp_path / "out.json")).splitlines()[1])
     again = flags.parse(command[1:])
-    assert again.words == ["a photo.jpg", "one.jpg", "out.jpg"]
+    assert again.paths == ["a photo.jpg", "one.jpg", "out.jpg"]
     assert made(*command[4:])["flags"] == given["flags"]
 
 

@@ -69,7 +69,7 @@ def test_weights_determine_the_preprocessing(tmp_path):
 
 def test_flags_may_be_anywhere():
     command = flags.parse(["a b.png", "--rows=5", "c.png", "--noreuse_constant_rows", "out"])
-    assert command.words == ["a b.png", "c.png", "out"]
+    assert command.paths == ["a b.png", "c.png", "out"]
     assert command.settings().picture.rows == 5
     assert not command.settings().optimizer.reuse_constant_rows
 
@@ -132,7 +132,7 @@ def test_flagfiles_are_read_at_their_position(tmp_path, monkeypatch):
     (tmp_path / "look.flags").write_text("--rows=40\n--flagfile=more.flags\n--noplots\n", encoding="utf-8-sig")
     read = flags.parse(["a", "--rows=30", "--flagfile=look.flags", "--seed=8", "--", "--flagfile=x"])
     assert (read.given["rows"], read.given["seed"], read.given["plots"]) == ("40", "8", False)
-    assert read.words == ["a", "--flagfile=x"]
+    assert read.paths == ["a", "--flagfile=x"]
     assert read.files == ["look.flags", "more.flags"]
 
 

@@ -14,9 +14,9 @@ from neural_style.planning.plan import prepare
 SHAPE = (4, 5, 3)
 EVERY = {
     "lbfgs": lambda n: optimizers.Lbfgs(n),
-    "lbfgs, long first step": lambda n: optimizers.Lbfgs(n, first_step=100.0),
+    "lbfgs, long first step": lambda n: optimizers.Lbfgs(n, first_length=100.0),
     "lbfgs, clipped": lambda n: optimizers.Lbfgs(n, clip=True),
-    "continuous lbfgs": lambda n: optimizers.ContinuousLbfgs(n, first_step=10.0),
+    "continuous lbfgs": lambda n: optimizers.ContinuousLbfgs(n, first_length=10.0),
     "sgd": lambda n: optimizers.Sgd(n, 0.02, 0.99, 10, False),
     "adam": lambda n: optimizers.Adam(n, 10.0, 0.97, 1, True),
     "normalized gradient": lambda n: optimizers.NormalizedGradient(n, 5.0, 0.95, 1, False),

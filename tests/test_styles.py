@@ -87,12 +87,12 @@ def started():
 
 
 def test_training_changes_the_new_styles_alone_and_lowers_their_loss(painters, started):
-    crops, made, training = started
+    crops, made, trainer = started
     assert made.styles == (*NAMES, *painters.styles)
     before = [variable.numpy() for variable in made.model.weights]
     images = tf.constant(crops.batch(5))
-    first = [training.losses(images, np.full(2, number)) for number in (0, 1)]
-    progress = list(training.steps(crops, 20))
+    first = [trainer.losses(images, np.full(2, number)) for number in (0, 1)]
+    progress = list(trainer.steps(crops, 20))
     assert len(progress) == 20
     for variable, old, trunk in zip(made.model.weights, before, painters.model.weights, strict=True):
         if variable.name in ("gamma", "beta"):
@@ -101,12 +101,12 @@ def test_training_changes_the_new_styles_alone_and_lowers_their_loss(painters, s
         else:
             np.testing.assert_array_equal(variable.numpy(), trunk.numpy())
     for number, terms in zip((0, 1), first, strict=True):
-        later = training.losses(images, np.full(2, number))
+        later = trainer.losses(images, np.full(2, number))
         assert sum(value.mean() for value in later.values()) < 0.9 * sum(value.mean() for value in terms.values())
 
 
 def test_a_style_begins_as_the_nearest_of_the_network_and_learns_in_its_colours(painters, started):
-    crops, made, training = started
+    crops, made, trainer = started
     _, kernels, _ = weights.load_cached(VGG, 0, Cache(1e9))
     encoder = model.build(VGG, kernels, LOSS.style_layers, "float32")
     target = {name: gram(maps) for name, maps in encoder(STYLES[0][None].astype(np.float64)).items()}
@@ -119,7 +119,7 @@ def test_a_style_begins_as_the_nearest_of_the_network_and_learns_in_its_colours(
     for variable, trunk in zip(made.model.weights, painters.model.weights, strict=True):
         if variable.name in ("gamma", "beta"):
             np.testing.assert_array_equal(variable.numpy()[0], trunk.numpy()[nearest])
-    recolored = color.palette_of(training.contents(tf.constant(images), np.ones(2, int)))
+    recolored = color.palette_of(trainer.contents(tf.constant(images), np.ones(2, int)))
     wanted = color.palette_of([STYLES[1]])
     np.testing.assert_allclose(recolored.mean, wanted.mean, atol=0.03)
     np.testing.assert_allclose(recolored.covariance, wanted.covariance, atol=0.01)
@@ -181,7 +181,7 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = command(tmp_path, "train", "mine.png", "cat.jpg", "own.keras", *QUICK, **cache)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "own_preview.png shows mine, cat while learning." in done.stdout
+    assert "own_preview.png shows mine, cat while prepared." in done.stdout
     assert "Paint with: neural-style PHOTO own.keras OUT --style=mine" in done.stdout
     assert Image.open(tmp_path / "own_preview.png").height == 256
     metadata = style_networks.metadata_of(tmp_path / "own.keras")
@@ -203,14 +203,14 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
 def test_a_caller_can_watch_the_steps_and_keep_what_is_learned_so_far(tmp_path):
     flags = {"steps": "5", "crop": "48", "batch": "1", "style_size": "64", "shows_every": "2", "only_styles": "true"}
     job = style_job.make_job(SWIRLS, tmp_path / "own.keras", {**flags, "weights": "random", "precision": "float32"})
-    learning = style_job.Learning(job, lambda: Cache(1e9))
+    prepared = style_job.PreparedTraining(job, lambda: Cache(1e9))
     seen = []
-    for progress in learning.steps():
+    for progress in prepared.steps():
         assert progress.loss > 0
-        seen.append(learning.report.sheet)
+        seen.append(prepared.report.sheet)
         if progress.step == 3:
             break
-    learning.write()
+    prepared.write()
     assert seen[0] is None
     assert seen[1].shape[0] == 256
     assert not job.state.exists()

@@ -179,9 +179,9 @@ def start_network(names=("waves", "cups"), loss=LOSS, **given):
 
 def test_losses_equal_those_of_optimisation():
     """Before the first step: each crop is the content, each style the style, the painting the combination."""
-    _, (made, training) = start_network()
+    _, (made, trainer) = start_network()
     crops, which = Crops(PATHS, 32, 4, 3).batch(0), np.array([0, 1, 1, 0])
-    found = training.losses(tf.constant(crops), which)
+    found = trainer.losses(tf.constant(crops), which)
     layers = sorted({*LOSS.content_layers, *LOSS.style_layers})
     objective = Objective(model.build(NETWORK, weights.load_random("vgg16", 0), layers), make_loss(LOSS))
     for number, (crop, style) in enumerate(zip(crops, which, strict=True)):
@@ -215,12 +215,12 @@ def test_content_is_divided_by_the_energy_of_styles():
 
 @pytest.mark.parametrize("architecture", ["johnson", slow("deep"), slow("msg")])
 def test_every_term_falls(architecture):
-    settings, (_, training) = start_network(architecture=architecture, steps=80, rate=4e-3)
+    settings, (_, trainer) = start_network(architecture=architecture, steps=80, rate=4e-3)
     crops = Crops(PATHS, settings.crop, settings.batch, 0)
     fixed, which = tf.constant(crops.batch(1000)), np.array([0, 1, 0, 1])
-    before = {name: values.mean() for name, values in training.losses(fixed, which).items()}
-    progress = [training.run(images) for _, images in numbered_batches(crops, 0, settings.steps)]
-    after = {name: values.mean() for name, values in training.losses(fixed, which).items()}
+    before = {name: values.mean() for name, values in trainer.losses(fixed, which).items()}
+    progress = [trainer.run(images) for _, images in numbered_batches(crops, 0, settings.steps)]
+    after = {name: values.mean() for name, values in trainer.losses(fixed, which).items()}
     assert [each.step for each in progress] == list(range(1, 81))
     for name in before:
         if name.startswith("style"):
@@ -230,26 +230,26 @@ def test_every_term_falls(architecture):
 
 
 def test_styles_take_turns():
-    _, (_, training) = start_network()
-    drawn = [tuple(training.style_numbers(step, 3)) for step in range(4)]
+    _, (_, trainer) = start_network()
+    drawn = [tuple(trainer.style_numbers(step, 3)) for step in range(4)]
     assert drawn == [(0, 1, 0), (1, 0, 1), (0, 1, 0), (1, 0, 1)]
 
 
 def test_a_loss_that_is_not_finite_keeps_the_weights():
-    _, (made, training) = start_network()
+    _, (made, trainer) = start_network()
     before = [variable.numpy() for variable in made.model.weights]
     with pytest.raises(UserError, match="At step 1 the loss or its gradient is not finite"):
-        training.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
+        trainer.run(tf.fill((4, 32, 32, 3), tf.constant(np.nan, tf.float64)))
     for variable, value in zip(made.model.weights, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
-    assert training.step == 0
+    assert trainer.step == 0
 
 
 def test_msg_stores_its_styles_gram_matrices():
-    settings, (made, training) = start_network(architecture="msg", steps=2)
+    settings, (made, trainer) = start_network(architecture="msg", steps=2)
     for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
-        training.run(images)
-    training.finish()
+        trainer.run(images)
+    trainer.finish()
     style, image = tf.one_hot([0], 2)[:, None, None], tf.constant(pair(48, 64)[1][None], tf.float32)
     np.testing.assert_allclose(made.layers.match.grams[0], made.layers.gram(image, style)[0], rtol=1e-4, atol=1e-7)
     both = [made.layers(image, tf.one_hot([number], 2)[:, None, None]).numpy() for number in (0, 1)]

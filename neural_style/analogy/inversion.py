@@ -21,7 +21,7 @@ from neural_style.vgg.weight_files import Weights
 BLANK = np.zeros((1, 1, 3), np.float32)
 NO_STYLES = Scene(BLANK, [], BLANK)
 """The scene of an inversion, whose loss compares content alone."""
-FIRST_STEP = 0.1
+FIRST_LENGTH = 0.1
 """Length of L-BFGS's first trial move, relative to that of the start."""
 MEMORY = 4
 """Moves that L-BFGS remembers, as in the authors' program: features are large."""
@@ -92,8 +92,8 @@ class Network:
         dtype = objective.network.input.dtype
         evaluator = Evaluator(lambda x: objective.evaluate(tf.constant(x, dtype), constants), start.shape, watch=watch)
         x = start.astype(np.float64).reshape(-1)
-        first_step = FIRST_STEP * max(1.0, float(np.linalg.norm(x)))
-        x = ContinuousLbfgs(evaluations, first_step=first_step, memory=MEMORY).step(evaluator, x)
+        first_length = FIRST_LENGTH * max(1.0, float(np.linalg.norm(x)))
+        x = ContinuousLbfgs(evaluations, first_length=first_length, memory=MEMORY).step(evaluator, x)
         result = x.reshape(start.shape).astype(np.float32)
         if wanted != source:
             result = _to_array(objective.network(result[np.newaxis]), wanted)

@@ -33,7 +33,7 @@ class Row:
       number: its line in the table, or its place among the photographs.
       short_name: what the list of failures at the end calls it, such as 3.
       title: what messages call it, such as "runs.csv, line 3".
-      words: content, styles and prefix.
+      paths: content, styles and prefix.
       settings: of the run.
       prefix, ending: of its output files.
     """
@@ -41,7 +41,7 @@ class Row:
     number: int
     short_name: str
     title: str
-    words: list[str]
+    paths: list[str]
     settings: Settings
     prefix: str
     ending: str
@@ -114,7 +114,7 @@ def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
 def _existing_inputs(rows: Sequence[Row]) -> set[str]:
     """The files that the rows read, except those that other rows write."""
     results = {row.prefix + row.ending for row in rows}
-    return {image for row in rows for image in row.words[:-1] if _is_file(image)} - results
+    return {image for row in rows for image in row.paths[:-1] if _is_file(image)} - results
 
 
 def _is_file(image: str) -> bool:
@@ -125,15 +125,15 @@ def _carry_out(paint: Callable, measures_memory: bool, row: Row) -> Outcome:
     """Paint a row.
 
     Args:
-      paint: of the words and settings.
+      paint: of the paths and settings.
       measures_memory: whether nothing else is painted in this process meanwhile.
       row: the row.
     """
-    say(f"{row.title}: {' '.join(row.words)}")
+    say(f"{row.title}: {' '.join(row.paths)}")
     started = time.monotonic()
     peak_memory.reset()
     try:
-        result = "made" if paint(row.words, row.settings) else "complete already"
+        result = "made" if paint(row.paths, row.settings) else "complete already"
     except Exception as error:  # the error of one row must not stop the others
         if not isinstance(error, UserError):
             traceback.print_exc()
@@ -165,13 +165,13 @@ class _Progress:
 
 
 def make_row(
-    number: int, short_name: str, title: str, words: list[str], settings: Settings, takes_folders: bool = False
+    number: int, short_name: str, title: str, paths: list[str], settings: Settings, takes_folders: bool = False
 ) -> Row:
-    """Make a row, whose output files are named by its words; see `Row` and `is_film`."""
-    if is_film(words, takes_folders):
-        names = FilmNames(words[-1])
-        return Row(number, short_name, title, words, settings, names.prefix, names.ending)
-    return Row(number, short_name, title, words, settings, *files.split(words[-1], words[0]))
+    """Make a row, whose output files are named by its paths; see `Row` and `is_film`."""
+    if is_film(paths, takes_folders):
+        names = FilmNames(paths[-1])
+        return Row(number, short_name, title, paths, settings, names.prefix, names.ending)
+    return Row(number, short_name, title, paths, settings, *files.split(paths[-1], paths[0]))
 
 
 def read_table(command_line: Command) -> Batch:
@@ -183,9 +183,9 @@ def read_table(command_line: Command) -> Batch:
     path = command_line.command.manifest
     if path is None:
         raise UserError("Expected a table of rows, received none: name it by --manifest.", exit_code=2)
-    if command_line.words:
+    if command_line.paths:
         raise UserError(
-            f"--manifest names the images, and {' '.join(command_line.words)} was given besides.", exit_code=2
+            f"--manifest names the images, and {' '.join(command_line.paths)} was given besides.", exit_code=2
         )
     rows: list[Row] = []
     lines: dict[str, int] = {}
@@ -194,7 +194,7 @@ def read_table(command_line: Command) -> Batch:
             row = _table_row(command_line, path, number, values)
             place = files.key(row.prefix)
             if lines.setdefault(place, number) != number:
-                raise UserError(f"the prefix {row.words[-1]!r} is line {lines[place]}'s: each row needs its own.")
+                raise UserError(f"the prefix {row.paths[-1]!r} is line {lines[place]}'s: each row needs its own.")
         except UserError as error:
             raise UserError(f"{path}, line {number}: {error}", exit_code=2) from error
         rows.append(row)
@@ -212,7 +212,7 @@ def _summary_beside(table: str) -> str | None:
 
 def _warn_of_missing_images(row: Row) -> None:
     """Warn now of what would be an error hours later. An earlier row may still paint it."""
-    for image in row.words[:-1]:
+    for image in row.paths[:-1]:
         if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
             warn(f"{row.title}: {image!r} does not exist yet.")
 
@@ -221,12 +221,12 @@ def _table_row(command_line: Command, path: str, number: int, values: dict[str, 
     """The row of a line of a table; its own flags override the command line's."""
     flags: dict[str, Any] = {name: value for name, value in values.items() if name not in tables.COLUMNS and value}
     styles = [style.strip() for style in values["style"].split(";")]
-    words, takes_folders = [values["content"], *styles, values["prefix"]], command_line.command.film
-    if not all(words):
-        raise UserError(f"expected content, style and prefix, received {words}.")
-    if os.path.isdir(words[0]) and not is_film(words, takes_folders):
+    paths, takes_folders = [values["content"], *styles, values["prefix"]], command_line.command.film
+    if not all(paths):
+        raise UserError(f"expected content, style and prefix, received {paths}.")
+    if os.path.isdir(paths[0]) and not is_film(paths, takes_folders):
         raise UserError(
-            f"a row takes one photograph or film, and {words[0]!r} is a folder: add --film if it holds a film's frames."
+            f"a row takes one photograph or film, and {paths[0]!r} is a folder: add --film if it holds a film's frames."
         )
     settings = command_line.settings(styles, **flags)
-    return make_row(number, str(number), f"{path}, line {number}", words, settings, takes_folders)
+    return make_row(number, str(number), f"{path}, line {number}", paths, settings, takes_folders)

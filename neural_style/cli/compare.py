@@ -44,18 +44,18 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
       UserError: the command line is wrong, or an image can't be read.
     """
-    words, given, _ = flags.read(arguments, (CompareCommand,))
+    paths, given, _ = flags.read(arguments, (CompareCommand,))
     command = CompareCommand(**given)
     if command.help:
         say(_help())
         return 0
-    if len(words) < 3:
-        received = " ".join(words) or "none"
+    if len(paths) < 3:
+        received = " ".join(paths) or "none"
         raise UserError(f"Expected at least three images, {USAGE}, received {received}.", exit_code=2)
     from neural_style import api  # reads images, which --help does not need
 
     load_tensorflow()
-    photo, painting, *results = words
+    photo, painting, *results = paths
     figures = api.compare(
         photo,
         painting,

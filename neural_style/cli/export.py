@@ -11,19 +11,19 @@ from neural_style.pretrained import exports, style_networks
 from neural_style.results import targets
 
 
-def run(words: Sequence[str], output: str) -> None:
+def run(paths: Sequence[str], output: str) -> None:
     """Write a network as a TFLite file, or as a SavedModel where the name has no ending.
 
     Args:
-      words: of the command line; one is expected, a trained network.
+      paths: of the command line; a trained network alone is expected.
       output: the path of the export.
 
     Raises:
-      UserError: the words or the ending are wrong, or the file can't be written.
+      UserError: they are not one network, the ending is wrong, or the file can't be written.
     """
-    network = style_networks.find(words[0]) if len(words) == 1 else None
+    network = style_networks.find(paths[0]) if len(paths) == 1 else None
     if network is None:
-        received = " ".join(words) or "none"
+        received = " ".join(paths) or "none"
         raise UserError(f"--export takes one trained network, such as painters, received {received}.", exit_code=2)
     path = Path(output)
     if path.suffix.lower() not in ("", exports.ENDING):
@@ -39,5 +39,5 @@ def run(words: Sequence[str], output: str) -> None:
         whole = Path(folder) / path.name
         export_network(network, whole)
         whole.rename(path)
-    names = ", ".join(styles)
-    say(f'Wrote {output}: of "image", RGB [1, rows, cols, 3] in 0..255, and "style", the weights of {names}.')
+    inputs = f'"image" (RGB [1, rows, cols, 3] in 0..255) and "style" (a weight for each of {", ".join(styles)})'
+    say(f"Wrote {output}: it takes {inputs}.")

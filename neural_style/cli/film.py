@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from neural_style.video.film import FilmPainter, PaintedFrame
 
 
-def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
+def paint(paths: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
     """Paint a film into the files that its output names.
 
     Args:
-      words: the film, the styles and the output.
+      paths: the film, the styles and the output.
       settings: of the film.
       make_engine: makes what paints the frames.
       options: of the command.
@@ -44,7 +44,7 @@ def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], En
     Raises:
       UserError: what is asked for can't be done.
     """
-    content, *styles, output = words
+    content, *styles, output = paths
     _check_output(settings.output)
     load_for(settings)
     clip, inputs, plan = api.prepare_film(content, styles, settings)

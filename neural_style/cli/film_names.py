@@ -1,4 +1,4 @@
-"""Which words ask for a film, and the names of its output files."""
+"""Which paths ask for a film, and the names of its output files."""
 
 import contextlib
 import json
@@ -16,14 +16,14 @@ from neural_style.video import writing
 from neural_style.video.store import Store
 
 
-def is_film(words: Sequence[str], takes_folders: bool = False) -> bool:
-    """Whether the words ask for a film: by the ending of the output, or by the content.
+def is_film(paths: Sequence[str], takes_folders: bool = False) -> bool:
+    """Whether the paths ask for a film: by the ending of the output, or by the content.
 
     Args:
-      words: content, styles and output.
+      paths: content, styles and output.
       takes_folders: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
     """
-    content, output = words[0], words[-1]
+    content, output = paths[0], paths[-1]
     if output.lower().endswith(writing.ENDINGS):
         return True
     if os.path.isdir(content):

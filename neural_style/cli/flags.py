@@ -70,13 +70,13 @@ class Command:
     """A parsed command line.
 
     Attributes:
-      words: the arguments that are not flags.
+      paths: the arguments that are not flags: inputs, and last the output.
       command: the flags of the command itself.
       given: the settings that were given, as text by name.
       files: the flagfiles and the manifest that were read.
     """
 
-    words: list[str]
+    paths: list[str]
     command: CommandSettings
     given: dict[str, Any]
     files: list[str]
@@ -99,15 +99,15 @@ def parse(arguments: Sequence[str]) -> Command:
     Raises:
       UserError: with exit code 2, where the command line can't be read.
     """
-    words, given, files = read(arguments, GROUPS)
+    paths, given, files = read(arguments, GROUPS)
     own = {field.name for field in dataclasses.fields(CommandSettings)}
     command = CommandSettings(**{name: value for name, value in given.items() if name in own})
     files += [command.manifest] if command.manifest else []
-    return Command(words, command, {name: value for name, value in given.items() if name not in own}, files)
+    return Command(paths, command, {name: value for name, value in given.items() if name not in own}, files)
 
 
 def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:
-    """Split a command line into its words, the given flags as text by name, and the flagfiles that were read.
+    """Split a command line into its paths, the given flags as text by name, and the flagfiles that were read.
 
     Args:
       arguments: without the program's name.
@@ -119,7 +119,7 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     values = _define(groups)
     files: list[str] = []
     try:
-        words = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
+        paths = values(["neural-style", *_with_flagfiles(arguments, files)])[1:]
     except (flags.Error, UnicodeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()).replace(" ?", "?")
         raise UserError(f"{reason} (--help lists the flags)", exit_code=2) from error
@@ -127,7 +127,7 @@ def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], d
     for name in _old_names(groups):
         given.pop(name, None)  # absl gives its value to the new name too
     given["help"] = given.pop("h", given.get("help", False))
-    return words, given, files
+    return paths, given, files
 
 
 def _with_flagfiles(arguments: Sequence[str], read: list[str], within: tuple[str, ...] = ()) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neural_style.core.run import Engine  # needs NumPy, which --help can do without
 
 COMMANDS = {name: f"neural_style.cli.{name}" for name in ("compare", "help", "sheet", "train", "web")}
-"""Commands by the first word, each in a module of its own; any other word is a picture to paint."""
+"""Commands by the first argument, each in a module of its own; any other argument is a picture to paint."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +52,7 @@ def _run(command_line: flags.Command) -> int:
     elif command.export:
         from neural_style.cli import export
 
-        export.run(command_line.words, command.export)
+        export.run(command_line.paths, command.export)
     elif command.manifest:
         return _paint_batch(command_line, _read_table)
     else:
@@ -61,7 +61,7 @@ def _run(command_line: flags.Command) -> int:
 
 
 def _paint_words(command_line: flags.Command) -> int:
-    """Paint what the words name: one photograph or film, or several photographs. Returns the exit code."""
+    """Paint the files that are named: one photograph or film, or several photographs. Returns the exit code."""
     from neural_style.cli import photographs  # reads images, which --help does not need
 
     request = photographs.find_request(command_line)
@@ -78,17 +78,17 @@ def _read_table(command_line: flags.Command) -> "Batch":
 
 
 def _paint_one(command_line: flags.Command) -> None:
-    """Paint what the words name; with --cluster, workers paint a film's shots or a picture's tiles."""
-    command, words = command_line.command, command_line.words
-    settings = command_line.settings(words[1:-1])
+    """Paint the files that are named; with --cluster, workers paint a film's shots or a picture's tiles."""
+    command, paths = command_line.command, command_line.paths
+    settings = command_line.settings(paths[1:-1])
     options = PaintOptions(command.resume, also_read=tuple(command_line.files), takes_folders=command.film)
     if not command.cluster:
-        paint(words, settings, engine_maker(), options)
+        paint(paths, settings, engine_maker(), options)
         return
     from neural_style.cli.film_names import is_film
     from neural_style.cluster.driver import Driver
 
-    paints_film = is_film(_check_words(words), command.film)
+    paints_film = is_film(_check_paths(paths), command.film)
     if not (paints_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
         raise UserError(
             "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
@@ -97,7 +97,7 @@ def _paint_one(command_line: flags.Command) -> None:
         )
     with Driver(command.cluster) as driver:
         make_engine = driver.engine if paints_film else engine_maker(make_tiled_objective=driver.tiled)
-        paint(words, settings, make_engine, options)
+        paint(paths, settings, make_engine, options)
 
 
 def _paint_batch(command_line: flags.Command, read: "Callable[[flags.Command], Batch]") -> int:
@@ -115,7 +115,7 @@ def _paint_batch(command_line: flags.Command, read: "Callable[[flags.Command], B
 
 
 def paint(
-    words: Sequence[str],
+    paths: Sequence[str],
     settings: Settings,
     make_engine: "Callable[[], Engine]",
     options: PaintOptions,
@@ -123,7 +123,7 @@ def paint(
     """Paint one photograph or film and writes the output files; an interrupted run leaves its best image.
 
     Args:
-      words: content, styles and the prefix of the output files.
+      paths: content, styles and the prefix of the output files.
       settings: of the run.
       make_engine: called once everything is checked that needs no engine.
       options: see `PaintOptions`.
@@ -137,16 +137,16 @@ def paint(
     """
     from neural_style.cli.film_names import is_film  # reads images, which --help does not need
 
-    paints_film = is_film(_check_words(words), options.takes_folders)
+    paints_film = is_film(_check_paths(paths), options.takes_folders)
     if options.takes_folders and not paints_film:
-        raise UserError(f"--film takes a folder of frames, and {words[0]!r} is not a folder: leave out --film.")
+        raise UserError(f"--film takes a folder of frames, and {paths[0]!r} is not a folder: leave out --film.")
     painter = importlib.import_module("neural_style.cli.film" if paints_film else "neural_style.cli.picture")
-    return painter.paint(words, settings, make_engine, options)
+    return painter.paint(paths, settings, make_engine, options)
 
 
-def _check_words(words: Sequence[str]) -> Sequence[str]:
+def _check_paths(paths: Sequence[str]) -> Sequence[str]:
     """Raise a UserError where the arguments are not content, style and prefix."""
-    if len(words) < 3:
-        received = " ".join(words) or "none"
+    if len(paths) < 3:
+        received = " ".join(paths) or "none"
         raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)
-    return words
+    return paths

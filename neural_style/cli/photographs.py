@@ -48,19 +48,19 @@ class Request:
 
 
 def find_request(command_line: Command) -> Request | None:
-    """Return what to paint where the words name several photographs; None where they name one, or a film.
+    """Return what to paint where the paths name several photographs; None where they name one, or a film.
 
-    A folder as the first word holds photographs. Several files, a style and a folder are several photographs; with
+    A folder as the first path holds photographs. Several files, a style and a folder are several photographs; with
     weights or masks for several styles they are one photograph and its styles. A new folder ("out/") is made for a
     single photograph too, as a pattern may match just one.
 
     Raises:
       UserError: the folder holds no photographs, or it can't be known whether files are photographs or styles.
     """
-    words, flags = command_line.words, command_line.given
-    if len(words) < 3 or is_film(words, command_line.command.film):
+    paths, flags = command_line.paths, command_line.given
+    if len(paths) < 3 or is_film(paths, command_line.command.film):
         return None
-    content, *others, output = words
+    content, *others, output = paths
     if os.path.isdir(content):
         return Request(_leave_out_styles(_photographs_in(content), others), others, output, content)
     if flags.get("style_blend") or flags.get("style_masks"):
@@ -96,8 +96,8 @@ def plan_batch(request: Request, command_line: Command) -> Batch:
     say(f"{total} photograph{'s' * (total > 1)}, each in the style of {', '.join(request.styles)}: into {folder}.")
     rows = []
     for number, (photograph, name) in enumerate(zip(request.photographs, names, strict=True), 1):
-        words = [photograph, *request.styles, f"{folder}{name}.png"]
-        rows.append(make_row(number, os.path.basename(photograph), f"photograph {number} of {total}", words, settings))
+        paths = [photograph, *request.styles, f"{folder}{name}.png"]
+        rows.append(make_row(number, os.path.basename(photograph), f"photograph {number} of {total}", paths, settings))
     return Batch(rows, "photograph", "", folder + SUMMARY)
 
 

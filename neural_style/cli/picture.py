@@ -23,9 +23,9 @@ COMPANIONS = frozenset([REGIONS, *(name for method in METHODS.values() for name 
 """The names of further images that some run writes."""
 
 
-def paint(words: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
+def paint(paths: Sequence[str], settings: Settings, make_engine: Callable[[], Engine], options: PaintOptions) -> bool:
     """Paints a photograph; see `main.paint`."""
-    content, *styles, output = words
+    content, *styles, output = paths
     if settings.output.preview == "side":
         raise UserError("--preview=side is for films: for pictures, PREFIX_comparison.png shows the same.")
     prefix, ending = files.split(output, content)

@@ -54,26 +54,26 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
       UserError: the command line is wrong, or a picture can't be painted.
     """
-    words, given, _ = flags.read(arguments, (*PARTS.values(), SheetCommand))
+    paths, given, _ = flags.read(arguments, (*PARTS.values(), SheetCommand))
     own = {field.name for field in dataclasses.fields(SheetCommand)}
     command = SheetCommand(**{name: value for name, value in given.items() if name in own})
     if command.help:
         say(_help())
         return 0
-    if len(words) < 3:
-        received = " ".join(words) or "none"
+    if len(paths) < 3:
+        received = " ".join(paths) or "none"
         raise UserError(f"Expected {USAGE[0]}, received {received}.", exit_code=2)
-    _paint_sheet(words, {name: value for name, value in given.items() if name not in own}, command)
+    _paint_sheet(paths, {name: value for name, value in given.items() if name not in own}, command)
     return 0
 
 
-def _paint_sheet(words: Sequence[str], given: Mapping[str, Any], command: SheetCommand) -> None:
+def _paint_sheet(paths: Sequence[str], given: Mapping[str, Any], command: SheetCommand) -> None:
     from PIL import Image
 
     from neural_style.images import reading, sheets, writing  # need NumPy, which --help does not
     from neural_style.results import files, targets
 
-    photo, *sources, output = words
+    photo, *sources, output = paths
     looks = _find_looks(sources, given, command.recipe)
     path = Path(output)
     if path.suffix.lower() not in writing.FORMATS:

@@ -35,8 +35,8 @@ def text(path: str) -> str:
         return _of_network(network)
     try:
         record = _read_record(path)
-        words = [record["content"], *record["styles"], record["prefix"] + record["ending"].removesuffix(".png")]
-        dashes = ["--"] if any(word.startswith("-") for word in words) else []
+        paths = [record["content"], *record["styles"], record["prefix"] + record["ending"].removesuffix(".png")]
+        dashes = ["--"] if any(path.startswith("-") for path in paths) else []
         recipe, version = record["flags"].get("recipe"), record["versions"]["neural_style"]
         known = recipe is None or recipe in recipes.by_name()
         flags = changed_flags(recipe, record["flags"]) if known else {}
@@ -52,7 +52,7 @@ def text(path: str) -> str:
         )
     options = [] if recipe is None else [f"--recipe={recipe}"]
     options += [as_flag(name, value) for name, value in flags.items() if _changes_picture(name)]
-    command = [*options, *dashes, *words] if dashes else [*words, *options]
+    command = [*options, *dashes, *paths] if dashes else [*paths, *options]
     named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
     return f"# neural-style {named}\nneural-style {shlex.join(command)}"
 

@@ -47,7 +47,7 @@ class Row(Protocol):
         """Its line in the table, or its place among the photographs."""
 
     @property
-    def words(self) -> list[str]:
+    def paths(self) -> list[str]:
         """Content, styles and prefix."""
 
     @property
@@ -81,7 +81,7 @@ def write(path: str, rows: Sequence[Row], outcomes: Sequence[Outcome], overwrite
 
 def _line(row: Row, outcome: Outcome | None, earlier: Mapping[str, str]) -> dict[str, Any]:
     """The values of a row by column; of a complete one, what the earlier summary measured."""
-    line: dict[str, Any] = {"line": row.number, "content": storage.public(row.words[0]), "prefix": _name(row)}
+    line: dict[str, Any] = {"line": row.number, "content": storage.public(row.paths[0]), "prefix": _name(row)}
     line["outcome"] = outcome.result if outcome else NOT_REACHED
     if outcome is None or outcome.result == "failed":
         return line
@@ -94,7 +94,7 @@ def _line(row: Row, outcome: Outcome | None, earlier: Mapping[str, str]) -> dict
 
 def _name(row: Row) -> str:
     """The prefix as it was given, without what is secret in a URL."""
-    return storage.public(row.words[-1])
+    return storage.public(row.paths[-1])
 
 
 def read_cost(prefix: str) -> tuple[float | None, int | None]:

@@ -59,13 +59,13 @@ def run(arguments: Sequence[str]) -> int:
       UserError: the command can't be carried out.
       KeyboardInterrupt: after the state is saved.
     """
-    words, given, _ = flags.read(arguments, GROUPS)
+    paths, given, _ = flags.read(arguments, GROUPS)
     command = TrainCommand(help=given.pop("help"), resume=given.pop("resume", False))
     if command.help:
         say(_help())
         return 0
     kind, usage = _kind(given)
-    job = _build_job(words, given, command, kind, usage)
+    job = _build_job(paths, given, command, kind, usage)
     with targets.locked(str(job.path)):
         kind.run(job, _make_cache)
     return 0
@@ -128,12 +128,12 @@ def _make_cache() -> Cache:
 
 
 def _build_job(
-    words: Sequence[str], given: Mapping[str, str], command: TrainCommand, kind: Any, usage: str
+    paths: Sequence[str], given: Mapping[str, str], command: TrainCommand, kind: Any, usage: str
 ) -> TrainingJob:
     """Check everything that needs no TensorFlow, and build the job.
 
     Args:
-      words: the arguments that are not flags.
+      paths: the arguments that are not flags: inputs, and last the output.
       given: the flags, as text by name.
       command: what the command does.
       kind: the job's module.
@@ -144,7 +144,7 @@ def _build_job(
     """
     if usage in USAGE[2:]:
         _check_decoder_flags(given)
-    flags_by_name = {**kind.defaults(words), **given}
+    flags_by_name = {**kind.defaults(paths), **given}
     training, styles, loss, network = (
         read_settings(group, flags_by_name)
         for group in (TrainingSettings, StylesSettings, LossSettings, NetworkSettings)
@@ -153,16 +153,16 @@ def _build_job(
         raise UserError("--matching_weight is for painting, not for training: leave it out.", exit_code=2)
     if loss.balance != "none":
         raise UserError("--balance is for painting, not for training: leave it out.", exit_code=2)
-    _check_words(words, training, kind.ENDING, usage)
+    _check_paths(paths, training, kind.ENDING, usage)
     training = dataclasses.replace(training, init_from=_find_network("init_from", training.init_from, training))
     styles = dataclasses.replace(styles, add_to=_find_network("add_to", styles.add_to, training))
-    path = Path(words[-1])
+    path = Path(paths[-1])
     targets.check_new(path)
     network.check_files()
     vgg_layers.check_layers(network.network, loss.content_layers, "content_layers")
     vgg_layers.check_layers(network.network, loss.style_layers, "style_layers")
     photos = _list_photos(training.photos)
-    job = TrainingJob(training, styles, loss, network, words[:-1], path, photos, command.resume, given)
+    job = TrainingJob(training, styles, loss, network, paths[:-1], path, photos, command.resume, given)
     _check_state(job)
     return job
 
@@ -175,10 +175,10 @@ def _check_decoder_flags(given: Mapping[str, str]) -> None:
         raise UserError(f"--{unused[0]} is of networks, and this trains a decoder: leave it out.", exit_code=2)
 
 
-def _check_words(words: Sequence[str], training: TrainingSettings, ending: str, usage: str) -> None:
+def _check_paths(paths: Sequence[str], training: TrainingSettings, ending: str, usage: str) -> None:
     """Raise a UserError where the folder of photographs or the output file is missing."""
-    if not words or not words[-1].endswith(ending):
-        received = words[-1] if words else "no path"
+    if not paths or not paths[-1].endswith(ending):
+        received = paths[-1] if paths else "no path"
         raise UserError(f"Expected {usage}, received {received} where OUT{ending} belongs.", exit_code=2)
     if training.photos is None:
         raise UserError(f"Expected {usage}, and --photos=FOLDER is missing.", exit_code=2)

@@ -35,12 +35,12 @@ def run(arguments: Sequence[str]) -> int:
       UserError: the command line is wrong, or the page can't be served.
       KeyboardInterrupt: after the page is closed.
     """
-    words, values, _ = flags.read(arguments, GROUPS)
+    paths, values, _ = flags.read(arguments, GROUPS)
     if WebCommand(values.pop("help")).help:
         say(_help())
         return 0
-    if words:
-        raise UserError(f"Expected {USAGE}, received {' '.join(words)}.", exit_code=2)
+    if paths:
+        raise UserError(f"Expected {USAGE}, received {' '.join(paths)}.", exit_code=2)
     bounds = WebSettings(**values)
     from neural_style.web.server import serving  # loads what the help does not need
 

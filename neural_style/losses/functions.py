@@ -90,7 +90,7 @@ def total_variation(image: tf.Tensor, exponent: float = 1.25) -> tf.Tensor:
 
 
 def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:
-    """Measure a regular grid in an image, as a network's strides leave it (cf. Odena et al. 2016).
+    """Measure the lattice in an image, which a network's strides leave (cf. Odena et al. 2016).
 
     The moving mean over a cell is subtracted from the image. The measure is the mean square of the pattern that the
     cells of a window share, minus what unrelated cells would share by chance. Not from a paper.
@@ -98,7 +98,7 @@ def checkerboard(image: tf.Tensor, cell: int, window: int) -> tf.Tensor:
     Args:
       image: [batch, rows, cols, channels], at least 3 cells high and wide; half a cell at each border, and pixels that
         do not fill a cell, are ignored.
-      cell: rows and columns of the grid, even; finer grids that divide it are measured too.
+      cell: rows and columns of the lattice's cells, even; finer lattices that divide them are measured too.
       window: minimum rows and columns of a window, in cells.
 
     Returns:

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.functions import positions
-from neural_style.losses.term import IMAGE_WITH_MARGIN, Measurement, Term
+from neural_style.losses.term import IMAGE_WITH_OVERLAP, Measurement, Term
 from neural_style.losses.terms import make_terms
 from neural_style.settings import vgg_layers
 from neural_style.settings.loss import LossSettings
@@ -150,6 +150,6 @@ def make_loss(settings: LossSettings, warped_frames: int = 0) -> Loss:
 
 
 def _select_features(term: Term, features: Features) -> tf.Tensor:
-    if term.margin and IMAGE_WITH_MARGIN in features:
-        return features[IMAGE_WITH_MARGIN]
+    if term.overlap and IMAGE_WITH_OVERLAP in features:
+        return features[IMAGE_WITH_OVERLAP]
     return features[term.layer]

@@ -24,7 +24,7 @@ class Matching:
     comparable for any network and size.
     """
 
-    margin = 0
+    overlap = 0
     compares_content = False
 
     def __init__(self, layer: str, weight: float):

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 
-IMAGE_WITH_MARGIN = "image with margin"
-"""The features' key of a tile's image with one more row and column, for terms with a `margin`."""
+IMAGE_WITH_OVERLAP = "image with overlap"
+"""The features' key of a tile's image with one more row and column, for terms with an `overlap`."""
 
 
 class Measurement(NamedTuple):
@@ -37,13 +37,13 @@ class Term(Protocol):
     Attributes:
       name: such as "style/block1_conv1"; the part before the slash is its kind.
       layer: whose features it uses, or "image".
-      margin: rows and columns below and to the right of a tile that `sums` needs too.
+      overlap: rows and columns below and to the right of a tile that `sums` needs too.
       compares_content: whether its maps are the content's features.
     """
 
     name: str
     layer: str
-    margin: int
+    overlap: int
     compares_content: bool
 
     def maps(self, scene: Scene, dtype: tf.DType) -> Any:

@@ -13,7 +13,7 @@ from neural_style.losses.term import Measurement, Term
 from neural_style.settings.loss import LossSettings
 
 CELL = 4
-"""Rows and columns, in pixels, of the checkerboard's cells: the stride of the deepest maps of a trained network."""
+"""Rows and columns, in pixels, of the checkerboard's cells: the largest stride of a trained network."""
 WINDOW = 8
 """Rows and columns, in cells, of the windows in which the pattern is measured: it differs in light and dark parts."""
 
@@ -21,7 +21,7 @@ WINDOW = 8
 class Content:
     """The squared distance from the content's features at one layer."""
 
-    margin = 0
+    overlap = 0
     compares_content = True
 
     def __init__(self, layer: str, weight: float, normalization: str):
@@ -55,7 +55,7 @@ class Content:
 class Style:
     """The distance from the styles' statistics at one layer, region by region."""
 
-    margin = 0
+    overlap = 0
     compares_content = False
 
     def __init__(self, layer: str, weight: float, normalization: str, statistic: str):
@@ -66,7 +66,7 @@ class Style:
         self._statistic = style.STATISTICS[statistic]
 
     def maps(self, scene: Scene, dtype: tf.DType) -> list[tf.Tensor | None]:
-        """Return the weights of each region at the layer."""
+        """Return what each region's features are multiplied by, see `regions.weights_at`."""
         return [regions.weights_at(region, self.layer, dtype) for region in scene.regions]
 
     def measure(self, features: tf.Tensor, maps: Sequence[tf.Tensor | None] | None) -> list[Any]:
@@ -74,13 +74,13 @@ class Style:
         return [self._statistic.sums(features, weights) for weights in maps or [None]]
 
     def prepare(self, content: Measurement, styles: Sequence[Measurement], scene: Scene) -> dict[str, Any]:
-        """Compute the target and weight of each region, the content's positions, and the factor."""
+        """Compute the target and style weight of each region, the number of positions, and the term's factor."""
         prepared = {
             "targets": self._make_targets(content, styles, scene),
-            "weights": [tf.constant(region.weight, content.count.dtype) for region in scene.regions],
+            "region_weights": [tf.constant(region.weight, content.count.dtype) for region in scene.regions],
             "count": content.count,
         }
-        return {**prepared, "factor": self._weight * self._normalize(content, scene, prepared)}
+        return {**prepared, "factor": self._weight * self._normalization_factor(content, scene, prepared)}
 
     def sums(self, features: tf.Tensor, maps: Sequence[tf.Tensor | None]) -> list[Any]:
         """See `Term`; one for each region."""
@@ -100,7 +100,7 @@ class Style:
             targets.append(self._statistic.merge(parts, region.blend))
         return targets
 
-    def _normalize(self, content: Measurement, scene: Scene, prepared: Mapping[str, Any]) -> tf.Tensor:
+    def _normalization_factor(self, content: Measurement, scene: Scene, prepared: Mapping[str, Any]) -> tf.Tensor:
         """The factor without the term's weight."""
         if self._normalization == "scale":
             zeros = tf.nest.map_structure(tf.zeros_like, content.value)
@@ -112,8 +112,9 @@ class Style:
 
     def _distance(self, sums: Sequence[Any], prepared: Mapping[str, Any]) -> tf.Tensor:
         distances = []
-        for weight, region_sums, target in zip(prepared["weights"], sums, prepared["targets"], strict=True):
-            distances.append(weight * self._statistic.distance(region_sums, prepared["count"], target))
+        by_region = zip(prepared["region_weights"], sums, prepared["targets"], strict=True)
+        for region_weight, region_sums, target in by_region:
+            distances.append(region_weight * self._statistic.distance(region_sums, prepared["count"], target))
         return tf.add_n(distances)
 
 
@@ -122,7 +123,7 @@ class TotalVariation:
 
     name = "total_variation"
     layer = "image"
-    margin = 1
+    overlap = 1
     compares_content = False
 
     def __init__(self, weight: float, exponent: float, normalization: str):
@@ -145,9 +146,9 @@ class TotalVariation:
         """
         if self._normalization != "scale":
             return self._weight * tf.ones_like(content.count)
-        weights = [1.0, *(region.weight * part for region in scene.regions for part in region.blend)]
+        shares = [1.0, *(region.weight * share for region in scene.regions for share in region.blend)]
         images = [content, *styles]
-        per_pixel = [weight * image.value / image.count for weight, image in zip(weights, images, strict=True)]
+        per_pixel = [share * image.value / image.count for share, image in zip(shares, images, strict=True)]
         return self._weight * functions.reciprocal(tf.reduce_sum(tf.add_n(per_pixel)) * content.count)
 
     def sums(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
@@ -168,7 +169,7 @@ class Temporal:
     """
 
     layer = "image"
-    margin = 0
+    overlap = 0
     compares_content = False
 
     def __init__(self, number: int, weight: float, normalization: str):
@@ -208,11 +209,11 @@ class Temporal:
 
 
 class Checkerboard:
-    """The grid that a trained network's strides leave in its images; see `functions.checkerboard`."""
+    """The lattice that a trained network's strides leave in its images; see `functions.checkerboard`."""
 
     name = "checkerboard"
     layer = "image"
-    margin = 0
+    overlap = 0
     compares_content = False
 
     def __init__(self, weight: float):

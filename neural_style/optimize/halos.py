@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_style.losses.loss import Loss, make_loss
-from neural_style.losses.term import IMAGE_WITH_MARGIN
+from neural_style.losses.term import IMAGE_WITH_OVERLAP
 from neural_style.optimize.tiled_objective import for_any_size, weighted_sum
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
@@ -74,13 +74,13 @@ class HaloedTiles:
     def _compute_features(self, image: tf.Tensor, box: tf.Tensor) -> dict[str, tf.Tensor]:
         """The features of the tile without its halo, by layer."""
 
-        def crop(maps: tf.Tensor, stride: int, margin: int = 0) -> tf.Tensor:
+        def crop(maps: tf.Tensor, stride: int, overlap: int = 0) -> tf.Tensor:
             top, left, bottom, right = tf.unstack(box // stride)
-            return maps[:, top : bottom + margin, left : right + margin]
+            return maps[:, top : bottom + overlap, left : right + overlap]
 
         outputs = self._network(tf.cast(image, tf.float64))
         features = {layer: crop(maps, vgg_layers.stride(layer)) for layer, maps in outputs.items()}
-        return {**features, IMAGE_WITH_MARGIN: crop(outputs["image"], 1, margin=1)}
+        return {**features, IMAGE_WITH_OVERLAP: crop(outputs["image"], 1, overlap=1)}
 
 
 def make_haloed_tiles(settings: Settings, kernels: Weights, precision: str, warped_frames: int = 0) -> HaloedTiles:

@@ -29,22 +29,22 @@ class Lbfgs:
     so it can't decide whether the picture is finished.
     """
 
-    def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0):
+    def __init__(self, evaluations: int, clip: bool = False, first_length: float = 1.0):
         """
         Args:
           evaluations: `maxfun` of each step; SciPy completes its current line search.
           clip: whether values are bounded by 0 and 255.
-          first_step: Euclidean length, in grey levels over all pixels, of the first trial move; SciPy's is 1.
+          first_length: Euclidean length over all values of the first trial move, in grey levels; SciPy's is 1.
         """
         self._evaluations = evaluations
         self._clip = clip
-        self._unit = first_step
+        self._unit = first_length
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
         """Call `fmin_l_bfgs_b` once."""
         from scipy.optimize import fmin_l_bfgs_b  # slow to import, and not every method needs it
 
-        # SciPy's first move has length 1 in its variable, so its variable is x / first_step.
+        # SciPy's first move has length 1 in its variable, so its variable is x / first_length.
         unit = self._unit
         z, _, _ = fmin_l_bfgs_b(
             lambda z: evaluator.loss(z * unit),
@@ -76,20 +76,20 @@ class ContinuousLbfgs:
     """The share of the linear prediction that the loss must decrease by."""
     MIN_SHARE = 1e-3
     """Shorter shares of the direction are not tried."""
-    MIN_FIRST_STEP = 1e-3
-    """A first step this short, in grey levels, is not shortened again."""
+    MIN_FIRST_LENGTH = 1e-3
+    """A first move this short, in grey levels, is not shortened again."""
 
-    def __init__(self, evaluations: int, clip: bool = False, first_step: float = 1.0, memory: int = MEMORY):
+    def __init__(self, evaluations: int, clip: bool = False, first_length: float = 1.0, memory: int = MEMORY):
         """
         Args:
           evaluations: of each step; the current line search is completed, as SciPy does.
           clip: whether values are kept in 0..255.
-          first_step: Euclidean length, in grey levels over all pixels, of moves along the gradient itself.
+          first_length: Euclidean length over all values of moves along the gradient itself, in grey levels.
           memory: number of moves that the curvature is estimated from.
         """
         self._evaluations = evaluations
         self._clip = clip
-        self._first_step = first_step
+        self._first_length = first_length
         self._curvature = Curvature(memory)
 
     def step(self, evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
@@ -103,25 +103,25 @@ class ContinuousLbfgs:
                 x = moved
             elif self._curvature.pairs:
                 self._curvature.forget()
-            elif self._first_step > self.MIN_FIRST_STEP:
-                self._first_step /= 10
+            elif self._first_length > self.MIN_FIRST_LENGTH:
+                self._first_length /= 10
             else:
                 break  # there is nothing lower, even along the gradient itself
         return x
 
     def state(self) -> dict:
         """Return the curvature, and the length of moves along the gradient itself."""
-        return {"pairs": self._curvature.pairs, "first_step": self._first_step}
+        return {"pairs": self._curvature.pairs, "first_step": self._first_length}
 
     def restore(self, state: dict) -> None:
         """See `Optimizer`."""
         self._curvature.pairs = [tuple(pair) for pair in state["pairs"]]
-        self._first_step = state["first_step"]
+        self._first_length = state["first_step"]
 
     def _descent_direction(self, gradient: np.ndarray) -> np.ndarray:
         if self._curvature.pairs:
             return self._curvature.direction(gradient)
-        return -gradient * (self._first_step / max(float(np.linalg.norm(gradient)), 1e-300))
+        return -gradient * (self._first_length / max(float(np.linalg.norm(gradient)), 1e-300))
 
     def _search(self, evaluator: Evaluator, x: np.ndarray, direction: np.ndarray) -> np.ndarray | None:
         """Find the first point along `direction` that is low enough, or None."""
@@ -231,10 +231,10 @@ def make_optimizer(settings: OptimizerSettings, evaluations: int, size: int) -> 
     """
     if settings.keeps_curvature:
         # A move of SciPy's length would vanish in float32's rounding, and the first curvature with it.
-        first_step = (settings.first_step or 10.0) * size**0.5
-        return ContinuousLbfgs(evaluations, settings.clip, first_step)
+        first_length = (settings.first_step or 10.0) * size**0.5  # of a root mean square
+        return ContinuousLbfgs(evaluations, settings.clip, first_length)
     if settings.optimizer == "lbfgs":
-        first_step = settings.first_step * size**0.5 if settings.first_step else 1.0
-        return Lbfgs(evaluations, settings.clip, first_step)
+        first_length = settings.first_step * size**0.5 if settings.first_step else 1.0
+        return Lbfgs(evaluations, settings.clip, first_length)
     optimizer = FIRST_ORDER[settings.optimizer]
     return optimizer(evaluations, settings.learning_rate, settings.decay_rate, settings.decay_steps, clip=settings.clip)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from neural_style.images.scene import Scene
 from neural_style.losses.loss import Loss, make_loss
-from neural_style.losses.term import IMAGE_WITH_MARGIN
+from neural_style.losses.term import IMAGE_WITH_OVERLAP
 from neural_style.optimize.objective import LossFunction, network_bytes
 from neural_style.settings import vgg_layers
 from neural_style.settings.settings import Settings
@@ -196,7 +196,7 @@ class TiledObjective:
             tile_maps = self._maps_of_tile(tile, constants)
             by_image, above, left = self._backward(inputs.pop(tile), tile_maps, slopes, below, right)
             handover.give(tile, above, left)
-            cut(gradient, tile.box_with_margin())[...] += by_image
+            cut(gradient, tile.box_with_overlap())[...] += by_image
         return gradient
 
     def _inputs(self, image: np.ndarray, handover: _Handover) -> Iterator[tuple[Tile, dict]]:
@@ -204,7 +204,7 @@ class TiledObjective:
         _, rows, cols, _ = image.shape
         for tile in tiles(rows, cols, self._size):
             above, left = handover.take(tile, -1)
-            crop = cut(image, tile.box_with_margin())
+            crop = cut(image, tile.box_with_overlap())
             yield tile, {"image": crop, "at_border": np.array(tile.at_border, np.int32), "above": above, "left": left}
 
     def _cut_maps(self, maps: dict[str, Any], tile: Tile) -> dict[str, Any]:
@@ -229,12 +229,12 @@ class TiledObjective:
 
     def _compute_features(self, inputs: dict) -> tuple[dict, Borders, Borders]:
         """The features of a tile, and the borders that it hands on downwards and to the right."""
-        # Without the row and column of `box_with_margin`, which a tile at the lower or right border does not have.
+        # Without the row and column of `box_with_overlap`, which a tile at the lower or right border does not have.
         rows, cols = (tf.shape(inputs["image"])[axis] - 1 + inputs["at_border"][axis + 1] for axis in (1, 2))
         image = tf.slice(inputs["image"], [0, 0, 0, 0], [1, rows, cols, 3])
         outputs = self.network({**inputs, "image": image})
-        image_with_margin = tf.cast(inputs["image"], self._dtype)
-        return {**outputs["features"], IMAGE_WITH_MARGIN: image_with_margin}, outputs["below"], outputs["right"]
+        image_with_overlap = tf.cast(inputs["image"], self._dtype)
+        return {**outputs["features"], IMAGE_WITH_OVERLAP: image_with_overlap}, outputs["below"], outputs["right"]
 
     @for_any_size
     def _measure_tile(self, inputs: dict, maps: dict) -> tuple[dict, dict, Borders, Borders]:

@@ -19,8 +19,8 @@ PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where oneDNN computes the convolutions (except in float64); measured."""
 FORWARD = 0.3
 """Share of these bytes where an image goes through the network forward only, as styles do: 710 of 2500, measured."""
-FLOAT64_PIXEL = 3 * 8
-"""Bytes of a pixel of a float64 image."""
+FLOAT32_PIXEL, FLOAT64_PIXEL = 3 * 4, 3 * 8
+"""Bytes of an image's pixel."""
 PER_PIXEL_KEPT = {
     "lbfgs": 26 * FLOAT64_PIXEL,
     "adam": 10 * FLOAT64_PIXEL,
@@ -56,12 +56,26 @@ def estimate_evaluation(
         with a tile, since styles are then taken tile by tile too.
       images: how many go through the network together; without a tile.
     """
-    onednn = device.cpu_has_any("avx512f") and device.gpu_memory() is None
-    per_pixel, base = (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision], BASE[settings.network.convolution]
     if tile is None:
-        return base + per_pixel * max(rows * cols * images, FORWARD * largest_style)
+        together = _base(settings) + _per_pixel(precision) * rows * cols * images
+        return max(together, estimate_forward(largest_style, precision, settings))
     border_length = max(0, rows - tile) * cols / tile + max(0, cols - tile) * rows / tile
-    return base + per_pixel * min(tile, rows) * min(tile, cols) + PER_BORDER_PIXEL * border_length
+    in_tile = _per_pixel(precision) * min(tile, rows) * min(tile, cols)
+    return _base(settings) + in_tile + PER_BORDER_PIXEL * border_length
+
+
+def estimate_forward(pixels: int, precision: str, settings: Settings) -> float:
+    """Estimates the bytes that an image of so many pixels needs on its device, to go through the network forward."""
+    return _base(settings) + FORWARD * _per_pixel(precision) * pixels
+
+
+def _base(settings: Settings) -> float:
+    return BASE[settings.network.convolution]
+
+
+def _per_pixel(precision: str) -> float:
+    onednn = device.cpu_has_any("avx512f") and device.gpu_memory() is None
+    return (PER_PIXEL_ONEDNN if onednn else PER_PIXEL)[precision]
 
 
 def estimate_kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
@@ -122,54 +136,55 @@ def choose_tile(
     Raises:
       UserError: nothing fits.
     """
-    wanted, host, gpu = settings.optimizer.tile, free_bytes(), device.gpu_memory()
     images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
-    candidates: list[int | None]
-    if isinstance(wanted, int):
-        stride = max(map(vgg_layers.stride, settings.loss.layers))
-        candidates = [-(-wanted // stride) * stride]
-    elif wanted == "auto" and settings.tileable:
-        candidates = [None, *TILES]
-    else:
-        candidates = [None]
-    # Styles lie in memory as float32 images until they were measured.
-    own = estimate_kept(rows, cols, settings, largest_style) + 12 * largest_style * styles
-    for tile in candidates:
-        work = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
-        if _fits(work, own, host, gpu):
+    styles_kept = FLOAT32_PIXEL * largest_style * styles  # they lie in memory as images until they were measured
+    kept = estimate_kept(rows, cols, settings, largest_style)
+    for tile in _tile_candidates(settings):
+        evaluation = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
+        if _fits(evaluation, kept + styles_kept):
             return tile
-    least = (work + own) / 1e9
-    lighter = own - estimate_kept(rows, cols, settings, largest_style) + PER_PIXEL_KEPT["adam"] * rows * cols
+    least = (evaluation + kept + styles_kept) / 1e9  # of the last candidate, the smallest
     smallest = estimate_evaluation(rows, cols, TILES[-1], precision, settings)
+    with_adam = PER_PIXEL_KEPT["adam"] * rows * cols
+    could_tile = settings.optimizer.tile != "auto" and settings.tileable
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,
-        "--tile=auto": wanted != "auto" and settings.tileable and _fits(smallest, own, host, gpu),
-        "--optimizer=adam": settings.optimizes and _fits(work, lighter, host, gpu),
+        "--tile=auto": could_tile and _fits(smallest, kept + styles_kept),
+        "--optimizer=adam": settings.optimizes and _fits(evaluation, with_adam + styles_kept),
     }
     helpful = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
-    there = f"{host / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
-    raise UserError(
-        f"{rows} x {cols} pixels would need about {least:.1f} GB of memory, and {there} "
-        f"are free (of which {SHARE_PLANNED:.0%} are planned with): try {' or '.join(helpful)}."
-    )
+    raise _too_little_memory(f"{rows} x {cols} pixels", least, f"try {' or '.join(helpful)}")
 
 
-def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "fewer rows") -> None:
+def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "choose fewer rows") -> None:
     """Raise a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
-    work, host, gpu = (
-        estimate_evaluation(0, 0, None, precision, settings, rows * cols),
-        free_bytes(),
-        device.gpu_memory(),
+    forward = estimate_forward(rows * cols, precision, settings)
+    if not _fits(forward, FLOAT32_PIXEL * rows * cols):
+        raise _too_little_memory(f"The features of {rows} x {cols} pixels", forward / 1e9, advice)
+
+
+def _tile_candidates(settings: Settings) -> list[int | None]:
+    """The tiles that --tile allows, the largest first; None is the whole image."""
+    wanted = settings.optimizer.tile
+    if isinstance(wanted, int):
+        stride = max(map(vgg_layers.stride, settings.loss.layers))
+        return [-(-wanted // stride) * stride]
+    return [None, *TILES] if wanted == "auto" and settings.tileable else [None]
+
+
+def _too_little_memory(what: str, gigabytes: float, advice: str) -> UserError:
+    """The error where `what` would need more than there is."""
+    gpu = device.gpu_memory()
+    there = f"{free_bytes() / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
+    return UserError(
+        f"{what} would need about {gigabytes:.1f} GB of memory, and {there} are free "
+        f"(of which {SHARE_PLANNED:.0%} are planned with): {advice}."
     )
-    if not _fits(work, 12 * rows * cols, host, gpu):
-        raise UserError(
-            f"The features of {rows} x {cols} pixels would need about {work / 1e9:.1f} GB of memory, and "
-            f"{host / 1e9:.1f} GB are free: choose {advice}."
-        )
 
 
-def _fits(work: float, own: float, host: float, gpu: float | None) -> bool:
-    """Whether computation and kept values fit: on one machine, or on a GPU and its host."""
+def _fits(on_device: float, kept: float) -> bool:
+    """Whether bytes fit that are needed on the device, and those kept by the machine: the same without a GPU."""
+    free, gpu = SHARE_PLANNED * free_bytes(), device.gpu_memory()
     if gpu is None:
-        return work + own <= SHARE_PLANNED * host
-    return work <= SHARE_PLANNED * gpu and own <= SHARE_PLANNED * host
+        return on_device + kept <= free
+    return on_device <= SHARE_PLANNED * gpu and kept <= free

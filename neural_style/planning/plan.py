@@ -200,7 +200,7 @@ def _choose_tile(plan: Plan, inputs: Inputs, size: Size, precision: str) -> int 
         return memory.choose_tile(rows, cols, precision, settings, largest_style, versions)
     tile = settings.optimizer.tile
     if tile == "none" and method.memory_check == "forward":
-        memory.check_forward(*size, precision, settings, "--tile=auto, or fewer rows")
+        memory.check_forward(*size, precision, settings, "choose --tile=auto, or fewer rows")
     if tile != "auto":
         return tile if isinstance(tile, int) else None
     largest = max(math.prod(size), largest_style if method.needs_vgg else 0)

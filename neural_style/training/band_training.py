@@ -15,7 +15,7 @@ from neural_style.core.cache import Cache
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
 from neural_style.training.crops import Crops
-from neural_style.training.decoder_training import ConvolutionTraining, DecoderProgress, measure_units
+from neural_style.training.decoder_training import ConvolutionTrainer, DecoderProgress, measure_units
 from neural_style.universal import haar
 from neural_style.universal.band_codec import build_encoder
 from neural_style.universal.band_decoder import LAST, LEVELS, BandDecoder, encoder_layers, initialize, load
@@ -32,7 +32,7 @@ Features = Mapping[int, tf.Tensor]
 """The encoder's features by level."""
 
 
-class BandTraining(ConvolutionTraining[BandDecoder]):
+class BandTrainer(ConvolutionTrainer[BandDecoder]):
     """The training of a band decoder."""
 
     def __init__(self, encoder: keras.Model, network: str, decoder: BandDecoder, steps: int, rate: float, seed: int):
@@ -40,14 +40,14 @@ class BandTraining(ConvolutionTraining[BandDecoder]):
         Args:
           encoder: of `band_codec.build_encoder`.
           network: its name.
-          decoder, steps, rate: see `ConvolutionTraining`.
+          decoder, steps, rate: see `ConvolutionTrainer`.
           seed: of the mixtures.
         """
         super().__init__(encoder, decoder, steps, rate, LAST)
         self._layers, self._seed = encoder_layers(network), seed
 
     def run(self, images: tf.Tensor) -> DecoderProgress:
-        """Do one step; see `Training.run`."""
+        """Do one step; see `Trainer.run`."""
         lows, pixels = self._update(images, tf.constant(self.step))
         return DecoderProgress(self.step, float(lows), float(pixels))
 
@@ -70,13 +70,13 @@ class BandTraining(ConvolutionTraining[BandDecoder]):
         """Decode features [batch, rows, cols, channels] by level; the images, and the low bands' relative errors."""
         x, errors = features[LEVELS[0]], []
         for level in LEVELS[1:]:
-            low, bands = haar.analyze(features[level])
+            low, details = haar.analyze(features[level])
             decoded = decoder.stage(x, level + 1)
             errors.append(tf.reduce_mean(((decoded - low) / (2 * decoder.units[level])) ** 2))
             share = self._shares(tf.shape(low)[0], step, level)
             # Each stage learns from its own target alone: the pixels would pull the low bands away from the encoder's.
             decoded = tf.stop_gradient(decoded)
-            x = tf.nn.relu(haar.synthesize(share * low + (1 - share) * decoded, bands))
+            x = tf.nn.relu(haar.synthesize(share * low + (1 - share) * decoded, details))
         return decoder.stage(x, 1), errors
 
     def _shares(self, batch: tf.Tensor, step: tf.Tensor, level: int) -> tf.Tensor:
@@ -86,7 +86,7 @@ class BandTraining(ConvolutionTraining[BandDecoder]):
         return tf.clip_by_value((shares - PURE_SHARE) / (1 - 2 * PURE_SHARE), 0, 1)
 
 
-def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> BandTraining:
+def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> BandTrainer:
     """Build a training before its first step.
 
     Args:
@@ -107,4 +107,4 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
         layers = encoder_layers(network.network)
         units = measure_units(encoder, layers.values(), crops, settings.batch)
         decoder = initialize({level: units[layer] for level, layer in layers.items()}, settings.seed)
-    return BandTraining(encoder, network.network, decoder, settings.steps, settings.rate, settings.seed)
+    return BandTrainer(encoder, network.network, decoder, settings.steps, settings.rate, settings.seed)

@@ -1,4 +1,4 @@
-"""The base of both trainings: steps on batches of crops, which can be interrupted and resumed."""
+"""The base of all trainers: steps on batches of crops, which can be interrupted and resumed."""
 
 import abc
 import dataclasses
@@ -26,8 +26,8 @@ class Progress:
 AnyProgress = TypeVar("AnyProgress", bound=Progress)
 
 
-class Training(abc.ABC, Generic[AnyProgress]):
-    """A training that can be interrupted after any step and resumed from its state."""
+class Trainer(abc.ABC, Generic[AnyProgress]):
+    """Trains by steps; it can be interrupted after any step, and resumed from its state."""
 
     def __init__(self, descent: Descent):
         """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ENDING = decoders.ENDING
 
 
-def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
+def defaults(paths: Sequence[str]) -> Mapping[str, str | bool]:
     """The flags that the command line overrides, as text by name."""
     return recipes.read("wct")
 
@@ -36,28 +36,28 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       UserError: the decoder can't be trained.
       KeyboardInterrupt: after the state is saved.
     """
-    if job.words:
+    if job.paintings:
         flag = "band_decoder" if job.training.band_decoder else "decoder"
-        raise UserError(f"--{flag} takes no styles, received {' '.join(job.words)}: leave them out.", exit_code=2)
+        raise UserError(f"--{flag} takes no styles, received {' '.join(job.paintings)}: leave them out.", exit_code=2)
     settings = job.training
     encoder = (decoders.band_encoder if settings.band_decoder else decoders.encoder)(job.network, settings.seed)
     identity = {**encoder, **job.identity(settings)}
     crops = job.crops()
     cache = make_cache()
-    training, save = _start(job, crops, cache)
+    trainer, save = _start(job, crops, cache)
     report = _Report()
 
     def finish() -> None:
         metadata = {**encoder, "steps": str(settings.steps), "neural_style": __version__}
-        files.write_whole(job.path, lambda partial: save(partial, training.decoder(), metadata))
+        files.write_whole(job.path, lambda partial: save(partial, trainer.decoder(), metadata))
 
-    train(job, training, identity, crops, report, finish)
+    train(job, trainer, identity, crops, report, finish)
     name = "bands" if settings.band_decoder else f"level {settings.decoder}"
     logger.info(f"Wrote {job.path}: {name}; {report.text()}")
 
 
 def _start(job: TrainingJob, crops: "Crops", cache: Cache) -> tuple[Any, Callable[..., None]]:
-    """Build the training before its first step; return it and what saves its decoder."""
+    """Build the trainer before its first step; return it and what saves its decoder."""
     from neural_style.training import band_training, decoder_training
     from neural_style.universal import band_decoder, decoder
 

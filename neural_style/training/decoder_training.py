@@ -20,7 +20,7 @@ from neural_style.core.errors import UserError
 from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import TrainingSettings
 from neural_style.settings.vgg_layers import level_layer
-from neural_style.training.base import Progress, Training
+from neural_style.training.base import Progress, Trainer
 from neural_style.training.crops import Crops
 from neural_style.training.descent import Descent
 from neural_style.universal.band_decoder import BandDecoder
@@ -53,7 +53,7 @@ class DecoderProgress(Progress):
 AnyDecoder = TypeVar("AnyDecoder", Decoder, BandDecoder)
 
 
-class ConvolutionTraining(Training[DecoderProgress], Generic[AnyDecoder]):
+class ConvolutionTrainer(Trainer[DecoderProgress], Generic[AnyDecoder]):
     """The training of all convolutions of a decoder, of a level or of bands."""
 
     def __init__(self, encoder: keras.Model, decoder: AnyDecoder, steps: int, rate: float, last_layer: str):
@@ -87,14 +87,14 @@ class ConvolutionTraining(Training[DecoderProgress], Generic[AnyDecoder]):
         return {name: (kernel.value, bias.value) for name, kernel, bias in pairs}
 
 
-class DecoderTraining(ConvolutionTraining[Decoder]):
+class DecoderTrainer(ConvolutionTrainer[Decoder]):
     """The training of the decoder of a level."""
 
     def __init__(self, encoder: keras.Model, decoder: Decoder, steps: int, rate: float, lower: Decoder | None = None):
         """
         Args:
           encoder: of `vgg.model.build`, with the layers of the decoder's and the lower level among its outputs.
-          decoder, steps, rate: see `ConvolutionTraining`.
+          decoder, steps, rate: see `ConvolutionTrainer`.
           lower: the decoder whose convolutions this one ends with; the others learn alone for half of the steps.
         """
         super().__init__(encoder, decoder, steps, rate, level_layer(1))
@@ -102,7 +102,7 @@ class DecoderTraining(ConvolutionTraining[Decoder]):
         self._steps_alone = steps // 2 if lower else 0
 
     def run(self, images: tf.Tensor) -> DecoderProgress:
-        """Do one step; see `Training.run`."""
+        """Do one step; see `Trainer.run`."""
         if self.step < self._steps_alone:
             features = self._update_new_convolutions(images)
             return DecoderProgress(self.step, float(features))
@@ -142,7 +142,7 @@ class DecoderTraining(ConvolutionTraining[Decoder]):
         self._descent.update(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
 
-def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> DecoderTraining:
+def start_training(settings: TrainingSettings, network: NetworkSettings, crops: Crops, cache: Cache) -> DecoderTrainer:
     """Build a training before its first step.
 
     Args:
@@ -165,12 +165,12 @@ def start_training(settings: TrainingSettings, network: NetworkSettings, crops: 
         layers.insert(0, level_layer(lower.level))
     encoder = model.build(dataclasses.replace(network, weights=origin), kernels, layers)
     if start and not lower:
-        return DecoderTraining(encoder, start, settings.steps, settings.rate)
+        return DecoderTrainer(encoder, start, settings.steps, settings.rate)
     units = measure_units(encoder, [level_layer(level)], crops, settings.batch)
     decoder = initialize(name, level, units[level_layer(level)], settings.seed)
     if lower:
         decoder = dataclasses.replace(decoder, weights={**decoder.weights, **lower.weights})
-    return DecoderTraining(encoder, decoder, settings.steps, settings.rate, lower)
+    return DecoderTrainer(encoder, decoder, settings.steps, settings.rate, lower)
 
 
 def measure_units(encoder: keras.Model, layers: Iterable[str], crops: Crops, batch: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training import state_files
 
 if TYPE_CHECKING:
-    from neural_style.training.base import Training
+    from neural_style.training.base import Trainer
     from neural_style.training.crops import Crops
 
 REPORTING = ("tensorboard", "shows", "shows_every", "export")
@@ -37,7 +37,7 @@ class TrainingJob:
 
     Attributes:
       training, styles, loss, network: its settings.
-      words: the command's arguments that are not flags: paths of the styles.
+      paintings: paths of the styles; none for a decoder.
       path: the output file.
       photos: paths of the photographs.
       resume: whether to continue an interrupted training.
@@ -48,7 +48,7 @@ class TrainingJob:
     styles: StylesSettings
     loss: LossSettings
     network: NetworkSettings
-    words: Sequence[str]
+    paintings: Sequence[str]
     path: Path
     photos: Sequence[Path]
     resume: bool
@@ -118,7 +118,7 @@ def is_due(step: int, steps: int) -> bool:
 
 def train(
     job: TrainingJob,
-    training: "Training",
+    trainer: "Trainer",
     identity: Mapping[str, str],
     crops: "Crops",
     report: Report,
@@ -130,7 +130,7 @@ def train(
 
     Args:
       job: the request.
-      training: before its first step.
+      trainer: before its first step.
       identity: see `TrainingJob.identity`.
       crops: what it learns from.
       report: takes the progress of each step.
@@ -140,40 +140,40 @@ def train(
       UserError: the saved state belongs to another training, or a step fails.
       KeyboardInterrupt: after the state is saved.
     """
-    _resume(job, training, identity)
+    _resume(job, trainer, identity)
     try:
-        _do_steps(job, training, identity, crops, report)
+        _do_steps(job, trainer, identity, crops, report)
         finish()
     except BaseException:
-        _save_state(job, training, identity)
+        _save_state(job, trainer, identity)
         raise
     job.state.unlink(missing_ok=True)
 
 
-def reported_steps(job: TrainingJob, training: "Training", crops: "Crops", report: Report) -> Iterator[Any]:
+def reported_steps(job: TrainingJob, trainer: "Trainer", crops: "Crops", report: Report) -> Iterator[Any]:
     """Do the steps that are left; yield the progress of each once it is reported.
 
     Args:
-      job, training, crops, report: see `train`.
+      job, trainer, crops, report: see `train`.
     """
-    for progress in training.steps(crops, job.training.steps):
+    for progress in trainer.steps(crops, job.training.steps):
         report.add(progress)
         yield progress
 
 
 def _do_steps(
-    job: TrainingJob, training: "Training", identity: Mapping[str, str], crops: "Crops", report: Report
+    job: TrainingJob, trainer: "Trainer", identity: Mapping[str, str], crops: "Crops", report: Report
 ) -> None:
     """Do the steps that are left; log a line and save the state now and then."""
-    steps, first, started = job.training.steps, training.step, time.monotonic()
-    for progress in reported_steps(job, training, crops, report):
+    steps, first, started = job.training.steps, trainer.step, time.monotonic()
+    for progress in reported_steps(job, trainer, crops, report):
         step = progress.step
         if is_due(step, steps):
             seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
             time_left = f", {_duration(seconds_left)} left" if step < steps else ""
             logger.info(f"step {step} of {steps}: {report.text()}{time_left}")
         if is_due(step, steps) and step < steps:
-            _save_state(job, training, identity)
+            _save_state(job, trainer, identity)
 
 
 def _duration(seconds: float) -> str:
@@ -181,22 +181,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
-def _resume(job: TrainingJob, training: "Training", identity: Mapping[str, str]) -> None:
+def _resume(job: TrainingJob, trainer: "Trainer", identity: Mapping[str, str]) -> None:
     """Restore the state of an interrupted training, where there is one."""
     if job.state.exists():
         state = state_files.read(job.state, identity)
         try:
-            training.restore(state)
+            trainer.restore(state)
         except (KeyError, ValueError) as error:  # a tensor is missing, or of another shape
             raise UserError(
                 f"{str(job.state)!r} is not the state of this training: remove it to start anew."
             ) from error
-        logger.info(f"Resuming at step {training.step} of {job.training.steps}.")
+        logger.info(f"Resuming at step {trainer.step} of {job.training.steps}.")
     elif job.resume:
         logger.warning(f"{job.state} does not exist: the training starts with its first step.")
 
 
-def _save_state(job: TrainingJob, training: "Training", identity: Mapping[str, str]) -> None:
+def _save_state(job: TrainingJob, trainer: "Trainer", identity: Mapping[str, str]) -> None:
     """Write the state from which a training can resume; nothing before its first step."""
-    if training.step:
-        files.write_whole(job.state, lambda partial: state_files.write(partial, training.state(), identity))
+    if trainer.step:
+        files.write_whole(job.state, lambda partial: state_files.write(partial, trainer.state(), identity))

@@ -25,7 +25,7 @@ SHOWN_ROWS = 256
 """Rows of the pictures that --shows writes."""
 
 
-def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
+def defaults(paths: Sequence[str]) -> Mapping[str, str | bool]:
     """The flags that the command line overrides, as text by name."""
     return recipes.read("networks")
 
@@ -46,23 +46,23 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
     pictures, styles = load_styles(job, names)
     photograph = load_shown(job.styles.shows) if job.styles.shows else None
     _check_loss(job)
-    identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=job.words)
+    identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=job.paintings)
     crops = job.crops()
     cache = make_cache()
     from neural_style.feedforward.network import save
     from neural_style.training import network_setup
 
-    network, training = network_setup.start_training(
+    network, trainer = network_setup.start_training(
         job.training, job.styles, job.loss, job.network, names, styles, cache
     )
     report = NetworkReport(job, network, photograph, earlier_training)
 
     def finish() -> None:
-        training.finish()
+        trainer.finish()
         record = report.record()
         files.write_whole(job.path, lambda partial: save(partial, network, pictures, record))
 
-    train(job, training, identity, crops, report, finish)
+    train(job, trainer, identity, crops, report, finish)
     report.plot()
     if job.styles.export:
         export_for_litert(job.path)
@@ -106,7 +106,7 @@ def style_names(job: TrainingJob) -> list[str]:
     Raises:
       UserError: there are none, two are equal, or one contains a comma.
     """
-    names = [Path(word).stem for word in job.words]
+    names = [Path(path).stem for path in job.paintings]
     if not names:
         raise UserError("Expected at least one PAINTING before MODEL.keras, received none.", exit_code=2)
     duplicates = sorted({name for name in names if names.count(name) > 1})
@@ -126,7 +126,7 @@ def load_styles(job: TrainingJob, names: Sequence[str]) -> tuple[list[Image.Imag
     Raises:
       UserError: one can't be read, or would be too small for the loss.
     """
-    pictures = [reading.load(word) for word in job.words]
+    pictures = [reading.load(path) for path in job.paintings]
     return pictures, [_fit_style(picture, name, job) for picture, name in zip(pictures, names, strict=True)]
 
 

@@ -19,8 +19,8 @@ from neural_style.settings.network import NetworkSettings
 from neural_style.settings.training import StylesSettings, TrainingSettings
 from neural_style.training.crops import Crops
 from neural_style.training.descent import Descent
-from neural_style.training.network_training import NetworkTraining, Objective
-from neural_style.training.style_training import StyleObjective, StyleTraining
+from neural_style.training.network_training import NetworkTrainer, Objective
+from neural_style.training.style_training import StyleObjective, StyleTrainer
 from neural_style.vgg import adaptation, model, weights
 
 ADAM_RATIO = 4.0
@@ -38,8 +38,8 @@ def start_training(
     names: Sequence[str],
     styles: Sequence[np.ndarray],
     cache: Cache,
-) -> tuple[Network, NetworkTraining]:
-    """Build a network and its training before the first step.
+) -> tuple[Network, NetworkTrainer]:
+    """Build a network and its trainer before the first step.
 
     Args:
       training, styles_settings, loss, vgg: settings.
@@ -61,7 +61,7 @@ def start_training(
     variables = network.model.trainable_variables
     last_layer = [variable.path for variable in variables if variable.path.startswith("last/")]
     descent = Descent(variables, training.steps, training.rate, ADAM_RATIO, last_layer)
-    return network, NetworkTraining(network.layers, variables, objective, styles, descent, precision, strategy)
+    return network, NetworkTrainer(network.layers, variables, objective, styles, descent, precision, strategy)
 
 
 def start_style_training(
@@ -73,8 +73,8 @@ def start_style_training(
     styles: Sequence[np.ndarray],
     crops: Crops | None,
     cache: Cache,
-) -> tuple[Network, StyleTraining]:
-    """Add styles to a network, before its own, and build their training before the first step.
+) -> tuple[Network, StyleTrainer]:
+    """Add styles to a network, before its own, and build their trainer before the first step.
 
     Each begins as the nearest of the network's own styles, by the style terms of its paintings of a few crops.
 
@@ -98,7 +98,7 @@ def start_style_training(
     network = dataclasses.replace(chosen, styles=(*names, *kept))
     variables = [variable for variable in network.model.trainable_variables if variable.name in STYLE_VARIABLES]
     descent = Descent(variables, training.steps, training.rate)
-    return network, StyleTraining(network, variables, objective, styles, descent, precision)
+    return network, StyleTrainer(network, variables, objective, styles, descent, precision)
 
 
 def _build_encoder(

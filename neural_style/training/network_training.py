@@ -19,7 +19,7 @@ from neural_style.core.errors import UserError
 from neural_style.feedforward.architectures import Dumoulin, Ghiasi, Johnson, Msg
 from neural_style.images.scene import Region, Scene
 from neural_style.losses.loss import Loss, add
-from neural_style.training.base import Progress, Training
+from neural_style.training.base import Progress, Trainer
 from neural_style.training.descent import Descent
 
 
@@ -117,7 +117,7 @@ def _rows(features: Mapping[str, tf.Tensor], batch: int) -> list[dict[str, tf.Te
     return [{name: parts[i] for name, parts in split.items()} for i in range(batch)]
 
 
-class NetworkTraining(Training[NetworkProgress]):
+class NetworkTrainer(Trainer[NetworkProgress]):
     """The training of a network."""
 
     def __init__(
@@ -148,7 +148,7 @@ class NetworkTraining(Training[NetworkProgress]):
         self._styles = [tf.constant(style[None], tf.float32) for style in styles]
 
     def run(self, images: tf.Tensor) -> NetworkProgress:
-        """Do one step; see `Training.run`.
+        """Do one step; see `Trainer.run`.
 
         Raises:
           UserError: the loss is not finite; the weights are those before this step.

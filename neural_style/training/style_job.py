@@ -47,13 +47,13 @@ DEFAULTS = {
 """What differs from the recipe of whole networks; NOTES.md says how it was found."""
 
 
-def defaults(words: Sequence[str]) -> Mapping[str, str | bool]:
+def defaults(paths: Sequence[str]) -> Mapping[str, str | bool]:
     """The flags that the command line overrides, as text by name.
 
     Args:
-      words: of the command line: the paintings, and last the network's file.
+      paths: of the command line: the paintings, and last the network's file.
     """
-    return {**recipes.read("networks"), **DEFAULTS, "steps": str(STEPS * max(1, len(words) - 1))}
+    return {**recipes.read("networks"), **DEFAULTS, "steps": str(STEPS * max(1, len(paths) - 1))}
 
 
 def make_job(painting: Path, path: Path, flags: Mapping[str, str]) -> TrainingJob:
@@ -86,26 +86,26 @@ def run(job: TrainingJob, make_cache: Callable[[], Cache]) -> None:
       UserError: the styles can't be trained, or the loss is not finite, after the state before that is saved.
       KeyboardInterrupt: after the state is saved.
     """
-    learning = Learning(job, make_cache)
-    train(job, learning.training, learning.identity, learning.crops, learning.report, learning.write)
+    prepared = PreparedTraining(job, make_cache)
+    train(job, prepared.trainer, prepared.identity, prepared.crops, prepared.report, prepared.write)
     if job.styles.export:
         export_for_litert(job.path)
-    logger.info(f"Wrote {job.path}: {', '.join(learning.names)}; {learning.report.text()}")
+    logger.info(f"Wrote {job.path}: {', '.join(prepared.names)}; {prepared.report.text()}")
     command = ["neural-style", "PHOTO", str(job.path), "OUT"]
-    if len(learning.network.styles) > 1:
-        command.append(f"--style={learning.names[0]}")
+    if len(prepared.network.styles) > 1:
+        command.append(f"--style={prepared.names[0]}")
     logger.info(f"Paint with: {shlex.join(command)}")
 
 
-class Learning:
-    """Everything that learning styles needs, built before the first step.
+class PreparedTraining:
+    """Everything that the training of styles needs, built before the first step.
 
     Attributes:
       names: the new styles' names.
       identity: see `TrainingJob.identity`.
-      crops: what it learns from.
+      crops: of photographs, to learn from.
       network: what is trained.
-      training: takes the steps.
+      trainer: takes the steps.
       report: takes the progress of each step.
     """
 
@@ -125,23 +125,23 @@ class Learning:
         photograph = load_shown(job.styles.shows) if job.styles.shows else None
         kept = 0 if job.styles.only_styles else len(metadata["styles"])
         self._pictures += [style_networks.read_picture(base, number) for number in range(kept)]
-        inputs = [*job.words, str(base)]
+        inputs = [*job.paintings, str(base)]
         self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
         self.crops = job.crops(of_one_photograph=True)
         if photograph is not None:
-            logger.info(f"{job.preview} shows {', '.join(self.names)} while learning.")
+            logger.info(f"{job.preview} shows {', '.join(self.names)} while prepared.")
         cache = make_cache()
         from neural_style.training import network_setup
 
         crops_to_start = None if job.state.exists() else self.crops  # a restored state needs no nearest style
-        self.network, self.training = network_setup.start_style_training(
+        self.network, self.trainer = network_setup.start_style_training(
             job.training, job.styles, job.loss, job.network, self.names, styles, crops_to_start, cache
         )
         self.report = NetworkReport(job, self.network, photograph, metadata["training"], shown_styles=len(self.names))
 
     def steps(self) -> "Iterator[NetworkProgress]":
         """Take the steps that are left, for a caller that watches; yield the progress of each once it is reported."""
-        return reported_steps(self._job, self.training, self.crops, self.report)
+        return reported_steps(self._job, self.trainer, self.crops, self.report)
 
     def write(self) -> None:
         """Write the network with what is learned so far."""

@@ -18,7 +18,7 @@ from neural_style.losses import functions
 from neural_style.losses.terms import CELL, WINDOW
 from neural_style.settings.loss import LossSettings
 from neural_style.training.descent import Descent
-from neural_style.training.network_training import NetworkTraining
+from neural_style.training.network_training import NetworkTrainer
 
 
 class StyleObjective:
@@ -114,7 +114,7 @@ def _mean_variation(images: tf.Tensor) -> tf.Tensor:
     return down + tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]), [1, 2, 3])
 
 
-class StyleTraining(NetworkTraining):
+class StyleTrainer(NetworkTrainer):
     """The training of the first styles of a network."""
 
     def __init__(
@@ -129,7 +129,7 @@ class StyleTraining(NetworkTraining):
         """
         Args:
           network: the network; `styles` are its first ones.
-          variables, descent, dtype: see `NetworkTraining`.
+          variables, descent, dtype: see `NetworkTrainer`.
           objective: the loss of its paintings.
           styles: the styles to learn, RGB [rows, cols, 3] in 0..255.
         """

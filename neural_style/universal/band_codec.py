@@ -23,15 +23,15 @@ class BandFeatures:
 
     Attributes:
       lows: by level: relu4_1, and the low bands of the other levels.
-      bands: by level but the deepest: the three other bands.
+      details: by level but the deepest: the three detail bands.
     """
 
     lows: Mapping[int, tf.Tensor]
-    bands: Mapping[int, Sequence[tf.Tensor]]
+    details: Mapping[int, Sequence[tf.Tensor]]
 
-    def of(self, level: int) -> list[tf.Tensor]:
-        """The low band of a level and, but for the deepest, its other bands."""
-        return [self.lows[level], *self.bands.get(level, ())]
+    def subbands(self, level: int) -> list[tf.Tensor]:
+        """The low band of a level, then its detail bands; the deepest level has relu4_1 alone."""
+        return [self.lows[level], *self.details.get(level, ())]
 
 
 class BandCodec:
@@ -59,29 +59,29 @@ class BandCodec:
         halo = vgg_layers.reach(self._network, [encoder_layers(self._network)[LEVELS[0]]])
         outer = widen(box, halo, *image.shape[:2])
         top, left, bottom, right = outer
-        lows, bands = self._encode(image[top:bottom, left:right].astype(np.float64)[np.newaxis])
+        lows, details = self._encode(image[top:bottom, left:right].astype(np.float64)[np.newaxis])
         return BandFeatures(
             {level: crop(low[0], outer, box, STRIDES[level]) for level, low in lows.items()},
-            {level: [crop(band[0], outer, box, STRIDES[level]) for band in group] for level, group in bands.items()},
+            {level: [crop(band[0], outer, box, STRIDES[level]) for band in bands] for level, bands in details.items()},
         )
 
     def decoder_box(self, box: Box, shape: Sequence[int]) -> Box:
         """The box whose features decoding needs for `box`, in an image of `shape`."""
         return widen(box, reach(), *shape[:2])
 
-    def decode(self, low: tf.Tensor, bands: Sequence[tf.Tensor], level: int) -> tf.Tensor:
+    def decode(self, low: tf.Tensor, details: Sequence[tf.Tensor], level: int) -> tf.Tensor:
         """Decode one level.
 
         Args:
           low: [rows, cols, channels], of `level`.
-          bands: the three other bands of the level; empty for the deepest.
+          details: the detail bands of the level; empty for the deepest.
           level: 4 to 1.
 
         Returns:
-          The low band of the next level, or for level 1 RGB about 0..255: [rows, cols, channels], as many positions as
-          the unpooled features of the level.
+          The low band of `level - 1`, or for level 1 RGB about 0..255: [rows, cols, channels], twice as many rows and
+          columns except for the deepest level.
         """
-        return self._stages(level)([part[tf.newaxis] for part in (low, *bands)])[0]
+        return self._stages(level)([band[tf.newaxis] for band in (low, *details)])[0]
 
     @property
     def nbytes(self) -> int:
@@ -89,13 +89,13 @@ class BandCodec:
         return 10 * sum(kernel.nbytes for kernel, _ in self._kernels.values())
 
     def _make_stage(self, level: int) -> Callable[[Sequence[tf.Tensor]], tf.Tensor]:
-        count = 1 if level == LEVELS[0] else 1 + haar.BANDS
+        count = 1 if level == LEVELS[0] else 1 + haar.DETAIL_BANDS
         spec = tf.TensorSpec((1, None, None, WIDTHS[level][0]), self._feature_dtype)
 
         @tf.function(input_signature=[[spec] * count], autograph=False)
-        def decode(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-            low, *bands = (tf.cast(part, self._dtype) for part in parts)
-            features = tf.nn.relu(haar.synthesize(low, bands)) if bands else low
+        def decode(subbands: Sequence[tf.Tensor]) -> tf.Tensor:
+            low, *details = (tf.cast(band, self._dtype) for band in subbands)
+            features = tf.nn.relu(haar.synthesize(low, details)) if details else low
             return tf.cast(self._decoder.stage(features, level), self._feature_dtype)
 
         return decode
@@ -116,19 +116,19 @@ def build_encoder(settings: NetworkSettings, kernels: model.Weights, dtype: str 
 def _make_encoder(
     settings: NetworkSettings, kernels: model.Weights, dtype: str, feature_dtype: str
 ) -> Callable[[np.ndarray], tuple[dict[int, tf.Tensor], dict[int, list[tf.Tensor]]]]:
-    """A function from an image [1, rows, cols, 3] to the low bands and the other bands by level."""
+    """A function from an image [1, rows, cols, 3] to the low bands and the detail bands by level."""
     network = build_encoder(settings, kernels, dtype)
 
     @tf.function(input_signature=[IMAGE], autograph=False)
     def encode(image: tf.Tensor) -> tuple[dict, dict]:
-        features, lows, bands = network(image), {}, {}
+        features, lows, details = network(image), {}, {}
         for level, layer in encoder_layers(settings.network).items():
-            maps = tf.cast(features[layer], feature_dtype)
+            of_layer = tf.cast(features[layer], feature_dtype)
             if level == LEVELS[0]:
-                lows[level] = maps
+                lows[level] = of_layer
             else:
-                lows[level], bands[level] = haar.analyze(maps)
-        return lows, bands
+                lows[level], details[level] = haar.analyze(of_layer)
+        return lows, details
 
     return encode
 

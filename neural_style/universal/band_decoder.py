@@ -1,9 +1,9 @@
-"""The band decoder: one decoder whose unpoolings get the bands that the encoder's Haar pooling splits off.
+"""The band decoder: one decoder whose unpoolings get the detail bands that the encoder's Haar pooling splits off.
 
 The bottleneck loses what pooling drops, which is where faces and letters go. With Haar pooling nothing is dropped: the
-low band goes on to the deeper layers, and the three others go to the decoder, past the bottleneck (Yoo et al. 2019).
-The decoder's stages invert the encoder's blocks one by one: the stage of level L maps the features before a block's
-pooling to the low band of the block before, so that its maps have the statistics of the encoder's.
+low band goes on to the deeper layers, and the detail bands go to the decoder, past the bottleneck (Yoo et al. 2019).
+The decoder's stages invert the encoder's blocks one by one: the stage of level L turns the features of block L into
+the low band of level L - 1, so that what it decodes has the statistics of the encoder's features.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ block's last layer, which the encoder's pooling hands on."""
 WIDTHS = {4: (512, 256), 3: (256, 128, 128), 2: (128, 64, 64), 1: (64, 32, 3)}
 """Channels before, between and after the convolutions of each level's stage."""
 STRIDES = {4: 8, 3: 8, 2: 4, 1: 2}
-"""Pixels from one position of a level's features and bands to the next."""
+"""Pixels from one position of a level's subbands to the next."""
 LAST = "stage1_conv2"
 
 
@@ -72,7 +72,7 @@ class BandDecoder:
           level: of the stage.
 
         Returns:
-          The low band of the level below, [batch, rows, cols, channels], or RGB about 0..255 for level 1.
+          The low band of `level - 1`, [batch, rows, cols, channels], or RGB about 0..255 for level 1.
         """
         x = features / tf.cast(self.units[level], features.dtype)
         for index in range(1, len(WIDTHS[level])):

@@ -1,6 +1,7 @@
-"""Paints in one pass with the band decoder: at each level, low band and bands take the styles' statistics.
+"""Paints in one pass with the band decoder: at each level, the subbands take the styles' statistics.
 
-At the deepest level the "low band" is relu4_1 itself, and there are no other bands.
+The subbands of a level are its low band, then its three detail bands. The deepest level is not split: its only subband,
+called its low band here, is relu4_1 itself.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from neural_style.settings.universal import UniversalSettings
 from neural_style.universal import positions
 from neural_style.universal.band_codec import BandCodec, BandFeatures, crop
 from neural_style.universal.band_decoder import LEVELS, STRIDES
-from neural_style.universal.haar import BANDS
+from neural_style.universal.haar import DETAIL_BANDS
 from neural_style.universal.painter import apply_transforms
 from neural_style.universal.transforms import (
     CHANNEL_WISE,
@@ -40,23 +41,23 @@ class LevelTransforms:
     """The transforms of a level's features. Each list has one transform for each region; an empty one changes nothing.
 
     Attributes:
-      encoded: those of the content's low band, then those of each of its bands. Bands that are left out stay unchanged.
-      decoded: those of the low band that is decoded.
+      encoded: of each of the content's subbands; those that are left out stay unchanged.
+      decoded: of the low band that is decoded.
     """
 
     encoded: Sequence[Sequence[Affine]] = ()
     decoded: Sequence[Affine] = ()
 
     def of_encoded(self, index: int) -> Sequence[Affine]:
-        """Those of the content's low band (`index` 0) or of one of its bands."""
+        """Those of the content's subband number `index`."""
         return self.encoded[index] if index < len(self.encoded) else ()
 
 
 class BandPainter:
     """Paints a scene in one pass.
 
-    First the content's own features take the styles' statistics. Then each level's low band, which is decoded from the
-    deeper level, takes them once more, after a share of what decoding loses of the content is added (--detail). So the
+    First the content's own features take the styles' statistics. Then each level's low band, which is decoded from
+    level + 1, takes them once more, after a share of what decoding loses of the content is added (--detail). So the
     levels are measured one after the other. Statistics are sums over positions: each measurement is a pass over the
     tiles.
     """
@@ -139,13 +140,14 @@ class BandPainter:
         moments = self._moments(len(self._regions))
         for box in boxes:
             part = part_of(box)
-            for level, groups in moments.items():
+            for level, of_subbands in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
-                for group, features in zip(groups, part.encoded(level), strict=False):  # bands may be left as they are
-                    add_by_region(group, part.inside(features, level), box_weights)
+                # Detail bands without accumulators stay as they are.
+                for accumulators, features in zip(of_subbands, part.subbands(level), strict=False):
+                    add_by_region(accumulators, part.inside(features, level), box_weights)
         return {
-            level: LevelTransforms([self._affines(group, level, index) for index, group in enumerate(groups)])
-            for level, groups in moments.items()
+            level: LevelTransforms([self._affines(each, level, index) for index, each in enumerate(of_subbands)])
+            for level, of_subbands in moments.items()
         }
 
     def _transforms_of_decoded(
@@ -165,8 +167,8 @@ class BandPainter:
         return self._affines(moments, level, 0)
 
     def _affines(self, moments: Sequence[MomentAccumulator], level: int, index: int) -> list[Affine]:
-        """The transforms of a level's low band (`index` 0) or of one of its bands, one for each region."""
-        strength = self._settings.alpha * (1 - self._settings.detail if index else 1)
+        """The transforms of a level's subband number `index`, one for each region."""
+        strength = self._settings.alpha * (1 - self._settings.detail if index else 1)  # index 0 is the low band
         transforms = []
         for accumulator, styles, region in zip(moments, self._styles, self._regions, strict=True):
             affine = self._transform(accumulator.statistics(), [style[level][index] for style in styles], region.blend)
@@ -174,36 +176,39 @@ class BandPainter:
         return transforms
 
     def _measure_style(self, style: np.ndarray) -> dict[int, list[Statistics]]:
-        """The statistics of a style's low band and bands by level."""
+        """The statistics of a style's subbands by level."""
         padded, moments = positions.pad(style, STRIDE), self._moments(1)
         weights = {level: positions.weights(None, style.shape, STRIDE, STRIDES[level]) for level in moments}
         for box in positions.boxes(padded.shape, self._tile):
             features = self._codec.encode(padded, box)
-            for level, groups in moments.items():
+            for level, of_subbands in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
-                for group, band in zip(groups, features.of(level), strict=False):  # as in `_transforms_of_content`
-                    add_by_region(group, band, box_weights)
-        return {level: [accumulator.statistics() for (accumulator,) in groups] for level, groups in moments.items()}
+                for accumulators, band in zip(of_subbands, features.subbands(level), strict=False):  # as above
+                    add_by_region(accumulators, band, box_weights)
+        return {
+            level: [accumulator.statistics() for (accumulator,) in of_subbands]
+            for level, of_subbands in moments.items()
+        }
 
     def _moments(self, regions: int) -> dict[int, list[list[MomentAccumulator]]]:
-        """Accumulators by level for its low band and bands, each for a number of regions."""
+        """By level and subband: an accumulator for each of a number of regions."""
         return {
-            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._band_count(level))]
+            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._subband_count(level))]
             for level in self._settings.levels
         }
 
     def _accumulator(self) -> MomentAccumulator:
         return MomentAccumulator(self._is_channel_wise)
 
-    def _band_count(self, level: int) -> int:
-        """How many of a level's bands are transformed: the low band, and the others unless --detail keeps them."""
-        return 1 if level == DEEPEST or self._settings.detail == 1 else 1 + BANDS
+    def _subband_count(self, level: int) -> int:
+        """How many of a level's subbands are transformed: the detail bands are not where --detail keeps them."""
+        return 1 if level == DEEPEST or self._settings.detail == 1 else 1 + DETAIL_BANDS
 
     def _shares_at(self, level: int) -> np.ndarray | None:
         """The share of each region at a level's positions [rows, cols, regions]; None is one region everywhere."""
         if self._shares is None:
             return None
-        return positions.mean_of_squares(positions.pad(self._shares, STRIDE), STRIDES[level])
+        return positions.block_means(positions.pad(self._shares, STRIDE), STRIDES[level])
 
 
 class _Part:
@@ -234,9 +239,9 @@ class _Part:
         self._outer, self._box = outer, box
         self._lows: dict[int, tf.Tensor] = {}
 
-    def encoded(self, level: int) -> list[tf.Tensor]:
-        """The content's low band and bands of a level."""
-        return self._features.of(level)
+    def subbands(self, level: int) -> list[tf.Tensor]:
+        """The content's subbands of a level."""
+        return self._features.subbands(level)
 
     def inside(self, features: tf.Tensor, level: int) -> tf.Tensor:
         """What features of a level [rows, cols, channels] have within the box."""
@@ -248,18 +253,18 @@ class _Part:
         return np.asarray(crop(self._decode(1, transforms) + self._detail * lost, self._outer, self._box, 1))
 
     def low(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
-        """The low band of a level, decoded from the deeper level, plus `detail` times what decoding loses.
+        """The low band of a level, decoded from `level + 1`, plus `detail` times what decoding loses.
 
         At the deepest level it is the content's features, transformed.
 
         Args:
           level: the level.
-          transforms: those of the deeper levels, and of the content's own features of this one, must not change any
+          transforms: those of all deeper levels, and of the content's own features of this one, must not change any
             more, since the low band is kept from the first call.
         """
         if level not in self._lows:
             of_low, shares = transforms[level].of_encoded(0), self._shares[level]
-            low = apply_transforms(self.encoded(level)[0], of_low, shares)
+            low = apply_transforms(self.subbands(level)[0], of_low, shares)
             if level != DEEPEST:
                 lost = low - apply_transforms(self._reconstruction(level + 1), of_low, shares)
                 low = self._decode(level + 1, transforms) + self._detail * lost
@@ -268,16 +273,16 @@ class _Part:
 
     def _reconstruction(self, level: int) -> tf.Tensor:
         """What the content's own features of a level are decoded to."""
-        low, *bands = self.encoded(level)
-        return self._codec.decode(low, bands, level)
+        low, *details = self.subbands(level)
+        return self._codec.decode(low, details, level)
 
     def _decode(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
-        """Decode a level to the low band below it, or to the image."""
+        """Decode a level to the low band of `level - 1`, or to the image."""
         shares, level_transforms = self._shares[level], transforms[level]
         low = apply_transforms(self.low(level, transforms), level_transforms.decoded, shares)
-        encoded = enumerate(self.encoded(level)[1:], start=1)
-        bands = [apply_transforms(band, level_transforms.of_encoded(index), shares) for index, band in encoded]
-        return self._codec.decode(low, bands, level)
+        numbered = enumerate(self.subbands(level)[1:], start=1)
+        details = [apply_transforms(band, level_transforms.of_encoded(index), shares) for index, band in numbered]
+        return self._codec.decode(low, details, level)
 
 
 def _bytes_of(statistics: Mapping[int, Sequence[Statistics]]) -> int:

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-BANDS = 3
+DETAIL_BANDS = 3
 """Vertical, horizontal and diagonal differences."""
 
 
 def analyze(x: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Split features into their means and differences.
+    """Split features into means (the low band) and differences (the detail bands).
 
     Args:
       x: [batch, rows, cols, channels], even rows and columns.
 
     Returns:
-      The low band, which is average pooling times two, and the `BANDS` others; each [batch, rows / 2, cols / 2,
+      The low band, which is average pooling times two, and the `DETAIL_BANDS`; each [batch, rows / 2, cols / 2,
       channels].
     """
     batch, rows, cols, _ = tf.unstack(tf.shape(x))
@@ -31,9 +31,9 @@ def analyze(x: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
     return left_sums + right_sums, [left + right, left_sums - right_sums, left - right]
 
 
-def synthesize(low: tf.Tensor, bands: Sequence[tf.Tensor]) -> tf.Tensor:
+def synthesize(low: tf.Tensor, details: Sequence[tf.Tensor]) -> tf.Tensor:
     """Join what `analyze` returned: [batch, rows / 2, cols / 2, channels] to [batch, rows, cols, channels]."""
-    vertical, horizontal, diagonal = bands
+    vertical, horizontal, diagonal = details
     above, below = low + vertical, low - vertical
     left, right = horizontal + diagonal, horizontal - diagonal
     upper, lower = tf.concat([above + left, above - left], axis=-1), tf.concat([below + right, below - right], axis=-1)

@@ -60,7 +60,7 @@ class Painter:
         stride, shares = _level_stride(level), None
         padded = positions.pad(image.clip(0, 255), self._stride)
         if self._shares is not None:
-            shares = positions.mean_of_squares(positions.pad(self._shares, self._stride), stride)
+            shares = positions.block_means(positions.pad(self._shares, self._stride), stride)
         boxes = positions.boxes(padded.shape, self._tile)
         # The features of a single box are kept, so that they are computed once for both passes.
         features_of_all = self._codec.encode(padded, boxes[0], [level])[level] if len(boxes) == 1 else None

@@ -39,14 +39,14 @@ def weights(
         return shares
     rows, cols = (side - 2 * margin for side in shape[:2])
     inside = np.pad(np.ones((rows, cols, 1), np.float32), [*padding, (0, 0)])
-    inside = mean_of_squares(inside, stride)
+    inside = block_means(inside, stride)
     return inside if shares is None else shares * inside
 
 
-def mean_of_squares(maps: np.ndarray, side: int) -> np.ndarray:
-    """The means of squares of `side` pixels of maps [rows, cols, regions]."""
-    rows, cols, regions = maps.shape
-    return maps.reshape(rows // side, side, cols // side, side, regions).mean(axis=(1, 3))
+def block_means(shares: np.ndarray, side: int) -> np.ndarray:
+    """The means of shares [rows, cols, regions] over blocks of `side` x `side` pixels."""
+    rows, cols, regions = shares.shape
+    return shares.reshape(rows // side, side, cols // side, side, regions).mean(axis=(1, 3))
 
 
 def crop(shares: np.ndarray | None, box: Box, stride: int) -> np.ndarray | None:

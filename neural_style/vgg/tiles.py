@@ -24,7 +24,7 @@ class Tile:
     box: Box
     at_border: Box
 
-    def box_with_margin(self) -> Box:
+    def box_with_overlap(self) -> Box:
         """Return the box with one more row and column where the image continues, for differences of pixels."""
         top, left, bottom, right = self.box
         return top, left, bottom + 1 - self.at_border[2], right + 1 - self.at_border[3]

@@ -107,11 +107,11 @@ def _learn(connection: Connection, job: TrainingJob) -> None:
 
 def _send_steps(connection: Connection, job: TrainingJob) -> None:
     """Take the steps until all are done, or something is received; write the network."""
-    learning = style_job.Learning(job, _make_cache)
+    prepared = style_job.PreparedTraining(job, _make_cache)
     sent = None
     try:
-        for progress in learning.steps():
-            sheet = learning.report.sheet
+        for progress in prepared.steps():
+            sheet = prepared.report.sheet
             new_sheet = None if sheet is sent else sheet
             connection.send(Learned(progress.step, progress.loss, by_kind(progress.terms), new_sheet))
             sent = sheet
@@ -119,7 +119,7 @@ def _send_steps(connection: Connection, job: TrainingJob) -> None:
                 return
     finally:
         if sent is not None:
-            learning.write()
+            prepared.write()
 
 
 def _make_cache() -> Cache:
