@@ -46,12 +46,12 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 FLAG = re.compile(r"--(?P<name>\w+)(?P<value>=)?")
 """A flag in a message."""
-AS_IT_IS: Mapping[str, Any] = {"scales": (), "scale_iterations": (), "margin": 0, "trim_frame": False, "iterations": 0}
+MEASURE_ONLY: Mapping[str, Any] = dict(scales=(), scale_iterations=(), margin=0, trim_frame=False, iterations=0)
 """Settings by which the loss of the start is measured: one scale, no margin, nothing trimmed, no iteration."""
 
 
 def _naming_keywords(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Make the errors that a function raises itself name settings as Python does: rows=300 and not --rows=300."""
+    """Make the errors of a call, but not of its iterator, name settings as Python does: rows=300 and not --rows=300."""
 
     @functools.wraps(function)
     def call(*args: P.args, **keywords: P.kwargs) -> Result:
@@ -114,6 +114,7 @@ def stylize(
 
     Raises:
       UserError: what is asked for can't be done.
+      KeyboardInterrupt, Exception: Ctrl-C outside notebooks; whatever `callback` raises.
     """
     if not (callback is None or callable(callback)):
         raise UserError(f"Expected a function of a Step as callback, received a {type(callback).__name__}.")
@@ -240,12 +241,12 @@ def features(picture: Picture, layers: Sequence[str], **settings: Unpack[Keyword
     """Compute VGG's features of an image.
 
     Args:
-      picture: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
+      picture: a path, a Pillow image, or an array RGB [rows, cols, 3] in 0..255.
       layers: convolutions by Keras' names, such as "block4_conv2".
       **settings: the command line's flags by name; those of the network and of the picture's size have an effect.
 
     Returns:
-      By layer [rows / stride, cols / stride, filters] float32, and "image" [rows, cols, 3].
+      By layer [rows / stride, cols / stride, channels] float32, and "image", RGB [rows, cols, 3] in 0..255.
 
     Raises:
       UserError: the image, a layer or the weights can't be had.
@@ -294,19 +295,18 @@ def compare(
       content: the photograph: a path, a Pillow image, or an array [rows, cols, 3] in 0..255.
       style: the painting, likewise.
       results: the pictures that were painted, likewise, in any size.
-      rows: height at which loss and distances are measured, so that results of different sizes can be compared. Grain
-        and border are measured in each result's own size.
+      rows: height at which loss and distances are measured. Grain and border are measured in each result's own size.
       recipe: whose loss is measured.
       weights: source of VGG16's features, see `--weights`; by default auto for the distances, and the recipe's for the
         loss.
-      engine: keeps the network for the next call.
+      engine: keeps the network of the loss for the next call; that of the distances is built each time.
       progress: whether a bar shows how many results are measured, also in a notebook.
 
     Returns:
       The figures of each result, in order.
 
     Raises:
-      UserError: an image can't be read, photograph and painting are the same, or the recipe has no loss.
+      UserError: an image can't be read, two are the same, a result is below 32 x 32, or the recipe has no loss.
     """
     if not Settings.read(recipe).optimizes:
         raise UserError(f"--recipe={recipe} has no loss to measure: take paint, keras or another that optimises.")
@@ -326,7 +326,7 @@ def compare(
         content_distance = measures.content_distance(profile, of_photograph)
         # Its loss is that of a run which starts from it and does nothing.
         start = picture.resize(geometry.size_of(photograph, rows)[::-1], Image.Resampling.LANCZOS)
-        of_start: dict[str, Any] = {"init": start, "rows": rows, **AS_IT_IS}
+        of_start: dict[str, Any] = {"init": start, "rows": rows, **MEASURE_ONLY}
         if weights:
             of_start["weights"] = weights
         initial = stylize(photograph, painting, engine=engine, recipe=recipe, **of_start).record["initial"]

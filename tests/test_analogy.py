@@ -346,6 +346,7 @@ def command(folder, *flags):
     return subprocess.Popen(whole, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_images_and_the_field_and_resumes_after_ctrl_c(tmp_path):
     """Interrupted after its first level, which is kept; it then ends as an uninterrupted run does."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"

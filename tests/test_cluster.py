@@ -51,17 +51,17 @@ def test_a_file_is_sent_if_the_worker_has_none_with_the_same_contents(tmp_path):
     path, folder = str(tmp_path / "vgg.h5"), str(tmp_path)
     digests, sent = {path: record.digest([path]), folder: record.digest([folder])}, {}
     own = shipping.Receiver()
-    assert own.missing_files(digests) == []
+    assert own.register_local_files(digests) == []
     assert own.local_paths(digests) == {path: path, folder: folder}
 
     for each in digests:
         sent[each] = shipping.read_files(each), os.path.isdir(each)
     (tmp_path / "vgg.h5").write_bytes(b"the worker's")
     other = shipping.Receiver()
-    assert other.missing_files(digests) == [path, folder]
+    assert other.register_local_files(digests) == [path, folder]
     for each, digest in digests.items():
         other.add(each, digest, *sent[each])
-    assert other.missing_files(digests) == []
+    assert other.register_local_files(digests) == []
     for each, place in other.local_paths(digests).items():
         assert record.digest([place]) == digests[each]
         assert place.endswith(os.path.basename(each))

@@ -1,6 +1,7 @@
 """The same seed, flags and machine give the same bytes."""
 
 import numpy as np
+import pytest
 from conftest import COFFEE, SWIRLS, run_program, session
 
 QUICK = ("--rows=32", "--iterations=2", "--evaluations_per_iteration=4", "--seed=3", "--init=noise", "--noplots")
@@ -12,6 +13,7 @@ TABLE = """content,style,prefix,precision,recipe,weights
 """
 
 
+@pytest.mark.slow
 def test_two_programs_write_the_same_bytes(tmp_path):
     pictures = []
     for name in ("one", "two"):

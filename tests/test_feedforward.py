@@ -282,6 +282,7 @@ def test_exports_give_the_same_picture(made, tmp_path, rng):
     np.testing.assert_allclose(signature(image=image, style=one(1))["painting"], expected, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_the_command_paints_shows_and_exports(made, tmp_path):
     def command(*words):
         line = [sys.executable, "-m", "neural_style", *map(str, words)]

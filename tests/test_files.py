@@ -198,7 +198,7 @@ def test_what_tells_nothing(tmp_path, photograph):
     photograph.save(tmp_path / "plain.png")
     (tmp_path / "other.json").write_text("[1]")
     for name in ("plain.png", "other.json", "missing.png"):
-        with pytest.raises(UserError, match=f"--show takes a PNG or a record .*{name}"):
+        with pytest.raises(UserError, match=f"--show takes a PNG, a record or a trained network .*{name}"):
             show.text(str(tmp_path / name))
 
 

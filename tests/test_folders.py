@@ -193,7 +193,7 @@ def test_a_list_that_may_be_photographs_or_styles_is_an_error_that_asks(photos, 
         (("photos", SWIRLS, "memory://"), "Expected a prefix for the results' names"),
         (("empty", SWIRLS, "out"), "'empty' holds none: folders within it"),
         (("photos", SWIRLS, "out", "--film=maybe"), "film"),
-        (("photos/a.jpg", SWIRLS, "out", "--film"), "--film takes a folder of frames, and 'photos/a.jpg' is not"),
+        (("photos/a.jpg", SWIRLS, "out", "--film"), "--film takes a folder of frames, and 'photos/a.jpg' is none"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_before_any_work(photos, monkeypatch, run, fake_engine, words, message):

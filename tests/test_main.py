@@ -154,7 +154,7 @@ def test_help_fits_80_columns(run, arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["help", "row"], "There is no flag --row of pictures. Did you mean rows?"),
+        (["help", "row"], "Expected the name of a flag, received 'row'. Did you mean rows?"),
         (["help", "rows", "cols"], "Expected one flag"),
         (["compare", "a.png"], "Expected at least three images, neural-style compare PHOTO PAINTING RESULT"),
         (["sheet", "a.png"], "Expected neural-style sheet PHOTO NETWORK OUT.png"),

@@ -121,9 +121,22 @@ def test_a_photographs_frame_is_found_with_its_ringing(photograph, frame):
     assert find_frame(framed(photograph, frame)) == wider
 
 
-@pytest.mark.parametrize("frame", [Frame(), Frame(3, 0, 0, 0), Frame(0, 3, 0, 3), Frame(20, 20, 20, 20)])
-def test_a_flat_side_or_a_wide_border_is_no_frame(photograph, frame):
+@pytest.mark.parametrize("frame", [Frame(), Frame(20, 20, 20, 20)])
+def test_a_wide_border_is_no_frame(photograph, frame):
     assert find_frame(framed(photograph, frame)).is_empty
+
+
+@pytest.mark.parametrize("frame", [Frame(3, 0, 0, 0), Frame(0, 3, 0, 3)])
+def test_a_flat_side_that_differs_little_is_no_frame(photograph, frame):
+    photograph = Image.blend(photograph, Image.new("RGB", photograph.size, (120, 120, 120)), 0.8)
+    assert find_frame(framed(photograph, frame, level=100)).is_empty
+
+
+def test_a_broken_line_along_one_side_is_a_frame(photograph):
+    pixels = np.asarray(photograph).copy()
+    pixels[-1] = 0
+    pixels[-1, ::2] = 255
+    assert find_frame(Image.fromarray(pixels)) == Frame(bottom=3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (15, 15), (5000, 4)])

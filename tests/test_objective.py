@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import DATA, SWIRLS, options, pair, prepared
+from conftest import DATA, SWIRLS, options, pair, prepared, slow
 
 from neural_style.core.step import by_kind
 from neural_style.images.scene import Region, Scene
@@ -147,7 +147,7 @@ def test_the_gradient_by_a_networks_weights(vgg19):
         assert float(gradient[i]) == pytest.approx(float(up - down) / 2e-6, rel=1e-4)
 
 
-@pytest.mark.parametrize(("normalization", "same"), [("scale", True), ("keras", False)])
+@pytest.mark.parametrize(("normalization", "same"), [("scale", True), slow("keras", False)])
 def test_one_set_of_weights_means_the_same_at_every_size(normalization, same):
     """The terms' ratios at 128 and 512 rows are within 20 %, on the way from the photograph to the painting."""
     ratios = []

@@ -67,6 +67,7 @@ def test_the_prisma_trajectory():
     assert steps[10].image.std() == pytest.approx(trajectory["final_std"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_vgg16_notebook():
     (case,) = reference("vgg16_notebook.json")
     arguments = ("--recipe=vgg16_notebook", f"--rows={case['rows']}", f"--cols={case['cols']}", "--iterations=10")
@@ -105,7 +106,7 @@ def test_a_run_without_restarts_reaches_a_low_loss_from_noise(recipe):
 
 @pytest.mark.parametrize(
     ("init", "tv_weight"),
-    [("noise", 0), ("content", 1), slow("content", 0), slow("style", 0), slow("noise", 1), slow("style", 1)],
+    [("noise", 0), slow("content", 1), slow("content", 0), slow("style", 0), slow("noise", 1), slow("style", 1)],
 )
 def test_the_rounding_of_bfloat16_stops_no_line_search(engine, init, tv_weight):
     """By the float32 loss, a run in bfloat16 ends as low as one in float32 from any start."""

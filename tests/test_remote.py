@@ -210,7 +210,7 @@ def test_an_unreachable_state_is_not_reported_as_damaged(bucket, monkeypatch):
         raise RuntimeError("the line is down")
 
     bucket.pipe("/bucket/out.state", b"")
-    monkeypatch.setattr(type(bucket), "_open", fail)
+    monkeypatch.setattr(type(bucket), "cat_file", fail)
     with pytest.raises(UserError, match=r"^'memory://bucket/out.state' can't be read or written: the line is down.$"):
         checkpoint.load("memory://bucket/out")
     monkeypatch.setattr(type(bucket), "info", fail)
@@ -218,10 +218,16 @@ def test_an_unreachable_state_is_not_reported_as_damaged(bucket, monkeypatch):
         storage.exists("memory://bucket/out.state")
 
 
+def test_a_damaged_state_at_a_url_is_reported_as_damaged(bucket):
+    bucket.pipe("/bucket/out.state", b"PK")
+    with pytest.raises(UserError, match="'memory://bucket/out.state', but it is damaged"):
+        checkpoint.load("memory://bucket/out")
+
+
 @pytest.mark.parametrize("prefix", ["memory://bucket", "memory://", "memory://b/x?sig=1", "zip://out::memory://b/x"])
 def test_urls_that_are_not_a_prefix_raise_an_error(prefix, capsys):
     assert main([str(COFFEE), str(SWIRLS), prefix, *QUICK]) == 1
-    assert f"such as s3://bucket/out/cat, received '{prefix}" in capsys.readouterr().err
+    assert f"such as s3://bucket/out/cat without ? and ::, received '{prefix}" in capsys.readouterr().err
 
 
 def test_the_error_names_a_url_that_is_not_an_image(bucket):

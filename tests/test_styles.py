@@ -175,6 +175,7 @@ def command(folder, *words, **variables):
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     shutil.copy(SWIRLS, tmp_path / "mine.png")
     shutil.copy(DATA / "chelsea.jpg", tmp_path / "cat.jpg")

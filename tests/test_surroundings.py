@@ -146,8 +146,8 @@ def test_an_invalid_record_is_an_error(tmp_path, text):
     done = in_shell("$NS --show=made.json", tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
-        "neural-style: --show takes a PNG or a record (.json) that neural-style wrote, and 'made.json' says nothing of "
-        "how it was made.\n"
+        "neural-style: --show takes a PNG, a record or a trained network that neural-style wrote, and 'made.json' says "
+        "nothing of how it was made: name PREFIX.json, the record beside a picture.\n"
     )
 
 

@@ -86,6 +86,7 @@ def start_band_decoder(**given):
     return settings, crops, band_training.start_training(settings, NETWORK, crops, Cache(1e9))
 
 
+@pytest.mark.slow
 def test_a_band_decoders_errors_fall_and_a_resumed_training_gives_the_same_decoder(tmp_path):
     settings, crops, whole = start_band_decoder()
     progress = list(whole.steps(crops, settings.steps))
@@ -245,6 +246,7 @@ def test_a_loss_that_is_not_finite_keeps_the_weights():
     assert trainer.step == 0
 
 
+@pytest.mark.slow
 def test_msg_stores_its_styles_gram_matrices():
     settings, (made, trainer) = start_network(architecture="msg", steps=2)
     for _, images in numbered_batches(Crops(PATHS, settings.crop, settings.batch, 0), 0, 2):
@@ -369,6 +371,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_the_command_trains_a_network_that_paints(photos):
     words = [SWIRLS, DATA / "chelsea.jpg", "two.keras", "--steps=100", f"--shows={COFFEE}", "--shows_every=60"]
     words += ["--content_layers=block2_conv1", "--style_layers=block1_conv1,block2_conv1", "--tensorboard=board"]

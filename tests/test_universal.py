@@ -354,7 +354,7 @@ def test_a_picture_too_large_to_be_processed_whole_is_reported(tmp_path):
     line = [sys.executable, "-m", "neural_style", str(COFFEE), str(SWIRLS), "out", "--method=wct", "--rows=20000"]
     done = subprocess.run([*line, "--tile=none"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "are free: choose --tile=auto, or fewer rows" in done.stderr
+    assert "of which 80% may be used): choose --tile=auto, or fewer rows" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

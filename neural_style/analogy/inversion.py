@@ -1,6 +1,7 @@
 """Inversion of features: features of a finer level from which the network makes those of a coarser one.
 
-It uses the same objective and L-BFGS as painting, on a part of VGG instead of an image.
+It uses the same objective and L-BFGS as painting, on a part of VGG instead of an image. Level L is the layer
+blockL_conv1, and level 0 the image: a higher level is coarser.
 """
 
 import keras
@@ -61,28 +62,28 @@ class Network:
         target: np.ndarray,
         level: int,
         start: np.ndarray,
-        source: int,
-        wanted: int,
+        start_level: int,
+        wanted_level: int,
         evaluations: int,
         watch: Watch | None = None,
     ) -> tuple[np.ndarray, list[float]]:
-        """Find features of level `wanted` from which the network makes `target`.
+        """Find features of `wanted_level` from which the network makes `target`.
 
-        Minimises |network(x) - target|^2 over x, the features of level `source`. In Liao et al. 2017 x has the level
-        that is wanted; in their program, and here, it has the level before. The layers between them exclude features
-        that no image has.
+        Minimises |network(x) - target|^2 over x, the features of `start_level`. In Liao et al. 2017 that is the wanted
+        level; in their program, and here, it is one level finer. The layers between exclude features that no image has.
 
         Args:
           target: [rows, cols, channels], the features of `level`.
-          level, source, wanted: source <= wanted < level.
-          start: the first x, features of `source`.
-          evaluations: of loss and gradient; the last line search is completed.
+          level, start_level, wanted_level: start_level <= wanted_level < level.
+          start: the first x, features of `start_level`.
+          evaluations: how often loss and gradient are computed; the last line search may add some.
           watch: called after each evaluation.
 
         Returns:
-          The features of level `wanted`, and the loss of each evaluation: the squared error / the target's energy.
+          The features of `wanted_level`, and the loss of each evaluation: the squared error, divided by the
+          sum of squares of the centred target.
         """
-        objective = self._get_part(source, wanted, level)
+        objective = self._get_part(start_level, wanted_level, level)
         features = {level_layer(level): tf.constant(target[np.newaxis], tf.float32)}
         loss = objective.loss
         constants = {
@@ -95,17 +96,18 @@ class Network:
         first_length = FIRST_LENGTH * max(1.0, float(np.linalg.norm(x)))
         x = ContinuousLbfgs(evaluations, first_length=first_length, memory=MEMORY).step(evaluator, x)
         result = x.reshape(start.shape).astype(np.float32)
-        if wanted != source:
-            result = _to_array(objective.network(result[np.newaxis]), wanted)
+        if wanted_level != start_level:
+            result = _to_array(objective.network(result[np.newaxis]), wanted_level)
         return result, evaluator.losses
 
-    def _get_part(self, source: int, wanted: int, level: int) -> Objective:
-        """The network from the features of `source` on, with the distance from a target at `level`."""
-        key = source, wanted, level
+    def _get_part(self, start_level: int, wanted_level: int, level: int) -> Objective:
+        """The network from the features of `start_level` on, with the distance from a target at `level`."""
+        key = start_level, wanted_level, level
         if key not in self._parts:
             outputs = self._whole.output
-            start = outputs[level_layer(source)] if source else self._whole.input
-            names = [level_layer(output) for output in {wanted, level} - {source}]
+            start = outputs[level_layer(start_level)] if start_level else self._whole.input
+            # The wanted level may be the input itself, which is no output.
+            names = [level_layer(output) for output in {wanted_level, level} - {start_level}]
             network = keras.Model(start, {name: outputs[name] for name in names})
             self._parts[key] = Objective(network, Loss([Content(level_layer(level), 1.0, "scale")]))
         return self._parts[key]

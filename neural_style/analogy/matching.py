@@ -1,4 +1,4 @@
-"""The search for correspondence between two maps: PatchMatch, and exact search in small maps; see `fields`."""
+"""The search for the best field from a source to a target, see `fields`: PatchMatch, and exact search."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ JUMPS = (8, 4, 2, 1)
 MARGIN = 1e-5
 """The minimum gain of a better match; smaller ones are rounding."""
 EXACT_PAIRS = 4096**2
-"""Number of pairs of positions up to which all are compared, in 0.3 GB."""
+"""Number of pairs of positions up to which all are compared; that takes 0.3 GB."""
 
 
 def normalize(features: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def normalize(features: np.ndarray) -> np.ndarray:
 
 
 def search(
-    a: np.ndarray, b: np.ndarray, start: np.ndarray, patch_size: int, radius: int, seed: list[int]
+    source: np.ndarray, target: np.ndarray, start: np.ndarray, patch_size: int, radius: int, seed: list[int]
 ) -> tuple[np.ndarray, list[float]]:
     """Search by PatchMatch (Barnes et al. 2009): try the matches of neighbours, then positions near the best one.
 
@@ -30,40 +30,40 @@ def search(
     does not depend on the order of computation.
 
     Args:
-      a, b: maps [rows, cols, channels] float32, in any two sizes.
-      start: the first field.
+      source, target: normalised features [rows, cols, channels] float32, in any two sizes.
+      start: the first field, [rows, cols, 2] int32; all its positions are inside the target.
       patch_size: rows and columns of a patch, odd.
       radius: of the random search, halved down to 1.
       seed: of the random search.
 
     Returns:
-      The field, and its mean energy at the start and after each iteration, which never rises.
+      The field, and its mean energy at the start and after each iteration, which never rises; see `energies.energies`.
     """
-    matches, rng = _BestMatches(a, b, start, patch_size), np.random.RandomState(seed)
+    matches, rng = _BestMatches(source, target, start, patch_size), np.random.RandomState(seed)
     history = [matches.mean_energy]
     for _ in range(ITERATIONS):
         for jump in JUMPS:
-            for step in ((-jump, 0), (0, -jump), (jump, 0), (0, jump)):
-                matches.propagate(step)
+            for along_axes in ((-jump, 0), (0, -jump), (jump, 0), (0, jump)):
+                matches.try_neighbours(along_axes)
         reach = radius
         while reach >= 1:
-            matches.shift(rng.randint(-reach, reach + 1, start.shape))
+            matches.try_offsets(rng.randint(-reach, reach + 1, start.shape))
             reach //= 2
         history.append(matches.mean_energy)
     return matches.field, history
 
 
-def mean_energy(a: np.ndarray, b: np.ndarray, field: np.ndarray, patch_size: int) -> float:
-    """Compute the mean energy of a field, see `search`."""
-    return _BestMatches(a, b, field, patch_size).mean_energy
+def mean_energy(source: np.ndarray, target: np.ndarray, field: np.ndarray, patch_size: int) -> float:
+    """Compute the mean energy of a field, see `energies.energies`."""
+    return _BestMatches(source, target, field, patch_size).mean_energy
 
 
 class _BestMatches:
     """The best match of each position so far."""
 
-    def __init__(self, a: np.ndarray, b: np.ndarray, start: np.ndarray, patch_size: int):
-        self._a, self._b, self._patch_size = a, b, patch_size
-        self.field = np.array(start, np.int32, order="C")
+    def __init__(self, source: np.ndarray, target: np.ndarray, start: np.ndarray, patch_size: int):
+        self._source, self._target, self._patch_size = source, target, patch_size
+        self.field = np.array(start, np.int32, order="C")  # so that `_keep_better` can write to a flat view
         self._positions = np.indices(start.shape[:2], np.int32).reshape(2, -1).T.copy()
         self._energies = self._compare(self._positions, self.field.reshape(-1, 2))
 
@@ -72,22 +72,22 @@ class _BestMatches:
         """The mean energy of the field."""
         return float(self._energies.mean(dtype=np.float64))
 
-    def propagate(self, step: tuple[int, int]) -> None:
-        """Try the match of the neighbour `step` away, moved back by the step."""
-        positions, neighbours = shifted_slices(step, self.field.shape[:2])
+    def try_neighbours(self, jump: tuple[int, int]) -> None:
+        """Try the match of the neighbour `jump` away, moved back by the jump."""
+        positions, neighbours = shifted_slices(jump, self.field.shape[:2])
         candidates = self.field.copy()
-        candidates[positions] = self.field[neighbours] - np.array(step, np.int32)
+        candidates[positions] = self.field[neighbours] - np.array(jump, np.int32)
         self._keep_better(candidates)
 
-    def shift(self, offsets: np.ndarray) -> None:
+    def try_offsets(self, offsets: np.ndarray) -> None:
         """Try the matches moved by `offsets` [rows, cols, 2]."""
-        last = np.array(self._b.shape[:2]) - 1
+        last = np.array(self._target.shape[:2]) - 1
         self._keep_better(np.clip(self.field + offsets, 0, last).astype(np.int32))
 
     def _keep_better(self, candidates: np.ndarray) -> None:
-        """Keep the candidates [rows, cols, 2] that are better and lie inside the map."""
+        """Keep the candidates [rows, cols, 2] that are better and lie inside the target."""
         flat, best = candidates.reshape(-1, 2), self.field.reshape(-1, 2)
-        inside = ((flat >= 0) & (flat < self._b.shape[:2])).all(-1)
+        inside = ((flat >= 0) & (flat < self._target.shape[:2])).all(-1)
         tried = np.flatnonzero(inside & (flat != best).any(-1))
         new_energies = self._compare(self._positions[tried], flat[tried])
         better = new_energies < self._energies[tried] - MARGIN
@@ -96,19 +96,26 @@ class _BestMatches:
         self._energies[kept] = new_energies[better]
 
     def _compare(self, positions: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        return energies(self._a, self._b, positions, candidates, self._patch_size)
+        return energies(self._source, self._target, positions, candidates, self._patch_size)
 
 
-def search_exactly(a: np.ndarray, b: np.ndarray, start: np.ndarray, patch_size: int) -> tuple[np.ndarray, list[float]]:
-    """Search as `search` does, by comparing all pairs: one matrix product, added up over patches.
+def search_exactly(
+    source: np.ndarray, target: np.ndarray, start: np.ndarray, patch_size: int
+) -> tuple[np.ndarray, list[float]]:
+    """Find the best match of every position by comparing all pairs: one matrix product, added up over patches.
 
-    Positions where nothing is better keep their match of `start`.
+    Args:
+      source, target, start, patch_size: see `search`. Positions where nothing is better keep their match of `start`.
+
+    Returns:
+      The field, and its mean energy at the start and at the end.
     """
-    reach, shape = patch_size // 2, (*a.shape[:2], *b.shape[:2])
-    products = (a.reshape(-1, a.shape[-1]) @ b.reshape(-1, b.shape[-1]).T).reshape(shape)
+    reach, shape = patch_size // 2, (*source.shape[:2], *target.shape[:2])
+    products = (source.reshape(-1, source.shape[-1]) @ target.reshape(-1, target.shape[-1]).T).reshape(shape)
     total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for offset in np.ndindex(patch_size, patch_size):
-        pairs, shifted = shifted_slices(np.array(offset * 2) - reach, shape)
+    for row, col in np.ndindex(patch_size, patch_size):
+        shift = np.array((row, col, row, col)) - reach  # the same one in source and target
+        pairs, shifted = shifted_slices(shift, shape)
         total[pairs] += products[shifted]
         count[pairs] += 1
     all_energies = (-total / count).reshape(-1, shape[2] * shape[3])

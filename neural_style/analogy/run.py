@@ -45,12 +45,11 @@ class Run(BaseRun):
         levels, seed = self._settings.analogy.analogy_levels, self._settings.picture.seed
         network, facts = self._load_network()
         content, style = self._scene.content, self._scene.styles[0]
-        pair = ImagePair(
-            network, content, style, self._settings.analogy.plan, self._plan.evaluations_per_iteration, self._watch
-        )
+        parameters, evaluations = self._settings.analogy.level_parameters, self._plan.evaluations_per_iteration
+        pair = ImagePair(network, content, style, parameters, evaluations, self._watch)
         match = self._load_start(pair, facts)
         losses: list[float] = []
-        first = len(match.levels)
+        first = len(match.level_records)
         for index in range(first, len(levels) + 1):
             if index > first:
                 match, losses = pair.refine(match, levels[index - 1], seed)
@@ -95,7 +94,7 @@ class Run(BaseRun):
         content_shape, style_shape = pair.shapes(match.level)
         levels = self._settings.analogy.analogy_levels
         fits = _fits(match.to_style, content_shape, style_shape) and _fits(match.to_content, style_shape, content_shape)
-        if not fits or match.level != levels[max(0, len(match.levels) - 1)]:
+        if not fits or match.level != levels[max(0, len(match.level_records) - 1)]:
             raise ValueError("the correspondence has another size or level")
         pair.distances(match)  # raises where it does not fit
 
@@ -123,7 +122,7 @@ class Run(BaseRun):
             losses=tuple(losses),
             seconds=time.perf_counter() - start_time,
             iterations_left=len(self._settings.analogy.analogy_levels) - index,
-            facts={**facts, "levels": list(match.levels)},
+            facts={**facts, "levels": list(match.level_records)},
             state=functools.partial(dict, facts=facts, match=match.state()),
             companions={"back": self._exchange(style, content, to_content), "field": fields.sheet(to_style, style)},
             fields={"forth": to_style, "back": to_content},

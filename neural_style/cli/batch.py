@@ -10,7 +10,7 @@ from typing import Any
 
 from neural_style.cli import summary, tables
 from neural_style.cli.film_names import FilmNames, is_film
-from neural_style.cli.flags import Command
+from neural_style.cli.flags import CommandLine
 from neural_style.cli.paint_options import PaintOptions
 from neural_style.cli.summary import Outcome
 from neural_style.cli.terminal import say, warn
@@ -33,7 +33,7 @@ class Row:
       number: its line in the table, or its place among the photographs.
       short_name: what the list of failures at the end calls it, such as 3.
       title: what messages call it, such as "runs.csv, line 3".
-      paths: content, styles and prefix.
+      paths: content, styles and output.
       settings: of the run.
       prefix, ending: of its output files.
     """
@@ -65,23 +65,23 @@ class Batch:
 
 
 def paint_batch(
-    batch: Batch, command_line: Command, paint: Callable, map_rows: Callable[[Callable, Sequence], Iterable] = map
+    batch: Batch, command_line: CommandLine, paint: Callable, map_rows: Callable[[Callable, Sequence], Iterable] = map
 ) -> int:
     """Paint each row that is not complete yet; a row that fails is reported, and the others continue.
 
     Args:
       batch: the rows.
-      command_line: its flags say how they are painted.
+      command_line: says whether runs resume, what else was read, and whether the summary may replace a file.
       paint: `main.paint`, with its engine.
-      map_rows: calls a function with each row, as `map` does: one after the other, or several at once.
+      map_rows: calls a function with each row: `map` one after the other, any other several at once.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
     """
-    command, overwrites = command_line.command, bool(command_line.given.get("overwrite"))
-    inputs = _existing_inputs(batch.rows)
+    given, overwrites = command_line.options, bool(command_line.given.get("overwrite"))
+    inputs = _inputs_of_rows(batch.rows)
     options = PaintOptions(
-        command.resume, skip_complete=True, also_read=(*command_line.files, *inputs), takes_folders=command.film
+        given.resume, skip_complete=True, also_read=(*command_line.files, *inputs), folder_is_film=given.film
     )
     is_serial = map_rows is map  # several at once share their memory, and finish in any order
     carry_out = functools.partial(_carry_out, functools.partial(paint, options=options), is_serial)
@@ -105,19 +105,20 @@ def _finish(batch: Batch, outcomes: Sequence[Outcome]) -> int:
     names = [row.short_name for row in batch.rows if row.number in failed]
     kind = f"{batch.short_name_kind}{'s' * (len(names) > 1)} " if batch.short_name_kind else ""
     listed = f" ({kind}{', '.join(names)})" if names else ""
-    total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")  # "1 rows", for scripts
+    total, plural = len(batch.rows), "s" * (len(batch.rows) != 1 or batch.unit == "row")  # scripts read "1 rows"
     counted = ", ".join(f"{count} {result}" for result, count in counts.items())
     say(f"{total} {batch.unit}{plural}: {counted}{listed}.")
     return 1 if failed else 0
 
 
-def _existing_inputs(rows: Sequence[Row]) -> set[str]:
+def _inputs_of_rows(rows: Sequence[Row]) -> set[str]:
     """The files that the rows read, except those that other rows write."""
     results = {row.prefix + row.ending for row in rows}
-    return {image for row in rows for image in row.paths[:-1] if _is_file(image)} - results
+    return {image for row in rows for image in row.paths[:-1] if _may_exist(image)} - results
 
 
-def _is_file(image: str) -> bool:
+def _may_exist(image: str) -> bool:
+    """Whether an image is a local file, or a URL, which is not looked up."""
     return storage.is_url(image) or os.path.isfile(image)
 
 
@@ -125,8 +126,8 @@ def _carry_out(paint: Callable, measures_memory: bool, row: Row) -> Outcome:
     """Paint a row.
 
     Args:
-      paint: of the paths and settings.
-      measures_memory: whether nothing else is painted in this process meanwhile.
+      paint: called with the row's paths and settings; returns whether there was anything to do.
+      measures_memory: whether to report the peak of memory, which needs nothing else to be painted meanwhile.
       row: the row.
     """
     say(f"{row.title}: {' '.join(row.paths)}")
@@ -165,27 +166,28 @@ class _Progress:
 
 
 def make_row(
-    number: int, short_name: str, title: str, paths: list[str], settings: Settings, takes_folders: bool = False
+    number: int, short_name: str, title: str, paths: list[str], settings: Settings, folder_is_film: bool = False
 ) -> Row:
     """Make a row, whose output files are named by its paths; see `Row` and `is_film`."""
-    if is_film(paths, takes_folders):
+    if is_film(paths, folder_is_film):
         names = FilmNames(paths[-1])
         return Row(number, short_name, title, paths, settings, names.prefix, names.ending)
     return Row(number, short_name, title, paths, settings, *files.split(paths[-1], paths[0]))
 
 
-def read_table(command_line: Command) -> Batch:
+def read_table(command_line: CommandLine) -> Batch:
     """Read the table of --manifest.
 
     Raises:
       UserError: the file or a row's flags can't be read.
     """
-    path = command_line.command.manifest
+    path = command_line.options.manifest
     if path is None:
         raise UserError("Expected a table of rows, received none: name it by --manifest.", exit_code=2)
     if command_line.paths:
         raise UserError(
-            f"--manifest names the images, and {' '.join(command_line.paths)} was given besides.", exit_code=2
+            f"--manifest names the images, and {' '.join(command_line.paths)} was given besides: leave it out.",
+            exit_code=2,
         )
     rows: list[Row] = []
     lines: dict[str, int] = {}
@@ -213,20 +215,21 @@ def _summary_beside(table: str) -> str | None:
 def _warn_of_missing_images(row: Row) -> None:
     """Warn now of what would be an error hours later. An earlier row may still paint it."""
     for image in row.paths[:-1]:
-        if not (_is_file(image) or is_clip(image) or style_networks.find(image)):
+        if not (_may_exist(image) or is_clip(image) or style_networks.find(image)):
             warn(f"{row.title}: {image!r} does not exist yet.")
 
 
-def _table_row(command_line: Command, path: str, number: int, values: dict[str, str]) -> Row:
+def _table_row(command_line: CommandLine, path: str, number: int, values: dict[str, str]) -> Row:
     """The row of a line of a table; its own flags override the command line's."""
     flags: dict[str, Any] = {name: value for name, value in values.items() if name not in tables.COLUMNS and value}
     styles = [style.strip() for style in values["style"].split(";")]
-    paths, takes_folders = [values["content"], *styles, values["prefix"]], command_line.command.film
+    paths, folder_is_film = [values["content"], *styles, values["prefix"]], command_line.options.film
     if not all(paths):
-        raise UserError(f"expected content, style and prefix, received {paths}.")
-    if os.path.isdir(paths[0]) and not is_film(paths, takes_folders):
+        empty = next(name for name in tables.COLUMNS if not values[name])
+        raise UserError(f"expected content, style and prefix, and {empty} is empty: fill it in.")
+    if os.path.isdir(paths[0]) and not is_film(paths, folder_is_film):
         raise UserError(
             f"a row takes one photograph or film, and {paths[0]!r} is a folder: add --film if it holds a film's frames."
         )
     settings = command_line.settings(styles, **flags)
-    return make_row(number, str(number), f"{path}, line {number}", paths, settings, takes_folders)
+    return make_row(number, str(number), f"{path}, line {number}", paths, settings, folder_is_film)

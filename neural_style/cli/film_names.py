@@ -16,18 +16,18 @@ from neural_style.video import writing
 from neural_style.video.store import Store
 
 
-def is_film(paths: Sequence[str], takes_folders: bool = False) -> bool:
+def is_film(paths: Sequence[str], folder_is_film: bool = False) -> bool:
     """Whether the paths ask for a film: by the ending of the output, or by the content.
 
     Args:
       paths: content, styles and output.
-      takes_folders: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
+      folder_is_film: whether a folder holds the frames of a film (--film); otherwise it holds photographs.
     """
     content, output = paths[0], paths[-1]
     if output.lower().endswith(writing.ENDINGS):
         return True
     if os.path.isdir(content):
-        return takes_folders
+        return folder_is_film
     return clips.is_clip(content) and not content.lower().endswith(".gif")
 
 
@@ -62,25 +62,27 @@ class FilmNames:
 
     @property
     def preview(self) -> str:
-        """The film of photograph and painting side by side."""
+        """The path of the film that shows each frame beside its painted one."""
         return f"{self.prefix}_preview{self.ending or '.mp4'}"
 
     def read_record(self) -> dict | None:
-        """The record of an earlier film of this name; None where there is none that can be continued."""
+        """The record of an earlier film of this output, complete or not; None where there is none."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             values = json.loads(Path(f"{self.prefix}.json").read_text())
             info = RunInfo.from_dict(values)
             record.changes(info, info, values["digests"], {})  # raises where it is not a record of ours
-            if isinstance(values["frames"], list) and self._can_continue(info.ending, bool(values.get("complete"))):
+            if isinstance(values["frames"], list) and self._is_of_this_output(
+                info.ending, bool(values.get("complete"))
+            ):
                 return values
         return None
 
-    def _can_continue(self, ending: str, is_complete: bool) -> bool:
-        """Whether a film of that ending can be continued; an interrupted one also in another format."""
+    def _is_of_this_output(self, ending: str, is_complete: bool) -> bool:
+        """Whether an earlier film of that ending is this one: of the same ending, or interrupted in another format."""
         return ending == self.ending or (not is_complete and bool(ending) and bool(self.ending))
 
     def is_complete(self, earlier: Mapping) -> bool:
-        """Whether a film's record says that it is complete, and its output exists."""
+        """Whether an earlier film (of `read_record`) is complete, and its output exists."""
         store = Store(self.frames)
         frames = [store.path(frame["number"]) for frame in earlier["frames"]]
         return bool(earlier.get("complete")) and all(map(os.path.exists, [self.output] if self.ending else frames))
@@ -88,7 +90,7 @@ class FilmNames:
     def check(self, inputs: Sequence[str], output: OutputSettings, earlier: Mapping | None) -> None:
         """Raise a UserError where an output file would replace an input or another program's file."""
         for path in filter(os.path.lexists, self._output_paths(output)):
-            if any(targets.same(path, read) for read in inputs):
+            if any(targets.is_same_file(path, read) for read in inputs):
                 raise UserError(f"{path!r} would be overwritten, and it is an input: choose another name.")
             if not (output.overwrite or self._is_own(path, earlier)):
                 raise UserError(
@@ -96,7 +98,8 @@ class FilmNames:
                     "another name, or say --overwrite."
                 )
             if os.path.isdir(path) != (Path(path) == self.frames) or os.path.islink(path):
-                raise UserError(f"{path!r} is in the way of an output file: choose another name.")
+                kind = "link" if os.path.islink(path) else "folder" if os.path.isdir(path) else "file"
+                raise UserError(f"{path!r}, a {kind}, is where an output would be: choose another name, or remove it.")
 
     def _output_paths(self, output: OutputSettings) -> Iterable[str]:
         yield from (self.output, f"{self.prefix}.json", str(self.frames))

@@ -66,24 +66,24 @@ GROUPS = (*PARTS.values(), CommandSettings)
 
 
 @dataclasses.dataclass(frozen=True)
-class Command:
+class CommandLine:
     """A parsed command line.
 
     Attributes:
       paths: the arguments that are not flags: inputs, and last the output.
-      command: the flags of the command itself.
+      options: the flags of the command itself, which no run sees.
       given: the settings that were given, as text by name.
       files: the flagfiles and the manifest that were read.
     """
 
     paths: list[str]
-    command: CommandSettings
+    options: CommandSettings
     given: dict[str, Any]
     files: list[str]
 
     def settings(self, styles: Sequence[str] = (), /, **given: Any) -> Settings:
         """Make the settings of a run with `styles`; `given` wins over the command line."""
-        values = {"recipe": self.command.recipe, **self.given, **given}
+        values = {"recipe": self.options.recipe, **self.given, **given}
         # Not at the top: they import NumPy, which --help can do without.
         from neural_style.planning.plan import read_settings
         from neural_style.pretrained import required_files
@@ -93,7 +93,7 @@ class Command:
         return settings
 
 
-def parse(arguments: Sequence[str]) -> Command:
+def parse(arguments: Sequence[str]) -> CommandLine:
     """Parse a command line, without the program's name.
 
     Raises:
@@ -101,9 +101,9 @@ def parse(arguments: Sequence[str]) -> Command:
     """
     paths, given, files = read(arguments, GROUPS)
     own = {field.name for field in dataclasses.fields(CommandSettings)}
-    command = CommandSettings(**{name: value for name, value in given.items() if name in own})
-    files += [command.manifest] if command.manifest else []
-    return Command(paths, command, {name: value for name, value in given.items() if name not in own}, files)
+    options = CommandSettings(**{name: value for name, value in given.items() if name in own})
+    files += [options.manifest] if options.manifest else []
+    return CommandLine(paths, options, {name: value for name, value in given.items() if name not in own}, files)
 
 
 def read(arguments: Sequence[str], groups: Sequence[type]) -> tuple[list[str], dict[str, Any], list[str]]:

@@ -17,14 +17,14 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
       UserError: there is no such flag.
     """
-    from neural_style.cli.main import COMMANDS
+    from neural_style.cli.main import SUBCOMMANDS
 
     if not arguments:
         say(help_text.SHORT)
     elif len(arguments) > 1:
         raise UserError(f"Expected one flag, such as neural-style help rows, received {len(arguments)}.", exit_code=2)
-    elif arguments[0] in COMMANDS:
-        return importlib.import_module(COMMANDS[arguments[0]]).run(["--help"])
+    elif arguments[0] in SUBCOMMANDS:
+        return importlib.import_module(SUBCOMMANDS[arguments[0]]).run(["--help"])
     else:
         say(help_text.of_flag(arguments[0].lstrip("-")))
     return 0

@@ -12,9 +12,9 @@ from neural_style.settings.combining import did_you_mean
 from neural_style.settings.kinds import Switch
 
 USAGE = "neural-style CONTENT STYLE [STYLE …] PREFIX [--flags]"
-FILM = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
-FOLDER = "neural-style PHOTOS/ STYLE [STYLE …] OUT/ [--flags]"
-LIST = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
+USAGE_OF_FILMS = "neural-style FILM STYLE [STYLE …] OUT.mp4 [--flags]"
+USAGE_OF_FOLDERS = "neural-style PHOTOS/ STYLE [STYLE …] OUT/ [--flags]"
+USAGE_OF_LISTS = "neural-style PHOTO PHOTO … STYLE OUT/ [--flags]"
 
 EXAMPLES = """\
   neural-style photo.jpg painting.jpg result --recipe=instant    at once
@@ -62,12 +62,13 @@ COMMON = (
 
 def text(full: bool) -> str:
     """Describe the flags in groups, with defaults and kinds: the common ones, or all."""
-    lines = [f"Usage: {USAGE}", f"       {FILM}", f"       {FOLDER}", f"       {LIST}", ""]
+    usages = (USAGE, USAGE_OF_FILMS, USAGE_OF_FOLDERS, USAGE_OF_LISTS)
+    lines = [f"Usage: {usages[0]}", *(f"       {usage}" for usage in usages[1:]), ""]
     lines += [
         "Paints the photograph CONTENT, or each frame of FILM, in the manner of the",
         "painting STYLE. Each photograph of the folder PHOTOS is painted by itself,",
-        "under its own name, into the folder OUT. A folder of frames is a film with",
-        "--film, or where the output is one (OUT.mp4).",
+        "under its own name, into the folder OUT; so is each PHOTO of a list. A folder",
+        "of frames is a film with --film, or where the output is one (OUT.mp4).",
         "",
         EXAMPLES,
     ]
@@ -95,7 +96,7 @@ def of_flag(name: str) -> str:
     fields = {field.name: field for group in GROUPS for field in dataclasses.fields(group)}
     if name not in fields:
         hint = did_you_mean(name, fields) or " The commands train, web, compare and sheet have flags of their own."
-        raise UserError(f"There is no flag --{name} of pictures.{hint}", exit_code=2)
+        raise UserError(f"Expected the name of a flag, received {name!r}.{hint}", exit_code=2)
     lines = _flag_help(fields[name], fields[name].default)
     values = {recipe: recipes.read(recipe).get(name) for recipe in recipes.describe()}
     listed = ", ".join(f"{value} in {recipe}" for recipe, value in values.items() if value is not None)
@@ -106,7 +107,7 @@ def of_flag(name: str) -> str:
 def of_group(
     group: type, names: Sequence[str] | None = None, changed_defaults: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Describe the flags of a class of settings under its title.
+    """Describe the flags of a class of settings under its title, the first line of its docstring.
 
     Args:
       group: the class.

@@ -18,100 +18,101 @@ if TYPE_CHECKING:
     from neural_style.cli.batch import Batch
     from neural_style.core.run import Engine  # needs NumPy, which --help can do without
 
-COMMANDS = {name: f"neural_style.cli.{name}" for name in ("compare", "help", "sheet", "train", "web")}
-"""Commands by the first argument, each in a module of its own; any other argument is a picture to paint."""
+SUBCOMMANDS = {name: f"neural_style.cli.{name}" for name in ("compare", "help", "sheet", "train", "web")}
+"""Modules by the first argument. Any other command line paints, or shows what its flags ask for."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command line, without the program's name; return its exit code."""
+    """Run a command line, without the program's name; return its exit code: 0, or 1 or 2 after an error."""
     print_log()
     try:
         if not arguments:
             say(help_text.SHORT)
             return 0
-        if arguments[0] in COMMANDS:
-            return importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
+        if arguments[0] in SUBCOMMANDS:
+            return importlib.import_module(SUBCOMMANDS[arguments[0]]).run(arguments[1:])
         return _run(flags.parse(arguments))
     except UserError as error:
         warn(str(error))
         return error.exit_code
 
 
-def _run(command_line: flags.Command) -> int:
-    command = command_line.command
-    if command.help or command.helpfull:
-        say(help_text.text(full=command.helpfull))
-    elif command.version:
+def _run(command_line: flags.CommandLine) -> int:
+    options = command_line.options
+    if options.help or options.helpfull:
+        say(help_text.text(full=options.helpfull))
+    elif options.version:
         say(f"neural-style {__version__}")
-    elif command.list_recipes:
+    elif options.list_recipes:
         say(recipes.text())
-    elif command.show:
+    elif options.show:
         from neural_style.cli import show
 
-        say(show.text(command.show))
-    elif command.export:
+        say(show.text(options.show))
+    elif options.export:
         from neural_style.cli import export
 
-        export.run(command_line.paths, command.export)
-    elif command.manifest:
+        export.run(command_line.paths, options.export)
+    elif options.manifest:
         return _paint_batch(command_line, _read_table)
     else:
-        return _paint_words(command_line)
+        return _paint_named_files(command_line)
     return 0
 
 
-def _paint_words(command_line: flags.Command) -> int:
-    """Paint the files that are named: one photograph or film, or several photographs. Returns the exit code."""
+def _paint_named_files(command_line: flags.CommandLine) -> int:
+    """Paint one photograph or film, or a batch of photographs; return the exit code."""
     from neural_style.cli import photographs  # reads images, which --help does not need
 
     request = photographs.find_request(command_line)
     if request is None:
-        _paint_one(command_line)
+        _paint_single(command_line)
         return 0
     return _paint_batch(command_line, functools.partial(photographs.plan_batch, request))
 
 
-def _read_table(command_line: flags.Command) -> "Batch":
+def _read_table(command_line: flags.CommandLine) -> "Batch":
     from neural_style.cli import batch
 
     return batch.read_table(command_line)
 
 
-def _paint_one(command_line: flags.Command) -> None:
-    """Paint the files that are named; with --cluster, workers paint a film's shots or a picture's tiles."""
-    command, paths = command_line.command, command_line.paths
+def _paint_single(command_line: flags.CommandLine) -> None:
+    """Paint one photograph or film; with --cluster, workers paint a film's shots or a picture's tiles."""
+    options, paths = command_line.options, command_line.paths
     settings = command_line.settings(paths[1:-1])
-    options = PaintOptions(command.resume, also_read=tuple(command_line.files), takes_folders=command.film)
-    if not command.cluster:
-        paint(paths, settings, engine_maker(), options)
+    paint_options = PaintOptions(options.resume, also_read=tuple(command_line.files), folder_is_film=options.film)
+    if not options.cluster:
+        paint(paths, settings, engine_maker(), paint_options)
         return
     from neural_style.cli.film_names import is_film
     from neural_style.cluster.driver import Driver
 
-    paints_film = is_film(_check_paths(paths), command.film)
+    paints_film = is_film(_check_paths(paths), options.film)
     if not (paints_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
         raise UserError(
-            "--cluster gives workers the rows of --manifest, the shots of a film, or the tiles of a picture that is "
-            "optimised with --tile=PIXELS: name one of them, or leave it out.",
+            "--cluster gives workers the rows of --manifest, the photographs of a folder, the shots of a film, or the "
+            "tiles of a picture that is optimised with --tile=PIXELS; received one picture without tiles: add "
+            "--tile=PIXELS, or leave out --cluster.",
             exit_code=2,
         )
-    with Driver(command.cluster) as driver:
+    with Driver(options.cluster) as driver:
         make_engine = driver.engine if paints_film else engine_maker(make_tiled_objective=driver.tiled)
-        paint(paths, settings, make_engine, options)
+        paint(paths, settings, make_engine, paint_options)
 
 
-def _paint_batch(command_line: flags.Command, read: "Callable[[flags.Command], Batch]") -> int:
+def _paint_batch(command_line: flags.CommandLine, read: "Callable[[flags.CommandLine], Batch]") -> int:
     """Paint what `read` returns; with --cluster, each row on a worker. Returns the exit code."""
     from neural_style.cli import batch
 
-    rows = read(command_line)
-    if not command_line.command.cluster:
-        return batch.paint_batch(rows, command_line, functools.partial(paint, make_engine=engine_maker()))
+    rows_to_paint = read(command_line)
+    if not command_line.options.cluster:
+        return batch.paint_batch(rows_to_paint, command_line, functools.partial(paint, make_engine=engine_maker()))
     from neural_style.cluster.driver import Driver
 
-    with Driver(command_line.command.cluster) as driver:
+    with Driver(command_line.options.cluster) as driver:
         paint_row = functools.partial(paint, make_engine=driver.engine)
-        return batch.paint_batch(rows, command_line, paint_row, driver.map)
+        return batch.paint_batch(rows_to_paint, command_line, paint_row, driver.map)
 
 
 def paint(
@@ -120,12 +121,12 @@ def paint(
     make_engine: "Callable[[], Engine]",
     options: PaintOptions,
 ) -> bool:
-    """Paint one photograph or film and writes the output files; an interrupted run leaves its best image.
+    """Paint one photograph or film and write the output files; an interrupted run leaves its best image.
 
     Args:
       paths: content, styles and the prefix of the output files.
       settings: of the run.
-      make_engine: called once everything is checked that needs no engine.
+      make_engine: called after everything that needs no engine is checked.
       options: see `PaintOptions`.
 
     Returns:
@@ -137,15 +138,17 @@ def paint(
     """
     from neural_style.cli.film_names import is_film  # reads images, which --help does not need
 
-    paints_film = is_film(_check_paths(paths), options.takes_folders)
-    if options.takes_folders and not paints_film:
-        raise UserError(f"--film takes a folder of frames, and {paths[0]!r} is not a folder: leave out --film.")
+    paints_film = is_film(_check_paths(paths), options.folder_is_film)
+    if options.folder_is_film and not paints_film:
+        raise UserError(
+            f"--film takes a folder of frames, and {paths[0]!r} is none: name another, or leave out --film."
+        )
     painter = importlib.import_module("neural_style.cli.film" if paints_film else "neural_style.cli.picture")
     return painter.paint(paths, settings, make_engine, options)
 
 
 def _check_paths(paths: Sequence[str]) -> Sequence[str]:
-    """Raise a UserError where the arguments are not content, style and prefix."""
+    """Return the paths; raise a UserError where they are not content, style and prefix."""
     if len(paths) < 3:
         received = " ".join(paths) or "none"
         raise UserError(f"Expected at least three arguments, {help_text.USAGE}, received {received}.", exit_code=2)

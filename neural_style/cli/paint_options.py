@@ -12,13 +12,13 @@ class PaintOptions:
       skip_complete: whether a complete run is left alone, as with `resume`.
       also_read: further files that must not be overwritten: those that the command was read from, and the inputs of
         other rows.
-      takes_folders: whether a folder holds the frames of a film.
+      folder_is_film: whether a folder holds the frames of a film.
     """
 
     resume: bool = False
     skip_complete: bool = False
     also_read: tuple[str, ...] = ()
-    takes_folders: bool = False
+    folder_is_film: bool = False
 
     @property
     def keeps_complete(self) -> bool:

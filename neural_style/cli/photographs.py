@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neural_style.cli.batch import Batch, make_row
 from neural_style.cli.film_names import is_film
-from neural_style.cli.flags import Command
+from neural_style.cli.flags import CommandLine
 from neural_style.cli.terminal import say, warn
 from neural_style.core import storage
 from neural_style.core.errors import UserError
@@ -47,7 +47,7 @@ class Request:
     source: str | None = None
 
 
-def find_request(command_line: Command) -> Request | None:
+def find_request(command_line: CommandLine) -> Request | None:
     """Return what to paint where the paths name several photographs; None where they name one, or a film.
 
     A folder as the first path holds photographs. Several files, a style and a folder are several photographs; with
@@ -58,7 +58,7 @@ def find_request(command_line: Command) -> Request | None:
       UserError: the folder holds no photographs, or it can't be known whether files are photographs or styles.
     """
     paths, flags = command_line.paths, command_line.given
-    if len(paths) < 3 or is_film(paths, command_line.command.film):
+    if len(paths) < 3 or is_film(paths, command_line.options.film):
         return None
     content, *others, output = paths
     if os.path.isdir(content):
@@ -80,7 +80,7 @@ def find_request(command_line: Command) -> Request | None:
     return None
 
 
-def plan_batch(request: Request, command_line: Command) -> Batch:
+def plan_batch(request: Request, command_line: CommandLine) -> Batch:
     """Make a row of each photograph, and the folder of the results.
 
     Raises:

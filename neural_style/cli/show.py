@@ -36,14 +36,15 @@ def text(path: str) -> str:
     try:
         record = _read_record(path)
         paths = [record["content"], *record["styles"], record["prefix"] + record["ending"].removesuffix(".png")]
-        dashes = ["--"] if any(path.startswith("-") for path in paths) else []
+        dashes = ["--"] if any(each.startswith("-") for each in paths) else []  # such a path would be read as a flag
         recipe, version = record["flags"].get("recipe"), record["versions"]["neural_style"]
         known = recipe is None or recipe in recipes.by_name()
         flags = changed_flags(recipe, record["flags"]) if known else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = "says nothing of how it was made" if os.path.exists(path) else "does not exist"
         raise UserError(
-            f"--show takes a PNG or a record (.json) that neural-style wrote, and {path!r} says nothing of how it was "
-            "made."
+            f"--show takes a PNG, a record or a trained network that neural-style wrote, and {path!r} {reason}: name "
+            "PREFIX.json, the record beside a picture."
         ) from error
     if not known:
         raise UserError(
@@ -53,12 +54,12 @@ def text(path: str) -> str:
     options = [] if recipe is None else [f"--recipe={recipe}"]
     options += [as_flag(name, value) for name, value in flags.items() if _changes_picture(name)]
     command = [*options, *dashes, *paths] if dashes else [*paths, *options]
-    named = printable(str(version)).replace("\n", "\\n")  # a line of its own would be a command
-    return f"# neural-style {named}\nneural-style {shlex.join(command)}"
+    version_text = printable(str(version)).replace("\n", "\\n")  # a second line would not be a comment
+    return f"# neural-style {version_text}\nneural-style {shlex.join(command)}"
 
 
 def _of_network(path: Path) -> str:
-    """Describe a trained network: its styles, and the command that trained it."""
+    """Describe a trained network: its styles, and the commands that trained it, the last one first."""
     metadata = style_networks.metadata_of(path)
     width = f", width {metadata['width']:g}" if metadata["width"] else ""
     lines = [f"# {path.name}: {metadata['architecture']}{width}, {len(metadata['styles'])} styles"]
@@ -68,21 +69,22 @@ def _of_network(path: Path) -> str:
         flags = [f"--{name}={value}" for name, value in training["flags"].items() if value not in (None, False)]
         photographs, seconds = training.get("photographs"), training.get("seconds")
         lines += [
-            f"# trained on {photographs} photographs in {seconds} s{_final_loss(training)}",
+            f"# trained on {photographs} photographs in {seconds} s{_final_loss_text(training)}",
             f"# neural-style train STYLE ... {shlex.quote(path.name)} {shlex.join(flags)}",
         ]
         training = training.get("before")
     return printable("\n".join(lines))
 
 
-def _final_loss(training: dict[str, Any]) -> str:
-    """The loss at the end of a training."""
+def _final_loss_text(training: dict[str, Any]) -> str:
+    """ ", loss 1.23" for the end of a line; "" where no loss is recorded."""
     points = training.get("losses")
     last = points[-1] if isinstance(points, list) and points else {}
     return f", loss {last['loss']:.4g}" if isinstance(last, dict) and isinstance(last.get("loss"), float) else ""
 
 
-def _read_record(path: str) -> dict[str, Any]:
+def _read_record(path: str) -> Any:
+    """The record in a JSON file, or the one that a PNG contains as text; a ValueError where there is none."""
     if not os.path.isfile(path):
         raise ValueError
     if Path(path).suffix.lower() == ".json":

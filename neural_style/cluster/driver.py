@@ -59,7 +59,7 @@ class Driver(contextlib.ExitStack):
     def map(self, function: Callable[[Row], Outcome], rows: Sequence[Row]) -> Iterator[Outcome]:
         """Call `function` with each row of a table, see `Pool.map`, and show how many are done."""
         with RowProgress(len(rows)) as progress:
-            for outcome in self.pool.map(function, rows, progress.show_workers):
+            for outcome in self.pool.map_unordered(function, rows, progress.show_workers):
                 progress.add_row()
                 yield outcome
 

@@ -79,6 +79,7 @@ class Run:
                     return
                 finally:
                     worker.stop.remote()
+            # Reached only if the worker died, since `Pool.worker` then ends without an exception.
             deaths = deaths + 1 if self._last is last_before else 0
         raise UserError(DIED_MESSAGE)
 
@@ -95,16 +96,17 @@ class Run:
         self._start_on(worker)
         while (step := self._pool.result(worker.next_step.remote())) is not None:
             if self._is_new(step):
-                self._remember(step)
+                self._take(step)
                 yield step
         self._result = self._pool.result(worker.result.remote())
 
     def _is_new(self, step: Step) -> bool:
-        """Return False for a step that a worker repeats, because a run without a state starts again."""
+        """Whether a step is later than those before; a run without a state starts again, and repeats them."""
         last = self._last
         return last is None or (step.scale, step.index) > (last.scale, last.index)
 
-    def _remember(self, step: Step) -> None:
+    def _take(self, step: Step) -> None:
+        """Keep what best, result and a next worker need of a step, and tell the watcher."""
         self._last = step
         best = self._best
         if best is None or step.scale > best.scale or step.loss <= best.loss:
@@ -118,7 +120,7 @@ class Run:
     def _start_on(self, worker: Handle) -> None:
         """Start the run on a worker, and send the files that it lacks."""
         digests = {path: record.digest([path]) for path in named_files(self._plan)}
-        for path in self._pool.result(worker.missing_files.remote(digests)):
+        for path in self._pool.result(worker.register_local_files.remote(digests)):
             is_folder = os.path.isdir(path)
             self._pool.result(worker.receive_file.remote(path, digests[path], read_files(path), is_folder))
         self._pool.result(worker.start.remote(self._inputs, self._plan, digests, self._resumed))

@@ -17,12 +17,15 @@ from neural_style.core.errors import UserError
 from neural_style.results import record
 
 MAX_THREADS = 10_000
-"""One thread waits for each worker."""
+"""More than a cluster has workers: one thread waits for each."""
 MAX_DEATHS = 5
-"""How many workers may die in a row over one piece of work."""
-DIED_MESSAGE = f"{MAX_DEATHS} workers died over this one after the other: it may need more memory than they have."
+"""At this many workers that die in a row over one piece of work, it counts as failed."""
+DIED_MESSAGE = (
+    f"Expected a worker to finish this, and {MAX_DEATHS} in a row died, perhaps for lack of memory: give workers more "
+    "memory, or take fewer --rows."
+)
 MAX_FAILED_STARTS = 3
-"""How many workers may fail to start in a row before that is an error."""
+"""At this many workers that fail to start in a row, while none runs, there is an error."""
 
 Handle = Any
 """Ray's handle of a worker."""
@@ -43,16 +46,16 @@ class Pool:
         self._failed_starts = 0
 
     def __len__(self) -> int:
-        """How many workers are ready."""
+        """How many workers have started, busy or idle."""
         return len(self._workers) - len(self._starting)
 
-    def map(
+    def map_unordered(
         self,
         function: Callable[[Item], Outcome],
         items: Sequence[Item],
         show: Callable[[int], Any] = lambda workers: None,
     ) -> Iterator[Outcome]:
-        """Call `function` with each item, in threads: one more at a time than there are workers.
+        """Call `function` with each item, in threads: one more at a time than there are workers, to keep them busy.
 
         Args:
           function: asks for a `worker` where it needs one.
@@ -60,8 +63,9 @@ class Pool:
           show: called now and then with the number of workers.
 
         Yields:
-          What `function` returned, in the order of completion. If it raises an exception, no further item is started
-          and the exception is raised at the end. An exception in this thread (Ctrl-C) closes the pool.
+          What `function` returned, in the order of completion. If it raises an exception, no further item is started,
+          and the exception (of several the last) is raised at the end. An exception in this thread (Ctrl-C) closes the
+          pool for good; so does leaving the loop early.
 
         Raises:
           UserError: no worker can be started, or the cluster has died.
@@ -90,10 +94,14 @@ class Pool:
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Handle]:
-        """Wait for an idle worker and lend it. If the worker dies, the context ends without an exception.
+        """Wait for an idle worker and lend it.
+
+        If the worker dies, the context ends without an exception. So return from inside it: what follows it runs only
+        after a death, to try another worker.
 
         Raises:
-          KeyboardInterrupt: the pool is closed.
+          KeyboardInterrupt: the pool is closed. It is no UserError, so that no row counts it as its own failure.
+          Exception: whatever a call raised on the worker.
         """
         worker = self._take()
         try:
@@ -128,7 +136,7 @@ class Pool:
         self._monitor.stop()
         if self._mark_closed():
             with contextlib.suppress(UserError):
-                self._monitor.check()
+                self._monitor.check()  # where the cluster has died, `ray.kill` would wait for ever
                 for worker in list(self._workers.values()):
                     ray.kill(worker)
 
@@ -196,7 +204,8 @@ class Pool:
             self._failed_starts += 1
             self._remove(worker)
             if self._failed_starts >= MAX_FAILED_STARTS and not len(self):
-                reason = str(error).strip().splitlines()[-1].rpartition("Error: ")[2]  # below the worker's traceback
+                # The last line, below the worker's traceback: "neural_style.core.errors.UserError: Expected …".
+                reason = str(error).strip().splitlines()[-1].rpartition("Error: ")[2]
                 raise UserError(f"No worker can be started: {reason}") from error
             return
         self._failed_starts = 0

@@ -19,7 +19,7 @@ def named_files(plan: Plan) -> list[str]:
 
 
 def read_files(path: str) -> dict[str, bytes]:
-    """Return name → bytes for the files of a folder, or for a single file."""
+    """Return name → bytes for the files of a folder, without its subfolders, or for a single file."""
     files = sorted(Path(path).iterdir()) if os.path.isdir(path) else [Path(path)]
     return {file.name: file.read_bytes() for file in files if file.is_file()}
 
@@ -34,11 +34,11 @@ class Receiver:
     def _folder(self) -> tempfile.TemporaryDirectory:
         return tempfile.TemporaryDirectory(prefix="neural-style-")
 
-    def missing_files(self, digests: Mapping[str, str]) -> list[str]:
-        """Return the paths whose contents are not on this machine.
+    def register_local_files(self, digests: Mapping[str, str]) -> list[str]:
+        """Note which files this machine has with the same contents under the same path; return the other paths.
 
         Args:
-          digests: path on the driver → SHA-256 of its contents.
+          digests: path on the driver → `record.digest([path])` there.
         """
         for path, digest in digests.items():
             if (path, digest) not in self._local_paths and os.path.exists(path) and record.digest([path]) == digest:
@@ -55,7 +55,7 @@ class Receiver:
         self._local_paths[path, digest] = str(local_path)
 
     def local_paths(self, digests: Mapping[str, str]) -> dict[str, str]:
-        """Return path on the driver → path on this machine."""
+        """Return path on the driver → path on this machine; a KeyError for one neither registered nor added."""
         return {path: self._local_paths[path, digest] for path, digest in digests.items()}
 
 
@@ -76,7 +76,7 @@ def with_local_paths(plan: Plan, local_paths: Mapping[str, str]) -> Plan:
 
 
 def replace_paths(value: Any, replacements: Mapping[str, str]) -> Any:
-    """Return a value of JSON's types in which each text that is a key of `replacements` is replaced."""
+    """Replace each text within dicts and lists that is a key of `replacements`; all else is returned as it is."""
     if isinstance(value, dict):
         return {key: replace_paths(item, replacements) for key, item in value.items()}
     if isinstance(value, list):

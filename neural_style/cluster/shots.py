@@ -29,7 +29,7 @@ class ShotPainter(FilmPainter):
 
     def frames(self) -> Generator[PaintedFrame, None, None]:
         """See `FilmPainter.frames`."""
-        for frames in self._pool.map(self._paint_shot, self._find_shots()):
+        for frames in self._pool.map_unordered(self._paint_shot, self._find_shots()):
             yield from frames
 
     def _find_shots(self) -> list[Shot]:

@@ -87,7 +87,7 @@ class ClusterObjective:
         """Return tile → result of `function`, in the order of the tiles, so that sums are deterministic."""
         rows, cols = image.shape[:2]
         all_tiles = tiles(rows, cols, self._size)
-        results = dict(self._pool.map(lambda tile: (tile, function(tile)), all_tiles))
+        results = dict(self._pool.map_unordered(lambda tile: (tile, function(tile)), all_tiles))
         return {tile: results[tile] for tile in all_tiles}
 
     def _box_with_halo(self, image: np.ndarray, tile: Tile) -> Box:

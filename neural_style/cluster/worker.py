@@ -41,9 +41,9 @@ class Worker:
         self._tiles: Any = None
         self._steps: Iterator[Step] = iter(())
 
-    def missing_files(self, digests: Mapping[str, str]) -> list[str]:
-        """See `Receiver.missing_files`."""
-        return self._files.missing_files(digests)
+    def register_local_files(self, digests: Mapping[str, str]) -> list[str]:
+        """See `Receiver.register_local_files`."""
+        return self._files.register_local_files(digests)
 
     def receive_file(self, path: str, digest: str, contents: Mapping[str, bytes], is_folder: bool) -> None:
         """See `Receiver.add`."""
@@ -55,7 +55,7 @@ class Worker:
         Args:
           inputs: the images.
           plan: the driver's, with its paths.
-          digests: path → SHA-256 of each file that they name; none is missing here.
+          digests: path → `record.digest([path])` of each file that they name; all are registered or received.
           resumed: see `Engine.run`.
         """
         local_paths = self._files.local_paths(digests)

@@ -14,7 +14,9 @@ def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
     Raises:
       ValueError: the file is larger than `max_bytes`, or compressed in another way than by Deflate.
       KeyError: there is no such file.
-      zipfile.BadZipFile, zlib.error, EOFError: the archive is damaged, or the file's size is another one.
+      RuntimeError: the file is encrypted.
+      zipfile.BadZipFile, zlib.error, EOFError: the archive is damaged, the file shorter than stated, or its checksum
+        another one. A longer file is cut at the stated size.
     """
     info = archive.getinfo(name)
     stated_size = info.file_size
@@ -24,7 +26,7 @@ def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
         raise ValueError(f"{name} is larger than {max_bytes} bytes")
     with archive.open(name) as file:
         # A limit, since read() would first unpack everything and then drop what exceeds the stated size.
-        content = file.read(stated_size + 1)
+        content = file.read(stated_size)
     if len(content) != stated_size:
-        raise zipfile.BadZipFile(f"{name} has another size than the archive states")
+        raise zipfile.BadZipFile(f"{name} is shorter than the archive states")
     return content

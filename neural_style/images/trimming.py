@@ -14,7 +14,9 @@ MIN_CONTRAST = 12.0
 RINGING = 2
 """How many lines inside a frame are left out too: sharpening makes them brighter or darker than the photograph."""
 MIN_SIDES = 3
-"""On how many sides a frame must be found: a flat line at one side alone may be a sky or a wall."""
+"""On how many sides a flat frame must be found: a flat line at one side alone may be a sky or a wall."""
+MIN_STEP, MIN_RATIO = 30.0, 5.0
+"""A step in grey this large, and as many times larger than the steps inside, is a frame's, flat or not, on any side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,23 +37,21 @@ class Frame:
 def find_frame(photograph: Image.Image) -> Frame:
     """Find the frame of a few flat pixels around a photograph, as scans have it.
 
-    On each side the frame ends at the innermost step in grey that has only flat lines outside it; `RINGING` lines
-    inside it count as the frame's. Pictures with a side under four times the limit are not examined.
+    On each side the frame ends at the innermost step in grey that has only flat lines outside it, or at a step much
+    larger than those inside. `RINGING` lines inside it count as the frame's. Flat lines count where at least three
+    sides have them. Pictures with a side under four times the limit are not examined.
 
     Args:
       photograph: RGB.
-
-    Returns:
-      The frame; an empty one unless at least three sides have one.
     """
     grey = np.asarray(photograph.convert("L"), np.float32)
     limit = max(MIN_LIMIT, round(MAX_SHARE * min(grey.shape)))
     if min(grey.shape) < 4 * limit:
         return Frame()
-    left, top, right, bottom = (_width(lines[: limit + 1]) for lines in (grey.T, grey, grey.T[::-1], grey[::-1]))
-    frame = Frame(left, top, right, bottom)
-    sides = sum(width > 0 for width in dataclasses.astuple(frame))
-    return frame if sides >= MIN_SIDES else Frame()
+    sides = [_Side(lines, limit) for lines in (grey.T, grey, grey.T[::-1], grey[::-1])]
+    count_flat = sum(side.flat_width > 0 for side in sides) >= MIN_SIDES
+    widths = [max(side.step_width, side.flat_width if count_flat else 0) for side in sides]
+    return Frame(*(width and width + RINGING for width in widths))
 
 
 def trim(image: Image.Image, frame: Frame, photograph_size: tuple[int, int]) -> Image.Image:
@@ -73,12 +73,28 @@ def trim(image: Image.Image, frame: Frame, photograph_size: tuple[int, int]) -> 
     return cropped
 
 
-def _width(lines: np.ndarray) -> int:
-    """The number of frame lines, with ringing, of the outermost `lines` [lines, pixels], from the border inwards."""
-    width = 0
-    for number in range(1, len(lines)):
-        if lines[number - 1].std() > FLATNESS:
-            break
-        if np.abs(lines[number] - lines[number - 1]).mean() > MIN_CONTRAST:
-            width = number
-    return width and width + RINGING
+class _Side:
+    """The lines along one side of a picture.
+
+    Attributes:
+      flat_width: how many lines lie outside the innermost clear step that has only flat lines outside it, or 0.
+      step_width: how many lines lie outside a step that is much larger than those further inside, or 0.
+    """
+
+    def __init__(self, lines: np.ndarray, limit: int):
+        """
+        Args:
+          lines: grey levels [lines, pixels], from the side inwards.
+          limit: the largest width of a frame.
+        """
+        steps = np.abs(np.diff(lines, axis=0)).mean(axis=1)
+        outer = steps[:limit]
+        is_flat = np.logical_and.accumulate(lines[:limit].std(axis=1) <= FLATNESS)
+        self.flat_width = _last_true(is_flat & (outer > MIN_CONTRAST))
+        usual = np.percentile(steps[limit:], 90)
+        self.step_width = _last_true((outer > MIN_STEP) & (outer > MIN_RATIO * usual))
+
+
+def _last_true(values: np.ndarray) -> int:
+    """The number of values up to the last true one; 0 where none is true."""
+    return int(np.max(np.nonzero(values)[0], initial=-1)) + 1

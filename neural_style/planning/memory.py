@@ -17,7 +17,7 @@ PER_PIXEL = {"float32": 5100, "float64": 12000, "bfloat16": 2900}
 the others are measured (scripts/NOTES.md)."""
 PER_PIXEL_ONEDNN = {"float32": 2500, "float64": 12000, "bfloat16": 1500}
 """The same on processors with AVX-512, where oneDNN computes the convolutions (except in float64); measured."""
-FORWARD = 0.3
+FORWARD_SHARE = 0.3
 """Share of these bytes where an image goes through the network forward only, as styles do: 710 of 2500, measured."""
 FLOAT32_PIXEL, FLOAT64_PIXEL = 3 * 4, 3 * 8
 """Bytes of an image's pixel."""
@@ -27,12 +27,13 @@ PER_PIXEL_KEPT = {
     "sgd": 8 * FLOAT64_PIXEL,
     "normalized_gradient": 8 * FLOAT64_PIXEL,
 }
-"""Bytes for each pixel of optimiser and evaluator, as a number of images."""
+"""Bytes for each pixel that optimiser and evaluator keep, written as so many float64 images."""
 PER_PIXEL_CONTINUOUS = 20 * FLOAT64_PIXEL
 """The same for L-BFGS that keeps its curvature; the moves that it remembers are float32."""
 PER_BORDER_PIXEL = 6000
 """Bytes that one tile hands on to the next, for each pixel of the line between them."""
 TILES = (1536, 1024, 768, 512, 384, 256)
+"""The tiles that --tile=auto tries, in pixels."""
 SHARE_PLANNED = 0.8
 """Share of the free memory that a plan may use."""
 CGROUPS = {
@@ -46,12 +47,12 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 def estimate_evaluation(
     rows: int, cols: int, tile: int | None, precision: str, settings: Settings, largest_style: int = 0, images: int = 1
 ) -> float:
-    """Estimates the bytes that an evaluation of `rows` x `cols` pixels needs on its device.
+    """Estimate the bytes that an evaluation of `rows` x `cols` pixels needs on its device.
 
     Args:
       tile: size of the tiles in pixels, or None where the image is taken whole.
       precision: "float32", "float64" or "bfloat16".
-      settings: of the run; the convolution counts.
+      settings: of the run; only --convolution matters.
       largest_style: pixels of the largest style image, which goes through the network once, forward. It does not count
         with a tile, since styles are then taken tile by tile too.
       images: how many go through the network together; without a tile.
@@ -65,8 +66,8 @@ def estimate_evaluation(
 
 
 def estimate_forward(pixels: int, precision: str, settings: Settings) -> float:
-    """Estimates the bytes that an image of so many pixels needs on its device, to go through the network forward."""
-    return _base(settings) + FORWARD * _per_pixel(precision) * pixels
+    """Estimate the bytes that an image of so many pixels needs on its device, to go through the network forward."""
+    return _base(settings) + FORWARD_SHARE * _per_pixel(precision) * pixels
 
 
 def _base(settings: Settings) -> float:
@@ -79,7 +80,7 @@ def _per_pixel(precision: str) -> float:
 
 
 def estimate_kept(rows: int, cols: int, settings: Settings, largest_style: int = 0) -> float:
-    """Estimates the bytes that a run keeps in the machine's memory: optimiser and evaluator, or the whole method.
+    """Estimate the bytes that a run keeps in the machine's memory: optimiser and evaluator, or the whole method.
 
     Args:
       rows, cols: of the picture.
@@ -103,7 +104,7 @@ def free_bytes() -> float:
 
 
 def _left_in_container() -> float:
-    """Return the bytes that this process's control groups leave, each within another (a container, a service).
+    """Return the least that any control group of this process, or one around it, leaves; infinity without a limit.
 
     Within a container, the paths are often those outside it: a path that does not exist is skipped.
     """
@@ -124,14 +125,15 @@ def _left_in_container() -> float:
 def choose_tile(
     rows: int, cols: int, precision: str, settings: Settings, largest_style: int = 0, styles: int = 1
 ) -> int | None:
-    """Chooses the tile that --tile means; None takes the image whole.
+    """Choose the tile that --tile means; None takes the image whole.
 
     A size is rounded up to a multiple of the deepest layer's stride. "auto" takes the image whole if that fits into the
     free memory, else the largest tiles that fit.
 
     Args:
       rows, cols, precision, settings, largest_style: see `estimate_evaluation`.
-      styles: how many style images there are; with --noreuse_constant_rows they are in the same batch.
+      styles: how many style images there are, each size and rotation counted; with --noreuse_constant_rows they are in
+        the same batch.
 
     Raises:
       UserError: nothing fits.
@@ -143,24 +145,24 @@ def choose_tile(
         evaluation = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
         if _fits(evaluation, kept + styles_kept):
             return tile
-    least = (evaluation + kept + styles_kept) / 1e9  # of the last candidate, the smallest
-    smallest = estimate_evaluation(rows, cols, TILES[-1], precision, settings)
-    with_adam = PER_PIXEL_KEPT["adam"] * rows * cols
+    # Nothing fits, not even the last candidate, whose evaluation is the smallest.
+    with_smallest_tile = estimate_evaluation(rows, cols, TILES[-1], precision, settings)
+    kept_by_adam = PER_PIXEL_KEPT["adam"] * rows * cols
     could_tile = settings.optimizer.tile != "auto" and settings.tileable
     advice = {
-        "a smaller --style_scale": largest_style > 4 * rows * cols,
-        "--tile=auto": could_tile and _fits(smallest, kept + styles_kept),
-        "--optimizer=adam": settings.optimizes and _fits(evaluation, with_adam + styles_kept),
+        "a smaller --style_scale": largest_style > 4 * rows * cols,  # then the style needs more than the picture
+        "--tile=auto": could_tile and _fits(with_smallest_tile, kept + styles_kept),
+        "--optimizer=adam": settings.optimizes and _fits(evaluation, kept_by_adam + styles_kept),
     }
     helpful = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
-    raise _too_little_memory(f"{rows} x {cols} pixels", least, f"try {' or '.join(helpful)}")
+    raise _too_little_memory(f"{rows} x {cols} pixels", evaluation, kept + styles_kept, f"try {' or '.join(helpful)}")
 
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "choose fewer rows") -> None:
     """Raise a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
-    forward = estimate_forward(rows * cols, precision, settings)
-    if not _fits(forward, FLOAT32_PIXEL * rows * cols):
-        raise _too_little_memory(f"The features of {rows} x {cols} pixels", forward / 1e9, advice)
+    forward, kept = estimate_forward(rows * cols, precision, settings), FLOAT32_PIXEL * rows * cols
+    if not _fits(forward, kept):
+        raise _too_little_memory(f"The features of {rows} x {cols} pixels", forward, kept, advice)
 
 
 def _tile_candidates(settings: Settings) -> list[int | None]:
@@ -172,18 +174,22 @@ def _tile_candidates(settings: Settings) -> list[int | None]:
     return [None, *TILES] if wanted == "auto" and settings.tileable else [None]
 
 
-def _too_little_memory(what: str, gigabytes: float, advice: str) -> UserError:
-    """The error where `what` would need more than there is."""
-    gpu = device.gpu_memory()
-    there = f"{free_bytes() / 1e9:.1f} GB" + (f" and {gpu / 1e9:.1f} GB of the GPU" if gpu is not None else "")
-    return UserError(
-        f"{what} would need about {gigabytes:.1f} GB of memory, and {there} are free "
-        f"(of which {SHARE_PLANNED:.0%} are planned with): {advice}."
-    )
+def _too_little_memory(what: str, on_device: float, kept: float, advice: str) -> UserError:
+    """The error where `what` would need more bytes than there are; see `_fits`."""
+    free, gpu = _gigabytes(free_bytes()), device.gpu_memory()
+    if gpu is None:
+        needed = f"{_gigabytes(on_device + kept)} of memory, and {free} are free"
+    else:
+        needed = f"{_gigabytes(on_device)} of the GPU's {_gigabytes(gpu)}, and {_gigabytes(kept)} of {free} of memory"
+    return UserError(f"{what} would need about {needed} (of which {SHARE_PLANNED:.0%} may be used): {advice}.")
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"
 
 
 def _fits(on_device: float, kept: float) -> bool:
-    """Whether bytes fit that are needed on the device, and those kept by the machine: the same without a GPU."""
+    """Whether bytes fit that are needed on the device, and those that the machine keeps; without a GPU they share."""
     free, gpu = SHARE_PLANNED * free_bytes(), device.gpu_memory()
     if gpu is None:
         return on_device + kept <= free

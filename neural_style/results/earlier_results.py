@@ -79,7 +79,7 @@ def _rename(paths: Sequence[str], prefix: str, inputs: Sequence[str]) -> None:
     ends = [path.removeprefix(prefix) for path in paths]
     kept = targets.free_prefix(prefix + KEPT, ends, first=1)
     for path in paths:
-        if any(targets.same(path, given) for given in inputs):
+        if any(targets.is_same_file(path, given) for given in inputs):
             raise UserError(
                 f"{path!r} is an input, and a part of the earlier result {prefix!r}, which this run replaces: choose "
                 "another prefix."

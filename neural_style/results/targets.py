@@ -1,4 +1,4 @@
-"""Which files a run will write, and whether it may: files of others are never overwritten."""
+"""Which files a run will write, and whether it may: never an input, a file of others with --overwrite alone."""
 
 import contextlib
 import errno
@@ -48,7 +48,8 @@ def check(
       companions: names of further images of the result.
 
     Raises:
-      UserError: a name is too long, or is that of an input or of a file that neural-style did not write.
+      UserError: a name is too long; or is that of an input, a folder, or a file that neural-style did not write for
+        this prefix; or a URL can't be reached.
     """
     ends = [*_ends(ending, output), *(f"_{name}{ending}" for name in companions)]
     _check_length(prefix, [*ends, f"{NUMBERED[0]}{iterations}{ending}"])
@@ -70,7 +71,7 @@ def check(
 def _check_not_read(existing: Sequence[str], inputs: Iterable[str], hint: str) -> None:
     inputs = list(inputs)
     for path in existing:
-        if any(same(path, given) for given in inputs):
+        if any(is_same_file(path, given) for given in inputs):
             raise UserError(f"{path!r} would be overwritten, and it is an input: choose another prefix, {hint}.")
 
 
@@ -100,10 +101,10 @@ def check_new(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(prefix: str) -> Iterator[None]:
-    """Keep other runs from writing the same output files meanwhile.
+    """Keep other runs from writing the same output files meanwhile; at a URL only those of this machine.
 
     Raises:
-      UserError: another run is writing them.
+      UserError: another run is writing them, or no file can be written there.
     """
     elsewhere = storage.is_url(prefix)
     name = f".{Path(prefix).name}.neural-style.lock"
@@ -131,7 +132,7 @@ def locked(prefix: str) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)  # older versions of the library leave it
+            path.unlink(missing_ok=True)  # older versions of filelock leave it
         lock.release()
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)  # Windows can't remove it before
@@ -155,7 +156,7 @@ def _acquire(lock: filelock.FileLock) -> None:
     """Take the lock; on a file system that has none, the run goes on without."""
     try:
         lock.acquire()
-    except NotImplementedError:  # what older versions of the library make of ENOSYS
+    except NotImplementedError:  # what older versions of filelock make of ENOSYS
         pass
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
@@ -163,19 +164,19 @@ def _acquire(lock: filelock.FileLock) -> None:
 
 
 def all_ends(ending: str) -> list[str]:
-    """Return what follows the prefix in the names of all files that some settings write, except those with numbers."""
+    """Return what follows PREFIX in the names of files that runs may write, except numbered and companion images."""
     return [ending, ".json", *PLOTS, STATE, *PREVIEWS]
 
 
 def _ends(ending: str, output: OutputSettings) -> list[str]:
-    """What follows the prefix in the names of a run's files, except those with numbers."""
+    """What follows the prefix in the names of a run's files, but for numbered and companion images."""
     also = {**dict.fromkeys(PLOTS, output.plots), STATE: output.keep_state}
     preview = [] if output.preview == "none" else [f"_preview.{output.preview}"]
     return [ending, ".json", *(end for end, wanted in also.items() if wanted), *preview]
 
 
 def _check_length(prefix: str, ends: Sequence[str]) -> None:
-    """Raise a UserError where the longest name, with what a file is called before it is whole, can't be one."""
+    """Raise a UserError where the longest name, or its temporary name, is too long for the folder; not for a URL."""
     if storage.is_url(prefix):  # the first write fails if it is too long
         return
     name, folder = Path(prefix).name, Path(prefix).parent
@@ -192,7 +193,7 @@ def _check_length(prefix: str, ends: Sequence[str]) -> None:
         )
 
 
-def same(path: str, given: str) -> bool:
+def is_same_file(path: str, given: str) -> bool:
     """Whether two paths are one file, or one name: a link that is an input must not be replaced either."""
     with contextlib.suppress(OSError, ValueError):
         return files.key(path) == files.key(given) or os.path.samefile(path, given)
@@ -200,7 +201,7 @@ def same(path: str, given: str) -> bool:
 
 
 def read_record(prefix: str) -> dict | None:
-    """Return the record of an earlier run with this prefix; None where PREFIX.json is not a record."""
+    """Return the record of an earlier run with this prefix; None where PREFIX.json is missing or no record."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         record = json.loads(storage.read(f"{prefix}.json"))
         if isinstance(record, dict) and record.keys() >= {"content", "styles", "flags", "versions"}:
@@ -211,7 +212,13 @@ def read_record(prefix: str) -> dict | None:
 def is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
     """Return whether neural-style wrote a file as a part of `prefix`.
 
-    A PNG contains the prefix as text; for other files the record beside them counts.
+    A PNG contains the prefix as text; for other files the record beside them counts. Only the last part of a prefix is
+    compared, so that results can be moved.
+
+    Args:
+      path: of the file.
+      prefix, ending: of the output files' names.
+      record: see `read_record`.
     """
     name = Path(prefix).name
     with contextlib.suppress(Exception), storage.opened(path) as file, Image.open(file) as image:  # broken files raise
@@ -224,7 +231,7 @@ def is_own(path: str, prefix: str, ending: str, record: dict | None) -> bool:
 
 def numbered_images(prefix: str, ending: str) -> list[str]:
     """Return the intermediate images that exist, such as PREFIX_at_iteration_3."""
-    paths = (path for word in NUMBERED for path in storage.matching(prefix + word, ending))
+    paths = (path for word in NUMBERED for path in storage.numbered_files(prefix + word, ending))
     return [path for path in paths if _number(path, ending) >= 0]
 
 

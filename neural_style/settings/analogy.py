@@ -11,7 +11,7 @@ DEEPEST = 5
 """Level L means the features of blockL_conv1, called reluL_1 in papers; 0 means the image itself."""
 
 
-class Level(NamedTuple):
+class LevelParameters(NamedTuple):
     """The parameters of a level: the paper's values (Liao et al. 2017); the radius is that of its authors' program.
 
     Attributes:
@@ -26,11 +26,11 @@ class Level(NamedTuple):
 
 
 LEVELS = {
-    5: Level(3, 6, 1.0),
-    4: Level(3, 6, 0.8),
-    3: Level(3, 6, 0.7),
-    2: Level(5, 4, 0.6),
-    1: Level(5, 4, 0.1),
+    5: LevelParameters(3, 6, 1.0),
+    4: LevelParameters(3, 6, 0.8),
+    3: LevelParameters(3, 6, 0.7),
+    2: LevelParameters(5, 4, 0.6),
+    1: LevelParameters(5, 4, 0.1),
 }
 
 
@@ -78,13 +78,13 @@ class AnalogySettings(Checked):
                 )
 
     @property
-    def plan(self) -> dict[int, Level]:
+    def level_parameters(self) -> dict[int, LevelParameters]:
         """The parameters of each level, from coarse to fine."""
         defaults = [LEVELS[level] for level in self.analogy_levels]
         sizes = self.patch_sizes or [default.patch_size for default in defaults]
         weights = (1.0, *(self.structure_weights or [default.structure_weight for default in defaults[1:]]))
         return {
-            level: Level(size, default.radius, weight)
+            level: LevelParameters(size, default.radius, weight)
             for level, default, size, weight in zip(self.analogy_levels, defaults, sizes, weights, strict=True)
         }
 

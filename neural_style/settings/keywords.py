@@ -34,7 +34,8 @@ class Keywords(TypedDict, total=False):
     resample: Literal["nearest", "lanczos"] | str | None
     """How images are resized: as Keras does, or smoothly."""
     trim_frame: bool | str | None
-    """Leave out a frame of a few flat pixels around the photograph, as scans have it. Films keep theirs."""
+    """Leave out what scanners leave around a photograph: a frame of a few flat pixels, or a line along a side.
+    Films keep theirs."""
     style_blend: Sequence[float] | float | str | None
     """The weight of each style, relative to their sum. By default all are equal."""
     style_frame: Literal["stretch", "aspect"] | str | None
@@ -228,8 +229,9 @@ class Keywords(TypedDict, total=False):
     """For wct, adain and arbitrary: strength of the style. 1 takes all of the painting's style; 0 none, and the
     photograph is only decoded."""
     levels: Sequence[int] | int | str | None
-    """For wct and adain: the levels, in order; level L means the features of blockL_conv1. Higher levels change
-    shapes, lower ones colours and fine strokes. With --nobands 4,3,2,1,4,3,2,1 runs through them twice."""
+    """For wct and adain: the levels, in order. Level L means the features of blockL_conv1; with --bands that is so
+    for level 4, and levels 3 to 1 are the bands of the block's last layer. Higher levels change shapes, lower ones
+    colours and fine strokes. With --nobands 4,3,2,1,4,3,2,1 runs through them twice."""
     bands: bool | str | None
     """For wct and adain: all levels in one pass, by one decoder that also gets the photograph's details: faces and
     letters stay. --nobands: level after level, each by a decoder of its own."""

@@ -84,7 +84,8 @@ class PictureSettings(Checked):
     trim_frame: bool = setting(
         False,
         Switch(),
-        "Leave out a frame of a few flat pixels around the photograph, as scans have it. Films keep theirs.",
+        "Leave out what scanners leave around a photograph: a frame of a few flat pixels, or a line along a side. "
+        "Films keep theirs.",
     )
     style_blend: tuple[float, ...] = setting(
         (),

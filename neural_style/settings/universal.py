@@ -25,8 +25,9 @@ class UniversalSettings(Checked):
     levels: tuple[int, ...] = setting(
         (4, 3, 2, 1),
         Many(Whole(1, LEVELS), min_count=1, max_count=16),
-        "For wct and adain: the levels, in order; level L means the features of blockL_conv1. Higher levels change "
-        "shapes, lower ones colours and fine strokes. With --nobands 4,3,2,1,4,3,2,1 runs through them twice.",
+        "For wct and adain: the levels, in order. Level L means the features of blockL_conv1; with --bands that is so "
+        "for level 4, and levels 3 to 1 are the bands of the block's last layer. Higher levels change shapes, lower "
+        "ones colours and fine strokes. With --nobands 4,3,2,1,4,3,2,1 runs through them twice.",
     )
     bands: bool = setting(
         False,

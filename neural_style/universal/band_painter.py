@@ -1,7 +1,8 @@
-"""Paints in one pass with the band decoder: at each level, the subbands take the styles' statistics.
+"""Paints with the band decoder: at each level, from the deepest to the image, subbands take the styles' statistics.
 
 The subbands of a level are its low band, then its three detail bands. The deepest level is not split: its only subband,
-called its low band here, is relu4_1 itself.
+called its low band here, is relu4_1 itself. The others are those of the last layer of block 3, 2 and 1, see
+`band_decoder.encoder_layers`.
 """
 
 import dataclasses
@@ -41,25 +42,26 @@ class LevelTransforms:
     """The transforms of a level's features. Each list has one transform for each region; an empty one changes nothing.
 
     Attributes:
-      encoded: of each of the content's subbands; those that are left out stay unchanged.
-      decoded: of the low band that is decoded.
+      content: of each of the content's own subbands; those that are left out stay unchanged.
+      decoded_low: of the low band that is decoded.
     """
 
-    encoded: Sequence[Sequence[Affine]] = ()
-    decoded: Sequence[Affine] = ()
+    content: Sequence[Sequence[Affine]] = ()
+    decoded_low: Sequence[Affine] = ()
 
-    def of_encoded(self, index: int) -> Sequence[Affine]:
+    def of_subband(self, index: int) -> Sequence[Affine]:
         """Those of the content's subband number `index`."""
-        return self.encoded[index] if index < len(self.encoded) else ()
+        return self.content[index] if index < len(self.content) else ()
 
 
 class BandPainter:
-    """Paints a scene in one pass.
+    """Paints a scene, decoding it once.
 
     First the content's own features take the styles' statistics. Then each level's low band, which is decoded from
     level + 1, takes them once more, after a share of what decoding loses of the content is added (--detail). So the
     levels are measured one after the other. Statistics are sums over positions: each measurement is a pass over the
-    tiles.
+    tiles. There a position counts by its weight in each region, without padding and margin; transforms are mixed by the
+    regions' shares of a position.
     """
 
     def __init__(
@@ -78,26 +80,26 @@ class BandPainter:
           scene: its styles are measured here.
           method: a key of `TRANSFORMS`.
           settings: of universal style transfer.
-          tile: side of the tiles in pixels; None processes images whole.
+          tile: side of the tiles in pixels, rounded up to `STRIDE`; None processes images whole.
           cache: keeps the statistics of styles, for the next picture or frame.
           key: identifies `codec` in the cache.
         """
         self._codec, self._settings = codec, settings
         self._transform, self._is_channel_wise = TRANSFORMS[method], method in CHANNEL_WISE
         self._tile = tile and -(-tile // STRIDE) * STRIDE
-        self._grey = scene.chroma is not None
+        self._grey = scene.chroma is not None  # the scene adds the photograph's colours (--preserve_color)
         self._regions, self._shares = scene.regions, shares_of(scene.regions)
         self._margin = scene.margin
-        what = ("style", key, settings.levels, self._transform, settings.detail == 1)
+        cache_key = ("style", key, settings.levels, self._transform, settings.detail == 1)
 
         def measure(style: np.ndarray) -> dict[int, list[Statistics]]:
             digest = hashlib.sha256(style.tobytes()).digest()
-            return cache.get((*what, style.shape, digest), lambda: self._measure_style(style), _bytes_of)
+            return cache.get((*cache_key, style.shape, digest), lambda: self._measure_style(style), _bytes_of)
 
         self._styles = [[measure(style) for style in region.styles] for region in scene.regions]
 
     def paint(self, image: np.ndarray) -> np.ndarray:
-        """Paint an image: RGB [rows, cols, 3] in 0..255 to float32 of the same shape and range."""
+        """Paint an image of the scene's size: RGB [rows, cols, 3] in 0..255 to float32 of the same shape and range."""
         padded = positions.pad(image.clip(0, 255), STRIDE)
         boxes = positions.boxes(padded.shape, self._tile)
         # An image in one box is encoded and decoded once for all passes; tiles are computed again in each pass.
@@ -111,8 +113,8 @@ class BandPainter:
             transforms |= self._transforms_of_content(part_of, boxes, weights)
             for level in self._settings.levels:  # the deepest first, as `UniversalSettings` checks
                 if level != DEEPEST:
-                    decoded = self._transforms_of_decoded(part_of, boxes, level, transforms, weights[level])
-                    transforms[level] = dataclasses.replace(transforms[level], decoded=decoded)
+                    decoded_low = self._transforms_of_decoded(part_of, boxes, level, transforms, weights[level])
+                    transforms[level] = dataclasses.replace(transforms[level], decoded_low=decoded_low)
         painted = np.empty(padded.shape, np.float32)
         for box in boxes:
             painted[box[0] : box[2], box[1] : box[3]] = part_of(box).image(transforms)
@@ -135,19 +137,19 @@ class BandPainter:
         Args:
           part_of: encodes a box.
           boxes: all of them.
-          weights: of each region at each position, by level.
+          weights: of each region at each position [rows, cols, regions], by level; None is 1.
         """
         moments = self._moments(len(self._regions))
         for box in boxes:
             part = part_of(box)
-            for level, of_subbands in moments.items():
+            for level, by_subband in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
                 # Detail bands without accumulators stay as they are.
-                for accumulators, features in zip(of_subbands, part.subbands(level), strict=False):
+                for accumulators, features in zip(by_subband, part.subbands(level), strict=False):
                     add_by_region(accumulators, part.inside(features, level), box_weights)
         return {
-            level: LevelTransforms([self._affines(each, level, index) for index, each in enumerate(of_subbands)])
-            for level, of_subbands in moments.items()
+            level: LevelTransforms([self._affines(each, level, index) for index, each in enumerate(by_subband)])
+            for level, by_subband in moments.items()
         }
 
     def _transforms_of_decoded(
@@ -158,7 +160,14 @@ class BandPainter:
         transforms: Mapping[int, LevelTransforms],
         weights: np.ndarray | None,
     ) -> list[Affine]:
-        """The transforms of a level's decoded low band, by region; for the arguments see `_transforms_of_content`."""
+        """The transforms of a level's decoded low band, by region.
+
+        Args:
+          part_of, boxes: see `_transforms_of_content`.
+          level: not the deepest.
+          transforms: of all deeper levels, and of the content's own subbands of this one.
+          weights: of each region at each position of the level [rows, cols, regions]; None is 1.
+        """
         moments = [self._accumulator() for _ in self._regions]
         for box in boxes:
             part = part_of(box)
@@ -181,27 +190,27 @@ class BandPainter:
         weights = {level: positions.weights(None, style.shape, STRIDE, STRIDES[level]) for level in moments}
         for box in positions.boxes(padded.shape, self._tile):
             features = self._codec.encode(padded, box)
-            for level, of_subbands in moments.items():
+            for level, by_subband in moments.items():
                 box_weights = positions.crop(weights[level], box, STRIDES[level])
-                for accumulators, band in zip(of_subbands, features.subbands(level), strict=False):  # as above
+                # As in `_transforms_of_content`.
+                for accumulators, band in zip(by_subband, features.subbands(level), strict=False):
                     add_by_region(accumulators, band, box_weights)
         return {
-            level: [accumulator.statistics() for (accumulator,) in of_subbands]
-            for level, of_subbands in moments.items()
+            level: [accumulator.statistics() for (accumulator,) in by_subband] for level, by_subband in moments.items()
         }
 
     def _moments(self, regions: int) -> dict[int, list[list[MomentAccumulator]]]:
         """By level and subband: an accumulator for each of a number of regions."""
         return {
-            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._subband_count(level))]
+            level: [[self._accumulator() for _ in range(regions)] for _ in range(self._transformed_subbands(level))]
             for level in self._settings.levels
         }
 
     def _accumulator(self) -> MomentAccumulator:
         return MomentAccumulator(self._is_channel_wise)
 
-    def _subband_count(self, level: int) -> int:
-        """How many of a level's subbands are transformed: the detail bands are not where --detail keeps them."""
+    def _transformed_subbands(self, level: int) -> int:
+        """How many of a level's subbands are transformed: the low band alone where --detail=1 keeps the others."""
         return 1 if level == DEEPEST or self._settings.detail == 1 else 1 + DETAIL_BANDS
 
     def _shares_at(self, level: int) -> np.ndarray | None:
@@ -212,7 +221,7 @@ class BandPainter:
 
 
 class _Part:
-    """A part of an image, which is decoded level by level as their transforms become known."""
+    """A part of an image, which is decoded level by level as the levels' transforms become known."""
 
     def __init__(
         self,
@@ -263,25 +272,25 @@ class _Part:
             more, since the low band is kept from the first call.
         """
         if level not in self._lows:
-            of_low, shares = transforms[level].of_encoded(0), self._shares[level]
-            low = apply_transforms(self.subbands(level)[0], of_low, shares)
+            low_transforms, shares = transforms[level].of_subband(0), self._shares[level]
+            low = apply_transforms(self.subbands(level)[0], low_transforms, shares)
             if level != DEEPEST:
-                lost = low - apply_transforms(self._reconstruction(level + 1), of_low, shares)
+                lost = low - apply_transforms(self._reconstruction(level + 1), low_transforms, shares)
                 low = self._decode(level + 1, transforms) + self._detail * lost
             self._lows[level] = low
         return self._lows[level]
 
     def _reconstruction(self, level: int) -> tf.Tensor:
-        """What the content's own features of a level are decoded to."""
+        """The low band of `level - 1`, or the image, decoded from the content's own subbands, unchanged."""
         low, *details = self.subbands(level)
         return self._codec.decode(low, details, level)
 
     def _decode(self, level: int, transforms: Mapping[int, LevelTransforms]) -> tf.Tensor:
         """Decode a level to the low band of `level - 1`, or to the image."""
         shares, level_transforms = self._shares[level], transforms[level]
-        low = apply_transforms(self.low(level, transforms), level_transforms.decoded, shares)
+        low = apply_transforms(self.low(level, transforms), level_transforms.decoded_low, shares)
         numbered = enumerate(self.subbands(level)[1:], start=1)
-        details = [apply_transforms(band, level_transforms.of_encoded(index), shares) for index, band in numbered]
+        details = [apply_transforms(band, level_transforms.of_subband(index), shares) for index, band in numbered]
         return self._codec.decode(low, details, level)
 
 

@@ -16,7 +16,7 @@ from neural_style.settings.web import WebSettings
 from neural_style.training import style_job
 from neural_style.web import pictures
 from neural_style.web.job import Ended, Job, Keep
-from neural_style.web.style_process import Learned, StyleProcess
+from neural_style.web.style_process import StyleProcess, StyleProgress
 
 FLAGS = {"weights": "hed", "only_styles": "true", "export": "false", "shows_every": "10"}
 """What differs from the command line: nothing is downloaded, and the file is small."""
@@ -144,12 +144,12 @@ class StyleJob(Job):
                 process.finish()
             raise
 
-    def _take(self, learned: Learned) -> None:
+    def _take(self, progress: StyleProgress) -> None:
         """Show what a step has learned."""
-        self._add_point({"loss": learned.loss, **learned.terms})
-        self._describe(learned.step, learned.loss)
-        if learned.sheet is not None:
-            self.image = Image.fromarray(learned.sheet)
+        self._add_point({"loss": progress.loss, **progress.terms})
+        self._describe(progress.step, progress.loss)
+        if progress.sheet is not None:
+            self.image = Image.fromarray(progress.sheet)
 
     def _describe(self, step: int, loss: float) -> None:
         """Describe how far the job is. The first step takes longer than the others, and does not count."""

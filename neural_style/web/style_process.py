@@ -1,4 +1,8 @@
-"""A process of its own that learns a style: TensorFlow keeps memory of a training until its process ends."""
+"""A process of its own that learns a style: TensorFlow frees a training's memory only when its process ends.
+
+It sends a `StyleProgress` for each step, and at the end None, or the text of a UserError. Whatever it receives means
+that it shall write the network and end.
+"""
 
 import contextlib
 import dataclasses
@@ -20,19 +24,20 @@ from neural_style.training.job import TrainingJob
 POLL_SECONDS = 0.2
 FINISH_SECONDS = 60
 """Time for the step at hand, and to write the network."""
-MEMORY = 1e9
+CACHE_BYTES = 1e9
 """Bytes of weights that the process keeps."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Learned:
-    """What a step has learned.
+class StyleProgress:
+    """The progress of a training, after a step.
 
     Attributes:
       step: number of steps that were done.
       loss: of this step.
       terms: of the loss, by kind.
-      sheet: the photograph in the style, [rows, cols, 3] uint8; None where it is the same as before.
+      sheet: the photograph in the style, [rows, cols, 3] uint8; None before the first one, and where it is the
+        same as before.
     """
 
     step: int
@@ -63,8 +68,10 @@ class StyleProcess:
         self._process.join()
         self._connection.close()
 
-    def steps(self) -> Iterator[Learned | None]:
-        """Yield each step, and None while waiting for it, until the network is written.
+    def steps(self) -> Iterator[StyleProgress | None]:
+        """Yield each step, and None while waiting for it, until the process has written the network.
+
+        It writes none where no step has shown the photograph yet.
 
         Raises:
           UserError: the style can't be learned.
@@ -76,8 +83,10 @@ class StyleProcess:
                 continue
             try:
                 message = self._connection.recv()
-            except EOFError as error:
-                raise RuntimeError("the process that learns a style has ended") from error
+            except (EOFError, ConnectionResetError) as error:
+                self._process.join(POLL_SECONDS)
+                code = self._process.exitcode
+                raise RuntimeError(f"the process that learns a style has ended with exit code {code}") from error
             if message is None:
                 return
             if isinstance(message, str):
@@ -85,7 +94,11 @@ class StyleProcess:
             yield message
 
     def finish(self) -> None:
-        """Let the process write what is learned so far."""
+        """Let the process write what is learned so far, and wait for it, at most `FINISH_SECONDS`.
+
+        Raises:
+          UserError, RuntimeError: see `steps`.
+        """
         deadline = time.monotonic() + FINISH_SECONDS
         with contextlib.suppress(OSError):  # it has just ended
             self._connection.send("finish")
@@ -106,19 +119,22 @@ def _learn(connection: Connection, job: TrainingJob) -> None:
 
 
 def _send_steps(connection: Connection, job: TrainingJob) -> None:
-    """Take the steps until all are done, or something is received; write the network."""
+    """Take the steps until all are done, or something is received; write the network, also after an error.
+
+    It is written only where the photograph was shown in the style: before that there is nothing to keep.
+    """
     prepared = style_job.PreparedTraining(job, _make_cache)
-    sent = None
+    last_sheet = None
     try:
         for progress in prepared.steps():
             sheet = prepared.report.sheet
-            new_sheet = None if sheet is sent else sheet
-            connection.send(Learned(progress.step, progress.loss, by_kind(progress.terms), new_sheet))
-            sent = sheet
+            new_sheet = None if sheet is last_sheet else sheet
+            connection.send(StyleProgress(progress.step, progress.loss, by_kind(progress.terms), new_sheet))
+            last_sheet = sheet
             if connection.poll():
                 return
     finally:
-        if sent is not None:
+        if last_sheet is not None:
             prepared.write()
 
 
@@ -126,4 +142,4 @@ def _make_cache() -> Cache:
     """Load TensorFlow quietly; return a cache for VGG's weights."""
     with quiet_stderr():
         import tensorflow  # noqa: F401
-    return Cache(MEMORY)
+    return Cache(CACHE_BYTES)
