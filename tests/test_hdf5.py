@@ -65,8 +65,14 @@ def _one_number_in_a_large_chunk(file):
         (_virtual, "'virtual' is stored in another file"),
         (lambda file: file.create_dataset("huge", (10**6, 10**6), "float32", chunks=True), "take more than"),
         (_one_number_in_a_large_chunk, "'one' is stored in chunks that are larger than itself"),
-        (lambda file: file.create_dataset("packed", data=np.zeros(9), compression="gzip"), "'packed' is compressed"),
-        (lambda file: file.create_dataset("packed", data=np.zeros(9), compression="lzf"), "'packed' is compressed"),
+        (
+            lambda file: file.create_dataset("packed", data=np.zeros(9), compression="gzip"),
+            "'packed' has a filter, such as compression",
+        ),
+        (
+            lambda file: file.create_dataset("packed", data=np.zeros(9), compression="lzf"),
+            "'packed' has a filter, such as compression",
+        ),
         (lambda file: file.__setitem__("names", ["a", "b"]), "'names' holds objects of any length"),
     ],
 )

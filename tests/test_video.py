@@ -430,6 +430,29 @@ def test_nothing_of_another_film_is_taken_for_this_one(tmp_path, film, monkeypat
     assert not (tmp_path / "out" / "pass_1").exists()
 
 
+def test_a_film_that_ends_early_in_a_later_pass_has_all_frames(tmp_path, film, monkeypatch, capsys):
+    save = Store.save
+
+    def broken(self, number, *what):
+        if self.folder.name == "out_frames" and number == 1:  # the last one of the second pass, which goes backward
+            raise KeyboardInterrupt
+        save(self, number, *what)
+
+    monkeypatch.setattr(Store, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        main([film, str(SWIRLS), str(tmp_path / "out.mp4"), *QUICK, "--passes=2", "--last_frame=3"])
+    assert "3 of the frames lie in" in capsys.readouterr().out
+    assert len(painted(tmp_path / "out.mp4")) == 3
+
+
+def test_a_complete_film_at_another_rate_is_kept(tmp_path, film):
+    flags = ["painters", str(tmp_path / "out.mp4"), "--style=tahiti", "--rows=32", "--last_frame=2"]
+    assert main([film, *flags]) == 0
+    whole = (tmp_path / "out.mp4").read_bytes()
+    assert main([film, *flags, "--fps=12", "--resume"]) == 0
+    assert (tmp_path / "out_earlier_1.mp4").read_bytes() == whole
+
+
 def test_still_frames_stay_as_bright_as_they_are(tmp_path, panorama):
     film = film_file(tmp_path / "film.mp4", [window(panorama, 0)] * 12)
     flags = [*QUICK, "--iterations=0"]

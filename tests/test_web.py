@@ -506,7 +506,9 @@ def test_a_style_that_is_stopped_paints_as_learned_so_far(queue, tmp_path):
 
 def test_what_cannot_be_learned_gets_a_sentence(queue, tmp_path, monkeypatch, caplog):
     Image.new("RGB", (900, 100)).save(tmp_path / "long.png")
-    with pytest.raises(UserError, match="a painting that is less long"):
+    with pytest.raises(
+        UserError, match="whose longer side is at most 8 times the shorter, received .* pixels: crop it"
+    ):
         StyleRequest(None, str(tmp_path / "long.png"), BOUNDS).read()
     assert StyleRequest(str(tmp_path / "long.png"), str(SWIRLS), BOUNDS).read()[1] is None
 

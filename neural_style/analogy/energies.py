@@ -1,4 +1,4 @@
-"""The energy of pairs of patches: the only heavy computation of the search for correspondence."""
+"""The energy of pairs of patches: the only heavy computation of PatchMatch."""
 
 import functools
 import importlib.util

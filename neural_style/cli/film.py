@@ -50,22 +50,23 @@ def paint(paths: Sequence[str], settings: Settings, make_engine: Callable[[], En
     clip, inputs, plan = api.prepare_film(content, styles, settings)
     names = FilmNames(output)
     info = RunInfo.of_run(content, styles, (names.prefix, names.ending), settings)
-    digests = record.digests(styles[0], styles, settings, settings.video.flow_folder)
+    digests = record.digests(styles[0], styles, settings, settings.video.flow_folder)  # the film follows, by its frames
     digests[content] = record.digest(clip.pictures if clip.path is None else [clip.path])
     earlier = names.read_record()
     changed = record.changes(RunInfo.from_dict(earlier), info, earlier["digests"], digests) if earlier else []
-    frames_are_reusable = earlier is not None and all(change.name == "--fps" for change in changed)
+    only_rate_changed = earlier is not None and all(change.name == "--fps" for change in changed)
     if options.keeps_complete and earlier is not None and not changed and names.is_complete(earlier):
         say(f"{output} is complete already.")
         return False
-    if options.resume and earlier and not frames_are_reusable and not earlier.get("complete"):
+    if options.resume and earlier and not only_rate_changed and not earlier.get("complete"):
         raise record.resume_error("film", changed)
-    continues = options.resume and frames_are_reusable
+    continues = options.resume and only_rate_changed
     writing.check(names.ending, clip.painted_rate(settings.video), plan.result_size)
     names.check([*digests, *clip.pictures, *options.also_read], settings.output, earlier)
     with targets.locked(names.prefix):
         is_replaced = earlier is not None and bool(changed) and names.is_complete(earlier)
-        if is_replaced and not continues and not settings.output.overwrite:
+        keeps_frames = continues and not names.ending  # a complete film in one file has no frames to continue from
+        if is_replaced and not keeps_frames and not settings.output.overwrite:
             earlier_results.keep_film(names.all_paths(), names.prefix, [*digests, *clip.pictures])
         progress = FilmProgress(clip.planned(settings.video), settings.video.passes)
         painter = make_engine().film_painter(clip, inputs, plan, names.frames, progress.watch)
@@ -76,7 +77,7 @@ def paint(paths: Sequence[str], settings: Settings, make_engine: Callable[[], En
 
 
 def _start_anew(painter: "FilmPainter", names: FilmNames) -> None:
-    if painter.so_far().numbers() and names.ending:
+    if painter.so_far() and names.ending:
         warn(f"{names.frames} of an interrupted film is replaced; with --resume that film would have continued.")
     painter.clear()
 
@@ -138,7 +139,7 @@ class _FilmReport:
         self._names, self._info, self._digests = names, info, digests
         self._clip, self._settings, self._painter = clip, settings, painter
         self._facts: list[dict[str, Any]] = []
-        self._written: str | None = None
+        self._film_digest: str | None = None
         earlier = names.read_record()
         self._keeps_earlier = earlier is not None and names.is_complete(earlier) and bool(names.ending)
         self._rate = clip.painted_rate(settings.video)
@@ -160,14 +161,15 @@ class _FilmReport:
         self._finish()
 
     def _interrupt(self, reason: str) -> None:
-        painted = self._painter.so_far().numbers()
+        painted = self._painter.so_far()
         if painted:
             if self._keeps_earlier:
                 warn(f"{self._names.output} is still the earlier film.")
             else:
                 self._try("the film so far", self._write_somewhere)
             kept = f"{len(painted)} of the frames lie in {self._names.frames};"
-            say(f"{kept} with --resume the film continues, also with another ending or --fps.")
+            also = "another ending or --fps" if self._names.ending else "another --fps"
+            say(f"{kept} with --resume the film continues, also with {also}.")
         self._try("the record", lambda: self._write_record({"broken_off": reason}))
 
     def _finish(self) -> None:
@@ -180,7 +182,7 @@ class _FilmReport:
         rows, cols = self._painter.size
         length = f"{len(self._facts)} frames, {cols} wide, {rows} high"
         say(f"Wrote {self._names.output} ({length}) and {self._names.prefix}.json.")
-        self._painter.remove_unfinished()
+        self._painter.remove_intermediate()
         if self._names.ending:
             self._painter.painted.remove()
 
@@ -207,7 +209,7 @@ class _FilmReport:
 
     def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
         video, ending = self._settings.video, Path(path).suffix.lower()
-        quality, last = self._settings.output.output_quality, self._painter.so_far().numbers()[-1]
+        quality, last = self._settings.output.output_quality, max(self._painter.so_far())
         end = last + video.every
         keeps_speed = self._rate * video.every == self._clip.rate  # else the sound would not fit the picture
         sound = self._clip.sound(video.first_frame, end) if keeps_speed and ending != ".gif" else None
@@ -219,13 +221,12 @@ class _FilmReport:
 
         files.write_whole(path, write)
         if path == self._names.output:
-            self._written = record.digest([path])
+            self._film_digest = record.digest([path])
 
     def _painted(self) -> Iterator[tuple[float, Image.Image]]:
         """The frames so far, each with the second at which it is shown."""
-        painted = self._painter.so_far()
-        for number in painted.numbers():
-            yield self._shown_at(number), painted.load(number)
+        for number, store in self._painter.so_far().items():
+            yield self._shown_at(number), store.load(number)
 
     def _shown_at(self, number: int) -> float:
         """The second of the painted film at which a frame of the clip is shown."""
@@ -236,7 +237,7 @@ class _FilmReport:
 
     def _write_record(self, end: Mapping[str, Any]) -> None:
         facts = sorted(self._facts, key=lambda frame: frame["number"])
-        written = {"written": self._written} if self._written else {}
+        written = {"written": self._film_digest} if self._film_digest else {}
         values = {**self._info.as_dict(), "digests": self._digests, "rate": float(self._rate), **_means(facts)}
         text = json.dumps({**values, "frames": facts, **end, **written}, indent=1)
         files.write_whole(f"{self._names.prefix}.json", lambda partial: Path(partial).write_text(text))

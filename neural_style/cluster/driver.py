@@ -57,7 +57,7 @@ class Driver(contextlib.ExitStack):
         return ClusterObjective(self.pool, *arguments)
 
     def map(self, function: Callable[[Row], Outcome], rows: Sequence[Row]) -> Iterator[Outcome]:
-        """Call `function` with each row of a table, see `Pool.map`, and show how many are done."""
+        """Call `function` with each row of a table, see `Pool.map_unordered`, and show how many are done."""
         with RowProgress(len(rows)) as progress:
             for outcome in self.pool.map_unordered(function, rows, progress.show_workers):
                 progress.add_row()

@@ -6,8 +6,8 @@ from typing import Any
 
 MAX_BYTES = 2 * 2**30
 """Default bound on the bytes of all arrays of a file: four times VGG19 with its dense layers."""
-MIN_CHUNK_BYTES = 2**20
-"""Chunks of this size are allowed for arrays of any size."""
+ALWAYS_ALLOWED_CHUNK_BYTES = 2**20
+"""Chunks of up to this size are allowed for arrays of any size."""
 
 
 def check_self_contained(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> None:
@@ -17,11 +17,11 @@ def check_self_contained(path: str | os.PathLike, max_bytes: int = MAX_BYTES) ->
 
     Args:
       path: the file.
-      max_bytes: bound on the bytes of all its arrays together, unpacked.
+      max_bytes: bound on the bytes of all its arrays together.
 
     Raises:
-      ValueError: a link is not a hard link, an array is stored in another file, compressed, holds objects, or has
-        chunks larger than itself, or the arrays are too large.
+      ValueError: a link is not a hard link; an array is stored in another file, has a filter (such as compression),
+        holds objects, or has chunks larger than itself and than 1 MiB; or the arrays are too large.
       OSError: the file can't be read as HDF5.
     """
     import h5py  # takes a tenth of a second, and most commands read no HDF5 file
@@ -51,7 +51,7 @@ def _check_link(group: Any, name: str) -> None:
 
     kind = group.id.links.get_info(name if isinstance(name, bytes) else name.encode()).type
     if kind != h5py.h5l.TYPE_HARD:
-        raise ValueError(f"{name!r} is a link")
+        raise ValueError(f"{name!r} is a link: save the arrays themselves into one file")
 
 
 def _address(item: Any) -> tuple[int, int]:
@@ -67,12 +67,12 @@ def _checked_bytes(dataset: Any, name: str) -> int:
     import h5py
 
     if dataset.external or dataset.is_virtual:
-        raise ValueError(f"{name!r} is stored in another file")
+        raise ValueError(f"{name!r} is stored in another file: save all arrays into one")
     if dataset.id.get_create_plist().get_nfilters():  # HDF5 unpacks without a bound, whatever the array's size
-        raise ValueError(f"{name!r} is compressed: save it without compression")
+        raise ValueError(f"{name!r} has a filter, such as compression or a checksum: save it without")
     if h5py.check_vlen_dtype(dataset.dtype) or dataset.dtype.hasobject:
-        raise ValueError(f"{name!r} holds objects of any length")
+        raise ValueError(f"{name!r} holds objects of any length, and numbers are expected: save arrays of numbers")
     chunk_bytes = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if chunk_bytes > max(dataset.nbytes, MIN_CHUNK_BYTES):  # a chunk is unpacked whole, also for a single number
-        raise ValueError(f"{name!r} is stored in chunks that are larger than itself")
+    if chunk_bytes > max(dataset.nbytes, ALWAYS_ALLOWED_CHUNK_BYTES):  # a chunk is read whole, also for a single number
+        raise ValueError(f"{name!r} is stored in chunks that are larger than itself: save it without chunks")
     return max(dataset.nbytes, chunk_bytes)

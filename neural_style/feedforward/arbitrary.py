@@ -73,6 +73,8 @@ def _relu6(x: tf.Tensor) -> tf.Tensor:
 class ArbitraryPainter(Painter):
     """The transformer, with style vectors of any paintings from the predictor.
 
+    Call `set_styles` before each picture: until then a painter that is kept has the styles of the picture before.
+
     Attributes:
       predictor: maps paintings to style vectors.
       normalizations: those of the transformer, in order.
@@ -105,7 +107,7 @@ class ArbitraryPainter(Painter):
         return self.predictor(tf.constant(painting[np.newaxis] / np.float32(255), tf.float32))[0].numpy()
 
     def set_styles(self, vectors: Sequence[np.ndarray]) -> None:
-        """Set the transformer's styles by their style vectors."""
+        """Set the styles by their vectors: one [100] for each of `styles`, in the order of the weights of `paint`."""
         parameters = published.parameters(self._weights, vectors)
         for normalization, (gamma, beta) in zip(self.normalizations, parameters, strict=True):
             normalization.gamma.assign(gamma)

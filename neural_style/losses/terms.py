@@ -231,12 +231,12 @@ class Checkerboard:
         return self._weight
 
     def sums(self, features: tf.Tensor, maps: Any) -> tf.Tensor:
-        """Compute the mean of the whole image; tiles would not add up."""
+        """Measure the lattice of the whole image; tiles would not add up."""
         return functions.checkerboard(tf.cast(features, tf.float32), CELL, WINDOW)
 
     def loss(self, sums: tf.Tensor, prepared: float) -> tf.Tensor:
         """See `Term`."""
-        return prepared * tf.cast(sums, tf.float64)
+        return prepared * sums
 
 
 def make_terms(settings: LossSettings, warped_frames: int = 0) -> list[Term]:
@@ -246,16 +246,16 @@ def make_terms(settings: LossSettings, warped_frames: int = 0) -> list[Term]:
       settings: of the loss.
       warped_frames: number of a film's earlier frames that the image is compared with, each by a term of its own.
     """
-    kind = settings.normalization
+    normalization_kind = settings.normalization
     terms: list[Term] = []
     for layer, weight in settings.layer_weights("content").items():
-        terms.append(Content(layer, settings.content_weight * weight, kind))
+        terms.append(Content(layer, settings.content_weight * weight, normalization_kind))
     for layer, weight in settings.layer_weights("style").items():
-        terms.append(Style(layer, settings.style_weight * weight, kind, settings.style_loss))
+        terms.append(Style(layer, settings.style_weight * weight, normalization_kind, settings.style_loss))
     if settings.matching_weight:
         for layer in settings.matching_layers:
             terms.append(Matching(layer, settings.matching_weight / len(settings.matching_layers)))
-    terms.append(TotalVariation(settings.tv_weight, settings.tv_exponent, kind))
+    terms.append(TotalVariation(settings.tv_weight, settings.tv_exponent, normalization_kind))
     for number in range(warped_frames):
-        terms.append(Temporal(number, settings.temporal_weight, kind))
+        terms.append(Temporal(number, settings.temporal_weight, normalization_kind))
     return terms

@@ -86,17 +86,18 @@ class Run:
             raise UserError(DAMAGED_STATE)
         for scale in range(resumed["scale"], len(plan.sizes)):
             if scale:
-                scene = self._build_scene(scale, image)  # without `image` where it resumes; `restore` sets it then
-            session = self._start_session(scale, scene, loaded, facts)
+                # Where the run resumes there is no `image`: `restore` replaces the start below.
+                scene = self._build_scene(scale, image)
+            session = self._make_session(scale, scene, loaded, facts)
             if scale == resumed["scale"] and "session" in resumed:
                 session.restore(resumed["session"])
             self._session = session
             yield session
             image = session.result()
 
-    def _find_regions(self, kernels: model.Weights) -> list[float]:
+    def _find_regions(self, arrays: model.Weights) -> list[float]:
         """Find the regions that the images have in common; return the share of each of the photograph."""
-        regions = common_regions.find(self._inputs, self._settings, kernels)
+        regions = common_regions.find(self._inputs, self._settings, arrays)
         self._inputs = dataclasses.replace(self._inputs, common_regions=regions)
         self._companions = {REGIONS: common_regions.draw(self._inputs)}
         return [round(float(masks.sample(region.mask).mean()), 3) for region in regions]
@@ -105,8 +106,8 @@ class Run:
         scene = build_scene(self._inputs, self._settings, self._plan.sizes[scale], coarser)
         return scene.with_margin(self._settings.optimizer.margin)
 
-    def _start_session(self, scale: int, scene: Scene, loaded: LoadedWeights, facts: Mapping[str, Any]) -> Session:
-        """The evaluator and optimiser of a scale."""
+    def _make_session(self, scale: int, scene: Scene, loaded: LoadedWeights, facts: Mapping[str, Any]) -> Session:
+        """Make the session of a scale."""
         plan, tile = self._plan, self._plan.tiles[scale]
 
         def make_loss_function(precision: str) -> LossFunction:
@@ -123,7 +124,10 @@ class Run:
         return Session(scene, evaluator, optimizer, iterations, scale, scales_left, facts, self._companions)
 
     def best(self) -> np.ndarray | None:
-        """The image [rows, cols, 3] of the lowest loss so far at the present scale; None before any."""
+        """The image [rows, cols, 3] of the lowest loss so far at the present scale.
+
+        Before any, the coarser scale's, enlarged; None before the first scale.
+        """
         return self._session.best() if self._session else None
 
     def result(self) -> np.ndarray:
@@ -135,7 +139,8 @@ class Run:
     def _load_weights(self, scene: Scene) -> LoadedWeights:
         """Load the weights, and adapt them to the scene's images where the settings ask for it.
 
-        A film's frames share the weights that were adapted to the first one.
+        A film's frames share the weights that were adapted to the first one, within one process: a cluster's worker
+        adapts them to each frame's copy of the first one.
         """
         network, seed, first_frame = self._settings.network, self._settings.picture.seed, self._inputs.adaptation_inputs
         source, arrays, key = weights.load_cached(network, seed, self._cache)
@@ -171,7 +176,7 @@ class Run:
         else:
             key = ("objective", loaded.cache_key, settings.network, settings.loss, tile, precision, frames)
             objective = self._cache.get(key, make, lambda objective: objective.nbytes)
-        if settings.optimizer.reuse_constant_rows:
+        if settings.optimizer.reuse_constant_rows:  # of the batch: content and styles
             return scene.wrap_objective(objective.bind_scene(scene))
         # Settings refuse --noreuse_constant_rows with tiles, so this is the objective of whole images.
         return scene.wrap_objective(objective.bind_scene(scene, reuse=False))

@@ -95,7 +95,7 @@ class NetworkSettings(Checked):
         return [path for path, words in choices if path not in words]
 
     def check_files(self) -> None:
-        """Raise a UserError where a file, folder or package is missing."""
+        """Raise a UserError where a file or folder is missing, or lies at a URL."""
         if self.weights not in CHOICES:
             check_weight_file(self.weights)
         if self.normalize_weights not in NORMALIZERS and not os.path.isdir(self.normalize_weights):
@@ -113,7 +113,10 @@ def check_weight_file(path: str | os.PathLike) -> None:
 
 
 def preprocessing(weights: str) -> tuple[str, ...]:
-    """The choices of --preprocess that fit a choice of --weights; --preprocess=auto means the first."""
+    """The choices of --preprocess that fit a choice of --weights; --preprocess=auto means the first.
+
+    For --weights=auto they are those of its first source, so all sources with a `reason` must allow the same first one.
+    """
     if weights == AUTO:
         return next(source.preprocessing for source in SOURCES.values() if source.reason)
     if weights in SOURCES:

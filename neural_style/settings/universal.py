@@ -36,7 +36,7 @@ class UniversalSettings(Checked):
         "letters stay. --nobands: level after level, each by a decoder of its own.",
     )
     detail: float = setting(
-        0.8,
+        0.85,
         Number(0, 1),
         "For wct and adain with --bands: the share that is added again of what decoding loses of the photograph. 0 "
         "paints most, 1 keeps every detail.",

@@ -43,7 +43,11 @@ class PaintedFrame:
 
 
 class FilmPainter:
-    """Paints a clip into a folder of frames, from which an interrupted film resumes."""
+    """Paints a clip into a folder of frames, from which an interrupted film resumes.
+
+    Attributes:
+      painted: the frames of the last pass, which are the film's; see `so_far`.
+    """
 
     def __init__(self, clip: Clip, inputs: Inputs, plan: Plan, folder: Path, make_run: MakeRun):
         """
@@ -69,25 +73,28 @@ class FilmPainter:
     def frames(self) -> Generator[PaintedFrame, None, None]:
         """The frames of each pass as they are painted; those of the last pass are the film's.
 
+        Frames that are stored already are yielded too, without being painted again.
+
         Raises:
           UserError: the film can't be read, or a frame can't be painted.
         """
         for pass_number in range(1, self._passes + 1):
             yield from self._paint_pass(pass_number)
 
-    def so_far(self) -> Store:
-        """The frames of the latest pass that has any."""
-        stores = [self._store(pass_number) for pass_number in range(self._passes, 0, -1)]
-        return next((store for store in stores if store.numbers()), self.painted)
+    def so_far(self) -> dict[int, Store]:
+        """Where each painted frame is, in order: in the store of the latest pass that has it."""
+        stores = [self._store(pass_number) for pass_number in range(1, self._passes + 1)]
+        latest = {number: store for store in stores for number in store.numbers()}
+        return dict(sorted(latest.items()))
 
-    def remove_unfinished(self) -> None:
+    def remove_intermediate(self) -> None:
         """Remove the files that are needed only to resume: earlier passes, and the film's own frames."""
         for folder in [*self._folder.glob("pass_*"), self._film_frames.folder]:
             Store(folder).remove()
 
     def clear(self) -> None:
         """Remove the frames of an earlier film."""
-        self.remove_unfinished()
+        self.remove_intermediate()
         self.painted.remove()
 
     def _store(self, pass_number: int) -> Store:
@@ -160,7 +167,7 @@ class FilmPainter:
             return _average(previous_pass.read(frame.number), warped)
         if frame.motion_to_previous is None:
             return None
-        # What was hidden before starts in the painting's colours, or it would look like the photograph for a while.
+        # What was hidden starts in the colours of the frame before, or it would look like the photograph for a while.
         palette = this_pass.read(frame.motion_to_previous.number)
         recolored = color.match(frame.pixels, palette, "symmetric").clip(0, 255)
         return _fill(recolored, warped or [_warp(frame.motion_to_previous, this_pass)])
@@ -199,14 +206,14 @@ def _until_settled(steps: Iterator[Step], share: float) -> Iterator[Step]:
     for step in steps:
         yield dataclasses.replace(step, state=dict)  # a film does not resume from the state of an optimiser
         # Not after the first iteration, which knows no curvature yet and may hardly move.
-        if (
-            share
-            and last is not None
-            and step.index > 1
-            and last.loss - step.loss < share * last.loss * step.evaluations
-        ):
+        if share and last is not None and step.index > 1 and _fell_less(last, step, share * step.evaluations):
             return
         last = step
+
+
+def _fell_less(last: Step, step: Step, share: float) -> bool:
+    """Whether the loss fell by less than a share of itself; a loss of logarithms (--balance=log) may be negative."""
+    return last.loss - step.loss < share * abs(last.loss)
 
 
 def _warp(motion: Motion, painted: Store) -> WarpedFrame:

@@ -13,7 +13,7 @@ from neural_style.core.log import logger
 from neural_style.core.run import Engine
 from neural_style.pretrained import hed
 from neural_style.settings.web import WebSettings
-from neural_style.training import style_job
+from neural_style.training import style_job as style_training
 from neural_style.web import pictures
 from neural_style.web.job import Ended, Job, Keep
 from neural_style.web.style_process import StyleProcess, StyleProgress
@@ -33,7 +33,7 @@ CHOSEN = "It is chosen as “yours”: press Paint."
 
 def is_offered(bounds: WebSettings) -> bool:
     """Return whether this machine has what learning needs: weights and photographs."""
-    return bool(bounds.style_steps) and hed.weight_file() is not None and style_job.PHOTOGRAPHS.is_dir()
+    return bool(bounds.style_steps) and hed.weight_file() is not None and style_training.PHOTOGRAPHS.is_dir()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +52,8 @@ class StyleRequest:
 
     @property
     def name(self) -> str:
-        """The style's name: that of the painting's file."""
-        return Path(self.painting).stem
+        """The style's name: that of the painting's file, without the commas that separate names."""
+        return Path(self.painting).stem.replace(",", " ")
 
     @property
     def steps(self) -> int:
@@ -69,7 +69,10 @@ class StyleRequest:
         """
         painting = pictures.read(self.painting, "the painting", self.bounds)
         if _is_long(painting):
-            raise UserError("Expected a painting that is less long: crop it, or choose another.")
+            raise UserError(
+                f"Expected a painting whose longer side is at most {MAX_RATIO} times the shorter, received "
+                f"{painting.width} x {painting.height} pixels: crop it, or choose another."
+            )
         photo = pictures.read(self.photo, "the photograph", self.bounds) if self.photo else None
         return painting, None if photo is None or _is_long(photo) else photo
 
@@ -79,7 +82,7 @@ class StyleJob(Job):
 
     Attributes, besides those of `Job`:
       request: what to learn.
-      network: the network's file (.keras); empty before it is written.
+      network: the bytes of the network's file (.keras); empty before it is written.
     """
 
     participle = "learned"
@@ -105,6 +108,8 @@ class StyleJob(Job):
                 self._learn(Path(folder), painting, photo)
             except UserError as error:  # it speaks of flags and files
                 logger.warning(f"A visitor's style can't be learned: {error}")
+                if self.has_result:
+                    raise UserError("The style could not be learned to the end.") from error
                 raise UserError("This painting can't be learned: choose another.") from error
         minutes = math.ceil((time.monotonic() - start) / 60)
         minutes_text = f"{minutes} minute{'s' * (minutes != 1)}"
@@ -116,15 +121,15 @@ class StyleJob(Job):
         return f", with {steps} of the usual {usual} steps, for which there is no time here" if steps < usual else ""
 
     def _learn(self, folder: Path, painting: Image.Image, photo: Image.Image | None) -> None:
-        """Take all steps; keep what is learned also where the job ends early, once it has been seen."""
+        """Take all steps; keep what is learned also where the job ends early, if a picture in the style was shown."""
         path = folder / "network.keras"
         flags = {**FLAGS, "steps": str(self.request.steps)}
         if photo:
             flags["shows"] = str(_save(photo, folder / "shown" / "photograph.png"))
         painting_path = _save(painting, folder / "learned" / f"{self.request.name}.png")
-        job = style_job.make_job(painting_path, path, flags)
+        training = style_training.make_job(painting_path, path, flags)
         try:
-            with StyleProcess(job) as process:
+            with StyleProcess(training) as process:
                 self._follow(process)
             self.is_complete = True
         finally:
@@ -173,5 +178,5 @@ def _save(picture: Image.Image, path: Path) -> Path:
 
 
 def _is_long(picture: Image.Image) -> bool:
-    """Return whether a picture is too long for the network."""
+    """Whether one side of a picture is too many times the other for the network."""
     return max(picture.size) > MAX_RATIO * min(picture.size)
