@@ -30,6 +30,20 @@ os.execv(sys.argv[1], sys.argv[1:])
 """Starts a program as a terminal does; nohup and a shell's background jobs would have it ignore some signals."""
 
 
+SIGNAL_IN_A_FAILING_LOAD = """
+import os, signal
+from neural_style.cli import signals
+
+signals.install_handlers()
+try:
+    with signals.deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise ImportError
+except BaseException as error:
+    print(type(error).__name__)
+"""
+
+
 def in_shell(line, folder, program=FAKE_PROGRAM, **environment):
     """Runs a line of bash in `folder`; $NS is the program, $RUN a short run without its prefix."""
     commands = {"NS": shlex.join(program), "RUN": shlex.join(map(str, [*program, COFFEE, SWIRLS, *SHORT]))}
@@ -75,6 +89,11 @@ def test_a_signal_while_the_program_loads_ends_it_without_a_traceback(tmp_path, 
     code, _, errors = end_by_signal(signal.SIGINT, tmp_path, lambda: time.monotonic() > started + seconds, PROGRAM)
     assert code == 130
     assert errors == "neural-style: interrupted.\n"
+
+
+def test_a_signal_is_not_lost_where_a_load_fails():
+    done = subprocess.run([sys.executable, "-c", SIGNAL_IN_A_FAILING_LOAD], capture_output=True, text=True, check=True)
+    assert done.stdout == "Terminated\n"
 
 
 @pytest.mark.parametrize("program", [FAKE_PROGRAM, PROGRAM], ids=["fake", "real"])

@@ -26,6 +26,7 @@ from neural_style.web.job_queue import JobQueue
 from neural_style.web.paint_job import PaintJob
 from neural_style.web.requests import PaintRequest
 from neural_style.web.style_job import StyleJob, StyleRequest, is_offered
+from neural_style.web.style_process import StyleProcess
 
 BOUNDS = WebSettings()
 QUICK = dict(weights="random", rows=32, iterations=2, evaluations_per_iteration=3, network="vgg16")
@@ -470,6 +471,14 @@ def test_other_methods_paint_too(queue, method):
 
 
 # A style of one's own
+
+
+def test_a_process_that_ends_by_itself_is_an_error():
+    nothing_to_learn = None
+    with StyleProcess(nothing_to_learn) as process, pytest.raises(RuntimeError, match="has ended with exit code 1"):
+        list(process.steps())
+    with StyleProcess(nothing_to_learn) as process, pytest.raises(RuntimeError, match="has ended with exit code 1"):
+        process.finish()
 
 
 @pytest.mark.slow
