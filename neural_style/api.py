@@ -306,7 +306,7 @@ def compare(
       The figures of each result, in order.
 
     Raises:
-      UserError: an image can't be read, two are the same, a result is below 32 x 32, or the recipe has no loss.
+      UserError: an image can't be read or is below 32 x 32, photograph and style are equal, or the recipe has no loss.
     """
     if not Settings.read(recipe).optimizes:
         raise UserError(f"--recipe={recipe} has no loss to measure: take paint, keras or another that optimises.")

@@ -226,6 +226,7 @@ def test_a_photograph_as_its_own_painting_comes_back(engine, method):
     how = dict(method=method, rows=128, trim_frame=False)
     found = neural_style.stylize(photograph, photograph, engine=engine, **how).array
     assert psnr(photograph.astype(np.float32), found) > 22
+    assert UniversalSettings(bands=True).detail <= 0.85
 
 
 def test_a_paintings_statistics_are_kept(engine, folder, monkeypatch):

@@ -23,7 +23,7 @@ def table(path, *rows, header="content,style,prefix,style_weight"):
 
 
 def paint_table(path, paint):
-    """Paints the rows of a table by a function of words, settings and options; returns the exit code."""
+    """Paints the rows of a table by a function of paths, settings and options; returns the exit code."""
     command_line = flags.parse([f"--manifest={path}"])
     return batch.paint_batch(batch.read_table(command_line), command_line, paint)
 
@@ -89,7 +89,8 @@ def test_the_cache_is_limited():
         (["a,b,c,1"], "content,style,prefix,rosw", "line 2: Unknown setting 'rosw'. Did you mean rows"),
         (["a,b,c,0"], "content,style,prefix,rows", "line 2: --rows takes a whole number from 1"),
         (["a,b,c", "d,e,c"], "content,style,prefix", "line 3: the prefix 'c' is line 2's"),
-        (["a,,c"], "content,style,prefix", "line 2: expected content, style and prefix"),
+        (["a,,c"], "content,style,prefix", "line 2: expected content, style and prefix, and style is empty"),
+        (["a,b;,c"], "content,style,prefix", "line 2: .* and one of several styles is empty: fill it in"),
         (["a,b,c,d"], "content,style,prefix", "line 2: more values than columns"),
         (["a,b,c\0d"], "content,style,prefix", "line 2: a value contains a NUL character"),
     ],
@@ -120,8 +121,8 @@ def test_tables_are_read_as_spreadsheets_save_them(tmp_path, kind, encoding):
     (tmp_path / "pairs.csv").write_bytes(text.encode(encoding))
     painted = []
     assert paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True) == 0
-    ((words, settings),) = painted
-    assert words == [str(COFFEE), str(SWIRLS), str(prefix)]
+    ((paths, settings),) = painted
+    assert paths == [str(COFFEE), str(SWIRLS), str(prefix)]
     assert settings.picture.rows == 40
 
 
@@ -130,7 +131,7 @@ def test_empty_rows_are_ignored(tmp_path):
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     painted = []
     paint_table(tmp_path / "pairs.csv", lambda *row, **options: painted.append(row) or True)
-    assert [words[-1] for words, _ in painted] == [str(tmp_path / "a")]
+    assert [paths[-1] for paths, _ in painted] == [str(tmp_path / "a")]
 
 
 def test_a_missing_table_and_extra_arguments_raise_errors(tmp_path):

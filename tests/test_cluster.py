@@ -72,7 +72,7 @@ def test_a_file_is_sent_if_the_worker_has_none_with_the_same_contents(tmp_path):
     [
         (
             ["photo.png", "painting.png", "out", "--cluster=local"],
-            "rows of --manifest, the shots of a film, or the",
+            "the photographs of a folder, the shots of a film, or the",
         ),
         pytest.param(["--manifest=pairs.csv", "--cluster=here"], "takes local, or the HOST:PORT", marks=needs_ray),
     ],

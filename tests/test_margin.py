@@ -121,8 +121,8 @@ def test_a_photographs_frame_is_found_with_its_ringing(photograph, frame):
     assert find_frame(framed(photograph, frame)) == wider
 
 
-@pytest.mark.parametrize("frame", [Frame(), Frame(20, 20, 20, 20)])
-def test_a_wide_border_is_no_frame(photograph, frame):
+@pytest.mark.parametrize("frame", [Frame(), Frame(3, 0, 0, 0), Frame(20, 20, 20, 20)])
+def test_a_wide_border_or_a_flat_side_is_no_frame(photograph, frame):
     assert find_frame(framed(photograph, frame)).is_empty
 
 

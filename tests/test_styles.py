@@ -182,7 +182,7 @@ def test_a_painting_alone_makes_a_network_that_paints(tmp_path):
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = command(tmp_path, "train", "mine.png", "cat.jpg", "own.keras", *QUICK, **cache)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "own_preview.png shows mine, cat while prepared." in done.stdout
+    assert "own_preview.png shows mine, cat while learning." in done.stdout
     assert "Paint with: neural-style PHOTO own.keras OUT --style=mine" in done.stdout
     assert Image.open(tmp_path / "own_preview.png").height == 256
     metadata = style_networks.metadata_of(tmp_path / "own.keras")

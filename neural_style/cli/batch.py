@@ -225,7 +225,7 @@ def _table_row(command_line: CommandLine, path: str, number: int, values: dict[s
     styles = [style.strip() for style in values["style"].split(";")]
     paths, folder_is_film = [values["content"], *styles, values["prefix"]], command_line.options.film
     if not all(paths):
-        empty = next(name for name in tables.COLUMNS if not values[name])
+        empty = next((name for name in tables.COLUMNS if not values[name]), "one of several styles")
         raise UserError(f"expected content, style and prefix, and {empty} is empty: fill it in.")
     if os.path.isdir(paths[0]) and not is_film(paths, folder_is_film):
         raise UserError(

@@ -1,4 +1,4 @@
-"""The command line's flags, one for each setting: absl reads the words, the settings read the values."""
+"""The command line's flags, one for each setting: absl reads the command line, the settings read the values."""
 
 import dataclasses
 import os

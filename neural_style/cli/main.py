@@ -90,10 +90,10 @@ def _paint_single(command_line: flags.CommandLine) -> None:
 
     paints_film = is_film(_check_paths(paths), options.film)
     if not (paints_film or (isinstance(settings.optimizer.tile, int) and settings.optimizes)):
+        received = "one without tiles: add --tile=PIXELS, or" if settings.optimizes else "one that is not optimised:"
         raise UserError(
             "--cluster gives workers the rows of --manifest, the photographs of a folder, the shots of a film, or the "
-            "tiles of a picture that is optimised with --tile=PIXELS; received one picture without tiles: add "
-            "--tile=PIXELS, or leave out --cluster.",
+            f"tiles of a picture that is optimised, received {received} leave out --cluster.",
             exit_code=2,
         )
     with Driver(options.cluster) as driver:

@@ -15,6 +15,8 @@ RINGING = 2
 """How many lines inside a frame are left out too: sharpening makes them brighter or darker than the photograph."""
 MIN_SIDES = 3
 """On how many sides a flat frame must be found: a flat line at one side alone may be a sky or a wall."""
+EXAMINED_LIMITS = 8
+"""Lines are examined to so many times the largest width of a frame."""
 MIN_STEP, MIN_RATIO = 30.0, 5.0
 """A step in grey this large, and as many times larger than the steps inside, is a frame's, flat or not, on any side."""
 
@@ -44,11 +46,12 @@ def find_frame(photograph: Image.Image) -> Frame:
     Args:
       photograph: RGB.
     """
-    grey = np.asarray(photograph.convert("L"), np.float32)
+    grey = np.asarray(photograph.convert("L"))
     limit = max(MIN_LIMIT, round(MAX_SHARE * min(grey.shape)))
     if min(grey.shape) < 4 * limit:
         return Frame()
-    sides = [_Side(lines, limit) for lines in (grey.T, grey, grey.T[::-1], grey[::-1])]
+    examined = EXAMINED_LIMITS * limit
+    sides = [_Side(lines[:examined], limit) for lines in (grey.T, grey, grey.T[::-1], grey[::-1])]
     count_flat = sum(side.flat_width > 0 for side in sides) >= MIN_SIDES
     widths = [max(side.step_width, side.flat_width if count_flat else 0) for side in sides]
     return Frame(*(width and width + RINGING for width in widths))
@@ -87,6 +90,7 @@ class _Side:
           lines: grey levels [lines, pixels], from the side inwards.
           limit: the largest width of a frame.
         """
+        lines = lines.astype(np.float32)
         steps = np.abs(np.diff(lines, axis=0)).mean(axis=1)
         outer = steps[:limit]
         is_flat = np.logical_and.accumulate(lines[:limit].std(axis=1) <= FLATNESS)

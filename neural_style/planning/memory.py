@@ -141,21 +141,23 @@ def choose_tile(
     images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
     styles_kept = FLOAT32_PIXEL * largest_style * styles  # they lie in memory as images until they were measured
     kept = estimate_kept(rows, cols, settings, largest_style)
+    evaluations = []
     for tile in _tile_candidates(settings):
         evaluation = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
         if _fits(evaluation, kept + styles_kept):
             return tile
-    # Nothing fits, not even the last candidate, whose evaluation is the smallest.
-    with_smallest_tile = estimate_evaluation(rows, cols, TILES[-1], precision, settings)
+        evaluations.append(evaluation)
+    least = min(evaluations)  # not always of the smallest tile: smaller ones have longer borders
+    least_tiled = min(estimate_evaluation(rows, cols, tile, precision, settings) for tile in TILES)
     kept_by_adam = PER_PIXEL_KEPT["adam"] * rows * cols
     could_tile = settings.optimizer.tile != "auto" and settings.tileable
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,  # then the style needs more than the picture
-        "--tile=auto": could_tile and _fits(with_smallest_tile, kept + styles_kept),
-        "--optimizer=adam": settings.optimizes and _fits(evaluation, kept_by_adam + styles_kept),
+        "--tile=auto": could_tile and _fits(least_tiled, kept + styles_kept),
+        "--optimizer=adam": settings.optimizes and _fits(least, kept_by_adam + styles_kept),
     }
     helpful = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
-    raise _too_little_memory(f"{rows} x {cols} pixels", evaluation, kept + styles_kept, f"try {' or '.join(helpful)}")
+    raise _too_little_memory(f"{rows} x {cols} pixels", least, kept + styles_kept, f"try {' or '.join(helpful)}")
 
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "choose fewer rows") -> None:

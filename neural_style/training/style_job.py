@@ -129,7 +129,7 @@ class PreparedTraining:
         self.identity = job.identity(job.training, job.styles, job.loss, job.network, inputs=inputs)
         self.crops = job.crops(of_one_photograph=True)
         if photograph is not None:
-            logger.info(f"{job.preview} shows {', '.join(self.names)} while prepared.")
+            logger.info(f"{job.preview} shows {', '.join(self.names)} while learning.")
         cache = make_cache()
         from neural_style.training import network_setup
 

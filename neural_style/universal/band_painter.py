@@ -55,7 +55,7 @@ class LevelTransforms:
 
 
 class BandPainter:
-    """Paints a scene, decoding it once.
+    """Paints a scene, from the deepest level to the image.
 
     First the content's own features take the styles' statistics. Then each level's low band, which is decoded from
     level + 1, takes them once more, after a share of what decoding loses of the content is added (--detail). So the

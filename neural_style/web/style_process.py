@@ -22,6 +22,8 @@ from neural_style.training import style_job
 from neural_style.training.job import TrainingJob
 
 POLL_SECONDS = 0.2
+END_SECONDS = 10
+"""Time for the process to end after it has closed its end of the connection."""
 FINISH_SECONDS = 60
 """Time for the step at hand, and to write the network."""
 CACHE_BYTES = 1e9
@@ -84,7 +86,7 @@ class StyleProcess:
             try:
                 message = self._connection.recv()
             except (EOFError, ConnectionResetError) as error:
-                self._process.join(POLL_SECONDS)
+                self._process.join(END_SECONDS)
                 code = self._process.exitcode
                 raise RuntimeError(f"the process that learns a style has ended with exit code {code}") from error
             if message is None:
