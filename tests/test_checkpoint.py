@@ -16,6 +16,7 @@ from PIL import Image
 from neural_style.cli import main, show
 from neural_style.core.errors import UserError
 from neural_style.engine import Engine
+from neural_style.optimize import session
 from neural_style.planning.plan import prepare
 from neural_style.results import checkpoint
 from neural_style.results.checkpoint import Checkpoint
@@ -234,6 +235,7 @@ def test_other_weights_than_before_raise_an_error():
     state = next(steps).state()
     state = {**state, "facts": {**state["facts"], "weights": "imagenet"}}
     again = Engine().run(*prepare(COFFEE, [SWIRLS], settings), {"scale": 0, "session": state})
+    session.check_same_weights({"weights": "vgg.h5"}, {"weights": "/moved/vgg.h5"})  # files are compared by contents
     with pytest.raises(UserError, match="the run used imagenet, and --weights=auto now selects random"):
         next(again.steps())
 

@@ -114,6 +114,15 @@ def test_crops_depend_only_on_the_seed_and_their_number():
     assert np.abs(found[1, 0] - found[0, 0]).mean() > 5
 
 
+def test_photographs_that_vanish_are_an_error(tmp_path):
+    photograph = tmp_path / "photo.png"
+    Image.open(COFFEE).save(photograph)
+    crops = Crops([photograph], 32, 2, 0)
+    photograph.unlink()
+    with pytest.raises(UserError, match=r"^--photos holds no image that can be read any more: put them back"):
+        list(numbered_batches(crops, 0, 2))
+
+
 def test_unreadable_photographs_are_reported_once_and_skipped(tmp_path, capsys):
     shutil.copy(COFFEE, tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")

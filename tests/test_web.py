@@ -41,7 +41,8 @@ def queue(engine):
 
 
 def paint_request(bounds=BOUNDS, photo=COFFEE, painting=SWIRLS, recipe="keras", **given):
-    return PaintRequest(str(photo), str(painting), requests.read_settings(recipe, {**QUICK, **given}), bounds)
+    flags = {name: value for name, value in {**QUICK, **given}.items() if value is not None}
+    return PaintRequest(str(photo), str(painting), requests.read_settings(recipe, flags), bounds)
 
 
 def until(condition, seconds=200):
@@ -108,9 +109,13 @@ def test_words_are_not_files():
     ("given", "message"),
     [
         ({"rows": 700}, r"at most 600,000 pixels, and 700 x 1050 is requested: take at most 632 rows"),
-        ({"rows": 100_000, "cols": 100_000}, r"at most 600,000 pixels, and 100000 x 100000"),
+        ({"rows": 100_000, "cols": 100_000}, r"100000 x 100000 is requested: take at most 6 rows with 100000 columns"),
+        ({"rows": None, "longest": 1050}, r"700 x 1050 is requested: take --longest=948"),
         ({"style_scale": "100"}, "smaller --style_scale"),
-        ({"rows": 400, "style_rotation": ",".join(map(str, range(20)))}, "or fewer of them"),
+        (
+            {"rows": 400, "style_rotation": ",".join(map(str, range(20)))},
+            "fewer values of --style_scale and --style_rotation",
+        ),
         ({"rows": 8}, "at least"),
     ],
 )

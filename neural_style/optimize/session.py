@@ -13,6 +13,7 @@ from neural_style.images.scene import Scene
 from neural_style.optimize.evaluator import Evaluator
 from neural_style.optimize.loop import optimize_image
 from neural_style.optimize.optimizers import Optimizer
+from neural_style.settings.weight_sources import SOURCES
 
 
 class Session:
@@ -130,12 +131,15 @@ class Session:
 
 
 def check_same_weights(earlier: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise a UserError if a resumed run would use other weights than before.
+    """Raise a UserError if --weights=auto selects another source for a resumed run than before.
+
+    Files are compared by their contents, when the state is read.
 
     Args:
       earlier, current: facts of the run (see `Step`) before and now.
     """
-    if earlier.get("weights", current["weights"]) != current["weights"]:
+    sources = {earlier.get("weights", current["weights"]), current["weights"]}
+    if len(sources) > 1 and sources <= SOURCES.keys():
         raise UserError(
             f"--resume needs the same weights: the run used {earlier['weights']}, and --weights=auto now selects "
             f"{current['weights']}; name the weights, or leave out --resume to start again."

@@ -65,9 +65,9 @@ class Plan:
         return self.evaluations_per_iteration * (2 if self.settings.final_method.evaluates_both_ways else 1)
 
     def for_frame_without_start(self) -> "Plan":
-        """The plan of a frame that does not start from another: the first of a shot, or any without a loss."""
+        """The plan of a frame that does not start from another: the first of a shot, or any if there is no loss."""
         iterations = self.settings.video.first_iterations
-        if iterations is None:
+        if iterations is None or not self.settings.optimizes:
             return self
         return dataclasses.replace(self, iterations=(iterations,) * len(self.sizes))
 

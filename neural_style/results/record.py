@@ -221,7 +221,7 @@ def resume_error(what: str, changed: Sequence[Change]) -> UserError:
 
 
 def changes(then: RunInfo, now: RunInfo, digests_then: Mapping | None, digests_now: Mapping) -> list[Change]:
-    """List what differs between two runs: flags with their values, images, files with other bytes.
+    """List what differs between two runs: recipe and flags with their values, images, files with other bytes.
 
     A flag that the older record lacks had today's default. Flags that the method does not use are ignored, and so is
     another path to the same bytes.

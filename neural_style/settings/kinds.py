@@ -188,18 +188,26 @@ class Picture(Kind):
         return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
+USUAL_MAX_COUNT = 100
+"""Values that a list may have where nothing else is said."""
+
+
 class Many(Kind):
     """Several values of a kind; as text, separated by commas."""
 
-    def __init__(self, each: Kind, min_count: int = 0, max_count: int = 100):
+    def __init__(self, each: Kind, min_count: int = 0, max_count: int = USUAL_MAX_COUNT):
         self.each, self.min_count, self.max_count = each, min_count, max_count
 
     @property
     def expected(self) -> str:
         """See `Kind`."""
-        count = f"{self.min_count}" if self.min_count == self.max_count else f"{self.min_count} to {self.max_count}"
-        number = f" ({count})" if self.min_count else ""
-        return f"a list{number} separated by commas, each {self.each.expected}"
+        if self.min_count == self.max_count:
+            count = f" ({self.min_count})"
+        elif self.min_count:
+            count = f" ({self.min_count} to {self.max_count})"
+        else:
+            count = "" if self.max_count == USUAL_MAX_COUNT else f" (at most {self.max_count})"
+        return f"a list{count} separated by commas, each {self.each.expected}"
 
     def read(self, value: Any) -> tuple:
         """See `Kind`."""

@@ -41,9 +41,13 @@ class Crops:
         self._side, self._batch, self._seed, self._of_one = side, batch, seed, of_one_photograph
         self._paths = [path for path in paths if _is_large_enough(path, side)]
         if not self._paths:
-            raise UserError(f"--photos holds no image of at least {side} rows and columns (--crop).")
+            raise UserError(
+                f"--photos holds no image of at least {side} rows and columns: name a folder of larger ones, or lower "
+                "--crop."
+            )
         self._read = functools.lru_cache(CACHED_PHOTOGRAPHS)(self._read_photograph)
         self._reported: set[Path] = set()
+        self.failure: UserError | None = None
 
     def batches(self, first: int = 0) -> "tf.data.Dataset":
         """Float64 RGB [batch, side, side, 3] in 0..255, from the batch `first` on."""
@@ -84,7 +88,8 @@ class Crops:
             photograph = self._read_or_report(path)
             if photograph is not None:
                 return photograph
-        raise UserError("--photos holds no image that can be read any more.")
+        self.failure = UserError("--photos holds no image that can be read any more: put them back, and --resume.")
+        raise self.failure
 
     def _read_photograph(self, path: Path) -> Image.Image:
         """A photograph, shrunk to what crops of it need."""
@@ -127,4 +132,4 @@ def numbered_batches(crops: Crops, first: int, end: int) -> Iterator[tuple[int, 
     try:
         yield from zip(range(first, end), crops.batches(first), strict=False)
     except tf.errors.OpError as error:  # how TensorFlow passes on what `Crops.batch` raised
-        raise UserError(error.message.splitlines()[0].removeprefix("UserError: ")) from error
+        raise crops.failure or error from error

@@ -86,16 +86,26 @@ class PaintRequest:
         limit = self.bounds.max_pixels
         if rows * cols > limit:
             raise UserError(
-                f"Expected a result of at most {limit:,} pixels, and {rows} x {cols} is requested: take at most "
-                f"{int(math.sqrt(limit * rows / cols))} rows."
+                f"Expected a result of at most {limit:,} pixels, and {rows} x {cols} is requested: take "
+                f"{self._describe_allowed_size(rows, cols)}."
             )
         picture = self.settings.picture
         versions = len(picture.style_scale) * len(picture.style_rotation)
         if versions * scene_building.largest_style_pixels(inputs, self.settings, size) > MAX_STYLE_RATIO * limit:
             raise UserError(
                 f"Expected a painting of at most {MAX_STYLE_RATIO * limit:,} pixels in all its versions: take a "
-                "smaller --style_scale, or fewer of them."
+                "smaller --style_scale, or fewer values of --style_scale and --style_rotation."
             )
+
+    def _describe_allowed_size(self, rows: int, cols: int) -> str:
+        """What to ask for instead of a result of `rows` x `cols`, which is too large."""
+        picture, limit = self.settings.picture, self.bounds.max_pixels
+        share = math.sqrt(limit / (rows * cols))
+        if picture.longest:
+            return f"--longest={int(share * max(rows, cols))}"
+        if picture.cols:
+            return f"at most {max(1, limit // cols)} rows with {cols} columns, or leave out --cols"
+        return f"at most {int(share * rows)} rows"
 
     def info(self) -> RunInfo:
         """Return what the record says of the request: names of files without the server's folders."""
@@ -178,7 +188,7 @@ def _parse_flag(word: str) -> tuple[str, Any]:
     name, equals, value = word.removeprefix("--").partition("=")
     if equals:
         return name, value
-    if name.startswith("no") and name not in FIELDS:
+    if name.startswith("no") and name.removeprefix("no") in FIELDS:
         return name.removeprefix("no"), False
     return name, True
 
