@@ -32,8 +32,9 @@ def read_mask(picture: Picture, max_megapixels: int = LARGEST_IMAGE) -> Image.Im
     """Read a mask, as segmentation programs and background removers write it too.
 
     Grey levels are weights, white for 1. Numbers of classes (0 and 1, or up to `MAX_CLASS`) are white but for 0. In a
-    picture of flat colours black is 0, or the darkest colour where there is no black, and all others are white. A
-    photograph with a transparent background is its alpha; a mask that is drawn on transparency is laid on black.
+    picture of flat colours black is 0, or the darkest colour where there is no black, and all others are white; one
+    colour alone is white, unless it is black. A photograph with a transparent background is its alpha; a mask that is
+    drawn on transparency is laid on black.
 
     Args:
       picture: see `reading.load`; an array may also hold 0..1, or numbers of classes.
@@ -165,7 +166,8 @@ def _name(picture: Picture) -> str:
 def _class_numbers(image: Image.Image) -> np.ndarray | None:
     """The numbers of classes [rows, cols] that an image holds; None where it holds colours or grey levels.
 
-    A palette's numbers are its greys where these are nearly black, or its indices where all colours are.
+    A palette image has its grey levels as numbers where they are nearly black, or its indices where all colours are
+    black, or nearly black and not grey.
     """
     if image.mode not in ("L", "P", "I") and not image.mode.startswith("I;16"):
         return None

@@ -28,7 +28,8 @@ class Statistic(Protocol):
     def sums(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
         """Compute what is compared of features [batch, rows, cols, channels].
 
-        Where `settings.loss.STYLE_LOSSES` calls it summed, the result [batch, …] is additive over positions.
+        Where `settings.loss.STYLE_LOSSES` calls it summed, the result [batch, …] is additive over positions. A
+        statistic that is not summed takes one image: batch is 1.
 
         Args:
           features: of an image, or of a tile.
@@ -91,7 +92,10 @@ class Linear(_MeanDistance):
 
 
 class Polynomial(_MeanDistance):
-    """The maximum mean discrepancy of the kernel (x . y)^2: Gram / positions^2 (Li et al. 2017, section 3)."""
+    """The maximum mean discrepancy of the kernel (x . y)^2 (Li et al. 2017, section 3).
+
+    It is the squared distance of Gram / positions, which is the loss of Gram matrices / positions^2.
+    """
 
     def sums(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         """See `Statistic`."""

@@ -20,7 +20,7 @@ class Kind:
         """Convert text or a Python value to the setting's value.
 
         Raises:
-          ValueError: the setting does not take it.
+          ValueError, TypeError, OverflowError: the setting does not take it.
         """
         if not isinstance(value, str):
             raise ValueError
