@@ -54,6 +54,17 @@ def test_too_little_memory_raises_an_error_in_advance(free, kinds):
         choose("auto", 4096, "--noreuse_constant_rows")
 
 
+def test_the_least_that_is_needed_is_told(free, kinds):
+    """The smallest tile is not the cheapest for a huge picture: its borders are the longest."""
+    settings = options("--tile=auto", "--optimizer=adam")
+    by_tile = [memory.estimate_evaluation(20000, 20000, tile, "float32", settings) for tile in memory.TILES]
+    least = min(by_tile) + memory.estimate_kept(20000, 20000, settings)
+    assert min(by_tile) < by_tile[-1]
+    free(6)
+    with pytest.raises(UserError, match=f"would need about {least / 1e9:.1f} GB of memory, and 6.0 GB are free"):
+        choose("auto", 20000)
+
+
 def test_the_estimate_grows_with_pixels_tiles_and_precision(kinds):
     def needed(pixels, tile, precision="float32", *flags):
         size = pixels, pixels
