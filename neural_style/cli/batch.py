@@ -71,18 +71,17 @@ def paint_batch(
 
     Args:
       batch: the rows.
-      command_line: says whether runs resume, what else was read, and whether the summary may replace a file.
+      command_line: its --resume and --film, its flagfiles, and its --overwrite, for the summary.
       paint: `main.paint`, with its engine.
       map_rows: calls a function with each row: `map` one after the other, any other several at once.
 
     Returns:
       The exit code: 0, or 1 where a row failed.
     """
-    given, overwrites = command_line.options, bool(command_line.given.get("overwrite"))
-    inputs = _inputs_of_rows(batch.rows)
-    options = PaintOptions(
-        given.resume, skip_complete=True, also_read=(*command_line.files, *inputs), folder_is_film=given.film
-    )
+    resume, folder_is_film = command_line.options.resume, command_line.options.film
+    overwrites = bool(command_line.given.get("overwrite"))
+    also_read = (*command_line.files, *_inputs_of_rows(batch.rows))
+    options = PaintOptions(resume, skip_complete=True, also_read=also_read, folder_is_film=folder_is_film)
     is_serial = map_rows is map  # several at once share their memory, and finish in any order
     carry_out = functools.partial(_carry_out, functools.partial(paint, options=options), is_serial)
     outcomes: list[Outcome] = []

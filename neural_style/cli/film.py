@@ -24,6 +24,7 @@ from neural_style.settings.output import OutputSettings
 from neural_style.settings.settings import Settings
 from neural_style.video import clip as clips
 from neural_style.video import writing
+from neural_style.video.store import Store
 
 if TYPE_CHECKING:
     from neural_style.video.film import FilmPainter, PaintedFrame
@@ -188,7 +189,8 @@ class _FilmReport:
 
     def _write_film(self, path: str) -> None:
         if self._names.ending:
-            self._encode(path, self._painted())
+            so_far = self._painter.so_far()
+            self._encode(path, self._load(so_far), max(so_far))
 
     def _write_somewhere(self) -> None:
         """Write the film so far where it belongs; on a full disk elsewhere."""
@@ -202,15 +204,15 @@ class _FilmReport:
             warn(f"the film so far lies in {str(path)!r}.")
 
     def _write_preview(self) -> None:
-        photographs = self._clip.frames(self._settings.video)
-        pairs = zip((image for _, image in photographs), self._painted(), strict=False)
+        photographs, so_far = self._clip.frames(self._settings.video), self._painter.so_far()
+        pairs = zip((image for _, image in photographs), self._load(so_far), strict=False)
         frames = ((second, plots.comparison([photograph, painted])) for photograph, (second, painted) in pairs)
-        self._encode(self._names.preview, frames)
+        self._encode(self._names.preview, frames, max(so_far))
 
-    def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]]) -> None:
+    def _encode(self, path: str, frames: Iterator[tuple[float, Image.Image]], last: int) -> None:
+        """Write a film of frames, each with the second at which it is shown; `last` is the last one's number."""
         video, ending = self._settings.video, Path(path).suffix.lower()
-        quality, last = self._settings.output.output_quality, max(self._painter.so_far())
-        end = last + video.every
+        quality, end = self._settings.output.output_quality, last + video.every
         keeps_speed = self._rate * video.every == self._clip.rate  # else the sound would not fit the picture
         sound = self._clip.sound(video.first_frame, end) if keeps_speed and ending != ".gif" else None
         last_duration = self._shown_at(end) - self._shown_at(last)
@@ -223,9 +225,9 @@ class _FilmReport:
         if path == self._names.output:
             self._film_digest = record.digest([path])
 
-    def _painted(self) -> Iterator[tuple[float, Image.Image]]:
-        """The frames so far, each with the second at which it is shown."""
-        for number, store in self._painter.so_far().items():
+    def _load(self, so_far: Mapping[int, Store]) -> Iterator[tuple[float, Image.Image]]:
+        """Load the frames so far, each with the second at which it is shown."""
+        for number, store in so_far.items():
             yield self._shown_at(number), store.load(number)
 
     def _shown_at(self, number: int) -> float:

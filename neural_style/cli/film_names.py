@@ -71,9 +71,8 @@ class FilmNames:
             values = json.loads(Path(f"{self.prefix}.json").read_text())
             info = RunInfo.from_dict(values)
             record.changes(info, info, values["digests"], {})  # raises where it is not a record of ours
-            if isinstance(values["frames"], list) and self._is_of_this_output(
-                info.ending, bool(values.get("complete"))
-            ):
+            is_complete = bool(values.get("complete"))
+            if isinstance(values["frames"], list) and self._is_of_this_output(info.ending, is_complete):
                 return values
         return None
 

@@ -36,7 +36,8 @@ def text(path: str) -> str:
     try:
         record = _read_record(path)
         paths = [record["content"], *record["styles"], record["prefix"] + record["ending"].removesuffix(".png")]
-        dashes = ["--"] if any(each.startswith("-") for each in paths) else []  # such a path would be read as a flag
+        has_dash = any(name.startswith("-") for name in paths)  # such a path would be read as a flag
+        dashes = ["--"] if has_dash else []
         recipe, version = record["flags"].get("recipe"), record["versions"]["neural_style"]
         known = recipe is None or recipe in recipes.by_name()
         flags = changed_flags(recipe, record["flags"]) if known else {}

@@ -51,9 +51,9 @@ def find_frame(photograph: Image.Image) -> Frame:
     if min(grey.shape) < 4 * limit:
         return Frame()
     examined = EXAMINED_LIMITS * limit
-    sides = [_Side(lines[:examined], limit) for lines in (grey.T, grey, grey.T[::-1], grey[::-1])]
-    count_flat = sum(side.flat_width > 0 for side in sides) >= MIN_SIDES
-    widths = [max(side.step_width, side.flat_width if count_flat else 0) for side in sides]
+    sides = [_widths(lines[:examined], limit) for lines in (grey.T, grey, grey.T[::-1], grey[::-1])]
+    count_flat = sum(flat_width > 0 for flat_width, _ in sides) >= MIN_SIDES
+    widths = [max(step_width, flat_width if count_flat else 0) for flat_width, step_width in sides]
     return Frame(*(width and width + RINGING for width in widths))
 
 
@@ -76,27 +76,24 @@ def trim(image: Image.Image, frame: Frame, photograph_size: tuple[int, int]) -> 
     return cropped
 
 
-class _Side:
-    """The lines along one side of a picture.
+def _widths(lines: np.ndarray, limit: int) -> tuple[int, int]:
+    """Measure the frame on one side of a picture, in two ways.
 
-    Attributes:
-      flat_width: how many lines lie outside the innermost clear step that has only flat lines outside it, or 0.
-      step_width: how many lines lie outside a step that is much larger than those further inside, or 0.
+    Args:
+      lines: grey levels [lines, pixels], from the side inwards.
+      limit: the largest width of a frame.
+
+    Returns:
+      How many lines lie outside the innermost clear step that has only flat lines outside it, and how many outside a
+      step that is much larger than those further inside; 0 where there is no such step.
     """
-
-    def __init__(self, lines: np.ndarray, limit: int):
-        """
-        Args:
-          lines: grey levels [lines, pixels], from the side inwards.
-          limit: the largest width of a frame.
-        """
-        lines = lines.astype(np.float32)
-        steps = np.abs(np.diff(lines, axis=0)).mean(axis=1)
-        outer = steps[:limit]
-        is_flat = np.logical_and.accumulate(lines[:limit].std(axis=1) <= FLATNESS)
-        self.flat_width = _last_true(is_flat & (outer > MIN_CONTRAST))
-        usual = np.percentile(steps[limit:], 90)
-        self.step_width = _last_true((outer > MIN_STEP) & (outer > MIN_RATIO * usual))
+    lines = lines.astype(np.float32)
+    steps = np.abs(np.diff(lines, axis=0)).mean(axis=1)
+    outer = steps[:limit]
+    is_flat = np.logical_and.accumulate(lines[:limit].std(axis=1) <= FLATNESS)
+    usual = np.percentile(steps[limit:], 90)
+    is_large = (outer > MIN_STEP) & (outer > MIN_RATIO * usual)
+    return _last_true(is_flat & (outer > MIN_CONTRAST)), _last_true(is_large)
 
 
 def _last_true(values: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -138,13 +139,13 @@ def choose_tile(
     Raises:
       UserError: nothing fits.
     """
-    images = 1 if settings.optimizer.reuse_constant_rows else 2 + styles
+    free, images = _Free.now(), 1 if settings.optimizer.reuse_constant_rows else 2 + styles
     styles_kept = FLOAT32_PIXEL * largest_style * styles  # they lie in memory as images until they were measured
     kept = estimate_kept(rows, cols, settings, largest_style)
     evaluations = []
     for tile in _tile_candidates(settings):
         evaluation = estimate_evaluation(rows, cols, tile, precision, settings, largest_style, images)
-        if _fits(evaluation, kept + styles_kept):
+        if free.fits(evaluation, kept + styles_kept):
             return tile
         evaluations.append(evaluation)
     least = min(evaluations)  # not always of the smallest tile: smaller ones have longer borders
@@ -153,18 +154,19 @@ def choose_tile(
     could_tile = settings.optimizer.tile != "auto" and settings.tileable
     advice = {
         "a smaller --style_scale": largest_style > 4 * rows * cols,  # then the style needs more than the picture
-        "--tile=auto": could_tile and _fits(least_tiled, kept + styles_kept),
-        "--optimizer=adam": settings.optimizes and _fits(least, kept_by_adam + styles_kept),
+        "--tile=auto": could_tile and free.fits(least_tiled, kept + styles_kept),
+        "--optimizer=adam": settings.optimizes and free.fits(least, kept_by_adam + styles_kept),
     }
     helpful = [*(flag for flag, helps in advice.items() if helps), "fewer --rows"]
-    raise _too_little_memory(f"{rows} x {cols} pixels", least, kept + styles_kept, f"try {' or '.join(helpful)}")
+    raise free.error(f"{rows} x {cols} pixels", least, kept + styles_kept, f"try {' or '.join(helpful)}")
 
 
 def check_forward(rows: int, cols: int, precision: str, settings: Settings, advice: str = "choose fewer rows") -> None:
     """Raise a UserError, with `advice`, where an image of `rows` x `cols` can't go through the network forward."""
+    free = _Free.now()
     forward, kept = estimate_forward(rows * cols, precision, settings), FLOAT32_PIXEL * rows * cols
-    if not _fits(forward, kept):
-        raise _too_little_memory(f"The features of {rows} x {cols} pixels", forward, kept, advice)
+    if not free.fits(forward, kept):
+        raise free.error(f"The features of {rows} x {cols} pixels", forward, kept, advice)
 
 
 def _tile_candidates(settings: Settings) -> list[int | None]:
@@ -176,23 +178,33 @@ def _tile_candidates(settings: Settings) -> list[int | None]:
     return [None, *TILES] if wanted == "auto" and settings.tileable else [None]
 
 
-def _too_little_memory(what: str, on_device: float, kept: float, advice: str) -> UserError:
-    """The error where `what` would need more bytes than there are; see `_fits`."""
-    free, gpu = _gigabytes(free_bytes()), device.gpu_memory()
-    if gpu is None:
-        needed = f"{_gigabytes(on_device + kept)} of memory, and {free} are free"
-    else:
-        needed = f"{_gigabytes(on_device)} of the GPU's {_gigabytes(gpu)}, and {_gigabytes(kept)} of {free} of memory"
-    return UserError(f"{what} would need about {needed} (of which {SHARE_PLANNED:.0%} may be used): {advice}.")
+class _Free(NamedTuple):
+    """The bytes that are free on the machine, and those of a GPU, where there is one."""
+
+    host: float
+    gpu: float | None
+
+    @classmethod
+    def now(cls) -> "_Free":
+        """What is free now."""
+        return cls(free_bytes(), device.gpu_memory())
+
+    def fits(self, on_device: float, kept: float) -> bool:
+        """Whether bytes fit that the device needs, and those that the machine keeps; without a GPU they share."""
+        if self.gpu is None:
+            return on_device + kept <= SHARE_PLANNED * self.host
+        return on_device <= SHARE_PLANNED * self.gpu and kept <= SHARE_PLANNED * self.host
+
+    def error(self, what: str, on_device: float, kept: float, advice: str) -> UserError:
+        """The error where `what` does not fit; see `fits`."""
+        host = _gigabytes(self.host)
+        if self.gpu is None:
+            needed = f"{_gigabytes(on_device + kept)} of memory, and {host} are free"
+        else:
+            gpu = _gigabytes(self.gpu)
+            needed = f"{_gigabytes(on_device)} of the GPU's {gpu}, and {_gigabytes(kept)} of {host} of memory"
+        return UserError(f"{what} would need about {needed} (of which {SHARE_PLANNED:.0%} may be used): {advice}.")
 
 
 def _gigabytes(count: float) -> str:
     return f"{count / 1e9:.1f} GB"
-
-
-def _fits(on_device: float, kept: float) -> bool:
-    """Whether bytes fit that are needed on the device, and those that the machine keeps; without a GPU they share."""
-    free, gpu = SHARE_PLANNED * free_bytes(), device.gpu_memory()
-    if gpu is None:
-        return on_device + kept <= free
-    return on_device <= SHARE_PLANNED * gpu and kept <= free

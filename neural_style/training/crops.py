@@ -24,7 +24,11 @@ MAX_SHORT_SIDE = 10
 
 
 class Crops:
-    """Endless batches of random crops."""
+    """Endless batches of random crops.
+
+    Attributes:
+      failure: why there are no more batches; None while there are. TensorFlow hands on its text alone.
+    """
 
     def __init__(self, paths: Sequence[Path], side: int, batch: int, seed: int, of_one_photograph: bool = False):
         """

@@ -148,7 +148,9 @@ class BandPainter:
                 for accumulators, features in zip(by_subband, part.subbands(level), strict=False):
                     add_by_region(accumulators, part.inside(features, level), box_weights)
         return {
-            level: LevelTransforms([self._affines(each, level, index) for index, each in enumerate(by_subband)])
+            level: LevelTransforms(
+                [self._affines(accumulators, level, index) for index, accumulators in enumerate(by_subband)]
+            )
             for level, by_subband in moments.items()
         }
 
